@@ -1,0 +1,93 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
+from __future__ import annotations
+
+"""Problems and the error that carries them: all at once, each with path, value, expectation and nearest name."""
+
+import difflib
+import typing as t
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One thing that stops the work.
+
+    ``path``      where: ``mp01: msports_roles[0]`` or ``configmgr/1806.yml: flows[4].ports[1]``
+    ``value``     the offending value as text (``repr`` form), or ``None`` when something is missing
+    ``expected``  what would be right, and what to do, as a sentence without a full stop
+    ``nearest``   the nearest valid name, when one is near enough
+    """
+
+    path: str
+    value: t.Optional[str]
+    expected: str
+    nearest: t.Optional[str] = None
+
+    def __str__(self) -> str:
+        value = "" if self.value is None else f"{self.value}: "
+        nearest = f"; did you mean {self.nearest!r}?" if self.nearest else ""
+        return f"{self.path}: {value}{self.expected}{nearest}"
+
+
+class MsportsError(Exception):
+    """Something the user can mend. ``problems`` is never empty; the text lists all of them, sorted."""
+
+    def __init__(self, problems: t.Iterable[Problem]) -> None:
+        self.problems: tuple[Problem, ...] = tuple(sorted(set(problems), key=lambda p: (p.path, p.value or "", p.expected)))
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class CatalogError(MsportsError):
+    """A catalog, or a request that names something no catalog has, is wrong."""
+
+
+class InventoryError(MsportsError):
+    """The estate that the inventory describes is wrong."""
+
+
+class UnsupportedRuleError(MsportsError):
+    """A backend cannot express rules of the plan. Nothing is widened and nothing is dropped."""
+
+
+class Problems:
+    """A collector: stages add to it and go on, and the caller raises once."""
+
+    def __init__(self) -> None:
+        self._found: list[Problem] = []
+
+    def add(self, path: str, value: object, expected: str, known: t.Iterable[str] = ()) -> None:
+        """Add one problem. ``value`` may be ``MISSING``; ``known`` are the valid names to search for the nearest."""
+        text = None if value is MISSING else repr(value)
+        self._found.append(Problem(path, text, expected, nearest(str(value), known)))
+
+    def extend(self, problems: t.Iterable[Problem]) -> None:
+        self._found.extend(problems)
+
+    def __iter__(self) -> t.Iterator[Problem]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def raise_as(self, error: type[MsportsError]) -> None:
+        """Raise ``error`` with everything that was found; do nothing when nothing was."""
+        if self._found:
+            raise error(self._found)
+
+
+class _Missing:
+    def __repr__(self) -> str:
+        return "(missing)"
+
+
+MISSING = _Missing()
+
+
+def nearest(name: str, known: t.Iterable[str]) -> t.Optional[str]:
+    """Return the valid name that is most like ``name``, or ``None`` when none is near."""
+    match = difflib.get_close_matches(name, sorted(set(known)), n=1, cutoff=0.6)
+    return match[0] if match else None
