@@ -1,0 +1,137 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""The rules as they travel to a target: plain dicts, checked as a whole before any system tool sees them.
+
+A wire rule has the keys of ``RULE_KEYS``:
+
+``name``               unique, at most 128 printable ASCII characters without quotes and backslashes
+``direction``          ``in`` or ``out``
+``action``             ``allow`` or ``block``
+``protocol``           ``tcp``, ``udp``, ``icmp_echo`` or ``any``
+``local_ports``        list of ``"443"`` or ``"49152-65535"``; empty = any
+``remote_ports``       the same
+``remote_addresses``   list of addresses, CIDR networks, ``first-last`` ranges, ``any``, or one ``@name`` of an address set; never empty
+``local_addresses``    the same, but empty = any
+``helper``             ``""``, ``tftp`` or ``netbios-ns``: the connection tracking helper that the traffic needs
+``description``        text for people; no meaning for filtering
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+
+RULE_KEYS = (
+    "name",
+    "direction",
+    "action",
+    "protocol",
+    "local_ports",
+    "remote_ports",
+    "remote_addresses",
+    "local_addresses",
+    "helper",
+    "description",
+)
+DEFAULTS = {
+    "action": "allow",
+    "local_ports": [],
+    "remote_ports": [],
+    "local_addresses": [],
+    "helper": "",
+    "description": "",
+}
+CHOICES = {
+    "direction": ("in", "out"),
+    "action": ("allow", "block"),
+    "protocol": ("tcp", "udp", "icmp_echo", "any"),
+    "helper": ("", "tftp", "netbios-ns"),
+}
+NAME_LIMIT = 128
+_NAME = re.compile(r"^[A-Za-z0-9_.,:;@/+*()\[\]{}<>=#%&!?~^$| -]+$")
+_PORT = re.compile(r"^(\d{1,5})(?:-(\d{1,5}))?$")
+
+
+def check(rules, address_sets):
+    """Return ``(rules, problems)``: complete rules with defaults filled in, and every problem with its index.
+
+    ``problems`` is a list of strings ``rules[3].local_ports[0]: '70000': expected ...``; when it is not empty the rules
+    must not be used.
+    """
+    problems = []
+    complete = []
+    names = {}
+    for name in sorted(address_sets):
+        _check_addresses(address_sets[name], "address_sets.{0}".format(name), {}, problems, allow_empty=True)
+    for index, given in enumerate(rules):
+        where = "rules[{0}]".format(index)
+        rule = dict(DEFAULTS, **{key: value for key, value in given.items() if value is not None})
+        for key in sorted(set(rule) - set(RULE_KEYS)):
+            problems.append("{0}.{1}: unknown key; expected one of {2}".format(where, key, ", ".join(RULE_KEYS)))
+        for key in RULE_KEYS:
+            if key not in rule:
+                problems.append("{0}.{1}: missing".format(where, key))
+        if set(rule) != set(RULE_KEYS):
+            continue
+        for key, choices in sorted(CHOICES.items()):
+            if rule[key] not in choices:
+                problems.append("{0}.{1}: {2!r}: expected one of {3}".format(where, key, rule[key], ", ".join(repr(c) for c in choices)))
+        name = rule["name"]
+        if not isinstance(name, str) or not _NAME.match(name) or len(name) > NAME_LIMIT:
+            problems.append(
+                "{0}.name: {1!r}: expected 1 to {2} printable ASCII characters without quotes, backslashes and control characters".format(where, name, NAME_LIMIT)
+            )
+        elif name in names:
+            problems.append("{0}.name: {1!r}: the same name as rules[{2}]; names are unique".format(where, name, names[name]))
+        else:
+            names[name] = index
+        for key in ("local_ports", "remote_ports"):
+            _check_ports(rule[key], "{0}.{1}".format(where, key), problems)
+            if rule[key] and rule["protocol"] not in ("tcp", "udp"):
+                problems.append("{0}.{1}: {2!r}: protocol {3} has no ports".format(where, key, rule[key], rule["protocol"]))
+        _check_addresses(rule["remote_addresses"], where + ".remote_addresses", address_sets, problems, allow_empty=False)
+        _check_addresses(rule["local_addresses"], where + ".local_addresses", address_sets, problems, allow_empty=True)
+        complete.append(rule)
+    return complete, problems
+
+
+def _check_ports(ports, where, problems):
+    for index, port in enumerate(ports):
+        match = _PORT.match(str(port))
+        first = int(match.group(1)) if match else -1
+        last = int(match.group(2) or first) if match else -1
+        if not match or not 0 <= first <= last <= 65535:
+            problems.append("{0}[{1}]: {2!r}: expected a port (0-65535) or first-last".format(where, index, port))
+
+
+def _check_addresses(addresses, where, address_sets, problems, allow_empty):
+    if not addresses and not allow_empty:
+        problems.append("{0}: expected at least one address; empty is nobody, write 'any' for everybody".format(where))
+    for index, address in enumerate(addresses):
+        if isinstance(address, str) and address.startswith("@"):
+            if address[1:] not in address_sets:
+                problems.append("{0}[{1}]: {2!r}: no such address set".format(where, index, address))
+            elif len(addresses) > 1:
+                problems.append("{0}[{1}]: {2!r}: an address set stands alone".format(where, index, address))
+        elif address == "any":
+            if len(addresses) > 1:
+                problems.append("{0}[{1}]: 'any' stands alone".format(where, index))
+        elif not is_address(address):
+            problems.append(
+                "{0}[{1}]: {2!r}: expected an IP address, a network in CIDR form without host bits, or first-last; names are not looked up".format(where, index, address)
+            )
+
+
+def is_address(text):
+    """Tell whether ``text`` is one address, a network without host bits, or a ``first-last`` range of one family."""
+    try:
+        if "-" in text:
+            first, last = (ipaddress.ip_address(part) for part in text.split("-", 1))
+            return first.version == last.version and int(first) <= int(last)
+        ipaddress.ip_network(text)
+        return True
+    except (ValueError, TypeError):
+        return False
