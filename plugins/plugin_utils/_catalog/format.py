@@ -1,0 +1,247 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
+from __future__ import annotations
+
+"""The tables of the catalog format: every key of a file, its shape, and what is required.
+
+``docs/catalog-format.md`` has the meaning of each. :func:`json_schema` gives the same as JSON Schema, which is
+published as ``plugins/catalogs/schema.json``.
+"""
+
+import typing as t
+
+from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.shapes import (
+    ANYTHING,
+    BOOL,
+    COUNT,
+    NAME,
+    NULL,
+    PORT,
+    PORT_TEXT,
+    TEXT,
+    AnyOf,
+    Json,
+    Many,
+    Record,
+    Rows,
+    Scalar,
+    Table,
+    pattern,
+    words,
+)
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import (
+    BARE_ROLES,
+    DELIVERIES,
+    KINDS,
+    PLACES,
+    PROTOCOLS,
+    REPLIES,
+    RPC_DYNAMIC,
+    SCOPES,
+    SETTING_TYPES,
+)
+
+RELEASES = r"(?:<=?|>=?|==|!=)[0-9]+(?:\.[0-9]+)*(?:,(?:<=?|>=?|==|!=)[0-9]+(?:\.[0-9]+)*)*"
+TREATMENTS = ("erratum", "supplement", "none")
+PORT_PROTOCOLS = ("tcp", "udp")  # the others have no ports
+
+_ROLE = pattern(
+    r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*|" + "|".join(BARE_ROLES),
+    "expected a role as <product>.<role>, or one of " + ", ".join(BARE_ROLES),
+)
+_QUALIFIABLE = pattern(r"(?:[a-z][a-z0-9_]*\.)?[a-z][a-z0-9_]*", "expected a name, or <product>.<name>")
+_FLOW_ID = pattern(r"[a-z][a-z0-9_]*(?:\.[a-z0-9_]+){4,5}", "expected <product>.<source>.<destination>.<service>.<protocol>[.<variant>]")
+_EDITION = pattern(r"[0-9A-Za-z][0-9A-Za-z._-]*", "expected a quoted text of letters, digits, dots, dashes")
+_DATE = pattern(r"[0-9]{4}-[0-9]{2}(?:-[0-9]{2})?", 'expected a quoted date, such as "2018-09-10" or "2018-09"')
+_DOCUMENT = pattern(r"[a-z0-9][a-z0-9_.-]*", "expected small letters, digits, dots and dashes")
+_SLUG = pattern(r"[0-9A-Za-z][0-9A-Za-z_.-]*", "expected an anchor or a slug: letters, digits, dots, dashes, underscores")
+_PORT_OR_RPC = Scalar(
+    f"{PORT_TEXT.expected}, or {RPC_DYNAMIC}",
+    lambda value: value == RPC_DYNAMIC or PORT_TEXT.accepts(value),
+    {"type": "string", "pattern": f"^{RPC_DYNAMIC}$|{PORT_TEXT.json['pattern']}"},
+    (RPC_DYNAMIC,),
+)
+_NOTE = Scalar("expected a whole number from 1", COUNT.accepts, {})
+_ROLES = Many(_ROLE)
+_LANGUAGE = pattern(r"[a-z]{2}(?:-[A-Za-z]+)*", "expected a language such as en or fr")
+
+_DOCUMENTS = Record(
+    {
+        "title": TEXT,
+        "dated": _DATE,
+        "language": _LANGUAGE,
+        "url": pattern(r"https?://\S+", "expected an http or https address"),
+        "retrieved_as": TEXT,
+        "text": TEXT,
+    },
+    required=("title", "url"),
+)
+
+_ROLE_RECORD = Record(
+    {"title": TEXT, "title_fr": Many(TEXT), "kind": words(KINDS), "essential": BOOL, "implies": _ROLES, "text": TEXT},
+    required=("title", "kind"),
+)
+
+_DEFAULTS = {"port": PORT, "ports": Many(PORT_TEXT, least=1), "bool": BOOL, "addresses": Many(TEXT, least=1)}
+_SETTING = Record(
+    {
+        "title": TEXT,
+        "type": words(SETTING_TYPES),
+        "default": AnyOf("expected a default of the setting's type", (NULL, *_DEFAULTS.values())),
+        "roles": Many(_QUALIFIABLE),
+        "why": TEXT,
+    },
+    required=("title", "type", "why"),
+    extra={
+        "allOf": [
+            {"if": {"properties": {"type": {"const": name}}}, "then": {"properties": {"default": AnyOf("", (NULL, shape)).schema()}}}
+            for name, shape in _DEFAULTS.items()
+        ]
+    },
+)
+
+_START = AnyOf(
+    "expected always, {feature: <name>} or {unless: <setting>}",
+    (words(("always",)), Record({"feature": _QUALIFIABLE}, required=("feature",)), Record({"unless": _QUALIFIABLE}, required=("unless",))),
+)
+
+_FLOW_KEYS: dict[str, t.Any] = {
+    "id": _FLOW_ID,
+    "source": _ROLE,
+    "destination": _ROLE,
+    "initiator": words(("source", "either")),
+    "starts": Record({"source": _START, "destination": _START}),
+    "service": NAME,
+    "protocol": words(PROTOCOLS),
+    "ports": Many(_PORT_OR_RPC),
+    "source_ports": Many(PORT_TEXT),
+    "alternatives": Many(PORT_TEXT),
+    "setting": _QUALIFIABLE,
+    "setting_of": words(PLACES),
+    "via_proxy": BOOL,
+    "delivery": words(DELIVERIES),
+    "reply": words(REPLIES),
+    "requirement": words(("required", "conditional")),
+    "feature": _QUALIFIABLE,
+    "feature_at": words(PLACES),
+    "only_with": _ROLES,
+    "only_without": _ROLES,
+    "releases": pattern(RELEASES, "expected comparisons such as <1802 or >=1706,<1802"),
+    "scope": words(SCOPES),
+    "zone": words(("lan", "wan")),
+    "notes": Many(COUNT),
+}
+_ERRATUM_OF_FLOW = Record(
+    {"documented": Record({name: ANYTHING for name in _FLOW_KEYS}), "why": TEXT, "evidence": TEXT},
+    required=("documented", "why", "evidence"),
+)
+_NO_PORTS = {name: {"maxItems": 0} for name in ("ports", "source_ports", "alternatives")}
+_BETWEEN_FLOW_KEYS: Json = {
+    "allOf": [
+        {
+            "if": {"properties": {"protocol": {"enum": [name for name in PROTOCOLS if name not in PORT_PROTOCOLS]}}, "required": ["protocol"]},
+            "then": {"properties": {**_NO_PORTS, "setting": False}},
+        },
+        {
+            "if": {"properties": {"requirement": {"const": "conditional"}}, "required": ["requirement"]},
+            "then": {"required": ["feature"]},
+            "else": {"properties": {"feature": False, "feature_at": False}},
+        },
+        {
+            "if": {"required": ["starts"]},
+            "then": {"properties": {"initiator": {"const": "either"}}, "required": ["initiator"]},
+        },
+        {
+            "if": {"properties": {"protocol": {"enum": list(PORT_PROTOCOLS)}, "ports": {"maxItems": 0}}, "required": ["protocol"]},
+            "then": {"required": ["setting"]},
+        },
+        {"if": {"required": ["setting_of"]}, "then": {"required": ["setting"]}},
+    ]
+}
+
+
+def _flow(section: Scalar, more: t.Mapping[str, t.Any], required: tuple[str, ...]) -> Record:
+    reference = Record({"document": _DOCUMENT, "section": section, "row": AnyOf("expected a row, counted from 1, or null", (COUNT, NULL))}, required=("section",))
+    return Record(
+        {**_FLOW_KEYS, "reference": reference, "erratum": _ERRATUM_OF_FLOW, **more},
+        required=("id", "source", "destination", "service", "protocol", "reference", *required),
+        extra=_BETWEEN_FLOW_KEYS,
+    )
+
+
+_DOCUMENT_SECTION = Scalar(
+    _SLUG.expected + " (but not the word supplement)",
+    lambda value: _SLUG.accepts(value) and value != "supplement",
+    {**_SLUG.json, "not": {"const": "supplement"}},
+)
+FLOW = _flow(_DOCUMENT_SECTION, {}, ())
+SUPPLEMENT = _flow(words(("supplement",)), {"group": NAME}, ("group",))
+
+_PAIR = Record({"row": COUNT, "source": _ROLES, "destination": _ROLES, "settings": Many(_QUALIFIABLE), "text": TEXT}, required=("row",))
+_LIST = Record(
+    {
+        "section": _SLUG,
+        "title": TEXT,
+        "document": _DOCUMENT,
+        "rows": Rows(Record({"row": COUNT, "source": _ROLE, "destination": _ROLE, "see": _SLUG, "text": TEXT}, required=("row",))),
+    },
+    required=("section", "rows"),
+)
+_ERRATUM = Record(
+    {
+        "id": pattern(r"[A-Z]+[0-9]+[a-z]?", "expected a mark such as E1"),
+        "where": TEXT,
+        "documented": TEXT,
+        "holds": TEXT,
+        "evidence": TEXT,
+        "flows": Many(_FLOW_ID),
+        "treatment": words(TREATMENTS),
+        "why": TEXT,
+    },
+    required=("id", "where", "documented", "holds", "evidence", "treatment"),
+    extra={
+        "if": {"properties": {"treatment": {"const": "none"}}, "required": ["treatment"]},
+        "then": {"required": ["why"], "properties": {"flows": {"maxItems": 0}}},
+        "else": {"required": ["flows"], "properties": {"flows": {"minItems": 1}}},
+    },
+)
+
+FILE = Record(
+    {
+        "product": NAME,
+        "edition": _EDITION,
+        "documents": Table(_DOCUMENT, _DOCUMENTS),
+        "roles": Table(NAME, _ROLE_RECORD),
+        "services": Table(NAME, Record({"title": TEXT, "title_fr": Many(TEXT), "text": TEXT}, required=("title",))),
+        "settings": Table(NAME, _SETTING),
+        "features": Table(NAME, Record({"title": TEXT, "text": TEXT}, required=("title",))),
+        "notes": Table(_NOTE, Record({"title": TEXT, "text": TEXT}, required=("title", "text"))),
+        "lists": Table(NAME, _LIST),
+        "configurable": Rows(_PAIR),
+        "non_configurable": Rows(_PAIR),
+        "flows": Rows(FLOW),
+        "supplements": Rows(SUPPLEMENT),
+        "errata": Rows(_ERRATUM),
+    },
+    required=("product", "edition", "documents", "roles", "services", "flows"),
+)
+SECTIONS = tuple(FILE.keys)
+DEFAULT_SHAPES = _DEFAULTS
+
+WELL_KNOWN = Record(
+    {"services": Table(NAME, Record({"title": TEXT, "protocol": words(PORT_PROTOCOLS), "port": PORT}, required=("title", "protocol", "port")))},
+    required=("services",),
+)
+
+
+def json_schema() -> Json:
+    """Return the format as JSON Schema, draft 2020-12."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "portcullis.msports catalog",
+        "description": "The communications that the documentation of one product in one edition lists.",
+        **FILE.schema(),
+    }

@@ -1,0 +1,172 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
+from __future__ import annotations
+
+"""Everything that is wrong with one catalog file, at once. What needs other catalogs is checked when they are joined."""
+
+import typing as t
+
+from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.format import FILE
+from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.rules import (
+    FLOW_RULES,
+    Named,
+    default_problem,
+    expected_id,
+    feature_names,
+    qualify,
+    role_names,
+    setting_names,
+)
+from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.shapes import Shape
+from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import Problem, Problems
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import BARE_ROLES
+
+FLOW_SECTIONS = ("flows", "supplements")
+
+
+class Report:
+    """Problems of one file. Remembers the paths, so that rules leave alone what is wrong already."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.problems = Problems()
+        self._paths: set[str] = set()
+
+    def tell(self, path: str, value: object, expected: str, known: t.Iterable[str] = ()) -> None:
+        self._paths.add(path)
+        self.problems.add(f"{self.file}: {path}" if path else self.file, value, expected, known)
+
+    def sound(self, path: str) -> bool:
+        """Tell whether nothing was told about ``path`` or anything below it."""
+        return not any(told == path or told.startswith((f"{path}.", f"{path}[")) for told in self._paths)
+
+
+def check_shape(plain: object, file: str, shape: Shape) -> list[Problem]:
+    """Return what ``shape`` finds wrong with ``plain``."""
+    report = Report(file)
+    shape.check(plain, "", report.tell)
+    return list(report.problems)
+
+
+def validate(plain: object, file: str) -> list[Problem]:
+    """Return every problem of a catalog that was read from ``file``."""
+    report = Report(file)
+    FILE.check(plain, "", report.tell)
+    if not isinstance(plain, dict):
+        return list(report.problems)
+    if not report.sound("product"):
+        return list(report.problems)
+    product = plain["product"]
+    _check_defaults(plain, report)
+    _check_own_names(plain, product, report)
+    _check_flows(plain, product, report)
+    _check_errata(plain, report)
+    return list(report.problems)
+
+
+def _check_defaults(plain: dict[str, t.Any], report: Report) -> None:
+    for name, setting in _table(plain, "settings").items():
+        path = f"settings.{name}.default"
+        if isinstance(setting, dict) and report.sound(path) and report.sound(f"settings.{name}.type"):
+            expected = default_problem(setting)
+            if expected:
+                report.tell(path, setting["default"], expected)
+
+
+def _check_flows(plain: dict[str, t.Any], product: str, report: Report) -> None:
+    settings = _table(plain, "settings")
+    settings = {**settings, **{qualify(str(name), product): item for name, item in settings.items()}}
+    known = {"service": _names(plain, "services"), "document": _names(plain, "documents"), "notes": _names(plain, "notes")}
+    seen: dict[str, str] = {}
+    for section in FLOW_SECTIONS:
+        for index, flow in _records(plain, section):
+            path = f"{section}[{index}]"
+            for keys, rule in FLOW_RULES:
+                if all(report.sound(f"{path}.{key}") for key in keys):
+                    for below, value, expected in list(rule(flow, settings)):
+                        report.tell(f"{path}.{below}", value, expected)
+            _check_id(flow, path, product, seen, report)
+            if report.sound(f"{path}.service") and flow["service"] not in known["service"]:
+                report.tell(f"{path}.service", flow["service"], "expected a service of this file", known["service"])
+            if report.sound(f"{path}.reference") and flow["reference"].get("document", None) not in {None, *known["document"]}:
+                report.tell(f"{path}.reference.document", flow["reference"]["document"], "expected a document of this file", known["document"])
+            for place, note in enumerate(flow.get("notes", ()) if report.sound(f"{path}.notes") else ()):
+                if str(note) not in known["notes"]:
+                    report.tell(f"{path}.notes[{place}]", note, "expected a note of this file, one of " + (", ".join(known["notes"]) or "(none)"))
+    if isinstance(plain.get("documents"), dict) and not plain["documents"]:
+        report.tell("documents", plain["documents"], "expected at least one document; flows refer to the first unless they name one")
+
+
+def _check_id(flow: dict[str, t.Any], path: str, product: str, seen: dict[str, str], report: Report) -> None:
+    if not report.sound(f"{path}.id"):
+        return
+    found = flow["id"]
+    if found in seen:
+        report.tell(f"{path}.id", found, f"is the id of {seen[found]}, too; add a variant to one of them")
+    seen.setdefault(found, path)
+    if all(report.sound(f"{path}.{key}") for key in ("source", "destination", "service", "protocol")):
+        wanted = expected_id(flow, product)
+        if found != wanted and found.rpartition(".")[0] != wanted:
+            report.tell(f"{path}.id", found, f"expected {wanted}, or {wanted}.<variant>")
+
+
+def _check_own_names(plain: dict[str, t.Any], product: str, report: Report) -> None:
+    own = {section: {f"{product}.{name}" for name in _names(plain, section)} for section in ("roles", "settings", "features")}
+    _check_names(role_names(plain), "role", product, own["roles"] | set(BARE_ROLES), report)
+    _check_names(setting_names(plain), "setting", product, own["settings"], report)
+    _check_names(feature_names(plain), "feature", product, own["features"], report)
+
+
+def _check_names(names: t.Iterable[Named], what: str, product: str, known: set[str], report: Report) -> None:
+    for path, name in names:
+        if name not in known and name.startswith(f"{product}.") and report.sound(path):
+            report.tell(path, name, f"expected a {what} of this file", known)
+
+
+def _check_errata(plain: dict[str, t.Any], report: Report) -> None:
+    ids = {section: {flow["id"] for _index, flow in _records(plain, section) if isinstance(flow.get("id"), str)} for section in FLOW_SECTIONS}
+    marks: set[str] = set()
+    named: set[str] = set()
+    for index, erratum in _records(plain, "errata"):
+        path = f"errata[{index}]"
+        if report.sound(f"{path}.id"):
+            if erratum["id"] in marks:
+                report.tell(f"{path}.id", erratum["id"], "is the id of another erratum, too")
+            marks.add(erratum["id"])
+        if not (report.sound(f"{path}.flows") and report.sound(f"{path}.treatment")):
+            continue
+        treatment, flows = erratum["treatment"], erratum.get("flows", [])
+        named.update(flows)
+        if treatment == "none":
+            if flows:
+                report.tell(f"{path}.flows", flows, "expected no flows where nothing was done (treatment: none)")
+            if not erratum.get("why"):
+                report.tell(f"{path}.why", None, "treatment none says why this is no flow")
+            continue
+        if not flows:
+            report.tell(f"{path}.flows", flows, f"expected the ids of the flows that this {treatment} made")
+        known = ids["supplements"] if treatment == "supplement" else ids["flows"] | ids["supplements"]
+        for place, name in enumerate(flows):
+            if name not in known:
+                report.tell(f"{path}.flows[{place}]", name, f"expected a {'supplement' if treatment == 'supplement' else 'flow'} of this file", known)
+    for section in FLOW_SECTIONS:
+        for index, flow in _records(plain, section):
+            if "erratum" in flow and isinstance(flow.get("id"), str) and flow["id"] not in named:
+                report.tell(f"{section}[{index}].erratum", flow["id"], "expected an entry of errata that names this flow")
+
+
+def _table(plain: dict[str, t.Any], key: str) -> dict[t.Any, t.Any]:
+    found = plain.get(key)
+    return found if isinstance(found, dict) else {}
+
+
+def _names(plain: dict[str, t.Any], key: str) -> tuple[str, ...]:
+    return tuple(str(name) for name in _table(plain, key))
+
+
+def _records(plain: dict[str, t.Any], key: str) -> t.Iterator[tuple[int, dict[str, t.Any]]]:
+    found = plain.get(key)
+    return ((index, row) for index, row in enumerate(found if isinstance(found, list) else ()) if isinstance(row, dict))
