@@ -1,0 +1,69 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
+from __future__ import annotations
+
+"""The only border to Ansible: what comes in becomes plain data, what goes wrong becomes an error that Ansible shows well.
+
+Since ansible-core 2.19 values carry tags (subclasses of ``str``, ``int`` and so on), and containers are lazy (their items are
+rendered when they are read). The core of the collection knows neither.
+"""
+
+import contextlib
+import datetime
+import typing as t
+from collections.abc import Mapping, Sequence, Set
+
+from ansible.errors import AnsibleError
+
+from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MsportsError
+
+_PLAIN = frozenset((str, int, float, bool, type(None)))
+
+
+def to_plain(value: t.Any) -> t.Any:
+    """Return ``value`` as dict, list, str, int, float, bool and None, whatever tagged or lazy form it had.
+
+    Sets become sorted lists, dates their ISO text, encrypted strings their clear text. An undefined value inside
+    raises Ansible's own error when it is read, which names the variable.
+    """
+    if type(value) in _PLAIN:
+        return value
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {to_plain(key): to_plain(item) for key, item in value.items()}
+    if isinstance(value, (bytes, bytearray)):
+        return bytes(value).decode("utf-8", "surrogateescape")
+    if isinstance(value, Sequence):
+        return [to_plain(item) for item in value]
+    if isinstance(value, Set):
+        return sorted((to_plain(item) for item in value), key=str)
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value)
+    if isinstance(value, (datetime.date, datetime.time)):
+        return value.isoformat()
+    if isinstance(value, t.Iterator):
+        return [to_plain(item) for item in value]
+    return str(value)
+
+
+@contextlib.contextmanager
+def ansible_errors(error: type[AnsibleError] = AnsibleError) -> t.Iterator[None]:
+    """Turn a :class:`MsportsError` of the core into an error of Ansible: one line for each problem."""
+    try:
+        yield
+    except MsportsError as found:
+        raise error(str(found)) from None
+
+
+def listed(value: t.Any) -> list[t.Any]:
+    """Return a value that may be one thing, a list of things or nothing as a plain list."""
+    plain = to_plain(value)
+    if plain is None:
+        return []
+    return plain if isinstance(plain, list) else [plain]
