@@ -1,0 +1,56 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# The two commands: `make demo` (see it work) and `make test` (check everything). Both set up what is missing and say so.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint docs-lint sanity unit integration lab bench build clean setup setup-demo
+
+PY := .venv/bin/python
+CHECKS := $(PY) tests/tools/run_checks.py
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 20
+
+setup-demo:
+	@tests/tools/system_packages.sh demo
+	@tests/tools/venv.sh run
+
+setup:  ## install what the tests need, without running them
+	@tests/tools/system_packages.sh demo test
+	@tests/tools/venv.sh run test lint
+
+demo: setup-demo  ## a small company's inventory becomes firewall rules, applied to real kernels and proven with packets
+	@$(PY) tests/lab/demo.py
+
+test: setup  ## everything: linters, docs, sanity, unit, integration and lab tests
+	@$(CHECKS)
+
+lint: setup  ## ruff, mypy, yamllint, ansible-lint, licences
+	@$(CHECKS) lint
+
+docs-lint: setup  ## links, code blocks and lists of the pages
+	@$(CHECKS) docs
+
+sanity: setup  ## ansible-test sanity on every core that a Python is there for
+	@$(CHECKS) sanity
+
+unit: setup  ## unit tests, with coverage
+	@$(CHECKS) unit
+
+integration: setup  ## tests that run Ansible
+	@$(CHECKS) integration
+
+lab: setup  ## tests in the namespace lab
+	@$(CHECKS) lab
+
+build: setup-demo  ## the collection's tarball, in build/
+	@ANSIBLE_HOME=$(CURDIR)/.cache/ansible .venv/bin/ansible-galaxy collection build --force --output-path build .
+
+bench: setup  ## speed: ratios against other ways
+	@$(PY) -m tests.benchmarks
+
+clean:  ## remove what these commands made inside the checkout
+	rm -rf .cache .venv build tests/output .coverage .coverage.*
