@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence, Set
 
 from ansible.errors import AnsibleError
 
-from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MsportsError
+from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MsportsError, Problems
 
 _PLAIN = frozenset((str, int, float, bool, type(None)))
 
@@ -67,3 +67,53 @@ def listed(value: t.Any) -> list[t.Any]:
     if plain is None:
         return []
     return plain if isinstance(plain, list) else [plain]
+
+
+def lookup_options(lookup: t.Any, variables: t.Optional[t.Mapping[str, t.Any]], given: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Return the options of a lookup as plain data; raise :class:`MsportsError` for one that it does not have.
+
+    ``editions`` and ``catalog_paths`` that are not given come from the variables of the same names with ``msports_`` in front.
+    """
+    lookup.set_options(var_options=variables, direct=dict(given))
+    options = to_plain(lookup.get_options())
+    problems = Problems()
+    for name in given:
+        if name not in options:
+            problems.add(f"option {name}", to_plain(given[name]), "expected an option of this lookup: " + ", ".join(sorted(options)), options)
+    problems.raise_as(MsportsError)
+    for name in ("editions", "catalog_paths"):
+        if name in options and options[name] is None:
+            options[name] = united(lookup, variables or {}, f"msports_{name}")
+    return options
+
+
+def united(lookup: t.Any, variables: t.Mapping[str, t.Any], name: str) -> t.Any:
+    """Return the union of the variables ``name`` and ``name__<suffix>``, rendered, as the inventory interface has it; ``None`` when there is none.
+
+    Raises :class:`MsportsError` for a key with two values, and for variables that are neither all lists nor all mappings.
+    """
+    problems = Problems()
+    found: t.Any = None
+    for variable in sorted(key for key in variables if key == name or str(key).startswith(f"{name}__")):
+        value = to_plain(lookup._templar.template(variables[variable]))
+        if value is None:
+            continue
+        if not isinstance(value, (list, dict)) or (found is not None and type(found) is not type(value)):
+            problems.add(variable, value, "expected a list or a mapping, the same as in the other variables of this name")
+        elif isinstance(value, list):
+            found = [*(found or []), *(item for item in value if item not in (found or []))]
+        else:
+            for key, item in value.items():
+                if found and found.get(key, item) != item:
+                    problems.add(f"{variable}.{key}", item, f"has another value, {found[key]!r}, in another variable of this union")
+            found = {**(found or {}), **value}
+    problems.raise_as(MsportsError)
+    return found
+
+
+def flat(terms: t.Any) -> list[t.Any]:
+    """Return the terms of a lookup as one plain list, whether they came one by one or as lists."""
+    found = []
+    for term in listed(terms):
+        found.extend(term if isinstance(term, list) else [term])
+    return found

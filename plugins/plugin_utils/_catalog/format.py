@@ -204,7 +204,7 @@ _ERRATUM = Record(
     required=("id", "where", "documented", "holds", "evidence", "treatment"),
     extra={
         "if": {"properties": {"treatment": {"const": "none"}}, "required": ["treatment"]},
-        "then": {"required": ["why"], "properties": {"flows": {"maxItems": 0}}},
+        "then": {"required": ["why"]},
         "else": {"required": ["flows"], "properties": {"flows": {"minItems": 1}}},
     },
 )

@@ -21,7 +21,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.rules 
     setting_names,
 )
 from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.shapes import Shape
-from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import Problem, Problems
+from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MISSING, Problem, Problems
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import BARE_ROLES
 
 FLOW_SECTIONS = ("flows", "supplements")
@@ -128,6 +128,7 @@ def _check_names(names: t.Iterable[Named], what: str, product: str, known: set[s
 
 def _check_errata(plain: dict[str, t.Any], report: Report) -> None:
     ids = {section: {flow["id"] for _index, flow in _records(plain, section) if isinstance(flow.get("id"), str)} for section in FLOW_SECTIONS}
+    known = ids["flows"] | ids["supplements"]
     marks: set[str] = set()
     named: set[str] = set()
     for index, erratum in _records(plain, "errata"):
@@ -140,18 +141,15 @@ def _check_errata(plain: dict[str, t.Any], report: Report) -> None:
             continue
         treatment, flows = erratum["treatment"], erratum.get("flows", [])
         named.update(flows)
-        if treatment == "none":
-            if flows:
-                report.tell(f"{path}.flows", flows, "expected no flows where nothing was done (treatment: none)")
-            if not erratum.get("why"):
-                report.tell(f"{path}.why", None, "treatment none says why this is no flow")
-            continue
-        if not flows:
-            report.tell(f"{path}.flows", flows, f"expected the ids of the flows that this {treatment} made")
-        known = ids["supplements"] if treatment == "supplement" else ids["flows"] | ids["supplements"]
         for place, name in enumerate(flows):
             if name not in known:
-                report.tell(f"{path}.flows[{place}]", name, f"expected a {'supplement' if treatment == 'supplement' else 'flow'} of this file", known)
+                report.tell(f"{path}.flows[{place}]", name, "expected a flow or a supplement of this file", known)
+        if treatment == "none" and not erratum.get("why"):
+            report.tell(f"{path}.why", MISSING, "treatment none says why nothing was done")
+        if treatment == "erratum" and not flows:
+            report.tell(f"{path}.flows", MISSING, "expected the flows that differ from the document")
+        if treatment == "supplement" and not ids["supplements"].intersection(flows):
+            report.tell(f"{path}.flows", flows or MISSING, "expected the supplements that were made of it", ids["supplements"])
     for section in FLOW_SECTIONS:
         for index, flow in _records(plain, section):
             if "erratum" in flow and isinstance(flow.get("id"), str) and flow["id"] not in named:
