@@ -72,6 +72,11 @@ def port_of(terms: t.Sequence[str], options: Options) -> list[t.Any]:
     return found
 
 
+def is_role(name: t.Any, editions: t.Mapping[str, str], paths: t.Sequence[str]) -> bool:
+    """Tell whether hosts or networks can have the role ``name``: a role of a catalog, or ``internet``."""
+    return isinstance(name, str) and name != "any_host" and name in load_catalogs(editions, paths).roles
+
+
 def _port_of(name: str, options: Options, problems: Problems) -> t.Optional[int]:
     if "." not in name:
         table = well_known()

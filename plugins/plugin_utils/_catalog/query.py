@@ -158,6 +158,15 @@ def parse_dynamic(text: str) -> str:
         raise CatalogError([Problem("dynamic_ports", repr(text), f"expected a range of ports such as {DYNAMIC_PORTS}")]) from None
 
 
+def merged(specs: t.Iterable[t.Any], path: str, dynamic_ports: str = DYNAMIC_PORTS) -> Ports:
+    """Return ports and ranges, merged; raise :class:`CatalogError` with every item that is neither, each with its place below ``path``."""
+    dynamic = parse_dynamic(dynamic_ports)
+    problems = Problems()
+    found = _ports(path, (dynamic if spec == RPC_DYNAMIC else spec for spec in specs), problems)
+    problems.raise_as(CatalogError)
+    return merge(found)
+
+
 def _ports(name: str, values: t.Iterable[t.Any], problems: Problems) -> list[PortRange]:
     found = []
     for index, value in enumerate(values):
