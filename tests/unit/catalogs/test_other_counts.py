@@ -154,6 +154,14 @@ def test_mail_flow_tables_are_alternatives() -> None:
         assert (flow.get("only_with"), flow.get("only_without")) == (None, expected), flow["id"]
 
 
+def test_clients_reach_client_access_only() -> None:
+    found = section("exchange", "clients-and-services")
+    assert {(flow["source"], flow["destination"], flow["protocol"]) for flow in found} == {("exchange.client", "exchange.client_access", "tcp")}
+    assert [flow["ports"] for flow in found] == [["443"], ["80"], ["143"], ["993"], ["110"], ["995"], ["587"]]
+    assert not [flow["id"] for flow in found if flow.keys() & {"only_with", "only_without"}]
+    assert [flow["id"] for flow in flows("exchange") if "erratum" in flow] == ["exchange.client.client_access.http.tcp"]
+
+
 def test_exchange_conditions() -> None:
     found = {flow["id"]: (flow["feature"], flow.get("feature_at", "destination")) for flow in flows("exchange", requirement="conditional")}
     assert found == {
