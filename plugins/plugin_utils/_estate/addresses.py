@@ -1,0 +1,200 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
+from __future__ import annotations
+
+"""Addresses of hosts and networks: what is one, what never is, where a host's come from, and whose they are."""
+
+import functools
+import ipaddress
+import re
+import typing as t
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.reader import Reader
+from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.union import Parts, Sink, items, only_keys
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import ANY, NOBODY, Addresses, parse_range, union
+
+SOURCES = ("inventory", "dns", "facts")
+_NAME = re.compile(r"^(?=.*[A-Za-z])[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_.])?$")
+NAME_REASON = "is a name, and rules hold addresses: what a name resolves to can change without the rules; write the address"
+_NEVER = tuple(
+    (*parse_range(network), word)
+    for network, word in (
+        ("0.0.0.0/8", "stands for no host in particular"),
+        ("127.0.0.0/8", "is a loopback address, which no other host can reach"),
+        ("169.254.0.0/16", "is a link-local address, which holds on one link only"),
+        ("224.0.0.0/4", "is a multicast address, which is no host's"),
+        ("255.255.255.255", "is the broadcast address, which is no host's"),
+        ("::", "stands for no host in particular"),
+        ("::1", "is a loopback address, which no other host can reach"),
+        ("::ffff:0:0/96", "is an IPv4 address in IPv6 form: write it as IPv4"),
+        ("fe80::/10", "is a link-local address, which holds on one link only"),
+        ("ff00::/8", "is a multicast address, which is no host's"),
+    )
+)
+# Bridges that container and virtual machine managers make on every host with the same addresses. Only found ones are judged by these.
+_BRIDGES = Addresses.parse(["172.17.0.0/16", "10.88.0.0/16", "10.0.3.0/24", "192.168.122.0/24"])
+
+
+@dataclass(frozen=True)
+class Declared:
+    """One address of a host as it was declared: where, and whether several hosts share it."""
+
+    path: str
+    text: str
+    addresses: Addresses
+    shared: bool = False
+
+
+@functools.lru_cache(maxsize=65536)
+def host_address(text: str) -> Addresses:
+    """Return one address of a host; raise :class:`ValueError` with a phrase that says why ``text`` is none."""
+    if "/" in text or ("-" in text and not _NAME.match(text)):
+        raise ValueError("is no single address: a host has addresses, networks belong into msports_networks")
+    return _usable(text, "an IP address")
+
+
+@functools.lru_cache(maxsize=65536)
+def network(text: str) -> Addresses:
+    """Return an address, network, range or ``any``; raise :class:`ValueError` with a phrase that says why ``text`` is none."""
+    if text == "any":
+        return ANY
+    return _usable(text, "an IP address, a network in CIDR form, a range first-last, or the word any")
+
+
+def _usable(text: str, what: str) -> Addresses:
+    try:
+        family, (first, last) = parse_range(text.partition("%")[0])
+    except ValueError:
+        if _NAME.match(text) and ":" not in text:
+            raise ValueError(NAME_REASON) from None
+        try:
+            right = ipaddress.ip_network(text, strict=False)
+        except ValueError:
+            raise ValueError(f"expected {what}") from None
+        raise ValueError(f"has bits set behind its prefix: the network is {right}") from None
+    for other, (low, high), word in _NEVER:
+        if family == other and low <= first and last <= high:
+            raise ValueError(word)
+    return Addresses(((first, last),)) if family == 4 else Addresses((), ((first, last),))
+
+
+def read_address(value: t.Any, path: str, sink: Sink, read: t.Callable[[str], Addresses] = host_address) -> Addresses:
+    """Return what ``read`` makes of a value that may be anything; ``NOBODY`` and a problem where it makes nothing."""
+    if not isinstance(value, str):
+        sink.add(path, value, "expected an IP address as text")
+        return NOBODY
+    try:
+        return read(value)
+    except ValueError as error:
+        sink.add(path, value, str(error))
+        return NOBODY
+
+
+def parse_declared(parts: Parts, sink: Sink) -> t.Tuple[Declared, ...]:
+    """Read ``msports_addresses``: texts, or mappings ``{address: ..., shared: true}``."""
+    found: list[Declared] = []
+    for path, item in items(parts, sink):
+        shared = False
+        if isinstance(item, Mapping):
+            only_keys(item, ("address", "shared"), path, sink)
+            shared = item.get("shared", False)
+            if not isinstance(shared, bool):
+                sink.add(f"{path}.shared", shared, "expected true or false")
+                shared = False
+            if "address" not in item:
+                sink.add(path, item, "expected the key address")
+                continue
+            path, item = f"{path}.address", item["address"]
+        addresses = read_address(item, path, sink)
+        if addresses:
+            found.append(Declared(path, item, addresses, shared))
+    return tuple(found)
+
+
+def parse_sources(parts: Parts, sink: Sink) -> t.Tuple[str, ...]:
+    """Read ``msports_address_from``: where addresses come from, in this order."""
+    found = []
+    for path, item in items(parts, sink):
+        if item in SOURCES:
+            found.append(item)
+        else:
+            sink.add(path, item, "expected inventory, dns or facts", SOURCES)
+    return tuple(found)
+
+
+class HostAddresses:
+    """The addresses of every host, and why a host has none."""
+
+    def __init__(self, reader: Reader, inventory: Mapping[str, t.Any], sources: t.Sequence[str]) -> None:
+        self._reader = reader
+        self._sources = sources
+        self._found = {"dns": inventory.get("resolved") or {}, "facts": inventory.get("facts") or {}}
+        self._declared: dict[str, t.Tuple[Declared, ...]] = {}
+        self.of: dict[str, Addresses] = {}
+        for host in reader.hosts:
+            declared = reader.host_value(host, "msports_addresses", parse_declared, ())
+            self._declared[host] = declared or self._elsewhere(host)
+            self.of[host] = union(item.addresses for item in self._declared[host])
+
+    def _elsewhere(self, host: str) -> t.Tuple[Declared, ...]:
+        for source in self._sources:
+            texts: t.Sequence[t.Any]
+            if source == "inventory":
+                path, texts = "ansible_host", [self._reader.hosts[host]["vars"].get("ansible_host")]
+            else:
+                path, texts = source, self._found[source].get(host) or []
+            found = []
+            for text in texts:
+                try:
+                    addresses = host_address(text) if isinstance(text, str) else NOBODY
+                except ValueError:
+                    continue
+                if addresses and not (source == "facts" and addresses & _BRIDGES):
+                    found.append(Declared(path, text, addresses))
+            if found:
+                return tuple(found)
+        return ()
+
+    def why_none(self, host: str) -> str:
+        """Say what to do for a host that others must reach and that has no address."""
+        reasons = []
+        name = self._reader.hosts[host]["vars"].get("ansible_host")
+        if isinstance(name, str) and name:
+            try:
+                host_address(name)
+                reasons.append(f"ansible_host {name!r} is not asked, because msports_address_from does not name inventory")
+            except ValueError as error:
+                reasons.append(f"ansible_host {name!r} is a name" if str(error) == NAME_REASON else f"ansible_host {name!r} {error}")
+        if "dns" in self._sources:
+            reasons.append("DNS gave no usable one")
+        if "facts" in self._sources:
+            reasons.append("no facts of it gave a usable one: it must have been played")
+        return "no address, so no peer could name it in a rule: set msports_addresses" + (f" ({'; '.join(reasons)})" if reasons else "")
+
+    def check_owners(self, holders: t.Container[str]) -> None:
+        """One address on two hosts is a problem, unless each of them declares it as shared. Hosts that nobody declared anything about are not compared."""
+        owners: dict[Addresses, list[t.Tuple[str, Declared]]] = {}
+        for host, declared in self._declared.items():
+            for item in declared:
+                if host in holders or item.path != "ansible_host":
+                    owners.setdefault(item.addresses, []).append((host, item))
+        for claims in owners.values():
+            if len({host for host, _item in claims}) == 1 or all(item.shared for _host, item in claims):
+                continue
+            sharing = [host for host, item in claims if item.shared]
+            for host, item in claims if sharing else claims[1:]:
+                if item.shared:
+                    continue
+                if sharing:
+                    expected = f"{sharing[0]} declares it as shared, and so must every holder: write {{address: {item.text}, shared: true}}"
+                else:
+                    first = claims[0][0]
+                    if host == first:
+                        continue
+                    expected = f"{first} has this address too; only an address that each holder declares with shared: true is on several hosts"
+                self._reader.add(host, item.path, item.text, expected)

@@ -1,0 +1,67 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
+from __future__ import annotations
+
+"""Servers that every strict host needs, and the proxy: ``msports_infrastructure``."""
+
+import typing as t
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MISSING
+from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.addresses import read_address
+from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.union import Parts, Sink, as_text, entries, only_keys
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import NOBODY, Addresses, union
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate import Proxy
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.ports import LAST_PORT
+
+SERVERS = ("dns", "ntp", "dhcp_relays")
+
+
+@dataclass(frozen=True)
+class Infrastructure:
+    """Addresses of servers by their key, and proxies."""
+
+    dns: Addresses = NOBODY
+    ntp: Addresses = NOBODY
+    dhcp_relays: Addresses = NOBODY
+    proxies: t.Tuple[Proxy, ...] = ()
+
+
+def parse_infrastructure(parts: Parts, sink: Sink) -> Infrastructure:
+    """Read ``msports_infrastructure``: lists of addresses under dns, ntp and dhcp_relays, ``{address, port}`` under proxy."""
+    found = entries(parts, sink)
+    only_keys(found, (*SERVERS, "proxy"), parts[0][0], sink)
+    servers = {}
+    for key in SERVERS:
+        path, value = found.get(key, ("", ()))
+        servers[key] = union(read_address(item, label, sink) for label, item in _listed(path, value, sink))
+    path, value = found.get("proxy", ("", ()))
+    proxies = {proxy for label, item in _listed(path, value, sink) for proxy in _proxy(item, label, sink)}
+    return Infrastructure(proxies=tuple(sorted(proxies, key=lambda proxy: (proxy.address, proxy.port))), **servers)
+
+
+def _listed(path: str, value: t.Any, sink: Sink) -> list[t.Tuple[str, t.Any]]:
+    if isinstance(value, (list, tuple)):
+        return [(f"{path}[{index}]", item) for index, item in enumerate(value)]
+    sink.add(path, value, "expected a list")
+    return []
+
+
+def _proxy(item: t.Any, path: str, sink: Sink) -> list[Proxy]:
+    if not isinstance(item, Mapping):
+        sink.add(path, item, "expected a mapping with address and port")
+        return []
+    only_keys(item, ("address", "port"), path, sink)
+    for key in ("address", "port"):
+        if key not in item:
+            sink.add(f"{path}.{key}", MISSING, f"a proxy needs its {key}")
+    port = as_text(item.get("port"))
+    fine = port is not None and port.isdigit() and 1 <= int(port) <= LAST_PORT
+    if "port" in item and not fine:
+        sink.add(f"{path}.port", item["port"], f"expected a port, 1-{LAST_PORT}")
+    address = read_address(item["address"], f"{path}.address", sink) if "address" in item else NOBODY
+    return [Proxy(address.cidrs()[0], int(port or 0))] if address and fine else []

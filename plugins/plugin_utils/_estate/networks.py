@@ -1,0 +1,68 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
+from __future__ import annotations
+
+"""Roles whose holders are networks: populations, external ends, and whatever hosts outside the inventory hold."""
+
+import typing as t
+from collections.abc import Mapping
+
+from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.addresses import network, read_address
+from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.roles import SHARED_PRODUCT, product_of
+from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.sites import SITE_WORDS
+from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.union import Parts, Sink, entries, near_name
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import Addresses, union
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import Catalogs
+
+Networks = t.Dict[str, t.Dict[t.Optional[str], Addresses]]  # role -> site (None = every site) -> addresses
+NOBODYS = ("any_host",)  # stands for hosts of the inventory, so networks cannot hold it
+
+
+def parse_networks(parts: Parts, sink: Sink, catalogs: Catalogs, sites: Mapping[str, t.Collection[str]]) -> Networks:
+    """Read ``msports_networks``: role to networks, or role to sites to networks. An empty list stays: it says "none"."""
+    roles = sorted(name for name in {*catalogs.roles, "internet"} if name not in NOBODYS)
+    found: Networks = {}
+    for role, (path, value) in entries(parts, sink).items():
+        if role not in roles:
+            sink.add(path, role, "expected the name of a role, <product>.<role>, or internet", near=near_name(role, roles))
+        elif isinstance(value, (list, tuple)):
+            found[role] = {None: _addresses(value, path, sink)}
+        elif not isinstance(value, Mapping):
+            sink.add(path, value, "expected a list of networks, or a mapping of sites to lists")
+        elif _has_sites(role, catalogs):
+            found[role] = _by_site(value, path, sink, sites.get(product_of(role), ()))
+        else:
+            sink.add(path, dict(value), f"{role} has no sites: write one list of networks")
+    return found
+
+
+def _has_sites(role: str, catalogs: Catalogs) -> bool:
+    return role in catalogs.roles and catalogs.roles[role].kind != "external" and product_of(role) != SHARED_PRODUCT
+
+
+def _by_site(value: Mapping[t.Any, t.Any], path: str, sink: Sink, known: t.Collection[str]) -> t.Dict[t.Optional[str], Addresses]:
+    found: t.Dict[t.Optional[str], Addresses] = {}
+    for site, networks in value.items():
+        label = f"{path}.{site}"
+        if not isinstance(site, str):
+            sink.add(label, site, SITE_WORDS)
+        elif site not in known:
+            sites = f"the sites are {', '.join(sorted(known))}" if known else "no host declares msports_site"
+            sink.add(label, site, f"no host of the product is in this site; {sites}", near=near_name(site, known))
+        elif not isinstance(networks, (list, tuple)):
+            sink.add(label, networks, "expected a list of networks")
+        else:
+            found[site] = _addresses(networks, label, sink)
+    return found
+
+
+def _addresses(values: t.Sequence[t.Any], path: str, sink: Sink) -> Addresses:
+    return union([read_address(value, f"{path}[{index}]", sink, network) for index, value in enumerate(values)])
+
+
+def explicitly_empty(networks: Networks) -> frozenset[str]:
+    """Return the roles that were declared with empty lists only."""
+    return frozenset(role for role, by_site in networks.items() if by_site and not any(by_site.values()))

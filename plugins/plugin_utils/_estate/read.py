@@ -1,0 +1,151 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
+from __future__ import annotations
+
+"""Inventory to estate: the order in which the parts are read, and the values they make together."""
+
+import datetime
+import typing as t
+from collections.abc import Mapping
+
+from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import InventoryError, Problem
+from ansible_collections.portcullis.msports.plugins.plugin_utils._estate import checks, defaults, networks, roles, rules, settings, sites
+from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.addresses import HostAddresses, parse_sources
+from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.infrastructure import Infrastructure, parse_infrastructure
+from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.reader import Reader
+from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.selections import Ends
+from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.union import Parts, Sink, as_text, entries, items, sort_out
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import Catalogs
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate import WINDOWS_DYNAMIC, Estate, Host
+
+TOLD_EACH = 3  # a problem that more hosts than this have in common is told once, with all their names
+
+
+def read_estate(inventory: Mapping[str, t.Any], catalogs: Catalogs) -> Estate:
+    """Return the estate that ``inventory`` describes (plain data: hosts, groups, whole, today, resolved, facts).
+
+    Raises :class:`InventoryError` with everything that is wrong.
+    """
+    reader = Reader(inventory, catalogs)
+    entries_of = roles.read_roles(reader)
+    places = checks.place(reader, entries_of)
+    addresses = HostAddresses(reader, inventory, reader.estate_value("msports_address_from", parse_sources, ("inventory",)))
+    addresses.check_owners(entries_of)
+    known = places.sites
+    nets = reader.estate_value("msports_networks", lambda parts, sink: networks.parse_networks(parts, sink, catalogs, known), {})
+    every_site = sorted({site for names in known.values() for site in names})
+    hierarchy = reader.estate_value("msports_hierarchy", lambda parts, sink: sites.parse_hierarchy(parts, sink, every_site), {})
+    infrastructure = reader.estate_value("msports_infrastructure", parse_infrastructure, Infrastructure())
+    absent = reader.estate_value("msports_absent", lambda parts, sink: rules.parse_absent(parts, sink, catalogs), frozenset())
+    ends = Ends(reader, addresses, nets, places.holders)
+    hosts = {name: _host(reader, name, places, addresses, ends) for name in reader.hosts}
+    reader.estate_value("msports_catalog_paths", parse_paths, ())
+    editions = {product: catalog.edition for product, catalog in sorted(catalogs.products.items())}
+    reader.estate_value("msports_editions", lambda parts, sink: settings.parse_editions(parts, sink, catalogs), {})
+    releases = reader.estate_value("msports_releases", lambda parts, sink: settings.parse_releases(parts, sink, catalogs), {})
+    without = reader.estate_value("msports_without", lambda parts, sink: rules.parse_without(parts, sink, catalogs), ())
+    supplements = reader.estate_value("msports_supplements", lambda parts, sink: rules.parse_supplements(parts, sink, catalogs), ())
+    checks.check_addresses(reader, hosts, nets, addresses)
+    checks.check_absent(reader, absent, entries_of, nets)
+    checks.check_settings(reader, hosts, entries_of)
+    for host in hosts.values():
+        defaults.check_defaults(reader, host, infrastructure)
+    if reader.problems:
+        raise InventoryError(together(reader.problems))
+    return Estate(
+        hosts=hosts,
+        networks=nets,
+        explicit_empty=networks.explicitly_empty(nets),
+        hierarchy=hierarchy,
+        sites=known,
+        editions=editions,
+        releases={**editions, **releases},
+        features=frozenset().union(*{host.features for host in hosts.values()}),
+        settings=settings.agreed({id(host.settings): host.settings for host in hosts.values() if host.settings}.values()),
+        absent=absent,
+        without=without,
+        supplements=supplements,
+        dns=infrastructure.dns,
+        ntp=infrastructure.ntp,
+        dhcp_relays=infrastructure.dhcp_relays,
+        proxies=infrastructure.proxies,
+        today=datetime.date.fromisoformat(str(inventory.get("today") or "1970-01-01")),
+        notes=tuple(sorted(set(reader.notes))),
+    )
+
+
+def _host(reader: Reader, name: str, places: checks.Places, addresses: HostAddresses, ends: Ends) -> Host:
+    """Return one host. Variables of hosts without roles are read as well: a mistake there would show the day they get one."""
+    catalogs = reader.catalogs
+    holdings = places.holdings.get(name, ())
+    return Host(
+        name=name,
+        managed=reader.host_value(name, "msports_managed", defaults.parse_bool, True) and bool(holdings),
+        system=defaults.system_of(reader, name),
+        addresses=addresses.of[name],
+        holdings=holdings,
+        settings=reader.host_value(name, "msports_settings", lambda parts, sink: settings.parse_settings(parts, sink, catalogs), NOTHING),
+        features=reader.host_value(name, "msports_features", lambda parts, sink: settings.parse_features(parts, sink, catalogs), frozenset()),
+        default_inbound=defaults.inbound_of(reader, name),
+        default_outbound=defaults.outbound_of(reader, name),
+        management=reader.host_value(name, "msports_management", lambda parts, sink: rules.parse_management(parts, sink, ends), None),
+        ping=reader.host_value(name, "msports_ping", lambda parts, sink: rules.parse_ping(parts, sink, ends), ()),
+        allow=reader.host_value(name, "msports_allow", lambda parts, sink: rules.parse_allow(parts, sink, ends), ()),
+        dynamic_ports=reader.host_value(name, "msports_dynamic_ports", defaults.parse_dynamic_ports, WINDOWS_DYNAMIC),
+    )
+
+
+NOTHING: t.Mapping[str, t.Any] = {}
+
+
+def parse_paths(parts: Parts, sink: Sink) -> t.Tuple[str, ...]:
+    """Read ``msports_catalog_paths``, in the order written: the first folder that has a catalog gives it."""
+    found = []
+    for path, item in items(parts, sink):
+        if isinstance(item, str) and item:
+            found.append(item)
+        else:
+            sink.add(path, item, "expected the path of a folder with catalogs")
+    return tuple(found)
+
+
+def editions_and_paths(inventory: Mapping[str, t.Any]) -> t.Tuple[dict[str, str], t.Tuple[str, ...]]:
+    """Return what must be known before catalogs can be loaded: editions by product, and folders of the user's.
+
+    From the first host that declares each. Raises nothing: what is wrong with them, and hosts that disagree, :func:`read_estate` tells.
+    """
+    editions: t.Optional[dict[str, str]] = None
+    paths: t.Optional[t.Tuple[str, ...]] = None
+    for _name, host in sorted(inventory["hosts"].items()):
+        variables = {
+            name: value for name, value in (host.get("vars") or {}).items() if name.startswith(("msports_editions", "msports_catalog_paths"))
+        }
+        if not variables:
+            continue
+        ignored = Sink()
+        parts = sort_out(variables, ignored)
+        if editions is None and "msports_editions" in parts:
+            read = ((product, as_text(value)) for product, (_path, value) in entries(parts["msports_editions"], ignored).items())
+            editions = {str(product): text for product, text in read if text is not None}
+        if paths is None and "msports_catalog_paths" in parts:
+            paths = parse_paths(parts["msports_catalog_paths"], ignored)
+    return editions or {}, paths or ()
+
+
+def together(problems: t.Iterable[Problem]) -> list[Problem]:
+    """Tell a problem that many hosts have in common once, naming all of them: it comes from a group's variables."""
+    alike: dict[t.Tuple[t.Any, ...], list[Problem]] = {}
+    for problem in problems:
+        _host, mark, path = problem.path.partition(": ")
+        alike.setdefault((path if mark else problem.path, problem.value, problem.expected, problem.nearest), []).append(problem)
+    found: list[Problem] = []
+    for (path, value, expected, near), same in alike.items():
+        hosts = sorted({problem.path.partition(": ")[0] for problem in same})
+        if len(hosts) > TOLD_EACH:
+            found.append(Problem(f"{', '.join(hosts)}: {path}", value, expected, near))
+        else:
+            found.extend(same)
+    return found

@@ -1,0 +1,114 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
+from __future__ import annotations
+
+"""What all parts of the reading share: the inventory, the catalogs, what was found so far, and values read only once."""
+
+import typing as t
+from collections.abc import Mapping
+
+from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import Problem
+from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.union import Parts, Sink, near_name, plain, sort_out
+from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.variables import ESTATE, VARIABLES
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import Catalogs
+
+T = t.TypeVar("T")
+Parse = t.Callable[[Parts, Sink], T]
+_ABSENT = object()
+
+
+class Reader:
+    """Inventory and catalogs, with problems and notes as they are found.
+
+    Many hosts see the same value of a group: each distinct value of a variable is read once, and what is wrong with it is
+    told for every host that has it.
+    """
+
+    def __init__(self, inventory: Mapping[str, t.Any], catalogs: Catalogs) -> None:
+        self.catalogs = catalogs
+        self.hosts: Mapping[str, t.Any] = dict(sorted(inventory["hosts"].items()))
+        self.groups: Mapping[str, t.Sequence[str]] = inventory.get("groups") or {}
+        self.problems: list[Problem] = []
+        self.notes: list[str] = []
+        self.parts: dict[str, dict[str, Parts]] = {}
+        self.declarers: dict[str, str] = {}  # estate-wide variable -> first host that declares it
+        self._agreed: dict[str, Parts] = {}
+        self._read: dict[t.Tuple[str, str], t.Tuple[t.Any, Sink]] = {}
+        for name, host in self.hosts.items():
+            sink = Sink()
+            self.parts[name] = sort_out(host.get("vars") or {}, sink)
+            self.take(name, sink)
+        self._agree()
+
+    def take(self, host: str, sink: Sink) -> None:
+        """Add what a sink holds, as seen at ``host``."""
+        for found in sink.found:
+            self.problems.append(Problem(f"{host}: {found.path}", found.value, found.expected, found.nearest))
+        self.notes.extend(f"{host}: {text}" for text in sink.notes)
+
+    def add(self, host: str, path: str, value: object, expected: str, known: t.Iterable[str] = ()) -> None:
+        sink = Sink()
+        sink.add(path, value, expected, known)
+        self.take(host, sink)
+
+    def host_value(self, host: str, name: str, parse: Parse[T], default: T) -> T:
+        """Return a host-level variable, read by ``parse``; ``default`` where the host does not declare it."""
+        parts = self.parts[host].get(name)
+        if parts is None:
+            return default
+        key = (name, repr(parts))
+        read = self._read.get(key)
+        if read is None:
+            sink = Sink()
+            read = self._read[key] = (parse(parts, sink), sink)
+        if read[1].found or read[1].notes:
+            self.take(host, read[1])
+        return t.cast(T, read[0])
+
+    def estate_value(self, name: str, parse: Parse[T], default: T) -> T:
+        """Return an estate-wide variable, read by ``parse`` from the first host that declares it."""
+        parts = self._agreed.get(name)
+        if parts is None:
+            return default
+        sink = Sink()
+        value = parse(parts, sink)
+        self.take(self.declarers[name], sink)
+        return value
+
+    def _agree(self) -> None:
+        seen: dict[str, list[Parts]] = {}
+        for host, declared in self.parts.items():
+            for name, parts in declared.items():
+                if VARIABLES[name].level != ESTATE:
+                    continue
+                known = seen.setdefault(name, [])
+                if any(parts == other for other in known):
+                    continue
+                known.append(parts)
+                if name not in self._agreed:
+                    self._agreed[name] = parts
+                    self.declarers[name] = host
+                else:
+                    self._compare(host, name, plain(self._agreed[name]), plain(parts))
+
+    def _compare(self, host: str, name: str, first: t.Any, other: t.Any) -> None:
+        says = f"{self.declarers[name]} says"
+        rule = "this holds for the whole estate, so all hosts that declare it must agree"
+        if isinstance(first, dict):
+            for key in sorted({*first, *other}, key=str):
+                mine, theirs = other.get(key, _ABSENT), first.get(key, _ABSENT)
+                if mine != theirs:
+                    value = "nothing" if theirs is _ABSENT else repr(theirs)
+                    self.problems.append(Problem(f"{host}: {name}.{key}", None if mine is _ABSENT else repr(mine), f"{says} {value}; {rule}"))
+        elif first != other:
+            self.add(host, name, other, f"{says} {first!r}; {rule}")
+
+    def known_name(self, sink: Sink, path: str, name: t.Any, known: t.Container[str], what: str) -> bool:
+        """Tell whether ``name`` is one of ``known``; say ``what`` was expected, and the nearest, when it is not."""
+        if isinstance(name, str) and name in known:
+            return True
+        sink.add(path, name, f"expected {what}", near=near_name(name, t.cast(t.Iterable[str], known)))
+        return False

@@ -1,0 +1,192 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
+from __future__ import annotations
+
+"""Rules that come from the inventory alone: management, ping and the user's own; and documented flows that are not wanted."""
+
+import datetime
+import fnmatch
+import typing as t
+from collections.abc import Mapping
+
+from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MISSING
+from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.selections import Ends
+from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.union import Parts, Sink, as_text, entries, items, near_name, only_keys
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import Catalogs
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate import Allow, Management, Selection, Without
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.ports import PortRange, Ports, merge
+
+# TCP ports that hosts are managed over, by name; anything else is written as tcp/<port>.
+SERVICES: t.Mapping[str, int] = {"ssh": 22, "http": 80, "https": 443, "rdp": 3389, "winrm": 5985, "winrm_https": 5986}
+SERVICE_WORDS = f"expected tcp/<port> or one of {', '.join(SERVICES)}"
+SPEC_WORDS = "expected tcp/<ports> or udp/<ports> (like tcp/443, udp/5000-5010, tcp/80,443), icmp_echo or any"
+ALLOW_KEYS = ("name", "in", "out", "from", "to", "because", "until")
+
+
+def parse_management(parts: Parts, sink: Sink, ends: Ends) -> t.Optional[Management]:
+    """Read ``msports_management``: ``{from: [...], services: [...]}``; both are needed, and neither may be empty."""
+    found = entries(parts, sink)
+    name = parts[0][0]
+    only_keys(found, ("from", "services"), name, sink)
+    for key, what in (("from", "from where this host is managed: a list of addresses, networks, group:<name>"), ("services", SERVICE_WORDS)):
+        if key not in found or found[key][1] in ([], ()):
+            sink.add(f"{name}.{key}", MISSING, what if what.startswith("expected") else f"expected {what}")
+            found.pop(key, None)
+    sources = ends.read_list(found["from"][1], found["from"][0], sink) if "from" in found else ()
+    services = _services(*found["services"], sink) if "services" in found else {}
+    if not sources or not services:
+        return None
+    return Management(sources, tuple(sorted(services)), merge(services.values()))
+
+
+def _services(path: str, value: t.Any, sink: Sink) -> dict[str, PortRange]:
+    if not isinstance(value, (list, tuple)):
+        sink.add(path, value, f"expected a list; each item: {SERVICE_WORDS.partition('expected ')[2]}")
+        return {}
+    found = {}
+    for index, item in enumerate(value):
+        protocol, mark, spec = item.partition("/") if isinstance(item, str) else ("", "", "")
+        try:
+            if mark and protocol == "tcp":
+                found[item] = PortRange.parse(spec)
+            elif isinstance(item, str) and item in SERVICES:
+                found[item] = PortRange(SERVICES[item], SERVICES[item])
+            else:
+                sink.add(f"{path}[{index}]", item, SERVICE_WORDS, near=near_name(item, SERVICES))
+        except ValueError as error:
+            sink.add(f"{path}[{index}]", item, str(error))
+    return found
+
+
+def parse_ping(parts: Parts, sink: Sink, ends: Ends) -> t.Tuple[Selection, ...]:
+    """Read ``msports_ping``: from where echo requests are admitted."""
+    found = {}
+    for path, item in items(parts, sink):
+        selection = ends.read(item, path, sink)
+        if selection:
+            found[selection.label] = selection
+    return tuple(found[label] for label in sorted(found))
+
+
+def parse_allow(parts: Parts, sink: Sink, ends: Ends) -> t.Tuple[Allow, ...]:
+    """Read ``msports_allow``. An entry gives one value for each of its protocols; one name names one entry."""
+    found: list[Allow] = []
+    names: dict[str, str] = {}
+    for path, item in items(parts, sink):
+        if not isinstance(item, Mapping):
+            sink.add(path, item, "expected a mapping with name, in or out, from or to, and because")
+            continue
+        only_keys(item, ALLOW_KEYS, path, sink)
+        name = _text(item, "name", "a name for the rule", path, sink)
+        because = _text(item, "because", "why this is allowed: a ticket, a document, a sentence", path, sink)
+        if name in names:
+            sink.add(f"{path}.name", name, f"{names[name]} has this name and says something else")
+        names.setdefault(name, path)
+        direction = _direction(item, path, sink)
+        if direction is None:
+            continue
+        key = "from" if direction == "in" else "to"
+        if not item.get(key):
+            sink.add(f"{path}.{key}", MISSING, f"expected a list of who is at the other end of what goes {direction}; write [any] for everyone")
+            peers: t.Tuple[Selection, ...] = ()
+        else:
+            peers = ends.read_list(item[key], f"{path}.{key}", sink)
+        until = _until(item["until"], f"{path}.until", sink) if "until" in item else None
+        for protocol, ports in sorted(_specs(item[direction], f"{path}.{direction}", sink).items()):
+            found.append(Allow(name, direction, protocol, ports, peers, because, until))
+    return tuple(sorted(found, key=lambda allow: (allow.name, allow.protocol)))
+
+
+def _text(item: Mapping[str, t.Any], key: str, what: str, path: str, sink: Sink) -> str:
+    text = as_text(item.get(key))
+    if text is None:
+        sink.add(f"{path}.{key}", item.get(key, MISSING), f"expected {what}")
+    return text or ""
+
+
+def _direction(item: Mapping[str, t.Any], path: str, sink: Sink) -> t.Optional[str]:
+    given = [key for key in ("in", "out") if key in item]
+    if len(given) != 1:
+        sink.add(path, MISSING, "expected one of the keys in and out" + (", not both" if given else ""))
+        return None
+    wrong = "to" if given[0] == "in" else "from"
+    if wrong in item:
+        sink.add(f"{path}.{wrong}", item[wrong], f"what goes {given[0]} has the key {'from' if wrong == 'to' else 'to'}")
+    return given[0]
+
+
+def _specs(value: t.Any, path: str, sink: Sink) -> dict[str, Ports]:
+    """Return the ports of each protocol named; none = any port, which only ``icmp_echo`` and ``any`` have."""
+    listed = isinstance(value, (list, tuple))
+    found: dict[str, list[PortRange]] = {}
+    for index, item in enumerate(value if listed else [value]):
+        label = f"{path}[{index}]" if listed else path
+        protocol, mark, spec = item.partition("/") if isinstance(item, str) else ("", "", "")
+        try:
+            if protocol in ("tcp", "udp") and spec:
+                found.setdefault(protocol, []).extend(PortRange.parse(part) for part in spec.split(","))
+            elif protocol in ("icmp_echo", "any") and not mark:
+                found.setdefault(protocol, [])
+            else:
+                sink.add(label, item, SPEC_WORDS)
+        except ValueError as error:
+            sink.add(label, item, str(error))
+    if listed and not value:
+        sink.add(path, value, SPEC_WORDS)
+    return {protocol: merge(ports) for protocol, ports in found.items()}
+
+
+def _until(value: t.Any, path: str, sink: Sink) -> t.Optional[datetime.date]:
+    if isinstance(value, datetime.datetime):
+        return value.date()
+    if isinstance(value, datetime.date):
+        return value
+    try:
+        return datetime.date.fromisoformat(value if isinstance(value, str) else "")
+    except ValueError:
+        sink.add(path, value, "expected a date, YYYY-MM-DD: the last day on which the rule holds")
+        return None
+
+
+def parse_without(parts: Parts, sink: Sink, catalogs: Catalogs) -> t.Tuple[Without, ...]:
+    """Read ``msports_without``: ids of flows, or patterns with ``*``, ``?`` and ``[...]`` of them, each of which must match one."""
+    ids = [flow.id for flow in (*catalogs.flows, *catalogs.supplements)]
+    found = set()
+    for path, item in items(parts, sink):
+        if not isinstance(item, Mapping):
+            sink.add(path, item, "expected a mapping with flow and because")
+            continue
+        only_keys(item, ("flow", "because"), path, sink)
+        pattern = _text(item, "flow", "the id of a flow, or a pattern of ids", path, sink)
+        because = _text(item, "because", "why this estate does not want the flow", path, sink)
+        if pattern and not fnmatch.filter(ids, pattern):
+            sink.add(f"{path}.flow", pattern, "no documented flow has an id like this", near=near_name(pattern, ids))
+        found.add(Without(pattern, because))
+    return tuple(sorted(found, key=lambda without: (without.flow, without.because)))
+
+
+def parse_supplements(parts: Parts, sink: Sink, catalogs: Catalogs) -> t.Tuple[str, ...]:
+    """Read ``msports_supplements``: ids of supplements or names of their groups."""
+    known = {name for flow in catalogs.supplements for name in (flow.id, flow.group) if name}
+    found = set()
+    for path, item in items(parts, sink):
+        if isinstance(item, str) and item in known:
+            found.add(item)
+        else:
+            sink.add(path, item, "expected the id of a supplement, or the name of a group of supplements", near=near_name(item, known))
+    return tuple(sorted(found))
+
+
+def parse_absent(parts: Parts, sink: Sink, catalogs: Catalogs) -> frozenset[str]:
+    """Read ``msports_absent``: roles that this estate has nowhere."""
+    known = {*catalogs.roles, "internet"} - {"any_host"}
+    found = set()
+    for path, item in items(parts, sink):
+        if isinstance(item, str) and item in known:
+            found.add(item)
+        else:
+            sink.add(path, item, "expected the name of a role, <product>.<role>", near=near_name(item, known))
+    return frozenset(found)

@@ -1,0 +1,98 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
+from __future__ import annotations
+
+"""Ends that a user names in rules of their own: addresses, ``any``, ``group:``, ``host:``, and roles."""
+
+import typing as t
+
+from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.addresses import NAME_REASON, HostAddresses, network
+from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.networks import Networks
+from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.reader import Reader
+from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.union import Sink, near_name
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import union
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate import Selection
+
+WORDS = "expected an address, a network, any, group:<name>, host:<name>, or the name of a role"
+
+
+class Ends:
+    """Turns what is written into :class:`Selection` values, for one estate whose roles, addresses and networks are known."""
+
+    def __init__(self, reader: Reader, addresses: HostAddresses, networks: Networks, holders: t.Mapping[str, t.Sequence[str]]) -> None:
+        self._reader = reader
+        self._addresses = addresses
+        self._networks = networks
+        self._holders = holders
+        self._known: dict[str, Selection] = {}
+
+    def read_list(self, value: t.Any, path: str, sink: Sink) -> t.Tuple[Selection, ...]:
+        """Read a list of ends, sorted by how they are written; anything else is a problem."""
+        if not isinstance(value, (list, tuple)):
+            sink.add(path, value, f"expected a list; each item: {WORDS.partition('expected ')[2]}")
+            return ()
+        found = {}
+        for index, item in enumerate(value):
+            selection = self._known.get(item) if isinstance(item, str) else None
+            if selection is None:
+                selection = self.read(item, f"{path}[{index}]", sink)
+            if selection is not None:
+                found[selection.label] = selection
+        return tuple(found[label] for label in sorted(found))
+
+    def read(self, item: t.Any, path: str, sink: Sink) -> t.Optional[Selection]:
+        """Return one end, or ``None`` and a problem."""
+        before = len(sink.found)
+        selection = self._read(item, path, sink)
+        if selection is not None and len(sink.found) == before:
+            self._known[item] = selection
+        return selection
+
+    def _read(self, item: t.Any, path: str, sink: Sink) -> t.Optional[Selection]:
+        if not isinstance(item, str):
+            sink.add(path, item, WORDS)
+            return None
+        kind, mark, name = item.partition(":")
+        if mark and kind in ("group", "host"):
+            return self._hosts(kind, name, item, path, sink)
+        if item in self._networks or item in self._reader.catalogs.roles or item == "internet":
+            return self._role(item, path, sink)
+        try:
+            return Selection(item, network(item))
+        except ValueError as error:
+            self._say_why(item, path, str(error), sink)
+            return None
+
+    def _hosts(self, kind: str, name: str, item: str, path: str, sink: Sink) -> t.Optional[Selection]:
+        known = self._reader.groups if kind == "group" else self._reader.hosts
+        if name not in known:
+            near = near_name(name, known)
+            sink.add(path, item, f"the inventory has no {kind} of this name", near=near and f"{kind}:{near}")
+            return None
+        hosts = sorted(set(self._reader.groups[name])) if kind == "group" else [name]
+        hosts = [host for host in hosts if host in self._reader.hosts]
+        if not hosts:
+            sink.add(path, item, "the group has no hosts, so this names nobody")
+            return None
+        lost = [host for host in hosts if not self._addresses.of[host]]
+        if lost:
+            sink.add(path, item, f"no address of {', '.join(lost)}: set msports_addresses there")
+        return Selection(item, hosts=tuple(hosts))
+
+    def _role(self, role: str, path: str, sink: Sink) -> t.Optional[Selection]:
+        networks = union(self._networks.get(role, {}).values())
+        hosts = tuple(sorted(host for host in self._holders.get(role, ()) if self._addresses.of[host]))
+        if networks or hosts:
+            return Selection(role, networks, hosts)
+        kind = "write any for everyone, or" if role == "internet" else "no host holds this role and it has no networks:"
+        sink.add(path, role, f"{kind} declare msports_networks.{role}")
+        return None
+
+    def _say_why(self, item: str, path: str, why: str, sink: Sink) -> None:
+        reader = self._reader
+        names = {**{name: f"host:{name}" for name in reader.hosts}, **{name: f"group:{name}" for name in reader.groups}}
+        near = names.get(item) or near_name(item, {**reader.catalogs.roles, "any": ""})
+        sink.add(path, item, f"{why} (or group:<name>, host:<name>, a role)" if why == NAME_REASON else why if "expected" not in why else WORDS, near=near)

@@ -1,0 +1,161 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
+from __future__ import annotations
+
+"""Many declarations, one value: ``msports_<name>`` and every ``msports_<name>__<suffix>`` that a host sees, united.
+
+A host's ``Parts`` of a variable are its declarations, sorted by name: ``(("msports_roles", [...]), ("msports_roles__web", [...]))``.
+Lists unite item by item; mappings key by key, at every depth. One key with two different values is a problem.
+"""
+
+import typing as t
+from collections.abc import Mapping
+
+from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MISSING, Problem, nearest
+from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.variables import (
+    BOOL,
+    LIST,
+    MAPPING,
+    PREFIX,
+    SHAPE_WORDS,
+    TEXT,
+    VARIABLES,
+)
+
+Parts = t.Tuple[t.Tuple[str, t.Any], ...]
+Labelled = t.Tuple[str, t.Any]  # where a value was written, and the value
+
+
+class Sink:
+    """Collects what one value brings to light, with paths that do not name the host, so that equal values are read once."""
+
+    def __init__(self) -> None:
+        self.found: list[Problem] = []
+        self.notes: list[str] = []
+
+    def add(self, path: str, value: object, expected: str, known: t.Iterable[str] = (), near: t.Optional[str] = None) -> None:
+        text = None if value is MISSING else repr(value)
+        self.found.append(Problem(path, text, expected, near or near_name(value, known)))
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+def near_name(value: object, known: t.Iterable[str]) -> t.Optional[str]:
+    """Return the valid name nearest to ``value``: the one that it lacks only the product of, else the most alike."""
+    names = sorted(set(known))
+    if not names:
+        return None
+    same = [name for name in names if name.rpartition(".")[2] == value]
+    return same[0] if len(same) == 1 else nearest(str(value), names)
+
+
+def sort_out(variables: Mapping[str, t.Any], sink: Sink) -> dict[str, Parts]:
+    """Return the declarations of one host by variable; names that are no variables and wrong shapes go to ``sink``."""
+    parts: dict[str, Parts] = {}
+    for name in sorted(name for name in variables if name.startswith(PREFIX)):
+        variable = VARIABLES.get(name)
+        if variable is None:
+            base, mark, suffix = name.partition("__")
+            variable = VARIABLES.get(base)
+            if variable is None:
+                sink.add(name, MISSING, "no variable of this collection has this name", VARIABLES, near=_near_variable(base, mark + suffix))
+                continue
+            if not suffix:
+                sink.add(name, MISSING, "expected a suffix after the two underscores")
+                continue
+            if not variable.unites:
+                sink.add(name, MISSING, f"{base} is a single value, so there is nothing to unite: it takes no suffix")
+                continue
+        value = variables[name]
+        if _has_shape(value, variable.shape):
+            parts[variable.name] = (*parts.get(variable.name, ()), (name, value))
+        else:
+            sink.add(name, value, SHAPE_WORDS[variable.shape])
+    return parts
+
+
+def _near_variable(base: str, rest: str) -> t.Optional[str]:
+    near = nearest(base, VARIABLES)
+    return near and (near + rest if VARIABLES[near].unites else near)
+
+
+def _has_shape(value: t.Any, shape: str) -> bool:
+    if shape == LIST:
+        return isinstance(value, (list, tuple))
+    if shape == MAPPING:
+        return isinstance(value, Mapping)
+    if shape == BOOL:
+        return isinstance(value, bool)
+    if shape == TEXT:
+        return isinstance(value, str)
+    return isinstance(value, (str, list, tuple, Mapping))
+
+
+def items(parts: Parts, sink: Sink) -> list[Labelled]:
+    """Return the items of united lists with their paths, equal ones once. ``sink`` is there for one signature with the rest."""
+    found: list[Labelled] = []
+    for name, value in parts:
+        for index, item in enumerate(value):
+            if all(item != other or type(item) is not type(other) for _label, other in found):
+                found.append((f"{name}[{index}]", item))
+    return found
+
+
+def entries(parts: t.Sequence[Labelled], sink: Sink) -> dict[t.Any, Labelled]:
+    """Return the keys of united mappings with the path and the value of each.
+
+    Where every value of a key is a mapping they unite in turn; their paths are then those of the first that has the key.
+    """
+    candidates: dict[t.Any, list[Labelled]] = {}
+    for name, value in parts:
+        for key, item in value.items():
+            candidates.setdefault(key, []).append((f"{name}.{key}", item))
+    return {key: _one(labelled, sink) for key, labelled in candidates.items()}
+
+
+def _one(candidates: list[Labelled], sink: Sink) -> Labelled:
+    first_path, first = candidates[0]
+    if len(candidates) == 1:
+        return candidates[0]
+    if all(isinstance(value, Mapping) for _path, value in candidates):
+        return first_path, {key: value for key, (_path, value) in entries(candidates, sink).items()}
+    for path, value in candidates[1:]:
+        if value != first:
+            sink.add(path, value, f"{first_path} says {first!r}; one key has one value, whichever variables it is united from")
+    return candidates[0]
+
+
+def plain(parts: Parts) -> t.Any:
+    """Return the united value for comparison between hosts: mappings as they are, lists without their order."""
+    shape = VARIABLES[parts[0][0].partition("__")[0]].shape
+    sink = Sink()
+    if shape == MAPPING:
+        return {key: value for key, (_path, value) in entries(parts, sink).items()}
+    return sorted((value for _path, value in items(parts, sink)), key=repr)
+
+
+def site_parts(parts: Parts, sink: Sink) -> t.Tuple[list[Labelled], dict[t.Any, Labelled]]:
+    """Return ``msports_site`` as plain names and as a mapping by product; it is one of the two."""
+    mappings = [part for part in parts if isinstance(part[1], Mapping)]
+    others = [(name, [value] if isinstance(value, str) else value) for name, value in parts if not isinstance(value, Mapping)]
+    if mappings and others:
+        sink.add(mappings[0][0], mappings[0][1], f"{others[0][0]} names sites of all products: write either names or a mapping by product")
+    return items(tuple(others), sink), entries(mappings, sink)
+
+
+
+def only_keys(item: Mapping[t.Any, t.Any], allowed: t.Sequence[str], path: str, sink: Sink) -> None:
+    """Complain about every key of ``item`` that is not allowed."""
+    for key in sorted(set(item) - set(allowed), key=str):
+        sink.add(f"{path}.{key}", MISSING, f"no such key; the keys are {', '.join(allowed)}", near=nearest(str(key), allowed))
+
+
+def as_text(value: t.Any) -> t.Optional[str]:
+    """Return a text that is not blank, stripped; a whole number counts as its digits (YAML reads ``1806`` as one). Else ``None``."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return value.strip() or None if isinstance(value, str) else None

@@ -1,0 +1,68 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
+from __future__ import annotations
+
+"""The variables of the inventory: name, level and shape of each. What a value means is read elsewhere."""
+
+import typing as t
+from dataclasses import dataclass
+
+PREFIX = "msports_"
+HOST, ESTATE = "host", "estate"
+LIST, MAPPING, TEXT, BOOL, SITE = "list", "mapping", "text", "bool", "site"
+
+SHAPE_WORDS = {
+    LIST: "expected a list",
+    MAPPING: "expected a mapping",
+    TEXT: "expected a text",
+    BOOL: "expected true or false",
+    SITE: "expected the name of a site, a list of names, or a mapping of products to names",
+}
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One variable. ``estate`` level: hosts that declare it must agree. Lists and mappings unite with their suffixed forms."""
+
+    name: str
+    level: str
+    shape: str
+
+    @property
+    def unites(self) -> bool:
+        return self.shape in (LIST, MAPPING, SITE)
+
+
+VARIABLES: t.Mapping[str, Variable] = {
+    f"{PREFIX}{name}": Variable(f"{PREFIX}{name}", level, shape)
+    for name, level, shape in (
+        ("absent", ESTATE, LIST),
+        ("address_from", ESTATE, LIST),
+        ("addresses", HOST, LIST),
+        ("allow", HOST, LIST),
+        ("catalog_paths", ESTATE, LIST),
+        ("default_inbound", HOST, TEXT),
+        ("default_outbound", HOST, TEXT),
+        ("dynamic_ports", HOST, TEXT),
+        ("editions", ESTATE, MAPPING),
+        ("features", HOST, LIST),
+        ("group_roles", ESTATE, MAPPING),
+        ("hierarchy", ESTATE, MAPPING),
+        ("ignore_groups", ESTATE, LIST),
+        ("infrastructure", ESTATE, MAPPING),
+        ("managed", HOST, BOOL),
+        ("management", HOST, MAPPING),
+        ("networks", ESTATE, MAPPING),
+        ("ping", HOST, LIST),
+        ("releases", ESTATE, MAPPING),
+        ("roles", HOST, LIST),
+        ("settings", HOST, MAPPING),
+        ("site", HOST, SITE),
+        ("supplements", ESTATE, LIST),
+        ("system", HOST, TEXT),
+        ("without", ESTATE, LIST),
+    )
+}
