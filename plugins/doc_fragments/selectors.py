@@ -35,10 +35,9 @@ options:
     elements: str
   port:
     description:
-      - Flows to one of these ports or ranges of ports. A range counts when the flow has all of it.
+      - Flows to one of these ports or ranges of ports, a number, a text, or a list of them. A range counts when the flow has all of it.
       - Ports inside a documented range count; C(rpc_dynamic) is the range O(dynamic_ports). A flow of protocol V(any) has every port.
-    type: list
-    elements: str
+    type: raw
   service:
     description: Flows of one of these services, written as C(<service>) or C(<product>.<service>).
     type: list

@@ -29,9 +29,9 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Ports that must be open at a fallback status point
+- name: What a fallback status point must admit from clients
   ansible.builtin.debug:
-    msg: "{{ query('portcullis.msports.ports', 'configmgr', role='configmgr.fallback_status_point', direction='in', requirement='required') }}"
+    msg: "{{ query('portcullis.msports.ports', 'configmgr', role='configmgr.fallback_status_point', direction='in', source='configmgr.client') }}"
   # =>
   #   - role: configmgr.fallback_status_point
   #     direction: in
@@ -40,6 +40,27 @@ EXAMPLES = r"""
   #     ports: ["80"]
   #     peers: [configmgr.client]
   #     flows: [configmgr.client.fallback_status_point.http.tcp]
+
+- name: The same for all peers, as short texts
+  ansible.builtin.debug:
+    msg: "{{ query('portcullis.msports.ports', 'configmgr', role='configmgr.fallback_status_point', direction='in',
+             query='[].{feature: feature, protocol: protocol, ports: ports}') }}"
+  # =>
+  #   - {feature: null, protocol: tcp, ports: ["80", "135", "445", "49152-65535"]}
+  #   - {feature: configmgr.internet_based_clients, protocol: tcp, ports: ["135", "445", "49152-65535"]}
+  #   - {feature: null, protocol: udp, ports: ["135"]}
+  #   - {feature: configmgr.internet_based_clients, protocol: udp, ports: ["135"]}
+
+- name: What PXE adds at a distribution point
+  ansible.builtin.debug:
+    msg: "{{ query('portcullis.msports.ports', role='configmgr.distribution_point', direction='in', feature='configmgr.pxe', query='[].ports') }}"
+  # => [["67-69", "4011"]]
+
+- name: Every port that a management point reaches out to as a member of its domain
+  ansible.builtin.debug:
+    msg: "{{ query('portcullis.msports.ports', 'windows_server', role='configmgr.management_point', implied=true, direction='out', protocol='tcp',
+             requirement='required', query='[].ports[]') }}"
+  # => ["53", "88", "135", "389", "445", "464", "636", "3268-3269", "49152-65535"]
 """
 
 RETURN = r"""

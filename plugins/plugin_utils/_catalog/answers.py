@@ -108,7 +108,7 @@ def _port_of(name: str, options: Options, problems: Problems) -> t.Optional[int]
 
 def _select(terms: t.Sequence[str], options: Options) -> tuple[Catalogs, list[Flow], query.Selectors]:
     catalogs = _load(options)
-    given = {name: options.get(name) or () for name in SELECTORS}
+    given = {name: _listed(options.get(name)) for name in SELECTORS}
     checked = query.selectors(catalogs, **given)
     if options.get("implied"):
         given["role"] = query.roles_of_holder(checked.role, catalogs)
@@ -120,6 +120,12 @@ def _select(terms: t.Sequence[str], options: Options) -> tuple[Catalogs, list[Fl
         if options.get("supplements"):
             candidates.extend(chosen.supplements)
     return catalogs, query.select(candidates, by, dynamic), by
+
+
+def _listed(value: t.Any) -> list[t.Any]:
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",")]  # as Ansible reads a text where a list is meant
+    return value if isinstance(value, list) else [] if value is None else [value]
 
 
 def _load(options: Options) -> Catalogs:
