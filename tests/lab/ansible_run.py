@@ -1,0 +1,76 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+"""Run playbooks of the collection against the hosts of the lab, from this checkout."""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import typing as t
+from dataclasses import dataclass
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+CONNECTION = "portcullis.lab.netns"
+# The hosts are plain Debian machines: modules run under the system's own Python there, not under the controller's.
+VARIABLES = {"ansible_connection": CONNECTION, "ansible_python_interpreter": "/usr/bin/python3"}
+_RECAP = re.compile(r"^(\S+)\s*: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)\s+skipped=(\d+)", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Played:
+    """What one run of ansible-playbook said: its text, its exit code and, by host, its counts."""
+
+    code: int
+    text: str
+    counts: t.Mapping[str, t.Mapping[str, int]]
+
+    def changed(self) -> set[str]:
+        return {name for name, count in self.counts.items() if count["changed"]}
+
+
+class Ansible:
+    """A controller inside the lab. Everything it writes is below ``work``, which belongs to the lab."""
+
+    def __init__(self, inventory: pathlib.Path, work: pathlib.Path, pids: t.Mapping[str, int]) -> None:
+        self.inventory = inventory
+        self.work = work
+        hosts = work / "hosts.json"
+        hosts.write_text(json.dumps({**pids, "localhost": os.getpid()}), encoding="utf-8")
+        collections = work / "collections" / "ansible_collections" / "portcullis"
+        collections.mkdir(parents=True)
+        (collections / "msports").symlink_to(ROOT, target_is_directory=True)
+        (collections / "lab").symlink_to(ROOT / "tests/lab/collections/ansible_collections/portcullis/lab", target_is_directory=True)
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")},
+            "ANSIBLE_HOME": str(work / "ansible"),
+            "ANSIBLE_COLLECTIONS_PATH": str(work / "collections"),
+            "ANSIBLE_CONFIG": str(work / "ansible.cfg"),
+            "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_FORKS": "8",
+            "ANSIBLE_REMOTE_TEMP": "/tmp/.ansible",
+            "ANSIBLE_GATHERING": "explicit",
+            "ANSIBLE_RETRY_FILES_ENABLED": "0",
+            "MSPORTS_LAB_HOSTS": str(hosts),
+        }
+        (work / "ansible.cfg").write_text("[defaults]\n", encoding="utf-8")
+
+    def play(self, playbook: str, variables: t.Optional[t.Mapping[str, t.Any]] = None, options: t.Sequence[str] = ()) -> Played:
+        """Run a playbook, by the name in a collection or by path, and return what it said."""
+        extra = json.dumps({**VARIABLES, **(variables or {})})
+        command = [_program("ansible-playbook"), "-i", str(self.inventory), "--extra-vars", extra, *options, playbook]
+        done = subprocess.run(command, cwd=self.work, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        return Played(done.returncode, done.stdout, _counts(done.stdout))
+
+
+def _program(name: str) -> str:
+    return str(pathlib.Path(sys.executable).with_name(name))
+
+
+def _counts(text: str) -> dict[str, dict[str, int]]:
+    names = ("ok", "changed", "unreachable", "failed", "skipped")
+    return {match[1]: dict(zip(names, map(int, match.groups()[1:]), strict=True)) for match in _RECAP.finditer(text)}

@@ -1,0 +1,96 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+"""The inventory as the lab sees it: hosts with their addresses, and the subnets that follow from them."""
+
+import ipaddress
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import typing as t
+from dataclasses import dataclass
+
+Interface = t.Union[ipaddress.IPv4Interface, ipaddress.IPv6Interface]
+Network = t.Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
+PREFIX = {4: 24, 6: 64}  # the inventory's own convention: every subnet is a /24 (IPv6: a /64), its first address the router's
+BRANCH = "branch"  # hosts of this group sit behind the tunnel with the small MTU
+
+
+@dataclass(frozen=True)
+class Machine:
+    """One inventory host as a machine on the wire."""
+
+    name: str
+    interfaces: tuple[Interface, ...]
+    groups: tuple[str, ...]
+
+    def address(self, family: int = 4) -> t.Optional[str]:
+        """Return the first address of the family, or ``None``."""
+        return next((str(item.ip) for item in self.interfaces if item.version == family), None)
+
+    @property
+    def in_branch(self) -> bool:
+        return BRANCH in self.groups
+
+    @property
+    def segment(self) -> str:
+        """The name of the wire the host hangs on: its IPv4 subnet."""
+        return str(next(item.network for item in self.interfaces if item.version == 4))
+
+
+@dataclass(frozen=True)
+class Company:
+    """Everything the lab needs from an inventory. ``inventory`` is ``{"hosts": {name: {"vars": ..., "groups": [...]}}}``."""
+
+    folder: pathlib.Path
+    machines: t.Mapping[str, Machine]
+    inventory: t.Mapping[str, t.Any]
+
+    def segments(self) -> dict[str, tuple[Network, ...]]:
+        """Return the subnets of each wire, IPv4 first."""
+        found: dict[str, set[Network]] = {}
+        for machine in self.machines.values():
+            found.setdefault(machine.segment, set()).update(item.network for item in machine.interfaces)
+        return {name: tuple(sorted(networks, key=lambda n: (n.version, n))) for name, networks in sorted(found.items())}
+
+    def pairs(self, family: int) -> list[tuple[Machine, Machine]]:
+        """Return every ordered pair of different machines that both have an address of the family."""
+        able = [machine for machine in self.machines.values() if machine.address(family)]
+        return [(source, destination) for source in able for destination in able if source is not destination]
+
+
+def read_company(folder: pathlib.Path) -> Company:
+    """Let Ansible read the inventory, exactly as it will for the plan."""
+    command = [str(pathlib.Path(sys.executable).with_name("ansible-inventory")), "-i", str(folder), "--list"]
+    environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_DEPRECATION_WARNINGS": "0"}
+    told = json.loads(subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout)
+    variables = told.pop("_meta")["hostvars"]
+    groups = {name: _groups_of(name, told) for name in variables}
+    machines = {name: Machine(name, _interfaces(name, variables[name]), groups[name]) for name in sorted(variables)}
+    return Company(folder, machines, {"hosts": {name: {"vars": variables[name], "groups": list(groups[name])} for name in sorted(variables)}})
+
+
+def router_of(network: Network) -> Interface:
+    """Return the router's address in a subnet: the first one."""
+    return ipaddress.ip_interface(f"{network[1]}/{network.prefixlen}")
+
+
+def _groups_of(host: str, told: t.Mapping[str, t.Any]) -> tuple[str, ...]:
+    names = {name for name, group in told.items() if host in group.get("hosts", ())}
+    while True:
+        parents = {name for name, group in told.items() if names & set(group.get("children", ()))} - {"all"}
+        if parents <= names:
+            return tuple(sorted(names))
+        names |= parents
+
+
+def _interfaces(name: str, variables: t.Mapping[str, t.Any]) -> tuple[Interface, ...]:
+    given = variables.get("msports_addresses") or [variables.get("ansible_host")]
+    addresses = [ipaddress.ip_address(item["address"] if isinstance(item, dict) else item) for item in given]
+    if not any(address.version == 4 for address in addresses):
+        raise ValueError(f"{name}: the lab wants at least one IPv4 address on every host, and found {given}")
+    return tuple(ipaddress.ip_interface(f"{address}/{PREFIX[address.version]}") for address in addresses)
