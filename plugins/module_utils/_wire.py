@@ -51,8 +51,8 @@ CHOICES = {
     "helper": ("", "tftp", "netbios-ns"),
 }
 NAME_LIMIT = 128
-_NAME = re.compile(r"^[A-Za-z0-9_.,:;@/+*()\[\]{}<>=#%&!?~^$| -]+$")
-_PORT = re.compile(r"^(\d{1,5})(?:-(\d{1,5}))?$")
+_NAME = re.compile(r"^[A-Za-z0-9_.,:;@/+*()\[\]{}<>=#%&!?~^$| -]+\Z")
+_PORT = re.compile(r"^(\d{1,5})(?:-(\d{1,5}))?\Z")
 
 
 def check(rules, address_sets):

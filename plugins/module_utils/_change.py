@@ -1,0 +1,48 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""What differs between the rules that are wanted and the rules that are there: one planning code for all backends.
+
+Both sides are mappings of a rule's name to its canonical line. Two rules are the same rule when their names are equal,
+and they are unchanged when their lines are.
+"""
+
+from __future__ import annotations
+
+import collections
+
+Change = collections.namedtuple("Change", "added changed removed kept extra")
+Change.__doc__ = """Sorted lists of names. ``extra`` are own rules that nobody wants and that stay because nothing is purged."""
+
+
+class TooManyRemovals(Exception):
+    """More rules would go away than the caller allows. ``names`` are the rules, ``limit`` is the bound."""
+
+    def __init__(self, names, limit):
+        self.names = list(names)
+        self.limit = limit
+        shown = ", ".join(self.names[:10]) + (" ..." if len(self.names) > 10 else "")
+        super().__init__("{0} rules would be removed and max_removals is {1}; nothing was changed. They are: {2}".format(len(self.names), limit, shown))
+
+
+def plan_change(desired, actual, purge=True, max_removals=None):
+    """Return the ``Change`` that turns ``actual`` into ``desired``; raise ``TooManyRemovals`` beyond ``max_removals``."""
+    gone = sorted(set(actual) - set(desired))
+    removed = gone if purge else []
+    if max_removals is not None and len(removed) > max_removals:
+        raise TooManyRemovals(removed, max_removals)
+    common = sorted(set(desired) & set(actual))
+    return Change(
+        added=sorted(set(desired) - set(actual)),
+        changed=[name for name in common if desired[name] != actual[name]],
+        removed=removed,
+        kept=[name for name in common if desired[name] == actual[name]],
+        extra=[] if purge else gone,
+    )
+
+
+def diff_text(before, after):
+    """Return the ``diff`` of a result from two lists of canonical lines."""
+    return {"before": "".join(line + "\n" for line in before), "after": "".join(line + "\n" for line in after)}
