@@ -3,13 +3,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
-from __future__ import annotations
-
 """The only border to Ansible: what comes in becomes plain data, what goes wrong becomes an error that Ansible shows well.
 
 Since ansible-core 2.19 values carry tags (subclasses of ``str``, ``int`` and so on), and containers are lazy (their items are
 rendered when they are read). The core of the collection knows neither.
 """
+
+from __future__ import annotations
 
 import contextlib
 import datetime

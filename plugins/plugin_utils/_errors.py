@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
-from __future__ import annotations
-
 """Problems and the error that carries them: all at once, each with path, value, expectation and nearest name."""
+
+from __future__ import annotations
 
 import difflib
 import typing as t

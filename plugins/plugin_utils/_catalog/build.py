@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
-from __future__ import annotations
-
 """From the plain data of a valid file to the model: names in full, defaults filled in, lists as tuples."""
+
+from __future__ import annotations
 
 import typing as t
 

@@ -3,13 +3,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
-from __future__ import annotations
-
 """The tables of the catalog format: every key of a file, its shape, and what is required.
 
 ``docs/catalog-format.md`` has the meaning of each. :func:`json_schema` gives the same as JSON Schema, which is
 published as ``plugins/catalogs/schema.json``.
 """
+
+from __future__ import annotations
 
 import typing as t
 

@@ -3,14 +3,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
-from __future__ import annotations
-
 """Where catalogs come from: the collection's own, and folders of the user's, one edition of each product joined into one whole.
 
 A folder of the user's holds ``<product>/<edition>.yml``, or catalogs side by side as ``*.yml`` (which say themselves what they are).
 Folders count in the order given, before the collection's own: the first one that has a product in an edition gives that catalog, and
 the first one that has a product decides its default edition (the newest one there).
 """
+
+from __future__ import annotations
 
 import functools
 import pathlib

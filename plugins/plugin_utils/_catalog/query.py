@@ -3,12 +3,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
-from __future__ import annotations
-
 """Questions to flows: which of them are meant (selectors), what ports they add up to, and JMESPath over the answer.
 
 Selectors combine: a flow must satisfy each that is given, and satisfies one that is a list by any of its items.
 """
+
+from __future__ import annotations
 
 import fnmatch
 import typing as t

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
-from __future__ import annotations
-
 """Reading YAML files: plain data, with the keys that stand twice in a mapping told as problems."""
+
+from __future__ import annotations
 
 import hashlib
 import pathlib

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
-from __future__ import annotations
-
 """Rules of a catalog that tables cannot say: between keys of one flow, between flows, and names that refer to something."""
+
+from __future__ import annotations
 
 import typing as t
 

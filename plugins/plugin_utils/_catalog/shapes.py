@@ -3,13 +3,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
-from __future__ import annotations
-
 """Shapes: what a value of a catalog file may look like, told twice: as a check of ours and as JSON Schema.
 
 One object says both, so the published schema and the validator cannot drift apart. A check never raises: it
 calls ``tell(path, value, expected, known)`` for each thing that is wrong and goes on.
 """
+
+from __future__ import annotations
 
 import re
 import typing as t

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
-from __future__ import annotations
-
 """Everything that is wrong with one catalog file, at once. What needs other catalogs is checked when they are joined."""
+
+from __future__ import annotations
 
 import typing as t
 

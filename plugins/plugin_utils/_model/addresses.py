@@ -3,13 +3,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
-from __future__ import annotations
-
 """Sets of IP addresses as disjoint ranges of both families, with the algebra that rules need.
 
 ``ANY`` (no restriction) and ``NOBODY`` (nothing left) are different values: the first renders a rule for
 everyone, the second renders no rule. Text form: the smallest list of CIDR networks, single addresses without prefix.
 """
+
+from __future__ import annotations
 
 import ipaddress
 import typing as t
@@ -70,11 +70,7 @@ class Addresses:
         if version is None:
             return ["any"] if self == ANY else self.cidrs(4) + self.cidrs(6)
         address = _CLASSES[version]
-        networks = (
-            network
-            for first, last in self.family(version)
-            for network in ipaddress.summarize_address_range(address(first), address(last))
-        )
+        networks = (network for first, last in self.family(version) for network in ipaddress.summarize_address_range(address(first), address(last)))
         return [str(n.network_address) if n.prefixlen == _BITS[version] else str(n) for n in networks]
 
 

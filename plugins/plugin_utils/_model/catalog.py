@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
-from __future__ import annotations
-
 """What the documents say: roles, services, settings, features, notes, flows. One catalog is one product in one edition."""
+
+from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass, field, fields

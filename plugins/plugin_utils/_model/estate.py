@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
-from __future__ import annotations
-
 """What the inventory says, read and checked: hosts, addresses, roles, sites, features, settings, networks."""
+
+from __future__ import annotations
 
 import datetime
 import typing as t

@@ -3,13 +3,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
-from __future__ import annotations
-
 """Ports: inclusive ranges with one canonical text form, and sets of them as sorted, disjoint tuples.
 
 Unit: TCP or UDP port numbers, 0 to 65535. ``()`` means "no port given", which for a rule is any port;
 a set that became empty by subtraction is the caller's business to tell apart.
 """
+
+from __future__ import annotations
 
 import re
 import typing as t

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
-from __future__ import annotations
-
 """What a host needs: connections (sets to sets) and, seen from one host, rules with their reasons."""
+
+from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass
@@ -60,18 +60,8 @@ class Rule:
 
     @property
     def key(self) -> tuple[t.Any, ...]:
-        """What makes two rules the same rule, whatever their reasons."""
-        return (
-            self.direction,
-            self.protocol,
-            self.local_ports,
-            self.remote_ports,
-            self.remote,
-            self.local or "",
-            self.rpc,
-            self.helper,
-            self.delivery,
-        )
+        """What makes two rules the same rule: everything that filters, nothing that explains or assists."""
+        return (self.direction, self.protocol, self.local_ports, self.remote_ports, self.remote, self.local or "", self.rpc)
 
     @property
     def name(self) -> str:

@@ -1,0 +1,115 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Compile the plan once per run; everything that thinks is in ``plugin_utils``."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+
+from ansible import constants as C
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import ansible_errors
+from ansible_collections.portcullis.msports.plugins.plugin_utils._compile import compile_plan
+from ansible_collections.portcullis.msports.plugins.plugin_utils._inventory import host_inputs, host_inputs_of, inventory_of, play_variables
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.store import load, orphans, save
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.difference import plan_diff
+from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MsportsError
+from ansible_collections.portcullis.msports.plugins.plugin_utils._run import Run
+
+ARGUMENTS = {
+    "directory": {"type": "path", "default": "msports-plan"},
+    "whole": {"type": "bool", "default": True},
+}
+
+
+class ActionModule(ActionBase):
+    """``portcullis.msports.plan``. Runs on the controller and never connects anywhere."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+    _supports_check_mode = True
+    _supports_diff = True
+
+    def run(self, tmp: t.Optional[str] = None, task_vars: t.Optional[dict[str, t.Any]] = None) -> dict[str, t.Any]:
+        result = super().run(tmp, task_vars)
+        del tmp
+        _validation, arguments = self.validate_argument_spec(argument_spec=ARGUMENTS)
+        task_vars = task_vars or {}
+        hostvars = task_vars["hostvars"]
+        own = hostvars[task_vars["inventory_hostname"]]
+        self._refuse_play_variables(task_vars, own)
+        run = Run(C.DEFAULT_LOCAL_TMP, arguments["directory"])
+        with run.locked():
+            marker = run.read()
+            if marker is None or self._changed_since(marker, task_vars["inventory_hostname"], own):
+                marker = self._plan(run, hostvars, arguments["whole"])
+                run.write(marker)
+            else:  # a later batch, or another host under the free strategy
+                marker = {**marker, "result": {**marker["result"], "changed": False, "reused": True}}
+                marker["result"].pop("diff", None)
+        result.update(marker["result"])
+        return result
+
+    @staticmethod
+    def _refuse_play_variables(task_vars: t.Mapping[str, t.Any], own: t.Mapping[str, t.Any]) -> None:
+        ignored = play_variables(task_vars, own)
+        if ignored:
+            raise AnsibleActionFail(
+                f"{', '.join(ignored)}: set by the play or a role, where other hosts' tasks cannot see it, so the plan would ignore it; "
+                "move it to the inventory (group_vars, host_vars) or give it with --extra-vars"
+            )
+
+    @staticmethod
+    def _changed_since(marker: t.Mapping[str, t.Any], name: str, own: t.Mapping[str, t.Any]) -> bool:
+        return marker["inputs"].get(name) != host_inputs_of(own)
+
+    def _plan(self, run: Run, hostvars: t.Mapping[str, t.Any], whole: bool) -> dict[str, t.Any]:
+        with ansible_errors(AnsibleActionFail):
+            inventory = inventory_of(hostvars, whole)
+            plan = compile_plan(inventory)
+        before = self._saved(run.directory)
+        plan["orphaned"] = orphans(plan, run.directory)
+        difference = plan_diff(before, plan)
+        written = run.temporary if self._task.check_mode else run.directory
+        os.makedirs(written, exist_ok=True)
+        files = save(plan, written)
+        result = {
+            "changed": bool(files) if not self._task.check_mode else self._would_change(run.directory, plan, difference),
+            "path": written,
+            "digest": plan["digest"],
+            "hosts": sorted(plan["hosts"]),
+            "rules": sum(len(host["rules"]) for host in plan["hosts"].values()),
+            "notes": plan["notes"],
+            "off": plan["off"],
+            "orphaned": plan["orphaned"],
+            "difference": difference,
+            "reused": False,
+        }
+        if self._task.diff and difference["changed"]:
+            result["diff"] = {"before": _text(before), "after": _text(plan), "before_header": "saved plan", "after_header": "plan"}
+        inputs = {name: host_inputs(host) for name, host in inventory["hosts"].items()}
+        return {"plan": written, "digest": plan["digest"], "inputs": inputs, "result": result}
+
+    @staticmethod
+    def _saved(directory: str) -> dict[str, t.Any]:
+        """Return the plan that lies there, or an empty one: an unreadable plan is simply made anew."""
+        try:
+            return load(directory)
+        except MsportsError:
+            return {"hosts": {}, "sets": {}, "digest": None}
+
+    @classmethod
+    def _would_change(cls, directory: str, plan: t.Mapping[str, t.Any], difference: t.Mapping[str, t.Any]) -> bool:
+        return difference["changed"] or cls._saved(directory)["digest"] != plan["digest"]
+
+
+def _text(plan: t.Mapping[str, t.Any]) -> str:
+    """Return one line for each rule and set, for Ansible's diff output."""
+    lines = [f"{host}: {rule['name']}" for host, found in sorted(plan["hosts"].items()) for rule in found["rules"]]
+    lines += [f"set {name}: {', '.join(found['addresses'])}" for name, found in sorted(plan["sets"].items())]
+    return "".join(f"{line}\n" for line in lines)

@@ -1,0 +1,89 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: explain
+short_description: Why a connection is open in a plan, or why it is not
+version_added: 0.1.0
+author:
+  - portcullis.msports contributors (@portcullis)
+description:
+  - When it is open, names the rules at both ends, the peers, and for each reason the flow with document, section and row.
+  - When it is not, says what is in the way, such as that no such flow is documented, a feature is off, or the flow was switched off.
+positional: _input, source, destination, port
+options:
+  _input:
+    description: A plan, or the path of a plan directory.
+    type: raw
+    required: true
+  source:
+    description: Who opens the connection, as an inventory host or an address.
+    type: str
+    required: true
+  destination:
+    description: Who is reached, as an inventory host or an address.
+    type: str
+    required: true
+  port:
+    description: The destination port, as V(tcp/445), V(udp/53) or V(icmp_echo).
+    type: str
+    required: true
+  catalog_paths:
+    description: Folders with catalogs of your own that the plan was made with.
+    type: list
+    elements: str
+seealso:
+  - plugin: portcullis.msports.allowed_by
+    plugin_type: test
+"""
+
+EXAMPLES = r"""
+- name: Ask the saved plan
+  ansible.builtin.debug:
+    msg: "{{ 'msports-plan' | portcullis.msports.explain('mp01', 'site01', 'tcp/445') }}"
+"""
+
+RETURN = r"""
+_value:
+  description: The answer.
+  type: dict
+  contains:
+    allowed:
+      description: Whether the planned rules of both managed ends let it through.
+      type: bool
+    question:
+      description: What was asked.
+      type: str
+    destination_rules:
+      description: Rules at the destination that admit it, each with C(host), C(rule), C(peers) and C(because).
+      type: list
+      elements: dict
+    source_rules:
+      description: Rules at the source that let it out.
+      type: list
+      elements: dict
+    why_not:
+      description: Sentences that say what is in the way. Empty when it is allowed.
+      type: list
+      elements: str
+"""
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.portcullis.msports.plugins.plugin_utils import _question
+from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import ansible_errors, listed, to_plain
+from ansible_collections.portcullis.msports.plugins.plugin_utils._compile import explain_plan
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.store import plan_from
+
+
+def explain(plan, source, destination, port, catalog_paths=None):
+    with ansible_errors(AnsibleFilterError):
+        protocol, number = _question.parse(to_plain(port))
+        return explain_plan(plan_from(to_plain(plan)), to_plain(source), to_plain(destination), protocol, number, listed(catalog_paths))
+
+
+class FilterModule:
+    def filters(self):
+        return {"explain": explain}

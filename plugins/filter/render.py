@@ -1,0 +1,59 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: render
+short_description: The options of a ruleset module for one host of a plan
+version_added: 0.1.0
+author:
+  - portcullis.msports contributors (@portcullis)
+description:
+  - Gives what the M(portcullis.msports.apply) action hands to a backend's module, so that it can be looked at, or applied by a task of your own.
+positional: _input, host
+options:
+  _input:
+    description: A plan, or the path of a plan directory.
+    type: raw
+    required: true
+  host:
+    description: The inventory host.
+    type: str
+    required: true
+  backend:
+    description: The backend to render for.
+    type: str
+    choices: [nftables]
+    default: nftables
+seealso:
+  - module: portcullis.msports.nftables_ruleset
+"""
+
+EXAMPLES = r"""
+- name: Names of the inbound rules of a management point
+  ansible.builtin.debug:
+    msg: "{{ ('msports-plan' | portcullis.msports.render('mp01')).rules | map(attribute='name') }}"
+"""
+
+RETURN = r"""
+_value:
+  description: Options of the module, such as C(rules), C(address_sets), C(default_inbound), C(default_outbound) and C(management).
+  type: dict
+"""
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import ansible_errors, to_plain
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.store import plan_from
+from ansible_collections.portcullis.msports.plugins.plugin_utils._render import wire
+
+
+def render(plan, host, backend="nftables"):
+    with ansible_errors(AnsibleFilterError):
+        return wire.render(plan_from(to_plain(plan)), to_plain(host), to_plain(backend))
+
+
+class FilterModule:
+    def filters(self):
+        return {"render": render}

@@ -1,0 +1,62 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
+"""Who is missing: roles that documented flows need and nobody holds. Essential ones are problems, the others notes."""
+
+from __future__ import annotations
+
+import typing as t
+from collections import defaultdict
+
+from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import Problem
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import Catalogs, Flow
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.connection import Group, Note
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate import Estate
+
+
+class Needs:
+    """Collects, over all flows that are on, the ends that some host's role needs and that are empty."""
+
+    def __init__(self, estate: Estate, catalogs: Catalogs) -> None:
+        self._estate = estate
+        self._catalogs = catalogs
+        self._required: dict[str, set[str]] = defaultdict(set)  # missing role -> roles held that need it
+        self._any: dict[str, set[str]] = defaultdict(set)
+
+    def see(self, flow: Flow, held: t.Mapping[str, tuple[Group, ...]]) -> None:
+        """Take note of the missing end of a flow that is on."""
+        for side, other in (("source", "destination"), ("destination", "source")):
+            if not held[side] and any(group.hosts for group in held[other]):
+                role, needed_by = getattr(flow, side), getattr(flow, other)
+                self._any[role].add(needed_by)
+                if flow.requirement == "required":
+                    self._required[role].add(needed_by)
+
+    def problems(self) -> t.Iterator[Problem]:
+        for role, needed_by in sorted(self._required.items()):
+            if self._catalogs.roles[role].essential and not self._declared(role):
+                yield Problem(
+                    "estate",
+                    None,
+                    f"nobody holds {role}, which {_some(needed_by)} communicates with: give the role to a host ({_group(role)} or msports_roles), "
+                    f"name its networks (msports_networks: {{{role}: [...]}}), or say that there is none (msports_absent: [{role}])",
+                )
+
+    def notes(self) -> t.Iterator[Note]:
+        for role, needed_by in sorted(self._any.items()):
+            if role not in self._catalogs.roles or not self._catalogs.roles[role].essential or self._declared(role) or role not in self._required:
+                yield Note("nobody_holds", f"nobody holds {role}; the flows of {_some(needed_by)} with it make no rules")
+
+    def _declared(self, role: str) -> bool:
+        return role in self._estate.absent or role in self._estate.explicit_empty
+
+
+def _some(roles: t.Iterable[str]) -> str:
+    names = sorted(roles)
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def _group(role: str) -> str:
+    return f"group {role.replace('.', '_')}"

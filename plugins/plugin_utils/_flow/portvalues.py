@@ -1,0 +1,72 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
+"""Which ports a flow uses at a given end: the declared value of its setting, the catalog's default, the document."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import RPC_DYNAMIC, Catalogs, Flow
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.connection import Group
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate import Estate
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.ports import PortRange, Ports, merge, parse_ports
+
+PORT_SETTINGS = ("port", "ports")
+
+
+class PortValues:
+    """Resolve ports for one estate. ``None`` as an answer means: user defined and not given, so no rule."""
+
+    def __init__(self, estate: Estate, catalogs: Catalogs, groups: t.Mapping[str, tuple[Group, ...]]) -> None:
+        self._estate = estate
+        self._catalogs = catalogs
+        self._site_servers = {
+            (product, group.site): group
+            for product in catalogs.products
+            for group in reversed(groups.get(f"{product}.site_server", ()))  # the first group of a site wins
+            if group.hosts
+        }
+
+    def decided_by(self, flow: Flow) -> str:
+        """Return the end whose members decide: ``source``, ``destination``, ``reached`` (dynamic RPC), ``estate``.
+
+        A site's setting is decided at the destination, because that is whose port it is.
+        """
+        if flow.ports == (RPC_DYNAMIC,):
+            return "reached"
+        if not self._port_setting(flow):
+            return "estate"
+        return {"site": "destination"}.get(flow.setting_of, flow.setting_of)
+
+    def at(self, flow: Flow, group: t.Optional[Group], site: t.Optional[str] = None) -> t.Optional[Ports]:
+        """Return the ports of ``flow`` where ``group`` decides them; ``site`` is that of the other end, for networks without one."""
+        if flow.ports == (RPC_DYNAMIC,):
+            return group.dynamic_ports if group else ()
+        setting = self._port_setting(flow)
+        if not setting:
+            return _document(flow.ports)
+        value = self._settings(flow, group, site).get(setting)
+        if value is None:
+            value = self._catalogs.settings[setting].default
+        if value is None:
+            return _document(flow.ports) or None
+        return parse_ports(value if isinstance(value, (list, tuple)) else [value])
+
+    def _port_setting(self, flow: Flow) -> t.Optional[str]:
+        setting = self._catalogs.settings.get(flow.setting) if flow.setting else None
+        return setting.id if setting and setting.type in PORT_SETTINGS else None
+
+    def _settings(self, flow: Flow, group: t.Optional[Group], site: t.Optional[str]) -> t.Mapping[str, t.Any]:
+        if flow.setting_of == "site":
+            server = self._site_servers.get((flow.product, (group.site if group else None) or site))
+            return server.settings if server else self._estate.settings
+        if flow.setting_of == "estate" or group is None:
+            return self._estate.settings
+        return group.settings
+
+
+def _document(ports: t.Iterable[str]) -> Ports:
+    return merge(PortRange.parse(port) for port in ports)

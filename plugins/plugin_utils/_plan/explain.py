@@ -1,0 +1,143 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
+"""Why a connection is open, and why it is not: the answer names rules, flows, documents, peers and conditions."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import BARE_ROLES, RPC_DYNAMIC, Flow
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate import WINDOWS_DYNAMIC
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.ports import Ports, covers, parse_ports, texts
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.allowed import AllowedSet
+
+Plain = t.Mapping[str, t.Any]
+Answer = t.Dict[str, t.Any]
+
+
+def explain(plan: Plain, flows: t.Sequence[Flow], source: str, destination: str, protocol: str, port: t.Optional[int]) -> Answer:
+    """Return ``{"allowed", "question", "destination_rules", "source_rules", "why_not"}``.
+
+    ``flows`` are all flows of the catalogs of the plan, supplements included. Each rule comes with its reasons and the
+    members of its peer set. ``why_not`` is empty when the connection is allowed; else a list of sentences.
+    """
+    known = AllowedSet(plan)
+    allowed = known.allows(source, destination, protocol, port)
+    inbound, outbound = known.rules_for(source, destination, protocol, port)
+    question = f"{source} -> {destination} {protocol}" + (f"/{port}" if port is not None else "")
+    return {
+        "question": question,
+        "allowed": allowed,
+        "destination_rules": [_because(plan, destination, rule) for rule in inbound],
+        "source_rules": [_because(plan, source, rule) for rule in outbound],
+        "why_not": [] if allowed else list(_why_not(plan, known, flows, source, destination, protocol, port)),
+    }
+
+
+def _because(plan: Plain, host: str, rule: Plain) -> Answer:
+    return {"host": host, "rule": rule["name"], "peers": plan["sets"][rule["remote"]]["members"], "because": rule["because"]}
+
+
+def _why_not(plan: Plain, known: AllowedSet, flows: t.Sequence[Flow], source: str, destination: str, protocol: str, port: t.Optional[int]) -> t.Iterator[str]:
+    if source not in plan["hosts"] and destination not in plan["hosts"]:
+        yield f"neither {source} nor {destination} is managed by this plan, so it says nothing about them"
+        return
+    here, there = roles_of(plan, known, source), roles_of(plan, known, destination)
+    for end, roles in ((source, here), (destination, there)):
+        if not roles:
+            yield f"{end} holds no product role and is in no declared network"
+    between = [flow for flow in flows if _joins(flow, here, there)]
+    matching = [flow for flow in between if _matches(flow, protocol, port)]
+    if not matching:
+        yield from _no_such_flow(plan, flows, between, here, there, protocol, port)
+    for flow in matching:
+        yield f"{flow.id} ({flow.reference}): {_why_no_rule(plan, flow, here, there, source, destination)}"
+
+
+def roles_of(plan: Plain, known: AllowedSet, end: str) -> dict[str, tuple[str, ...]]:
+    """Return the roles of an end with their sites: those that a host holds, and those whose networks contain it."""
+    found: dict[str, tuple[str, ...]] = {}
+    for section in ("hosts", "peers"):
+        for role, sites in plan[section].get(end, {}).get("roles", {}).items():
+            found[role] = tuple(sites)
+    if found:
+        found["any_host"] = ()
+    addresses = known.addresses(end)
+    for role, by_site in plan["networks"].items():
+        sites = [site for site, networks in by_site.items() if addresses & addresses.parse(networks)]
+        if sites:
+            found.setdefault(role, tuple(site for site in sites if site))
+    if "internet" in plan["sets"] and addresses & known.set("internet"):
+        found.setdefault("internet", ())
+    return found
+
+
+def _joins(flow: Flow, here: t.Mapping[str, t.Any], there: t.Mapping[str, t.Any]) -> bool:
+    forward = flow.source in here and flow.destination in there
+    return forward or (flow.initiator == "either" and flow.destination in here and flow.source in there)
+
+
+def _ports(flow: Flow) -> Ports:
+    if flow.ports == (RPC_DYNAMIC,):
+        return WINDOWS_DYNAMIC
+    return parse_ports((*flow.ports, *flow.alternatives))
+
+
+def _matches(flow: Flow, protocol: str, port: t.Optional[int]) -> bool:
+    return flow.protocol == "any" or (flow.protocol == protocol and covers(_ports(flow), port))
+
+
+def _no_such_flow(
+    plan: Plain,
+    flows: t.Sequence[Flow],
+    between: t.Sequence[Flow],
+    here: t.Mapping[str, t.Any],
+    there: t.Mapping[str, t.Any],
+    protocol: str,
+    port: t.Optional[int],
+) -> t.Iterator[str]:
+    what = protocol + (f"/{port}" if port is not None else "")
+    yield f"no documented flow joins {_names(here)} with {_names(there)} over {what}"
+    if between:
+        others = sorted({f"{flow.protocol}/{','.join(texts(_ports(flow)))}" if flow.ports else flow.protocol for flow in between})
+        yield f"documented between them: {', '.join(others)}"
+    turned = [flow for flow in flows if _joins(flow, there, here) and _matches(flow, protocol, port)]
+    if turned:
+        yield f"documented the other way round only: {', '.join(flow.id for flow in turned)}"
+
+
+def _why_no_rule(plan: Plain, flow: Flow, here: t.Mapping[str, t.Any], there: t.Mapping[str, t.Any], source: str, destination: str) -> str:
+    """Say what keeps one documented flow from making a rule between these two ends."""
+    off = {item["flow"]: item["why"] for item in plan["off"]}
+    if flow.id in off:
+        return off[flow.id]
+    if flow.supplement:
+        return f"is a supplement; msports_supplements names neither it nor its group {flow.group}"
+    if flow.feature and flow.feature_at in ("source", "destination"):
+        end = source if (flow.feature_at == "source") == (flow.source in here) else destination
+        if flow.feature not in _features(plan, end):
+            return f"feature {flow.feature} is off at {end}"
+    rules = [
+        f"{host}: {rule['name']} ({', '.join(plan['sets'][rule['remote']]['members'][:3])})"
+        for host in (destination, source)
+        for rule in plan["hosts"].get(host, {}).get("rules", ())
+        if any(why["kind"] == "flow" and why["name"] == flow.id for why in rule["because"])
+    ]
+    if rules:
+        return f"its rules here are for other peers or other ports: {'; '.join(rules)}"
+    if flow.scope == "any":
+        return "makes no rule at these hosts; see the notes of the plan"
+    ends = {**here, **there}
+    where = " and ".join(f"{role} in {', '.join(ends[role]) or 'no site'}" for role in sorted({flow.source, flow.destination} & set(ends)))
+    return f"its scope is {flow.scope}, which does not join {where}"
+
+
+def _features(plan: Plain, end: str) -> t.Sequence[str]:
+    return next((plan[section][end]["features"] for section in ("hosts", "peers") if end in plan[section]), ())
+
+
+def _names(roles: t.Mapping[str, t.Any]) -> str:
+    return ", ".join(sorted(role for role in roles if role not in BARE_ROLES[1:])) or "an end without roles"

@@ -1,0 +1,139 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
+"""The plan directory: ``index.json``, ``sets.json`` and ``hosts/<name>.json``; sorted, without timestamps.
+
+It diffs in review, is an artifact in CI, and is what slices of a large run share.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import pathlib
+import tempfile
+import typing as t
+
+from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MISSING, MsportsError, Problems
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.build import FORMAT, Plain
+
+INDEX, SETS, HOSTS = "index.json", "sets.json", "hosts"
+
+
+def digest(value: t.Any) -> str:
+    """Return the SHA-256 of ``value`` (plain data) as hexadecimal text; equal data give equal digests."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def file_name(host: str) -> str:
+    """Return a file name for any host name: letters, digits, ``.``, ``_`` and ``-`` stay, others are escaped as ``%XX``."""
+    safe = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "".join(f"%{b:02X}" for b in c.encode()) for c in host)
+    return (f"%{ord(safe[0]):02X}{safe[1:]}" if safe.startswith(".") else safe) + ".json"
+
+
+def save(plan: Plain, directory: t.Union[str, pathlib.Path]) -> list[str]:
+    """Write ``plan``; return the names of the files that changed. A host that left the plan loses its file.
+
+    Hosts that the directory knew and the plan does not are kept in ``orphaned`` until their ruleset is removed.
+    """
+    folder = pathlib.Path(directory)
+    folder.joinpath(HOSTS).mkdir(parents=True, exist_ok=True)
+    hosts: dict[str, Plain] = plan["hosts"]
+    index = {key: value for key, value in plan.items() if key not in ("hosts", "sets")}
+    index["orphaned"] = orphans(plan, folder)
+    index["hosts"] = {name: file_name(name) for name in sorted(hosts)}
+    rendered = _Once()
+    wanted: dict[str, str] = {f"{HOSTS}/{file_name(name)}": rendered.host(host) for name, host in hosts.items()}
+    wanted[SETS] = _text(plan["sets"])
+    changed = [name for name, text in sorted(wanted.items()) if _write(folder / name, text)]
+    for stale in sorted(folder.joinpath(HOSTS).glob("*.json")):
+        if f"{HOSTS}/{stale.name}" not in wanted:
+            stale.unlink()
+            changed.append(f"{HOSTS}/{stale.name}")
+    if _write(folder / INDEX, _text(index)):  # last, because its digest says that the rest is complete
+        changed.append(INDEX)
+    return changed
+
+
+def orphans(plan: Plain, directory: t.Union[str, pathlib.Path]) -> list[str]:
+    """Return the hosts that had a ruleset in the saved plan, or were orphaned there, and have none in ``plan``."""
+    try:
+        index = json.loads(pathlib.Path(directory, INDEX).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return sorted(plan["orphaned"])
+    return sorted({*index.get("hosts", ()), *index.get("orphaned", ()), *plan["orphaned"]} - set(plan["hosts"]))
+
+
+def load(directory: t.Union[str, pathlib.Path], only: t.Optional[t.Iterable[str]] = None) -> Plain:
+    """Read a plan directory back; with ``only`` the hosts of those names, where they are in the plan."""
+    folder = pathlib.Path(directory)
+    problems = Problems()
+    index = _read(folder / INDEX, problems)
+    problems.raise_as(MsportsError)
+    if index.get("format") != FORMAT:
+        problems.add(str(folder / INDEX), index.get("format", MISSING), f"expected format {FORMAT}; plan again with this version of the collection")
+        problems.raise_as(MsportsError)
+    names = index["hosts"] if only is None else {name: index["hosts"][name] for name in only if name in index["hosts"]}
+    hosts = {name: _read(folder / HOSTS / file, problems) for name, file in sorted(names.items())}
+    plan = {**index, "sets": _read(folder / SETS, problems), "hosts": hosts}
+    problems.raise_as(MsportsError)
+    return plan
+
+
+def _read(path: pathlib.Path, problems: Problems) -> t.Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        problems.add(str(path), MISSING, f"cannot be read ({error.strerror}); expected a plan directory that the plan action wrote")
+    except ValueError as error:
+        problems.add(str(path), MISSING, f"is no JSON ({error}); plan again")
+    return {}
+
+
+def _text(value: t.Any) -> str:
+    return json.dumps(value, sort_keys=True, indent=1, ensure_ascii=True) + "\n"
+
+
+def _write(path: pathlib.Path, text: str) -> bool:
+    """Write atomically, and only what differs."""
+    data = text.encode()
+    try:
+        if path.read_bytes() == data:
+            return False
+    except OSError:
+        pass
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".")
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+    os.chmod(temporary, 0o644)
+    os.replace(temporary, path)
+    return True
+
+
+class _Once:
+    """Serialises lists of rules that hosts share once."""
+
+    def __init__(self) -> None:
+        self._made: dict[int, str] = {}
+
+    def host(self, host: Plain) -> str:
+        rules = host["rules"]
+        if id(rules) not in self._made:
+            self._made[id(rules)] = json.dumps(rules, sort_keys=True, indent=1, ensure_ascii=True).replace("\n", "\n ")
+        mark = "@rules@"
+        return _text({**host, "rules": mark}).replace(json.dumps(mark), self._made[id(rules)])
+
+
+def plan_from(value: t.Any) -> Plain:
+    """Return a plan that is given as data or as the path of a plan directory; raise :class:`MsportsError` for anything else."""
+    if isinstance(value, str):
+        return load(value)
+    if isinstance(value, dict) and {"hosts", "sets", "peers"} <= set(value):
+        return value
+    problems = Problems()
+    problems.add("plan", str(type(value).__name__), "expected a plan, as the plan filter or action gives it, or the path of a plan directory")
+    raise MsportsError(problems)

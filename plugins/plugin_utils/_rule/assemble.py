@@ -1,0 +1,96 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
+"""Put each host's rules together. Hosts that are alike in every way share one ruleset, so an estate of thousands stays cheap."""
+
+from __future__ import annotations
+
+import typing as t
+from collections import defaultdict
+from dataclasses import dataclass, replace
+
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import union
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.connection import Connection, Group, Note
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate import Estate, Host
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.rule import AddressSet, Rule
+from ansible_collections.portcullis.msports.plugins.plugin_utils._rule.own import own_rules
+from ansible_collections.portcullis.msports.plugins.plugin_utils._rule.project import RELAYS, Projected, project
+
+
+@dataclass(frozen=True)
+class Assembled:
+    """The rulesets by host (one tuple shared by hosts that are alike), the sets that they name, and notes."""
+
+    rulesets: t.Mapping[str, tuple[Rule, ...]]
+    sets: t.Mapping[str, AddressSet]
+    notes: tuple[Note, ...]
+
+
+def assemble(estate: Estate, connections: t.Iterable[Connection]) -> Assembled:
+    """Return the ruleset of every managed host."""
+    by_group: dict[int, list[Projected]] = defaultdict(list)
+    groups: dict[int, Group] = {}
+    relays = _relays(estate)
+    for connection in connections:
+        groups[id(connection.at)] = connection.at
+        by_group[id(connection.at)].extend(project(connection, relays))
+    groups_of_host: dict[str, list[int]] = defaultdict(list)
+    for number, group in groups.items():
+        for name in group.hosts:
+            groups_of_host[name].append(number)
+    return _Assembly(estate, by_group, groups_of_host).run()
+
+
+class _Assembly:
+    """One-off: remembers the rulesets that were already made, by what makes hosts alike."""
+
+    def __init__(self, estate: Estate, by_group: t.Mapping[int, list[Projected]], groups_of_host: t.Mapping[str, list[int]]) -> None:
+        self._estate = estate
+        self._by_group = by_group
+        self._groups_of_host = groups_of_host
+        self._made: dict[t.Hashable, tuple[Rule, ...]] = {}
+        self._sets: dict[str, AddressSet] = {}
+        self._notes: list[Note] = []
+
+    def run(self) -> Assembled:
+        rulesets = {host.name: self._ruleset(host) for host in self._estate.hosts.values() if host.managed}
+        return Assembled(rulesets, dict(sorted(self._sets.items())), tuple(self._notes))
+
+    def _ruleset(self, host: Host) -> tuple[Rule, ...]:
+        numbers = tuple(self._groups_of_host.get(host.name, ()))
+        key = (numbers, host.management, host.ping, host.allow)
+        if key not in self._made:
+            projected = [item for number in numbers for item in self._by_group[number]]
+            self._made[key] = self._merge(host.name, [*projected, *own_rules(host, self._estate)])
+        return self._made[key]
+
+    def _merge(self, host: str, projected: t.Iterable[Projected]) -> tuple[Rule, ...]:
+        """Join rules that are equal but for their reasons; leave out what names nobody or only the host itself.
+
+        A host that is alone in a set is also alone in its ruleset, so nobody else misses the rule.
+        """
+        merged: dict[tuple[t.Any, ...], Rule] = {}
+        for rule, sets in projected:
+            peers = sets[0]
+            if peers.members == (host,):
+                continue
+            if not peers.addresses:
+                self._notes.append(Note("no_address", f"{rule.name}: no address is left, so there is no rule", host))
+                continue
+            self._sets.update((item.id, item) for item in sets)
+            known = merged.get(rule.key)
+            merged[rule.key] = rule if known is None else _join(known, rule)
+        rules = (replace(rule, because=tuple(sorted(set(rule.because)))) for rule in merged.values())
+        return tuple(sorted(rules, key=lambda rule: (rule.direction, rule.protocol, rule.local_ports, rule.remote_ports, rule.name)))
+
+
+def _join(known: Rule, rule: Rule) -> Rule:
+    return replace(known, because=(*known.because, *rule.because), helper=known.helper or rule.helper)
+
+
+def _relays(estate: Estate) -> AddressSet:
+    holders = [host for host in estate.hosts.values() if host.holding(RELAYS)]
+    addresses = union([estate.dhcp_relays, *(host.addresses for host in holders)])
+    return AddressSet("infrastructure.dhcp_relays", addresses, ("infrastructure.dhcp_relays", *sorted(host.name for host in holders)))

@@ -1,0 +1,106 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
+"""Rules that no document asks for: management, ping, the user's own, and what strict outbound needs to live."""
+
+from __future__ import annotations
+
+import datetime
+import typing as t
+
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import Addresses, union
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.connection import Note
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate import Allow, Estate, Host, Selection
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.ports import PortRange, Ports
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.rule import AddressSet, Reason, Rule
+from ansible_collections.portcullis.msports.plugins.plugin_utils._rule.project import Projected
+
+# infrastructure -> what is sent to it: a strict host must reach these whatever its roles are
+INFRASTRUCTURE: dict[str, tuple[tuple[str, int], ...]] = {
+    "dns": (("udp", 53), ("tcp", 53)),
+    "ntp": (("udp", 123),),
+}
+
+
+def own_rules(host: Host, estate: Estate) -> list[Projected]:
+    """Return the rules of ``host`` that do not come from a catalog."""
+    return [*_management(host, estate), *_ping(host, estate), *_allow(host, estate), *_infrastructure(estate)]
+
+
+def expired(estate: Estate) -> t.Iterator[Note]:
+    """Yield a note for each of the user's entries whose day has passed, with the hosts that have it."""
+    over: dict[Allow, list[str]] = {}
+    for host in estate.hosts.values():
+        for allow in host.allow if host.managed else ():
+            if _is_over(allow, estate.today):
+                over.setdefault(allow, []).append(host.name)
+    for allow, hosts in over.items():
+        yield Note("expired", f"msports_allow {allow.name} ended on {allow.until}; it makes no rule at {some(hosts)}")
+
+
+def some(names: t.Sequence[str]) -> str:
+    """Name the first few of many."""
+    shown = ", ".join(sorted(names)[:3])
+    return f"{shown} and {len(names) - 3} more" if len(names) > 3 else shown
+
+
+def until_matters(estate: Estate) -> bool:
+    """Tell whether today's date is an input of the plan."""
+    return any(allow.until for host in estate.hosts.values() for allow in host.allow)
+
+
+def management_addresses(host: Host, estate: Estate) -> Addresses:
+    """Return from where ``host`` is managed, for the guard."""
+    sources = host.management.sources if host.management else ()
+    return union(_addresses(selection, estate) for selection in sources)
+
+
+def _management(host: Host, estate: Estate) -> t.Iterator[Projected]:
+    if host.management:
+        for selection in host.management.sources:
+            peers = _set("management", selection, estate)
+            for ports in ((item,) for item in host.management.ports):
+                yield _projected("in", "tcp", ports, peers, Reason("management", selection.label))
+
+
+def _ping(host: Host, estate: Estate) -> t.Iterator[Projected]:
+    for selection in host.ping:
+        yield _projected("in", "icmp_echo", (), _set("ping", selection, estate), Reason("ping", selection.label))
+
+
+def _allow(host: Host, estate: Estate) -> t.Iterator[Projected]:
+    for allow in host.allow:
+        if not _is_over(allow, estate.today):
+            text = allow.because + (f" (until {allow.until})" if allow.until else "")
+            for selection in allow.peers:
+                peers = _set("allow", selection, estate)
+                yield _projected(allow.direction, allow.protocol, allow.ports, peers, Reason("allow", allow.name, text))
+
+
+def _infrastructure(estate: Estate) -> t.Iterator[Projected]:
+    for name, sent in INFRASTRUCTURE.items():
+        addresses: Addresses = getattr(estate, name)
+        if addresses:
+            peers = AddressSet(f"infrastructure.{name}", addresses, (f"infrastructure.{name}",))
+            for protocol, port in sent:
+                yield _projected("out", protocol, (PortRange(port, port),), peers, Reason("infrastructure", name))
+
+
+def _projected(direction: str, protocol: str, ports: Ports, peers: AddressSet, why: Reason) -> Projected:
+    inbound = direction == "in"
+    return Rule(direction, protocol, ports if inbound else (), () if inbound else ports, peers.id, (why,)), (peers,)
+
+
+def _set(kind: str, selection: Selection, estate: Estate) -> AddressSet:
+    members = tuple(sorted(selection.hosts)) or (selection.label,)
+    return AddressSet(f"{kind}:{selection.label}", _addresses(selection, estate), members)
+
+
+def _addresses(selection: Selection, estate: Estate) -> Addresses:
+    return union([selection.addresses, *(estate.hosts[name].addresses for name in selection.hosts)])
+
+
+def _is_over(allow: Allow, today: datetime.date) -> bool:
+    return allow.until is not None and allow.until < today
