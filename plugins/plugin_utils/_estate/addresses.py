@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
-from __future__ import annotations
-
 """Addresses of hosts and networks: what is one, what never is, where a host's come from, and whose they are."""
+
+from __future__ import annotations
 
 import functools
 import ipaddress
@@ -68,7 +68,7 @@ def network(text: str) -> Addresses:
 
 def _usable(text: str, what: str) -> Addresses:
     try:
-        family, (first, last) = parse_range(text.partition("%")[0])
+        family, (first, last) = parse_range(text)
     except ValueError:
         if _NAME.match(text) and ":" not in text:
             raise ValueError(NAME_REASON) from None
@@ -80,6 +80,8 @@ def _usable(text: str, what: str) -> Addresses:
     for other, (low, high), word in _NEVER:
         if family == other and low <= first and last <= high:
             raise ValueError(word)
+    if "%" in text:
+        raise ValueError("names a zone, which means something on one host only: write the address without it")
     return Addresses(((first, last),)) if family == 4 else Addresses((), ((first, last),))
 
 
@@ -98,7 +100,7 @@ def read_address(value: t.Any, path: str, sink: Sink, read: t.Callable[[str], Ad
 def parse_declared(parts: Parts, sink: Sink) -> t.Tuple[Declared, ...]:
     """Read ``msports_addresses``: texts, or mappings ``{address: ..., shared: true}``."""
     found: list[Declared] = []
-    for path, item in items(parts, sink):
+    for path, item in items(parts):
         shared = False
         if isinstance(item, Mapping):
             only_keys(item, ("address", "shared"), path, sink)
@@ -119,7 +121,7 @@ def parse_declared(parts: Parts, sink: Sink) -> t.Tuple[Declared, ...]:
 def parse_sources(parts: Parts, sink: Sink) -> t.Tuple[str, ...]:
     """Read ``msports_address_from``: where addresses come from, in this order."""
     found = []
-    for path, item in items(parts, sink):
+    for path, item in items(parts):
         if item in SOURCES:
             found.append(item)
         else:
@@ -136,6 +138,7 @@ class HostAddresses:
         self._found = {"dns": inventory.get("resolved") or {}, "facts": inventory.get("facts") or {}}
         self._declared: dict[str, t.Tuple[Declared, ...]] = {}
         self.of: dict[str, Addresses] = {}
+        self.notes: list[str] = []
         for host in reader.hosts:
             declared = reader.host_value(host, "msports_addresses", parse_declared, ())
             self._declared[host] = declared or self._elsewhere(host)
@@ -145,25 +148,29 @@ class HostAddresses:
         for source in self._sources:
             texts: t.Sequence[t.Any]
             if source == "inventory":
-                path, texts = "ansible_host", [self._reader.hosts[host]["vars"].get("ansible_host")]
+                path, texts = "ansible_host", [self._reader.variables[host].get("ansible_host")]
             else:
                 path, texts = source, self._found[source].get(host) or []
-            found = []
-            for text in texts:
-                try:
-                    addresses = host_address(text) if isinstance(text, str) else NOBODY
-                except ValueError:
-                    continue
-                if addresses and not (source == "facts" and addresses & _BRIDGES):
-                    found.append(Declared(path, text, addresses))
+            found = [item for text in texts for item in self._usable(text, path, host)]
             if found:
                 return tuple(found)
         return ()
 
+    def _usable(self, text: t.Any, path: str, host: str) -> t.Iterator[Declared]:
+        """Yield the address that a source other than ``msports_addresses`` gave, if it is one that others can reach."""
+        try:
+            addresses = host_address(text) if isinstance(text, str) else NOBODY
+        except ValueError:
+            return
+        if path == "facts" and addresses & _BRIDGES:
+            self.notes.append(f"{host}: {text} is left out of the facts: it looks like a bridge of containers; declare it in msports_addresses if it is not")
+        elif addresses:
+            yield Declared(path, text, addresses)
+
     def why_none(self, host: str) -> str:
         """Say what to do for a host that others must reach and that has no address."""
         reasons = []
-        name = self._reader.hosts[host]["vars"].get("ansible_host")
+        name = self._reader.variables[host].get("ansible_host")
         if isinstance(name, str) and name:
             try:
                 host_address(name)
@@ -177,24 +184,27 @@ class HostAddresses:
         return "no address, so no peer could name it in a rule: set msports_addresses" + (f" ({'; '.join(reasons)})" if reasons else "")
 
     def check_owners(self, holders: t.Container[str]) -> None:
-        """One address on two hosts is a problem, unless each of them declares it as shared. Hosts that nobody declared anything about are not compared."""
-        owners: dict[Addresses, list[t.Tuple[str, Declared]]] = {}
+        """One address on two hosts is a problem, unless each of them declares it as shared.
+
+        Hosts without roles count only with what they declare: several names of one machine may well have one ``ansible_host``.
+        """
+        owners: dict[Addresses, dict[str, Declared]] = {}
         for host, declared in self._declared.items():
             for item in declared:
-                if host in holders or item.path != "ansible_host":
-                    owners.setdefault(item.addresses, []).append((host, item))
+                if host in holders or item.path.startswith("msports_addresses"):
+                    owners.setdefault(item.addresses, {}).setdefault(host, item)
         for claims in owners.values():
-            if len({host for host, _item in claims}) == 1 or all(item.shared for _host, item in claims):
-                continue
-            sharing = [host for host, item in claims if item.shared]
-            for host, item in claims if sharing else claims[1:]:
-                if item.shared:
-                    continue
-                if sharing:
-                    expected = f"{sharing[0]} declares it as shared, and so must every holder: write {{address: {item.text}, shared: true}}"
-                else:
-                    first = claims[0][0]
-                    if host == first:
-                        continue
-                    expected = f"{first} has this address too; only an address that each holder declares with shared: true is on several hosts"
-                self._reader.add(host, item.path, item.text, expected)
+            alone = {host: item for host, item in claims.items() if not item.shared}
+            if len(claims) > 1 and alone:
+                self._tell(claims, alone)
+
+    def _tell(self, claims: Mapping[str, Declared], alone: Mapping[str, Declared]) -> None:
+        sharing = next((host for host, item in claims.items() if item.shared), None)
+        first = next(iter(claims))
+        for host, item in alone.items():
+            if sharing:
+                self._reader.add(host, item.path, item.text, f"{sharing} declares it as shared, and so must every holder: "
+                                 f"write {{address: {item.text}, shared: true}}")
+            elif host != first:
+                self._reader.add(host, item.path, item.text, f"{first} has this address too; several hosts have one only where each declares it "
+                                 "with shared: true")

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
-from __future__ import annotations
-
 """What only shows when the parts are seen together: sites that are missing, peers without an address, values that do not go together."""
+
+from __future__ import annotations
 
 import typing as t
 from collections.abc import Mapping
@@ -96,7 +96,15 @@ def _check_sites(reader: Reader, holdings: t.Mapping[str, t.Tuple[Holding, ...]]
                        f"say where it is: {', '.join(roles)}; set msports_site, or {{{product}: <site>}}")
 
 
-def check_addresses(reader: Reader, hosts: Mapping[str, Host], networks: Networks, addresses: HostAddresses) -> None:
+def check(reader: Reader, hosts: Mapping[str, Host], entries: Entries, networks: Networks, addresses: HostAddresses, absent: t.Container[str]) -> None:
+    """Check everything that needs the whole estate."""
+    addresses.check_owners(entries)
+    _check_addresses(reader, hosts, networks, addresses)
+    _check_absent(reader, absent, entries, networks)
+    _check_settings(reader, hosts, entries)
+
+
+def _check_addresses(reader: Reader, hosts: Mapping[str, Host], networks: Networks, addresses: HostAddresses) -> None:
     """Every host with a role needs an address, but for hosts that are only part of a population whose networks are declared."""
     for host in hosts.values():
         if host.addresses or not host.holdings:
@@ -114,7 +122,7 @@ def _inside(reader: Reader, holding: Holding, networks: Networks) -> bool:
     return bool(by_site.get(None)) or bool(holding.sites and all(by_site.get(site) for site in holding.sites))
 
 
-def check_absent(reader: Reader, absent: t.Container[str], entries: Entries, networks: Networks) -> None:
+def _check_absent(reader: Reader, absent: t.Container[str], entries: Entries, networks: Networks) -> None:
     """What is declared as absent nobody may hold."""
     for host, given in entries.items():
         for role, path in sorted({entry.role: entry.path for entry in reversed(given) if entry.role in absent}.items()):
@@ -124,7 +132,7 @@ def check_absent(reader: Reader, absent: t.Container[str], entries: Entries, net
             reader.add(reader.declarers["msports_networks"], f"msports_networks.{role}", MISSING, HELD_BY_NETWORKS)
 
 
-def check_settings(reader: Reader, hosts: Mapping[str, Host], entries: Entries) -> None:
+def _check_settings(reader: Reader, hosts: Mapping[str, Host], entries: Entries) -> None:
     """Values that only make sense together: the two ports of WSUS, and features that need a setting."""
     defaults = {name: setting.default for name, setting in reader.catalogs.settings.items()}
     for host in hosts.values():

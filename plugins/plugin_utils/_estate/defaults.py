@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
-from __future__ import annotations
-
 """What a host does with traffic that no rule names, whether it is managed, what system it runs; and what blocking needs first."""
+
+from __future__ import annotations
 
 import typing as t
 from collections.abc import Mapping
@@ -60,7 +60,7 @@ def parse_dynamic_ports(parts: Parts, sink: Sink) -> Ports:
 def system_of(reader: Reader, host: str) -> str:
     """Return the declared system, else the one that the connection tells."""
     declared = reader.host_value(host, "msports_system", one_of(SYSTEMS), None)
-    return declared or connected_system(reader.hosts[host].get("vars") or {})
+    return declared or connected_system(reader.variables[host])
 
 
 def connected_system(variables: Mapping[str, t.Any]) -> str:

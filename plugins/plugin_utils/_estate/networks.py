@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
-from __future__ import annotations
-
 """Roles whose holders are networks: populations, external ends, and whatever hosts outside the inventory hold."""
+
+from __future__ import annotations
 
 import typing as t
 from collections.abc import Mapping

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
-from __future__ import annotations
-
 """Inventory to estate: the order in which the parts are read, and the values they make together."""
+
+from __future__ import annotations
 
 import datetime
 import typing as t
@@ -22,62 +22,65 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate import WINDOWS_DYNAMIC, Estate, Host
 
 TOLD_EACH = 3  # a problem that more hosts than this have in common is told once, with all their names
+NOTHING: t.Mapping[str, t.Any] = {}
 
 
-def read_estate(inventory: Mapping[str, t.Any], catalogs: Catalogs) -> Estate:
+def read_estate(inventory: Mapping[str, t.Any], catalogs: Catalogs, services: t.Mapping[str, int] = NOTHING) -> Estate:
     """Return the estate that ``inventory`` describes (plain data: hosts, groups, whole, today, resolved, facts).
 
+    ``services`` are well-known TCP services by name, beside those that hosts are usually managed over.
     Raises :class:`InventoryError` with everything that is wrong.
     """
     reader = Reader(inventory, catalogs)
     entries_of = roles.read_roles(reader)
     places = checks.place(reader, entries_of)
     addresses = HostAddresses(reader, inventory, reader.estate_value("msports_address_from", parse_sources, ("inventory",)))
-    addresses.check_owners(entries_of)
-    known = places.sites
-    nets = reader.estate_value("msports_networks", lambda parts, sink: networks.parse_networks(parts, sink, catalogs, known), {})
-    every_site = sorted({site for names in known.values() for site in names})
-    hierarchy = reader.estate_value("msports_hierarchy", lambda parts, sink: sites.parse_hierarchy(parts, sink, every_site), {})
-    infrastructure = reader.estate_value("msports_infrastructure", parse_infrastructure, Infrastructure())
-    absent = reader.estate_value("msports_absent", lambda parts, sink: rules.parse_absent(parts, sink, catalogs), frozenset())
+    nets = reader.estate_value("msports_networks", lambda parts, sink: networks.parse_networks(parts, sink, catalogs, places.sites), {})
     ends = Ends(reader, addresses, nets, places.holders)
-    hosts = {name: _host(reader, name, places, addresses, ends) for name in reader.hosts}
-    reader.estate_value("msports_catalog_paths", parse_paths, ())
-    editions = {product: catalog.edition for product, catalog in sorted(catalogs.products.items())}
-    reader.estate_value("msports_editions", lambda parts, sink: settings.parse_editions(parts, sink, catalogs), {})
-    releases = reader.estate_value("msports_releases", lambda parts, sink: settings.parse_releases(parts, sink, catalogs), {})
-    without = reader.estate_value("msports_without", lambda parts, sink: rules.parse_without(parts, sink, catalogs), ())
-    supplements = reader.estate_value("msports_supplements", lambda parts, sink: rules.parse_supplements(parts, sink, catalogs), ())
-    checks.check_addresses(reader, hosts, nets, addresses)
-    checks.check_absent(reader, absent, entries_of, nets)
-    checks.check_settings(reader, hosts, entries_of)
-    for host in hosts.values():
-        defaults.check_defaults(reader, host, infrastructure)
-    if reader.problems:
-        raise InventoryError(together(reader.problems))
-    return Estate(
+    hosts = {name: _host(reader, name, places, addresses, ends, services) for name in reader.hosts}
+    infrastructure = reader.estate_value("msports_infrastructure", parse_infrastructure, Infrastructure())
+    estate = Estate(
         hosts=hosts,
         networks=nets,
         explicit_empty=networks.explicitly_empty(nets),
-        hierarchy=hierarchy,
-        sites=known,
-        editions=editions,
-        releases={**editions, **releases},
+        sites=places.sites,
         features=frozenset().union(*{host.features for host in hosts.values()}),
         settings=settings.agreed({id(host.settings): host.settings for host in hosts.values() if host.settings}.values()),
-        absent=absent,
-        without=without,
-        supplements=supplements,
         dns=infrastructure.dns,
         ntp=infrastructure.ntp,
         dhcp_relays=infrastructure.dhcp_relays,
         proxies=infrastructure.proxies,
         today=datetime.date.fromisoformat(str(inventory.get("today") or "1970-01-01")),
-        notes=tuple(sorted(set(reader.notes))),
+        notes=tuple(addresses.notes),
+        **_whole(reader, places),
     )
+    checks.check(reader, hosts, entries_of, nets, addresses, estate.absent)
+    for host in hosts.values():
+        defaults.check_defaults(reader, host, infrastructure)
+    if reader.problems:
+        raise InventoryError(together(reader.problems))
+    return estate
 
 
-def _host(reader: Reader, name: str, places: checks.Places, addresses: HostAddresses, ends: Ends) -> Host:
+def _whole(reader: Reader, places: checks.Places) -> dict[str, t.Any]:
+    """Return the fields of the estate that come straight from one estate-wide variable each."""
+    catalogs = reader.catalogs
+    every_site = sorted({site for names in places.sites.values() for site in names})
+    editions = {product: catalog.edition for product, catalog in sorted(catalogs.products.items())}
+    reader.estate_value("msports_editions", lambda parts, sink: settings.parse_editions(parts, sink, catalogs), {})
+    reader.estate_value("msports_catalog_paths", parse_paths, ())  # both were used to load the catalogs; here their problems are told
+    releases = reader.estate_value("msports_releases", lambda parts, sink: settings.parse_releases(parts, sink, catalogs), {})
+    return {
+        "editions": editions,
+        "releases": {**editions, **releases},
+        "hierarchy": reader.estate_value("msports_hierarchy", lambda parts, sink: sites.parse_hierarchy(parts, sink, every_site), {}),
+        "absent": reader.estate_value("msports_absent", lambda parts, sink: rules.parse_absent(parts, sink, catalogs), frozenset()),
+        "without": reader.estate_value("msports_without", lambda parts, sink: rules.parse_without(parts, sink, catalogs), ()),
+        "supplements": reader.estate_value("msports_supplements", lambda parts, sink: rules.parse_supplements(parts, sink, catalogs), ()),
+    }
+
+
+def _host(reader: Reader, name: str, places: checks.Places, addresses: HostAddresses, ends: Ends, services: t.Mapping[str, int]) -> Host:
     """Return one host. Variables of hosts without roles are read as well: a mistake there would show the day they get one."""
     catalogs = reader.catalogs
     holdings = places.holdings.get(name, ())
@@ -91,20 +94,17 @@ def _host(reader: Reader, name: str, places: checks.Places, addresses: HostAddre
         features=reader.host_value(name, "msports_features", lambda parts, sink: settings.parse_features(parts, sink, catalogs), frozenset()),
         default_inbound=defaults.inbound_of(reader, name),
         default_outbound=defaults.outbound_of(reader, name),
-        management=reader.host_value(name, "msports_management", lambda parts, sink: rules.parse_management(parts, sink, ends), None),
+        management=reader.host_value(name, "msports_management", lambda parts, sink: rules.parse_management(parts, sink, ends, services), None),
         ping=reader.host_value(name, "msports_ping", lambda parts, sink: rules.parse_ping(parts, sink, ends), ()),
         allow=reader.host_value(name, "msports_allow", lambda parts, sink: rules.parse_allow(parts, sink, ends), ()),
         dynamic_ports=reader.host_value(name, "msports_dynamic_ports", defaults.parse_dynamic_ports, WINDOWS_DYNAMIC),
     )
 
 
-NOTHING: t.Mapping[str, t.Any] = {}
-
-
 def parse_paths(parts: Parts, sink: Sink) -> t.Tuple[str, ...]:
     """Read ``msports_catalog_paths``, in the order written: the first folder that has a catalog gives it."""
     found = []
-    for path, item in items(parts, sink):
+    for path, item in items(parts):
         if isinstance(item, str) and item:
             found.append(item)
         else:

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
-from __future__ import annotations
-
 """What all parts of the reading share: the inventory, the catalogs, what was found so far, and values read only once."""
+
+from __future__ import annotations
 
 import typing as t
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ _ABSENT = object()
 
 
 class Reader:
-    """Inventory and catalogs, with problems and notes as they are found.
+    """Inventory and catalogs, with problems as they are found.
 
     Many hosts see the same value of a group: each distinct value of a variable is read once, and what is wrong with it is
     told for every host that has it.
@@ -30,31 +30,30 @@ class Reader:
     def __init__(self, inventory: Mapping[str, t.Any], catalogs: Catalogs) -> None:
         self.catalogs = catalogs
         self.hosts: Mapping[str, t.Any] = dict(sorted(inventory["hosts"].items()))
+        self.variables: dict[str, Mapping[str, t.Any]] = {name: host.get("vars") or {} for name, host in self.hosts.items()}
         self.groups: Mapping[str, t.Sequence[str]] = inventory.get("groups") or {}
         self.problems: list[Problem] = []
-        self.notes: list[str] = []
         self.parts: dict[str, dict[str, Parts]] = {}
         self.declarers: dict[str, str] = {}  # estate-wide variable -> first host that declares it
         self._agreed: dict[str, Parts] = {}
         self._read: dict[t.Tuple[str, str], t.Tuple[t.Any, Sink]] = {}
-        for name, host in self.hosts.items():
+        for name, variables in self.variables.items():
             sink = Sink()
-            self.parts[name] = sort_out(host.get("vars") or {}, sink)
+            self.parts[name] = sort_out(variables, sink)
             self.take(name, sink)
         self._agree()
 
     def take(self, host: str, sink: Sink) -> None:
-        """Add what a sink holds, as seen at ``host``."""
+        """Add the problems that a sink holds, as seen at ``host``."""
         for found in sink.found:
             self.problems.append(Problem(f"{host}: {found.path}", found.value, found.expected, found.nearest))
-        self.notes.extend(f"{host}: {text}" for text in sink.notes)
 
     def add(self, host: str, path: str, value: object, expected: str, known: t.Iterable[str] = ()) -> None:
         sink = Sink()
         sink.add(path, value, expected, known)
         self.take(host, sink)
 
-    def host_value(self, host: str, name: str, parse: Parse[T], default: T) -> T:
+    def host_value(self, host: str, name: str, parse: Parse[T], default: t.Any) -> T:
         """Return a host-level variable, read by ``parse``; ``default`` where the host does not declare it."""
         parts = self.parts[host].get(name)
         if parts is None:
@@ -64,11 +63,11 @@ class Reader:
         if read is None:
             sink = Sink()
             read = self._read[key] = (parse(parts, sink), sink)
-        if read[1].found or read[1].notes:
+        if read[1].found:
             self.take(host, read[1])
         return t.cast(T, read[0])
 
-    def estate_value(self, name: str, parse: Parse[T], default: T) -> T:
+    def estate_value(self, name: str, parse: Parse[T], default: t.Any) -> T:
         """Return an estate-wide variable, read by ``parse`` from the first host that declares it."""
         parts = self._agreed.get(name)
         if parts is None:

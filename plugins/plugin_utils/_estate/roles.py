@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
-from __future__ import annotations
-
 """Which host holds which role: groups by name, ``msports_roles``, ``msports_group_roles``, and what a role implies, united."""
+
+from __future__ import annotations
 
 import typing as t
 from collections.abc import Mapping
@@ -49,10 +49,10 @@ def read_entry(item: t.Any, path: str, sink: Sink, catalogs: Catalogs) -> t.Opti
     if not isinstance(item, Mapping):
         return Entry(path, item) if _is_role(item, path, sink, catalogs, roles) else None
     only_keys(item, KEYS, path, sink)
-    role = item.get("role")
     if "role" not in item:
         sink.add(path, dict(item), "expected the key role")
         return None
+    role: t.Any = item["role"]
     if not _is_role(role, f"{path}.role", sink, catalogs, roles):
         return None
     sites = None
@@ -103,7 +103,7 @@ def parse_group_roles(parts: Parts, sink: Sink, reader: Reader) -> dict[str, lis
 def parse_ignored(parts: Parts, sink: Sink, reader: Reader) -> frozenset[str]:
     """Read ``msports_ignore_groups``: groups that are named like roles and are none."""
     found = set()
-    for path, item in items(parts, sink):
+    for path, item in items(parts):
         if as_text(item) is None:
             sink.add(path, item, "expected the name of a group")
         elif reader.known_name(sink, path, item, reader.groups, "a group of the inventory"):
@@ -122,8 +122,9 @@ def group_entries(reader: Reader, ignored: t.Container[str]) -> dict[str, list[E
         if group in known:
             found[group] = [Entry(f"group {group}", known[group])]
         else:
-            reader.add("estate", f"group {group}", group, "a group named <product>_... gives a role, and no role is named so; "
-                       "rename it or list it in msports_ignore_groups", known)
+            where = min(reader.groups[group], default="estate")
+            reader.add(where, "groups", group, "a group named <product>_... gives a role that hosts hold, and none has this name; "
+                       "rename the group or list it in msports_ignore_groups", known)
     return found
 
 
@@ -150,7 +151,7 @@ def read_roles(reader: Reader) -> dict[str, list[Entry]]:
 
 
 def _own(parts: Parts, sink: Sink, catalogs: Catalogs) -> list[Entry]:
-    read = (read_entry(item, path, sink, catalogs) for path, item in items(parts, sink))
+    read = (read_entry(item, path, sink, catalogs) for path, item in items(parts))
     return [entry for entry in read if entry]
 
 

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
-from __future__ import annotations
-
 """Rules that come from the inventory alone: management, ping and the user's own; and documented flows that are not wanted."""
+
+from __future__ import annotations
 
 import datetime
 import fnmatch
@@ -19,43 +19,42 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate import Allow, Management, Selection, Without
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.ports import PortRange, Ports, merge
 
-# TCP ports that hosts are managed over, by name; anything else is written as tcp/<port>.
-SERVICES: t.Mapping[str, int] = {"ssh": 22, "http": 80, "https": 443, "rdp": 3389, "winrm": 5985, "winrm_https": 5986}
-SERVICE_WORDS = f"expected tcp/<port> or one of {', '.join(SERVICES)}"
+# TCP ports that hosts are managed over, by name; others are written as tcp/<port>, or come from the table of well-known services.
+SERVICES: t.Mapping[str, int] = {"ssh": 22, "rdp": 3389, "winrm": 5985, "winrm_https": 5986}
+SERVICE_WORDS = f"expected {', '.join(SERVICES)}, another well-known TCP service, or tcp/<port>"
+FROM_WORDS = "expected a list of addresses, networks, group:<name>: from where this host is managed"
 SPEC_WORDS = "expected tcp/<ports> or udp/<ports> (like tcp/443, udp/5000-5010, tcp/80,443), icmp_echo or any"
 ALLOW_KEYS = ("name", "in", "out", "from", "to", "because", "until")
 
 
-def parse_management(parts: Parts, sink: Sink, ends: Ends) -> t.Optional[Management]:
+def parse_management(parts: Parts, sink: Sink, ends: Ends, services: t.Mapping[str, int]) -> t.Optional[Management]:
     """Read ``msports_management``: ``{from: [...], services: [...]}``; both are needed, and neither may be empty."""
     found = entries(parts, sink)
     name = parts[0][0]
     only_keys(found, ("from", "services"), name, sink)
-    for key, what in (("from", "from where this host is managed: a list of addresses, networks, group:<name>"), ("services", SERVICE_WORDS)):
-        if key not in found or found[key][1] in ([], ()):
-            sink.add(f"{name}.{key}", MISSING, what if what.startswith("expected") else f"expected {what}")
-            found.pop(key, None)
-    sources = ends.read_list(found["from"][1], found["from"][0], sink) if "from" in found else ()
-    services = _services(*found["services"], sink) if "services" in found else {}
-    if not sources or not services:
+    for key, expected in (("from", FROM_WORDS), ("services", f"expected a list: {SERVICE_WORDS.partition(' ')[2]}")):
+        path, value = found.get(key, (f"{name}.{key}", MISSING))
+        if not isinstance(value, (list, tuple)) or not value:
+            sink.add(path, value, expected)
+            found[key] = (path, ())
+    sources = ends.read_list(found["from"][1], found["from"][0], sink)
+    ports = _services(*found["services"], sink, {**SERVICES, **services})
+    if not sources or not ports:
         return None
-    return Management(sources, tuple(sorted(services)), merge(services.values()))
+    return Management(sources, tuple(sorted(ports)), merge(ports.values()))
 
 
-def _services(path: str, value: t.Any, sink: Sink) -> dict[str, PortRange]:
-    if not isinstance(value, (list, tuple)):
-        sink.add(path, value, f"expected a list; each item: {SERVICE_WORDS.partition('expected ')[2]}")
-        return {}
+def _services(path: str, value: t.Sequence[t.Any], sink: Sink, known: t.Mapping[str, int]) -> dict[str, PortRange]:
     found = {}
     for index, item in enumerate(value):
         protocol, mark, spec = item.partition("/") if isinstance(item, str) else ("", "", "")
         try:
             if mark and protocol == "tcp":
                 found[item] = PortRange.parse(spec)
-            elif isinstance(item, str) and item in SERVICES:
-                found[item] = PortRange(SERVICES[item], SERVICES[item])
+            elif isinstance(item, str) and item in known:
+                found[item] = PortRange(known[item], known[item])
             else:
-                sink.add(f"{path}[{index}]", item, SERVICE_WORDS, near=near_name(item, SERVICES))
+                sink.add(f"{path}[{index}]", item, SERVICE_WORDS, near=near_name(item, known))
         except ValueError as error:
             sink.add(f"{path}[{index}]", item, str(error))
     return found
@@ -64,7 +63,7 @@ def _services(path: str, value: t.Any, sink: Sink) -> dict[str, PortRange]:
 def parse_ping(parts: Parts, sink: Sink, ends: Ends) -> t.Tuple[Selection, ...]:
     """Read ``msports_ping``: from where echo requests are admitted."""
     found = {}
-    for path, item in items(parts, sink):
+    for path, item in items(parts):
         selection = ends.read(item, path, sink)
         if selection:
             found[selection.label] = selection
@@ -75,7 +74,7 @@ def parse_allow(parts: Parts, sink: Sink, ends: Ends) -> t.Tuple[Allow, ...]:
     """Read ``msports_allow``. An entry gives one value for each of its protocols; one name names one entry."""
     found: list[Allow] = []
     names: dict[str, str] = {}
-    for path, item in items(parts, sink):
+    for path, item in items(parts):
         if not isinstance(item, Mapping):
             sink.add(path, item, "expected a mapping with name, in or out, from or to, and because")
             continue
@@ -155,7 +154,7 @@ def parse_without(parts: Parts, sink: Sink, catalogs: Catalogs) -> t.Tuple[Witho
     """Read ``msports_without``: ids of flows, or patterns with ``*``, ``?`` and ``[...]`` of them, each of which must match one."""
     ids = [flow.id for flow in (*catalogs.flows, *catalogs.supplements)]
     found = set()
-    for path, item in items(parts, sink):
+    for path, item in items(parts):
         if not isinstance(item, Mapping):
             sink.add(path, item, "expected a mapping with flow and because")
             continue
@@ -172,7 +171,7 @@ def parse_supplements(parts: Parts, sink: Sink, catalogs: Catalogs) -> t.Tuple[s
     """Read ``msports_supplements``: ids of supplements or names of their groups."""
     known = {name for flow in catalogs.supplements for name in (flow.id, flow.group) if name}
     found = set()
-    for path, item in items(parts, sink):
+    for path, item in items(parts):
         if isinstance(item, str) and item in known:
             found.add(item)
         else:
@@ -184,7 +183,7 @@ def parse_absent(parts: Parts, sink: Sink, catalogs: Catalogs) -> frozenset[str]
     """Read ``msports_absent``: roles that this estate has nowhere."""
     known = {*catalogs.roles, "internet"} - {"any_host"}
     found = set()
-    for path, item in items(parts, sink):
+    for path, item in items(parts):
         if isinstance(item, str) and item in known:
             found.add(item)
         else:

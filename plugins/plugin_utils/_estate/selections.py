@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
-from __future__ import annotations
-
 """Ends that a user names in rules of their own: addresses, ``any``, ``group:``, ``host:``, and roles."""
+
+from __future__ import annotations
 
 import typing as t
 

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
-from __future__ import annotations
-
 """Settings, features, editions and releases: what products let their owners choose."""
+
+from __future__ import annotations
 
 import re
 import typing as t
@@ -111,7 +111,7 @@ def parse_settings(parts: Parts, sink: Sink, catalogs: Catalogs) -> dict[str, t.
 def parse_features(parts: Parts, sink: Sink, catalogs: Catalogs) -> frozenset[str]:
     """Read ``msports_features``: names of features that are on."""
     found = set()
-    for path, item in items(parts, sink):
+    for path, item in items(parts):
         if isinstance(item, str) and item in catalogs.features:
             found.add(item)
         else:

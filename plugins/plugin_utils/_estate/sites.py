@@ -3,14 +3,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
-from __future__ import annotations
-
 """Sites: where a host is for each product, who must say so, and which site is whose child."""
+
+from __future__ import annotations
 
 import re
 import typing as t
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MISSING
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.union import Parts, Sink, entries, near_name, site_parts
@@ -25,10 +25,10 @@ class HostSites:
     """``msports_site`` of one host: names for all products, or names by product."""
 
     everywhere: t.Tuple[str, ...] = ()
-    by_product: t.Mapping[str, t.Tuple[str, ...]] = t.cast(t.Mapping[str, t.Tuple[str, ...]], None)
+    by_product: t.Mapping[str, t.Tuple[str, ...]] = field(default_factory=dict)
 
     def of(self, product: str) -> t.Tuple[str, ...]:
-        return self.everywhere or (self.by_product or {}).get(product, ())
+        return self.everywhere or self.by_product.get(product, ())
 
 
 def read_names(value: t.Any, path: str, sink: Sink) -> t.Tuple[str, ...]:

@@ -3,13 +3,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
-from __future__ import annotations
-
 """Many declarations, one value: ``msports_<name>`` and every ``msports_<name>__<suffix>`` that a host sees, united.
 
 A host's ``Parts`` of a variable are its declarations, sorted by name: ``(("msports_roles", [...]), ("msports_roles__web", [...]))``.
 Lists unite item by item; mappings key by key, at every depth. One key with two different values is a problem.
 """
+
+from __future__ import annotations
 
 import typing as t
 from collections.abc import Mapping
@@ -34,14 +34,10 @@ class Sink:
 
     def __init__(self) -> None:
         self.found: list[Problem] = []
-        self.notes: list[str] = []
 
     def add(self, path: str, value: object, expected: str, known: t.Iterable[str] = (), near: t.Optional[str] = None) -> None:
         text = None if value is MISSING else repr(value)
         self.found.append(Problem(path, text, expected, near or near_name(value, known)))
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
 
 
 def near_name(value: object, known: t.Iterable[str]) -> t.Optional[str]:
@@ -95,8 +91,8 @@ def _has_shape(value: t.Any, shape: str) -> bool:
     return isinstance(value, (str, list, tuple, Mapping))
 
 
-def items(parts: Parts, sink: Sink) -> list[Labelled]:
-    """Return the items of united lists with their paths, equal ones once. ``sink`` is there for one signature with the rest."""
+def items(parts: Parts) -> list[Labelled]:
+    """Return the items of united lists with their paths, equal ones once."""
     found: list[Labelled] = []
     for name, value in parts:
         for index, item in enumerate(value):
@@ -135,7 +131,7 @@ def plain(parts: Parts) -> t.Any:
     sink = Sink()
     if shape == MAPPING:
         return {key: value for key, (_path, value) in entries(parts, sink).items()}
-    return sorted((value for _path, value in items(parts, sink)), key=repr)
+    return sorted((value for _path, value in items(parts)), key=repr)
 
 
 def site_parts(parts: Parts, sink: Sink) -> t.Tuple[list[Labelled], dict[t.Any, Labelled]]:
@@ -144,7 +140,7 @@ def site_parts(parts: Parts, sink: Sink) -> t.Tuple[list[Labelled], dict[t.Any, 
     others = [(name, [value] if isinstance(value, str) else value) for name, value in parts if not isinstance(value, Mapping)]
     if mappings and others:
         sink.add(mappings[0][0], mappings[0][1], f"{others[0][0]} names sites of all products: write either names or a mapping by product")
-    return items(tuple(others), sink), entries(mappings, sink)
+    return items(tuple(others)), entries(mappings, sink)
 
 
 

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
-from __future__ import annotations
-
 """The variables of the inventory: name, level and shape of each. What a value means is read elsewhere."""
+
+from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass
