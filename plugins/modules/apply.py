@@ -1,0 +1,92 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: apply
+short_description: Apply a host's ruleset from a saved plan
+version_added: 0.1.0
+author:
+  - portcullis.msports contributors (@portcullis)
+description:
+  - Picks the backend, renders the host's rules from the plan, and calls the backend's module, once for each host.
+  - Refuses a plan whose inputs have changed since it was made.
+  - Skips hosts that the plan has no ruleset for, such as hosts without any product role. They are never touched.
+extends_documentation_fragment:
+  - portcullis.msports.apply
+options:
+  backend:
+    description: The backend. V(auto) chooses by the system of the host.
+    type: str
+    choices: [auto, nftables]
+    default: auto
+  state:
+    description: V(absent) removes everything that this collection owns on the host. It needs no plan.
+    type: str
+    choices: [present, absent]
+    default: present
+  mode:
+    description: V(audit) logs what would be dropped, and drops nothing.
+    type: str
+    choices: [enforce, audit]
+    default: enforce
+  owner:
+    description: The mark of ownership. On nftables, the name of the table.
+    type: str
+    default: msports
+  purge:
+    description: Whether own rules that are not in the plan are removed.
+    type: bool
+    default: true
+  max_removals:
+    description: Refuse to remove more own rules than this.
+    type: int
+  persist:
+    description: Whether the rules are there after a reboot.
+    type: bool
+    default: true
+  allow_lockout:
+    description: Skip the check that the present management session stays admitted.
+    type: bool
+    default: false
+  allow_stale_plan:
+    description: Accept a plan whose inputs have changed since it was made.
+    type: bool
+    default: false
+attributes:
+  check_mode:
+    support: full
+    description: Predicts exactly what a run would change.
+  diff_mode:
+    support: full
+    description: Shows one canonical line for each rule.
+  platform:
+    support: full
+    platforms: linux
+    description: Systems whose firewall can be set.
+seealso:
+  - module: portcullis.msports.plan
+  - module: portcullis.msports.nftables_ruleset
+"""
+
+EXAMPLES = r"""
+- name: Apply
+  hosts: all
+  gather_facts: false
+  become: true
+  tasks:
+    - name: Reconcile the firewall with the saved plan
+      portcullis.msports.apply:
+        directory: msports-plan
+        max_removals: 10
+"""
+
+RETURN = r"""
+backend:
+  description: The backend that was used. Everything else is returned by its module.
+  returned: success
+  type: str
+  sample: nftables
+"""

@@ -1,0 +1,102 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: plan
+short_description: Compile the rulesets of all hosts from the inventory
+version_added: 0.1.0
+author:
+  - portcullis.msports contributors (@portcullis)
+description:
+  - Reads the C(msports_*) variables of all inventory hosts and the catalogs, checks them, and compiles the ruleset of every managed host.
+  - Saves the plan in a directory that diffs in review - sorted, without timestamps.
+  - Compiles once per run. Later batches and the free strategy reuse the plan while the inputs of their host are the same.
+  - Runs on the controller and connects to no host. Use it in a play of its own on V(localhost), or as the first task of a play.
+  - With a problem in the inventory nothing is written, and all problems are told at once.
+  - Refuses C(msports_*) variables that a play or role sets, because other hosts could not see them.
+extends_documentation_fragment:
+  - portcullis.msports.apply
+options:
+  whole:
+    description:
+      - Whether Ansible was started with the whole inventory. C(--limit) is no matter, a part of the inventory's files is.
+      - A plan of a part can be looked at, but M(portcullis.msports.apply) refuses it.
+    type: bool
+    default: true
+attributes:
+  check_mode:
+    support: full
+    description: Compiles and compares, and writes only to the temporary folder of the run, from where M(portcullis.msports.apply) reads it.
+  diff_mode:
+    support: full
+    description: Shows one line for each rule and address set.
+  platform:
+    support: full
+    platforms: posix
+    description: The controller.
+seealso:
+  - module: portcullis.msports.apply
+  - plugin: portcullis.msports.plan
+    plugin_type: filter
+"""
+
+EXAMPLES = r"""
+- name: Plan
+  hosts: localhost
+  gather_facts: false
+  tasks:
+    - name: Compile the rulesets of all hosts
+      portcullis.msports.plan:
+        directory: msports-plan
+      register: planned
+
+    - name: Show what differs from the plan before
+      ansible.builtin.debug:
+        var: planned.difference
+"""
+
+RETURN = r"""
+path:
+  description: Where the plan lies. In check mode a temporary folder.
+  returned: success
+  type: str
+digest:
+  description: The digest of everything that the plan was made from.
+  returned: success
+  type: str
+hosts:
+  description: Hosts that have a ruleset in the plan.
+  returned: success
+  type: list
+  elements: str
+rules:
+  description: The number of rules of all hosts.
+  returned: success
+  type: int
+notes:
+  description: What is worth knowing and does not stop the plan, each with C(code), C(host) and C(text).
+  returned: success
+  type: list
+  elements: dict
+off:
+  description: Documented flows that make no rules here, each with C(flow) and C(why).
+  returned: success
+  type: list
+  elements: dict
+orphaned:
+  description: Hosts that had a ruleset in the saved plan and hold no role any more.
+  returned: success
+  type: list
+  elements: str
+difference:
+  description: What differs from the saved plan, as the P(portcullis.msports.plan_diff#filter) filter gives it.
+  returned: success
+  type: dict
+reused:
+  description: Whether an earlier task of the run had compiled the plan.
+  returned: success
+  type: bool
+"""
