@@ -81,7 +81,7 @@ notes:
   returned: success
   type: list
   elements: dict
-off:
+"off":
   description: Documented flows that make no rules here, each with C(flow) and C(why).
   returned: success
   type: list
