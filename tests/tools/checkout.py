@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import pathlib
+import shutil
 import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -19,3 +20,25 @@ def files(*patterns: str) -> list[str]:
     listing = subprocess.run(argv, cwd=ROOT, stdout=subprocess.PIPE, check=True).stdout
     # A file deleted but not yet committed is still listed.
     return sorted({name for name in listing.decode().split("\0") if name and (ROOT / name).exists()})
+
+
+def place(name: str) -> pathlib.Path:
+    """A fresh copy of the checkout, at ``.cache/tree/<name>/collections/ansible_collections/portcullis/msports``, where every tool accepts it."""
+    copy = CACHE / "tree" / name / "collections" / "ansible_collections" / "portcullis" / "msports"
+    shutil.rmtree(copy, ignore_errors=True)
+    for path in files():
+        (copy / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / path, copy / path, follow_symlinks=False)
+    # A repository of its own: tools that ask git would find the one around it, which ignores .cache, and have nothing to look at.
+    subprocess.run(["git", "init", "--quiet", copy], check=True)
+    return copy
+
+
+def link() -> pathlib.Path:
+    """Make the checkout importable as a collection below ``.cache/collections`` by one link; returns the checkout."""
+    place_of_link = CACHE / "collections" / "ansible_collections" / "portcullis" / "msports"
+    place_of_link.parent.mkdir(parents=True, exist_ok=True)
+    if not place_of_link.exists():
+        place_of_link.unlink(missing_ok=True)
+        place_of_link.symlink_to("../../../..", target_is_directory=True)
+    return ROOT

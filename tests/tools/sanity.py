@@ -15,10 +15,10 @@ import hashlib
 import os
 import pathlib
 import re
-import shutil
 import subprocess
 import sys
 import typing as t
+from dataclasses import dataclass, field
 
 import checkout
 
@@ -28,14 +28,69 @@ CACHE = checkout.CACHE
 # The Pythons that a core runs on as controller, lowest first: the first that is there is used.
 PYTHONS = {"2.19": ("3.11", "3.13"), "2.20": ("3.12", "3.14"), "2.21": ("3.12", "3.14")}
 
+# Every Python that a target or a controller may have.
+VERSIONS = tuple(f"3.{minor}" for minor in range(8, 15))
+
 # ansible-test fetches this script to put pip into its environments. Python brings a pip along, which serves as well.
 GET_PIP = "import runpy, sys\nsys.argv = ['ensurepip', '--default-pip']\nrunpy.run_module('ensurepip', run_name='__main__')\n"
 
 
+@dataclass
+class Result:
+    """What a run of ``ansible-test sanity`` said: tests are named ``pep8`` or ``import on Python 3.9``."""
+
+    passed: int = 0
+    failed: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    missing_pythons: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+
+def read_result(output: str, status: int) -> Result:
+    """Read the counts from what ansible-test printed. What does not add up is a failure."""
+    result = Result()
+    ran: list[str] = []
+    in_list = False  # of the failed tests, which ends the output
+    for line in output.splitlines():
+        started = re.fullmatch(r'Running sanity test "([^"]+)"( on Python \S+)?', line)
+        missing = re.match(r'WARNING: Skipping sanity test "[^"]+" on Python (\S+) because it could not be found', line)
+        if started:
+            ran.append(started.group(1) + (started.group(2) or ""))
+        elif missing:
+            result.missing_pythons = sorted({*result.missing_pythons, missing.group(1)}, key=lambda version: int(version.split(".")[1]))
+        elif re.match(r"WARNING: (Skipping sanity test|Required program)", line) and ran:
+            result.skipped.append(ran[-1])  # the test said so right after it started
+            result.complaints.append(line)
+        elif line.startswith("FATAL: "):
+            in_list = "sanity test(s) listed below" in line
+            result.complaints.append(line)
+            result.failed += [] if in_list else [f"{ran[-1] if ran else 'start'} (broke off)"]
+        elif in_list and line.strip():
+            result.failed.append(line.strip())
+        elif line.startswith("ERROR: "):
+            result.complaints.append(line)
+    if status != 0 and not result.failed:
+        result.failed = [f"exit code {status}"]
+        result.complaints += output.splitlines()[-20:]
+    if not ran and not result.failed:
+        result.failed = ["no test ran"]
+    result.passed = max(0, len(ran) - len(result.failed) - len(result.skipped))
+    return result
+
+
+def find_between(lowest: str, highest: str) -> t.Optional[str]:
+    """The path of a Python between two versions, the lowest that is there, or None."""
+    found = subprocess.run([ROOT / "tests" / "tools" / "find_python.sh", lowest, highest], stdout=subprocess.PIPE, text=True, check=False)
+    return found.stdout.strip() or None
+
+
+def find_exactly(version: str) -> t.Optional[str]:
+    return find_between(version, version)
+
+
 def find_python(core: str) -> t.Optional[str]:
     """The path of a Python for this core, or None."""
-    found = subprocess.run([ROOT / "tests" / "tools" / "find_python.sh", *PYTHONS[core]], stdout=subprocess.PIPE, text=True, check=False)
-    return found.stdout.strip() or None
+    return find_between(*PYTHONS[core])
 
 
 def make_venv(core: str, python: str) -> pathlib.Path:
@@ -50,18 +105,6 @@ def make_venv(core: str, python: str) -> pathlib.Path:
         subprocess.run([*pip, requirement], check=True, stdin=subprocess.DEVNULL)
         stamp.touch()
     return venv
-
-
-def place(core: str) -> pathlib.Path:
-    """A fresh copy of what git knows or would know, where ansible-test accepts it."""
-    copy = CACHE / "tree" / core / "collections" / "ansible_collections" / "portcullis" / "msports"
-    shutil.rmtree(copy, ignore_errors=True)
-    for name in checkout.files():
-        (copy / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(ROOT / name, copy / name, follow_symlinks=False)
-    # A repository of its own: ansible-test would find the one around it, which ignores .cache, and have nothing to look at.
-    subprocess.run(["git", "init", "--quiet", copy], check=True)
-    return copy
 
 
 def make_home(venv: pathlib.Path) -> pathlib.Path:
@@ -84,14 +127,14 @@ def command(core: str, python: str, arguments: t.Sequence[str]) -> tuple[list[st
     """What to run for this core, where, and with which environment variables."""
     venv = make_venv(core, python)
     home = make_home(venv)
-    ask = [venv / "bin" / "python", "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
-    version = subprocess.run(ask, stdout=subprocess.PIPE, text=True, check=True)
-    # The folder of the interpreter itself comes first: ansible-test looks for pythonX.Y on PATH, where version managers put stand-ins.
-    path = os.pathsep.join([str(venv / "bin"), os.path.dirname(python), os.environ.get("PATH", os.defpath)])
-    env = {**os.environ, "HOME": str(home), "PATH": path, "ANSIBLE_HOME": str(home / ".ansible")}
+    # ansible-test compiles and imports modules on every Python that they support and that it finds as pythonX.Y on PATH. Version
+    # managers put stand-ins there that do not run, so the folders of interpreters that do run come first.
+    folders = [str(venv / "bin"), os.path.dirname(python), *(os.path.dirname(found) for found in map(find_exactly, VERSIONS) if found)]
+    env = {**os.environ, "HOME": str(home), "PATH": os.pathsep.join([*folders, os.environ.get("PATH", os.defpath)])}
+    env["ANSIBLE_HOME"] = str(home / ".ansible")
     for name in ("PYTHONPATH", "VIRTUAL_ENV", "ANSIBLE_COLLECTIONS_PATH", "ANSIBLE_CONFIG"):
         env.pop(name, None)
-    return [str(venv / "bin" / "ansible-test"), "sanity", "--python", version.stdout.strip(), "--color", "no", *arguments], place(core), env
+    return [str(venv / "bin" / "ansible-test"), "sanity", "--color", "no", *arguments], checkout.place(core), env
 
 
 def main() -> int:

@@ -1,0 +1,214 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run the checks of this repository in order, and end with the counts: ``N passed, N failed``.
+
+Usage: ``run_checks.py [GROUP]...`` with groups ``lint docs sanity unit integration lab``; none means all.
+
+A linter counts as one check, ansible-test counts each of its sanity tests, pytest each of its tests. A skipped test is a failed one, unless
+``MSPORTS_SKIP`` allows it by name: a comma-separated list of patterns (``*`` as in a shell) for tests or for whole parts, e.g.
+``MSPORTS_SKIP='lab,tests/integration/test_boot.py::*'``. What was skipped or not run is told either way.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import pathlib
+import subprocess
+import sys
+import time
+import typing as t
+import xml.etree.ElementTree as ElementTree
+from dataclasses import dataclass, field
+
+import checkout
+import sanity
+
+ROOT, CACHE = checkout.ROOT, checkout.CACHE
+RESULTS = CACHE / "test"
+BIN = pathlib.Path(sys.executable).parent
+
+
+@dataclass
+class Outcome:
+    """What a part of the run came to. ``skipped`` holds names of tests, ``said`` what must not be overlooked."""
+
+    passed: int = 0
+    failed: int = 0
+    skipped: list[str] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Part:
+    name: str
+    group: str
+    run: t.Callable[[], Outcome]
+
+
+def environment() -> dict[str, str]:
+    """Environment of every part: tools of .venv first, and Ansible's home inside the checkout, so that no other copy of us is seen."""
+    path = os.pathsep.join([str(BIN), os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
+    return {**os.environ, "PATH": path, "ANSIBLE_HOME": str(CACHE / "ansible"), "PYTHONDONTWRITEBYTECODE": "1", "NO_COLOR": "1"}
+
+
+def logged(name: str, argv: t.Sequence[t.Union[str, pathlib.Path]], cwd: pathlib.Path = ROOT) -> tuple[int, str]:
+    """Run a command with its output kept for the log; exit code and output."""
+    done = subprocess.run(argv, cwd=cwd, env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    output = done.stdout.decode(errors="replace")
+    RESULTS.joinpath(f"{name}.log").write_text(output, encoding="utf-8")
+    return done.returncode, output
+
+
+def linter(name: str, *argv: str) -> Part:
+    """A command that is one check; its output is shown when it fails."""
+
+    def run() -> Outcome:
+        status, output = logged(name, [BIN / argv[0], *argv[1:]])
+        if status == 0:
+            return Outcome(passed=1)
+        print(output.rstrip())
+        return Outcome(failed=1)
+
+    return Part(name, "lint", run)
+
+
+def docs() -> Outcome:
+    """Our own reading of the pages, then antsibull-docs on the documentation of the plugins."""
+    outcome = Outcome()
+    for name, argv, cwd in (
+        ("docs-lint", [sys.executable, ROOT / "tests/tools/docs_lint.py"], ROOT),
+        ("plugin-docs", [BIN / "antsibull-docs", "lint-collection-docs", "--plugin-docs", "."], checkout.place("docs")),
+    ):
+        status, output = logged(name, argv, cwd)
+        outcome.passed += status == 0
+        outcome.failed += status != 0
+        if status != 0:
+            print(f"{name}:\n{output.rstrip()}")
+    return outcome
+
+
+def run_sanity(core: str) -> Outcome:
+    python = sanity.find_python(core)
+    if python is None:
+        return Outcome(said=[f"NOT RUN: ansible-test sanity on ansible-core {core}: it needs a Python from {' to '.join(sanity.PYTHONS[core])}, none is here"])
+    argv, folder, env = sanity.command(core, python, [])
+    done = subprocess.run(argv, cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    output = done.stdout.decode(errors="replace")
+    RESULTS.joinpath(f"sanity-{core}.log").write_text(output, encoding="utf-8")
+    result = sanity.read_result(output, done.returncode)
+    for line in result.complaints:
+        print(line)
+    outcome = Outcome(passed=result.passed, failed=len(result.failed), skipped=[f"sanity-{core}::{name}" for name in result.skipped])
+    if result.failed:
+        print(f"failed on {core}: {', '.join(result.failed)}")
+    if result.missing_pythons:
+        outcome.said.append(f"NOT RUN: sanity-{core} did not compile and import on Python {', '.join(result.missing_pythons)}: not on this machine")
+    return outcome
+
+
+def run_pytest(name: str, paths: t.Sequence[str], options: t.Sequence[str] = (), coverage: bool = False) -> Outcome:
+    """One run of pytest, shown as it goes; counts come from its own report."""
+    report = RESULTS / f"{name}.xml"
+    report.unlink(missing_ok=True)
+    runner = [sys.executable, "-m", *(["coverage", "run", "-m"] if coverage else [])]
+    argv = [*runner, "pytest", "-q", "--color=no", f"--junitxml={report}", "-o", "junit_family=xunit1", *options, *paths]
+    status = subprocess.run(argv, cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL, check=False).returncode
+    outcome = Outcome()
+    if report.exists():
+        for case in ElementTree.parse(report).iter("testcase"):
+            if case.find("failure") is not None or case.find("error") is not None:
+                outcome.failed += 1
+            elif case.find("skipped") is not None:
+                outcome.skipped.append(f"{case.get('file') or case.get('classname')}::{case.get('name')}")
+            else:
+                outcome.passed += 1
+    if status != 0 and not outcome.failed:  # nothing collected, a usage error, a crash
+        print(f"pytest ended with exit code {status}")
+        outcome.failed = 1
+    return outcome
+
+
+def covered(name: str, paths: t.Sequence[str], options: t.Sequence[str] = ()) -> Outcome:
+    """A run of pytest that is measured; afterwards the coverage of all measured runs so far is shown."""
+    outcome = run_pytest(name, paths, options, coverage=True)
+    logged(f"{name}-combine", [BIN / "coverage", "combine", "--append", "--quiet"])
+    _, table = logged(f"{name}-coverage", [BIN / "coverage", "report", "--show-missing"])
+    print(f"coverage of plugins/, lines and branches, after {name} tests (.cache/test/{name}-coverage.log has the missing lines):")
+    for line in table.splitlines():
+        columns = line.split()
+        # File, statements, missed, branches, partly taken, percent: files below the aim of 95 % are named.
+        if line.startswith("TOTAL") or (len(columns) > 5 and columns[5].endswith("%") and float(columns[5].rstrip("%")) < 95):
+            print("  " + " ".join(f"{column:>6}" if place else f"{column:<70}" for place, column in enumerate(columns[:6])))
+    return outcome
+
+
+PARTS = (
+    linter("ruff", "ruff", "check", "--quiet", "."),
+    linter("yamllint", "yamllint", "--strict", "."),
+    linter("ansible-lint", "ansible-lint", "--offline", "--nocolor", "-q"),
+    linter("licences", "reuse", "lint", "--quiet"),
+    Part("docs", "docs", docs),
+    *(Part(f"sanity-{core}", "sanity", lambda core=core: run_sanity(core)) for core in sanity.PYTHONS),  # type: ignore[misc]
+    Part("unit", "unit", lambda: covered("unit", ["tests/unit"])),
+    Part("integration", "integration", lambda: covered("integration", ["tests/integration"])),
+    Part("lab", "lab", lambda: run_pytest("lab", ["tests/lab/test_lab.py"])),
+)
+
+
+def allowed(name: str) -> bool:
+    return any(fnmatch.fnmatchcase(name, pattern.strip()) for pattern in os.environ.get("MSPORTS_SKIP", "").split(",") if pattern.strip())
+
+
+def judge(part: Part, outcome: Outcome) -> Outcome:
+    """Turn skips that nobody allowed into failures."""
+    for name in outcome.skipped:
+        verdict = "allowed by MSPORTS_SKIP" if allowed(name) else "counts as failed: nothing is skipped unless MSPORTS_SKIP names it"
+        outcome.said.append(f"SKIPPED: {name} ({verdict})")
+    outcome.failed += sum(not allowed(name) for name in outcome.skipped)
+    outcome.skipped = [name for name in outcome.skipped if allowed(name)]
+    return outcome
+
+
+def main() -> int:
+    groups = sys.argv[1:]
+    unknown = sorted(set(groups) - {part.group for part in PARTS})
+    if unknown:
+        print(f"no such group: {', '.join(unknown)}", file=sys.stderr)
+        return 2
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    for old in (CACHE / "coverage").glob("data*"):
+        old.unlink()
+    chosen = [part for part in PARTS if not groups or part.group in groups]
+    lines: list[str] = []
+    total = Outcome()
+    for part in chosen:
+        if allowed(part.name):
+            total.said.append(f"NOT RUN: {part.name} (allowed by MSPORTS_SKIP)")
+            total.skipped.append(part.name)
+            continue
+        print(f"== {part.name}", flush=True)
+        start = time.monotonic()
+        outcome = judge(part, part.run())
+        lines.append(f"{part.name:<14} {outcome.passed:>6} passed {outcome.failed:>4} failed {time.monotonic() - start:>7.1f} s")
+        print(f"   {lines[-1]}", flush=True)
+        total.passed += outcome.passed
+        total.failed += outcome.failed
+        total.skipped += outcome.skipped
+        total.said += outcome.said
+    if any(part.group == "sanity" for part in chosen) and not any(line.startswith("sanity") for line in lines if " 0 passed    0 failed" not in line):
+        if not all(allowed(part.name) for part in chosen if part.group == "sanity"):
+            total.said.append("FAILED: ansible-test sanity ran on no core at all")
+            total.failed += 1
+    print("\n== summary")
+    for line in [*lines, *total.said]:
+        print(line)
+    counts = f"{total.passed} passed, {total.failed} failed" + (f", {len(total.skipped)} skipped" if total.skipped else "")
+    RESULTS.joinpath("counts").write_text(counts + "\n", encoding="utf-8")
+    print(counts)
+    return 1 if total.failed else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
