@@ -53,7 +53,8 @@ EXAMPLES = r"""
 
 - name: Why is tcp/1433 open at a site database server
   ansible.builtin.debug:
-    msg: "{{ query('portcullis.msports.flows', role='configmgr.sql_server', direction='in', protocol='tcp', port=1433) | map(attribute='source') | unique | sort }}"
+    msg: "{{ query('portcullis.msports.flows', role='configmgr.sql_server', direction='in', protocol='tcp', port=1433)
+             | map(attribute='source') | unique | sort }}"
   # => [configmgr.application_catalog_web_service_point, ...]
 
 - name: What a distribution point needs for PXE besides

@@ -135,10 +135,10 @@ _FLOW_KEYS: dict[str, t.Any] = {
     "notes": Many(COUNT),
 }
 _ERRATUM_OF_FLOW = Record(
-    {"documented": Record({name: ANYTHING for name in _FLOW_KEYS}), "why": TEXT, "evidence": TEXT},
+    {"documented": Record(dict.fromkeys(_FLOW_KEYS, ANYTHING)), "why": TEXT, "evidence": TEXT},
     required=("documented", "why", "evidence"),
 )
-_NO_PORTS = {name: {"maxItems": 0} for name in ("ports", "source_ports", "alternatives")}
+_NO_PORTS = dict.fromkeys(("ports", "source_ports", "alternatives"), {"maxItems": 0})
 _BETWEEN_FLOW_KEYS: Json = {
     "allOf": [
         {
@@ -164,7 +164,8 @@ _BETWEEN_FLOW_KEYS: Json = {
 
 
 def _flow(section: Scalar, more: t.Mapping[str, t.Any], required: tuple[str, ...]) -> Record:
-    reference = Record({"document": _DOCUMENT, "section": section, "row": AnyOf("expected a row, counted from 1, or null", (COUNT, NULL))}, required=("section",))
+    row = AnyOf("expected a row, counted from 1, or null", (COUNT, NULL))
+    reference = Record({"document": _DOCUMENT, "section": section, "row": row}, required=("section",))
     return Record(
         {**_FLOW_KEYS, "reference": reference, "erratum": _ERRATUM_OF_FLOW, **more},
         required=("id", "source", "destination", "service", "protocol", "reference", *required),
@@ -213,7 +214,7 @@ FILE = Record(
     {
         "product": NAME,
         "edition": _EDITION,
-        "documents": Table(_DOCUMENT, _DOCUMENTS),
+        "documents": Table(_DOCUMENT, _DOCUMENTS, least=1),  # flows refer to the first unless they name one
         "roles": Table(NAME, _ROLE_RECORD),
         "services": Table(NAME, Record({"title": TEXT, "title_fr": Many(TEXT), "text": TEXT}, required=("title",))),
         "settings": Table(NAME, _SETTING),

@@ -50,7 +50,7 @@ def load_catalog(path: str) -> Catalog:
     return _load(path, _stamp(path))
 
 
-def load_catalogs(editions: t.Mapping[str, str] = {}, paths: t.Sequence[str] = ()) -> Catalogs:  # noqa: B006 - never written to
+def load_catalogs(editions: t.Mapping[str, str] = {}, paths: t.Sequence[str] = ()) -> Catalogs:
     """Return one edition of each product, joined: ``editions`` as asked for, else the default.
 
     ``paths`` are folders of the user's. Raises :class:`CatalogError` with everything that is wrong with the request and with

@@ -15,6 +15,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresse
 
 Found = t.Iterator[t.Tuple[str, object, str]]  # path below the flow, value, expectation
 Plain = t.Mapping[str, t.Any]
+PORT_TYPES = ("port", "ports")
 
 
 class Named(t.NamedTuple):
@@ -43,7 +44,7 @@ def _ports_or_setting(flow: Plain, settings: Plain) -> Found:
     if flow["protocol"] not in PORT_PROTOCOLS:
         return
     setting = settings.get(flow.get("setting"))
-    default = setting.get("default") if isinstance(setting, dict) else None
+    default = setting.get("default") if isinstance(setting, dict) and setting.get("type") in PORT_TYPES else None
     if not flow.get("ports"):
         if "setting" not in flow:
             yield "ports", MISSING, f"{flow['protocol']} needs ports, or a setting without default where the document says user defined"
@@ -55,7 +56,7 @@ def _ports_or_setting(flow: Plain, settings: Plain) -> Found:
 
 def _setting_changes_ports(flow: Plain, settings: Plain) -> Found:
     setting = settings.get(flow.get("setting"))
-    if isinstance(setting, dict) and setting.get("type") not in ("port", "ports"):
+    if isinstance(setting, dict) and setting.get("type") not in PORT_TYPES:
         yield "setting", flow["setting"], f"expected a setting of type port or ports, this one is {setting.get('type')}"
 
 

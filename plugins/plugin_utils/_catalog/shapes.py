@@ -123,15 +123,18 @@ class Record:
 
 @dataclass(frozen=True)
 class Table:
-    """A mapping of names that the author chooses to values of one shape."""
+    """A mapping of names that the author chooses to values of one shape. ``least`` is the smallest number of entries."""
 
     name: Scalar
     item: Shape
+    least: int = 0
 
     def check(self, value: object, path: str, tell: Tell) -> None:
         if not isinstance(value, dict):
             tell(path, value, "expected a mapping of names", ())
             return
+        if len(value) < self.least:
+            tell(path, value, f"expected at least {self.least} entry", ())
         for name, item in value.items():
             if not self.name.accepts(name):
                 tell(f"{path}.{name}", name, f"{self.name.expected} as a name", ())
@@ -139,7 +142,8 @@ class Table:
 
     def schema(self) -> Json:
         names = {"pattern": self.name.json.get("pattern", r"^[0-9]+$")}  # YAML's whole numbers as keys are texts in JSON
-        return {"type": "object", "propertyNames": names, "additionalProperties": self.item.schema()}
+        bounds = {"minProperties": self.least} if self.least else {}
+        return {"type": "object", "propertyNames": names, "additionalProperties": self.item.schema(), **bounds}
 
 
 @dataclass(frozen=True)

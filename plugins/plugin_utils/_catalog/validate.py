@@ -21,7 +21,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.rules 
     setting_names,
 )
 from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.shapes import Shape
-from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MISSING, Problem, Problems
+from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MISSING, Problem, Problems, nearest
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import BARE_ROLES
 
 FLOW_SECTIONS = ("flows", "supplements")
@@ -77,8 +77,8 @@ def _check_defaults(plain: dict[str, t.Any], report: Report) -> None:
 
 
 def _check_flows(plain: dict[str, t.Any], product: str, report: Report) -> None:
-    settings = _table(plain, "settings")
-    settings = {**settings, **{qualify(str(name), product): item for name, item in settings.items()}}
+    sound = {str(name): item for name, item in _table(plain, "settings").items() if report.sound(f"settings.{name}")}
+    settings = {**sound, **{qualify(name, product): item for name, item in sound.items()}}
     known = {"service": _names(plain, "services"), "document": _names(plain, "documents"), "notes": _names(plain, "notes")}
     seen: dict[str, str] = {}
     for section in FLOW_SECTIONS:
@@ -88,7 +88,6 @@ def _check_flows(plain: dict[str, t.Any], product: str, report: Report) -> None:
                 if all(report.sound(f"{path}.{key}") for key in keys):
                     for below, value, expected in list(rule(flow, settings)):
                         report.tell(f"{path}.{below}", value, expected)
-            _check_id(flow, path, product, seen, report)
             if report.sound(f"{path}.service") and flow["service"] not in known["service"]:
                 report.tell(f"{path}.service", flow["service"], "expected a service of this file", known["service"])
             if report.sound(f"{path}.reference") and flow["reference"].get("document", None) not in {None, *known["document"]}:
@@ -96,8 +95,7 @@ def _check_flows(plain: dict[str, t.Any], product: str, report: Report) -> None:
             for place, note in enumerate(flow.get("notes", ()) if report.sound(f"{path}.notes") else ()):
                 if str(note) not in known["notes"]:
                     report.tell(f"{path}.notes[{place}]", note, "expected a note of this file, one of " + (", ".join(known["notes"]) or "(none)"))
-    if isinstance(plain.get("documents"), dict) and not plain["documents"]:
-        report.tell("documents", plain["documents"], "expected at least one document; flows refer to the first unless they name one")
+            _check_id(flow, path, product, seen, report)
 
 
 def _check_id(flow: dict[str, t.Any], path: str, product: str, seen: dict[str, str], report: Report) -> None:
@@ -121,9 +119,12 @@ def _check_own_names(plain: dict[str, t.Any], product: str, report: Report) -> N
 
 
 def _check_names(names: t.Iterable[Named], what: str, product: str, known: set[str], report: Report) -> None:
+    own = f"{product}."
     for path, name in names:
-        if name not in known and name.startswith(f"{product}.") and report.sound(path):
-            report.tell(path, name, f"expected a {what} of this file", known)
+        if name not in known and name.startswith(own) and report.sound(path):
+            # the common product would make any two names look alike, so only what follows is compared
+            like = nearest(name[len(own) :], (item[len(own) :] for item in known if item.startswith(own)))
+            report.tell(path, name, f"expected a {what} of this file", (own + like,) if like else ())
 
 
 def _check_errata(plain: dict[str, t.Any], report: Report) -> None:
