@@ -40,9 +40,24 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Ask the saved plan
+- name: Why is this open
   ansible.builtin.debug:
-    msg: "{{ 'msports-plan' | portcullis.msports.explain('mp01', 'site01', 'tcp/445') }}"
+    msg: "{{ (hostvars | portcullis.msports.plan | portcullis.msports.explain('mp01', 'site01', 'tcp/445')).destination_rules }}"
+  # =>
+  #   - host: site01
+  #     rule: in tcp/445 from configmgr.management_point@P01
+  #     peers: [mp01]
+  #     because:
+  #       - kind: flow
+  #         name: configmgr.management_point.site_server.smb.tcp
+  #         text: "ports-configmgr-2018-09#BKMK_PortsMP-Site row 3"
+
+- name: Why is that not
+  ansible.builtin.debug:
+    msg: "{{ (hostvars | portcullis.msports.plan | portcullis.msports.explain('outsider', 'exca01', 'tcp/110')).why_not }}"
+  # =>
+  #   - no documented flow joins internet with configmgr.client, exchange.client_access, windows_server.domain_member over tcp/110
+  #   - "documented between them: tcp/25"
 """
 
 RETURN = r"""

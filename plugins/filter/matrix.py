@@ -31,11 +31,16 @@ seealso:
 EXAMPLES = r"""
 - name: Hand the matrix to the network team
   ansible.builtin.copy:
-    content: "{{ 'msports-plan' | portcullis.msports.matrix('csv') }}"
-    dest: flows.csv
+    content: "{{ hostvars | portcullis.msports.plan | portcullis.msports.matrix('csv') }}"
+    dest: "{{ (lookup('ansible.builtin.env', 'TMPDIR') | default('/tmp', true)) ~ '/flows.csv' }}"
     mode: "0644"
   delegate_to: localhost
   run_once: true
+
+- name: Who reaches the SQL Server service
+  ansible.builtin.debug:
+    msg: "{{ hostvars | portcullis.msports.plan | portcullis.msports.matrix | selectattr('ports', 'eq', ['1433']) | map(attribute='destination') | flatten | unique | sort }}"
+  # => [sql00, sql01]
 """
 
 RETURN = r"""

@@ -35,6 +35,7 @@ EXAMPLES = r"""
   ansible.builtin.debug:
     msg: "{{ (hostvars | portcullis.msports.plan).hosts | length }} hosts get a ruleset"
   run_once: true
+  # => 21 hosts get a ruleset
 """
 
 RETURN = r"""

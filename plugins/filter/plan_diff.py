@@ -24,10 +24,11 @@ options:
 """
 
 EXAMPLES = r"""
-- name: What would this inventory change
+- name: An inventory differs from itself in nothing
   ansible.builtin.debug:
-    msg: "{{ 'msports-plan' | portcullis.msports.plan_diff(hostvars | portcullis.msports.plan) }}"
+    msg: "{{ hostvars | portcullis.msports.plan | portcullis.msports.plan_diff(hostvars | portcullis.msports.plan) }}"
   run_once: true
+  # => {"changed": false, "hosts": {}, "sets": {}}
 """
 
 RETURN = r"""

@@ -31,9 +31,13 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Names of the inbound rules of a management point
+- name: What may come in at the fallback status point over TCP
   ansible.builtin.debug:
-    msg: "{{ ('msports-plan' | portcullis.msports.render('mp01')).rules | map(attribute='name') }}"
+    msg: "{{ (hostvars | portcullis.msports.plan | portcullis.msports.render('fsp01')).rules | selectattr('protocol', 'eq', 'tcp') | map(attribute='name') }}"
+  # =>
+  #   - in tcp/22 from management:10.9.0.0/24
+  #   - in tcp/80 from configmgr.client@CAS.tree
+  #   - ...
 """
 
 RETURN = r"""

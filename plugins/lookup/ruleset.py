@@ -29,9 +29,10 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: What may come in at this host
+- name: From where the fallback status point admits clients
   ansible.builtin.debug:
-    msg: "{{ lookup('portcullis.msports.ruleset', inventory_hostname).rules | selectattr('direction', 'eq', 'in') | map(attribute='name') }}"
+    msg: "{{ lookup('portcullis.msports.ruleset', 'fsp01').rules | selectattr('local_ports', 'eq', ['80']) | map(attribute='remote') }}"
+  # => [configmgr.client@CAS.tree]
 """
 
 RETURN = r"""

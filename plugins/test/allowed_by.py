@@ -31,10 +31,11 @@ seealso:
 
 EXAMPLES = r"""
 - name: The management point reaches its site server over SMB, and nobody from outside does
-  ansible.builtin.assert:
-    that:
-      - ('mp01', 'site01', 'tcp/445') is portcullis.msports.allowed_by('msports-plan')
-      - ('44.0.0.9', 'site01', 'tcp/445') is not portcullis.msports.allowed_by('msports-plan')
+  ansible.builtin.debug:
+    msg:
+      - "{{ ('mp01', 'site01', 'tcp/445') is portcullis.msports.allowed_by(hostvars | portcullis.msports.plan) }}"
+      - "{{ ('44.0.0.9', 'site01', 'tcp/445') is portcullis.msports.allowed_by(hostvars | portcullis.msports.plan) }}"
+  # => [true, false]
 """
 
 RETURN = r"""
