@@ -33,7 +33,7 @@ def find_sessions(environment=None, proc="/proc", pid=None):
     environment = os.environ if environment is None else environment
     sockets = established(proc)
     pids = _ancestors(proc, os.getpid() if pid is None else pid)
-    seen = set(session for session, _inode in sockets)
+    seen = {session for session, _inode in sockets}
     for place, variables in [("the environment", environment)] + [("the environment of process {0}".format(p), None) for p in pids]:
         value = variables.get("SSH_CONNECTION") if variables is not None else _variable(proc, place.rsplit(" ", 1)[1], "SSH_CONNECTION")
         session = _parse(value)
@@ -147,7 +147,7 @@ def _of(proc, pids, sockets):
                 continue
             if target.startswith("socket:["):
                 inodes.add(target[8:-1])
-    return sorted(set(session for session, inode in sockets if inode in inodes))
+    return sorted({session for session, inode in sockets if inode in inodes})
 
 
 def lockout(rules, address_sets, default_inbound, management, sessions):
@@ -182,35 +182,43 @@ class _Judge:
     """Judges new TCP connections to this host by wire rules: blocks first, then allows, then the default."""
 
     def __init__(self, rules, address_sets, default_inbound):
-        self._sets = {name: _intervals.parse_addresses(texts) for name, texts in address_sets.items()}
+        self._sets = address_sets
+        self._known = {}
         self._closed = default_inbound in ("block", "reject")
-        inbound = [rule for rule in rules if rule["direction"] == "in" and rule["protocol"] in ("tcp", "any")]
-        self._blocks, self._allows = ([rule for rule in inbound if rule["action"] == action] for action in ("block", "allow"))
+        inbound = [
+            (rule, _intervals.parse_ports(rule["local_ports"]) or _intervals.ALL_PORTS)
+            for rule in rules
+            if rule["direction"] == "in" and rule["protocol"] in ("tcp", "any")
+        ]
+        self._blocks, self._allows = ([pair for pair in inbound if pair[0]["action"] == action] for action in ("block", "allow"))
 
-    def _intervals(self, texts):
-        if not texts:
-            return _intervals.ANY
-        return self._sets[texts[0][1:]] if texts[0].startswith("@") else _intervals.parse_addresses(texts)
+    def _addresses(self, texts):
+        """Return the intervals of a rule's addresses; each list is read once, and only when a port has matched."""
+        key = tuple(texts)
+        if key not in self._known:
+            named = self._sets[key[0][1:]] if key and key[0].startswith("@") else key
+            self._known[key] = _intervals.parse_addresses(named) if key else _intervals.ANY
+        return self._known[key]
 
     def refuses(self, peers, port, local):
         """Return why not every one of ``peers`` may connect to ``port``, or ``None``. ``local`` is ``None`` when not known."""
-        for rule in self._blocks:
-            ports = _intervals.parse_ports(rule["local_ports"]) or ((0, 65535),)
-            here = self._intervals(rule["local_addresses"])
-            if any(first <= port[1] and port[0] <= last for first, last in ports) and _intervals.overlaps(self._intervals(rule["remote_addresses"]), peers):
-                if local is None or _intervals.overlaps(here, local):
-                    return "the rule {0!r} blocks it".format(rule["name"])
+        for rule, ports in self._blocks:
+            if not any(first <= port[1] and port[0] <= last for first, last in ports):
+                continue
+            if local is not None and not _intervals.overlaps(self._addresses(rule["local_addresses"]), local):
+                continue
+            if _intervals.overlaps(self._addresses(rule["remote_addresses"]), peers):
+                return "the rule {0!r} blocks it".format(rule["name"])
         if not self._closed:
             return None
         admitted = []
-        for rule in self._allows:
-            ports = _intervals.parse_ports(rule["local_ports"]) or ((0, 65535),)
-            sources = _intervals.parse_ports(rule["remote_ports"]) or ((0, 65535),)
+        for rule, ports in self._allows:
             if not any(first <= port[0] and port[1] <= last for first, last in ports):
                 continue
+            sources = _intervals.parse_ports(rule["remote_ports"]) or _intervals.ALL_PORTS
             if not any(first <= EPHEMERAL[0] and EPHEMERAL[1] <= last for first, last in sources):
                 continue
-            if rule["local_addresses"] and (local is None or not _intervals.covers(self._intervals(rule["local_addresses"]), local)):
+            if rule["local_addresses"] and (local is None or not _intervals.covers(self._addresses(rule["local_addresses"]), local)):
                 continue
-            admitted.extend(self._intervals(rule["remote_addresses"]))
+            admitted.extend(self._addresses(rule["remote_addresses"]))
         return None if _intervals.covers(_intervals.collapse(admitted), peers) else "no rule admits it"

@@ -11,9 +11,11 @@ give the one shortest sorted list for a coverage; the ``*_text`` functions give 
 
 from __future__ import annotations
 
+import bisect
 import ipaddress
 
 LAST = {4: 2**32 - 1, 6: 2**128 - 1}
+ALL_PORTS = ((0, 65535),)
 ANY = ((4, 0, LAST[4]), (6, 0, LAST[6]))
 
 
@@ -52,13 +54,28 @@ def collapse(intervals):
 
 
 def overlaps(left, right):
-    """Tell whether two lists of intervals have an address in common."""
-    return any(a[0] == b[0] and a[1] <= b[2] and b[1] <= a[2] for a in left for b in right)
+    """Tell whether two collapsed lists of intervals have an address in common."""
+    few, many = sorted((left, right), key=len)
+    for interval in few:
+        near = _last_from(many, (interval[0], interval[2]))
+        if near and near[0] == interval[0] and near[2] >= interval[1]:
+            return True
+    return False
 
 
 def covers(outer, inner):
-    """Tell whether the collapsed intervals ``outer`` hold every address of ``inner``."""
-    return all(any(a[0] == b[0] and a[1] <= b[1] and b[2] <= a[2] for a in outer) for b in inner)
+    """Tell whether the collapsed list ``outer`` holds every address of ``inner``."""
+    for interval in inner:
+        near = _last_from(outer, (interval[0], interval[1]))
+        if not near or near[0] != interval[0] or near[2] < interval[2]:
+            return False
+    return True
+
+
+def _last_from(intervals, place):
+    """Return the last of the collapsed intervals that begins at or before ``place`` (version, number)."""
+    index = bisect.bisect_right(intervals, place + (LAST[6],))
+    return intervals[index - 1] if index else None
 
 
 def address_text(interval):
@@ -90,7 +107,7 @@ def parse_ports(texts):
             merged[-1] = (merged[-1][0], max(last, merged[-1][1]))
         else:
             merged.append((first, last))
-    return () if merged == [(0, 65535)] else tuple(merged)
+    return () if tuple(merged) == ALL_PORTS else tuple(merged)
 
 
 def port_text(interval):

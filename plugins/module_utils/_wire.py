@@ -82,7 +82,9 @@ def check(rules, address_sets):
         name = rule["name"]
         if not isinstance(name, str) or not _NAME.match(name) or len(name) > NAME_LIMIT:
             problems.append(
-                "{0}.name: {1!r}: expected 1 to {2} printable ASCII characters without quotes, backslashes and control characters".format(where, name, NAME_LIMIT)
+                "{0}.name: {1!r}: expected 1 to {2} printable ASCII characters without quotes, backslashes and control characters".format(
+                    where, name, NAME_LIMIT
+                )
             )
         elif name in names:
             problems.append("{0}.name: {1!r}: the same name as rules[{2}]; names are unique".format(where, name, names[name]))
@@ -121,7 +123,9 @@ def _check_addresses(addresses, where, address_sets, problems, allow_empty):
                 problems.append("{0}[{1}]: 'any' stands alone".format(where, index))
         elif not is_address(address):
             problems.append(
-                "{0}[{1}]: {2!r}: expected an IP address, a network in CIDR form without host bits, or first-last; names are not looked up".format(where, index, address)
+                "{0}[{1}]: {2!r}: expected an IP address, a network in CIDR form without host bits, or first-last; names are not looked up".format(
+                    where, index, address
+                )
             )
 
 

@@ -62,6 +62,11 @@ def rule_text(expressions):
         return UNKNOWN + json.dumps(expressions, sort_keys=True)
 
 
+def shown(expressions):
+    """Return a rule of others for people: statements without a canonical form stand as JSON among the rest."""
+    return " ".join(rule_text([expression]).replace(UNKNOWN, "") for expression in expressions)
+
+
 def _statement(expression):
     ((kind, value),) = expression.items()
     if kind in VERDICTS and value is None:
@@ -166,7 +171,7 @@ def _reject(value):
 _STATEMENTS = {
     "match": _match,
     "jump": lambda value: "jump " + value["target"],
-    "ct helper": lambda value: 'ct helper set "{0}"'.format(value),
+    "ct helper": 'ct helper set "{0}"'.format,
     "limit": _limit,
     "log": _log,
     "reject": _reject,

@@ -47,7 +47,7 @@ class Nft:
         try:
             return json.loads(output)["nftables"] if output.strip() else []
         except (ValueError, KeyError) as error:
-            raise NftError("nft printed a ruleset that is no JSON ({0}); nft must be built with JSON support".format(error))
+            raise NftError("nft printed a ruleset that is no JSON ({0}); nft must be built with JSON support".format(error)) from error
 
     def check(self, text):
         """Let the kernel check ``text`` without changing anything; raise ``NftError`` when it would be refused."""

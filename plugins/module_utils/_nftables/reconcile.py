@@ -40,14 +40,14 @@ WARM_UP_SECONDS = 2.0
 WARM_UP = """table inet {owner}
 delete table inet {owner}
 table inet {owner} {{
-	chain input {{
-		type filter hook input priority 0; policy accept;
-		ct state established,related accept
-	}}
-	chain output {{
-		type filter hook output priority 0; policy accept;
-		ct state established,related accept
-	}}
+  chain input {{
+    type filter hook input priority 0; policy accept;
+    ct state established,related accept
+  }}
+  chain output {{
+    type filter hook output priority 0; policy accept;
+    ct state established,related accept
+  }}
 }}
 """
 
@@ -81,8 +81,7 @@ def _nudge():
 def run(options, check_mode=False, host=None):
     """Reconcile and return the result; raise ``Refused`` or ``NftError`` (nothing was changed, or the old rules are back in force)."""
     options = dict(OPTIONS, **{key: value for key, value in options.items() if value is not None})
-    if not OWNER.match(options["owner"]):
-        raise Refused("owner {0!r}: expected a lower-case letter and up to 23 lower-case letters, digits or underscores".format(options["owner"]))
+    _check_owner(options["owner"])
     host = host or Host()
     objects, warnings = _read_all(host.nft, options["owner"])
     own, foreign = read.split(objects, options["owner"])
@@ -91,6 +90,34 @@ def run(options, check_mode=False, host=None):
     if options["state"] == "absent":
         return _absent(options, check_mode, host, actual, store, warnings)
     return _present(options, check_mode, host, actual, foreign, store, warnings)
+
+
+def inspect(owner, host=None):
+    """Return what is there of one owner: the result of the info module."""
+    _check_owner(owner)
+    host = host or Host()
+    objects, warnings = _read_all(host.nft, owner)
+    own, foreign = read.split(objects, owner)
+    actual = read.own_table(own)
+    outside = detect.examine(foreign, None, dict(OPTIONS, owner=owner), host.root, host.proc)
+    sessions, how = _guard.find_sessions(host.environment, host.proc)
+    return {
+        "present": actual is not None,
+        "names": sorted({name for _direction, name in table.rule_lines(actual)}) if actual else [],
+        "lines": table.all_lines(actual, owner),
+        "saved": _shown(Store(owner, host.nft.path, host.root).lines(None)),
+        "warnings": warnings + outside.warnings,
+        "effective": {"in_force": actual is not None, "reasons": outside.reasons, "guarded": _guarded(sessions, how)},
+    }
+
+
+def _check_owner(owner):
+    if not OWNER.match(owner):
+        raise Refused("owner {0!r}: expected a lower-case letter and up to 23 lower-case letters, digits or underscores".format(owner))
+
+
+def _guarded(sessions, how):
+    return ["{0} port {1} from {2} ({3})".format(session.local, session.local_port, session.peer, how) for session in sessions] or [how]
 
 
 def _read_all(nft, owner):
@@ -131,7 +158,7 @@ def _present(options, check_mode, host, actual, foreign, store, warnings):
     try:
         change = _change.plan_change(want, have, options["purge"], options["max_removals"])
     except _change.TooManyRemovals as error:
-        raise Refused(str(error))
+        raise Refused(str(error)) from error
     desired = _with_extra(options, rendered.table, actual, change.extra) if change.extra else rendered.table
     text = table.text(desired, owner)
     structure = _structure_changes(desired, actual, owner)
@@ -139,7 +166,7 @@ def _present(options, check_mode, host, actual, foreign, store, warnings):
     kernel_differs = desired != actual
     saved_differs = not all(right for _line, right in saved)
 
-    outside = detect.examine(foreign, desired, rules, options, host.root, host.proc)
+    outside = detect.examine(foreign, rules, options, host.root, host.proc)
     if outside.managers and not options["allow_other_manager"]:
         raise Refused(
             "another firewall manager is active, and two of them would undo each other's work. Nothing was changed; "
@@ -184,7 +211,7 @@ def _present(options, check_mode, host, actual, foreign, store, warnings):
             "in_force": in_force,
             "exact": not reasons,
             "reasons": reasons,
-            "guarded": ["{0} port {1} from {2} ({3})".format(s.local, s.local_port, s.peer, how) for s in sessions] or [how],
+            "guarded": _guarded(sessions, how),
         },
     }
 
@@ -228,14 +255,15 @@ def _has_netbios(nft, actual):
 def _with_extra(options, desired, actual, extra):
     """Return ``desired`` with the own rules that stay because nothing is purged, in chains that packets reach."""
     chains = dict(desired.chains)
-    for direction in sorted(set(direction for direction, _name in extra)):
+    for direction in sorted({direction for direction, _name in extra}):
         if table.RULE_CHAINS[direction] not in chains:
             default = options["default_inbound" if direction == "in" else "default_outbound"]
             chains.update(render.chains_of(direction, (), default, options["owner"], options["mode"]))
     try:
         return table.with_extra(desired._replace(chains=chains), actual, set(extra))
     except ValueError as error:
-        raise Refused("purge is false, but a rule in our table cannot be kept, because it is none of ours; move it to a table of its own", [str(error)])
+        text = "purge is false, but a rule in our table cannot be kept, because it is none of ours; move it to a table of its own"
+        raise Refused(text, [str(error)]) from error
 
 
 def _structure_changes(desired, actual, owner):
@@ -281,4 +309,4 @@ def _shown(saved):
 
 
 def _names(keys):
-    return sorted(set(name for _direction, name in keys))
+    return sorted({name for _direction, name in keys})
