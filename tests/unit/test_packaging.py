@@ -1,0 +1,126 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What users get: the built tarball, installed into an empty folder, with the checkout off every path."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tarfile
+import typing as t
+
+import pytest
+import yaml
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+GALAXY = pathlib.Path(sys.executable).parent / "ansible-galaxy"
+
+# Runs in a fresh interpreter: loads every catalog that the installed collection brings and tells what it found, and from where.
+LOAD = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog import loader
+flows, supplements = {}, {}
+for (product, edition), path in loader.bundled_catalogs().items():
+    assert path.startswith(sys.argv[1]), path
+    catalog = loader.load_catalog(path)
+    flows[f"{product}/{edition}"] = len(catalog.flows)
+    supplements[f"{product}/{edition}"] = len(catalog.supplements)
+together = loader.load_catalogs()
+ours = sorted(getattr(module, "__file__", None) or "" for name, module in sys.modules.items() if name.startswith("ansible_collections.portcullis."))
+json.dump({"flows": flows, "supplements": supplements, "products": sorted(together.products), "ours": ours, "path": sys.path}, sys.stdout)
+"""
+
+
+def environment(home: pathlib.Path) -> dict[str, str]:
+    """An environment in which nothing points at the checkout, and Ansible's home is empty."""
+    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "LANG", "LC_ALL", "TMPDIR")}
+    return {**kept, "HOME": str(home), "ANSIBLE_HOME": str(home / ".ansible"), "ANSIBLE_COLLECTIONS_PATH": str(home / "none"), "LC_ALL": "C.UTF-8"}
+
+
+def galaxy(home: pathlib.Path, *arguments: t.Union[str, pathlib.Path], cwd: pathlib.Path) -> None:
+    argv = [GALAXY, "collection", *arguments]
+    done = subprocess.run(argv, cwd=cwd, env=environment(home), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.fixture(scope="module")
+def tarball(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    folder = tmp_path_factory.mktemp("build")
+    galaxy(folder, "build", "--output-path", folder, ROOT, cwd=folder)
+    return next(folder.glob("portcullis-msports-*.tar.gz"))
+
+
+@pytest.fixture(scope="module")
+def installed(tarball: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    folder = tmp_path_factory.mktemp("installed")
+    galaxy(folder, "install", "--offline", "--no-deps", "-p", folder, tarball, cwd=folder)
+    assert (folder / "ansible_collections" / "portcullis" / "msports" / "MANIFEST.json").is_file()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def names(tarball: pathlib.Path) -> list[str]:
+    with tarfile.open(tarball) as archive:
+        return [name.removeprefix("./") for name in archive.getnames()]
+
+
+@pytest.fixture(scope="module")
+def loaded(installed: pathlib.Path) -> t.Any:
+    # -I: neither the working folder, nor PYTHONPATH, nor the user's own packages are looked at.
+    argv = [sys.executable, "-I", "-c", LOAD, str(installed)]
+    done = subprocess.run(argv, cwd=installed, env=environment(installed), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def checkout_counts(key: str) -> dict[str, int]:
+    """Entries of one list of every catalog of the checkout, by plain YAML, without the collection's loader."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    found = {}
+    for path in sorted(ROOT.glob("plugins/catalogs/*/*.yml")):
+        with path.open(encoding="utf-8") as file:
+            found[f"{path.parent.name}/{path.stem}"] = len(yaml.load(file, Loader=loader).get(key) or [])
+    return found
+
+
+def test_the_installed_collection_loads_from_where_it_was_installed(installed: pathlib.Path, loaded: t.Any) -> None:
+    assert loaded["ours"]
+    strays = [path for path in loaded["ours"] if path and not path.startswith(str(installed))]
+    assert strays == []
+    assert [path for path in loaded["path"] if path == str(ROOT)] == []
+
+
+def test_every_catalog_arrives_with_every_flow(loaded: t.Any) -> None:
+    counts = checkout_counts("flows")
+    assert len(counts) >= 4 and min(counts.values()) > 0 and sum(counts.values()) > 250
+    assert loaded["flows"] == counts
+    assert loaded["supplements"] == checkout_counts("supplements")
+    assert loaded["products"] == sorted({name.split("/")[0] for name in counts})
+
+
+def test_the_tarball_holds_what_users_need(names: list[str]) -> None:
+    """Every file of plugins/, roles/, playbooks/ and meta/ that git knows, and the pages."""
+    argv = ["git", "-c", "safe.directory=*", "ls-files", "-z", "--", "plugins", "roles", "playbooks", "meta", "docs", "LICENSES", "README.md", "CHANGELOG.md"]
+    known = subprocess.run(argv, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout.split("\0")
+    wanted = {name for name in known if name and (ROOT / name).exists()}
+    assert len(wanted) > 50
+    assert sorted(wanted - set(names)) == []
+
+
+def test_the_tarball_holds_nothing_else(names: list[str]) -> None:
+    allowed = {
+        "plugins", "roles", "playbooks", "meta", "docs", "changelogs", "extensions", "LICENSES",
+        "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "CODE_OF_CONDUCT.md", "SECURITY.md", "MANIFEST.json", "FILES.json",
+    }
+    assert sorted({name.split("/")[0] for name in names} - allowed) == []
+    scratch = [name for name in names if "__pycache__" in name or name.endswith((".pyc", ".orig", ".rej", "~"))]
+    assert scratch == []
+
+
+def test_the_tarball_is_small(tarball: pathlib.Path) -> None:
+    assert tarball.stat().st_size < 2_000_000  # Galaxy's limit is ten times as much
