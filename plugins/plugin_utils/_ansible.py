@@ -79,7 +79,7 @@ def lookup_options(lookup: t.Any, variables: t.Optional[t.Mapping[str, t.Any]], 
     problems = Problems()
     for name in given:
         if name not in options:
-            problems.add(f"option {name}", to_plain(given[name]), "expected an option of this lookup: " + ", ".join(sorted(options)), options)
+            problems.add("option", str(name), "expected an option of this lookup: " + ", ".join(sorted(options)), options)
     problems.raise_as(MsportsError)
     for name in ("editions", "catalog_paths"):
         if name in options and options[name] is None:

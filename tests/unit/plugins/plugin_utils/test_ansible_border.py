@@ -1,0 +1,132 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The border to Ansible: tagged and lazy values become plain, errors are shown line by line."""
+
+from __future__ import annotations
+
+import datetime
+import types
+import typing as t
+
+import pytest
+from ansible.errors import AnsibleError, AnsibleFilterError
+from ansible.template import trust_as_template
+from ansible_collections.portcullis.msports.plugins.plugin_utils import _ansible
+from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import CatalogError, MsportsError, Problem
+
+PLAIN = {str, int, float, bool, type(None), list, dict}
+
+
+def types_in(value: t.Any) -> set[type]:
+    found = {type(value)}
+    for item in (*value.keys(), *value.values()) if isinstance(value, dict) else value if isinstance(value, list) else ():
+        found |= types_in(item)
+    return found
+
+
+class Text(str):
+    """Like a tagged text: a subclass whose own ``str`` is not what is asked for."""
+
+
+class Number(int):
+    pass
+
+
+class Real(float):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (trust_as_template("{{ x }}"), "{{ x }}"),
+        (Text("a"), "a"),
+        (Number(5), 5),
+        (Real(2.5), 2.5),
+        (True, True),
+        (None, None),
+        (b"bytes", "bytes"),
+        ((1, Text("b")), [1, "b"]),
+        (types.MappingProxyType({Text("k"): [Number(1), {Text("deep"): (Text("x"),)}]}), {"k": [1, {"deep": ["x"]}]}),
+        ({3, 1, 2}, [1, 2, 3]),
+        (frozenset({"b", "a"}), ["a", "b"]),
+        (iter([Text("a")]), ["a"]),
+        ({}.keys(), []),
+        ({Text("a"): 1}.keys(), ["a"]),
+        (datetime.date(2027, 1, 31), "2027-01-31"),
+        (datetime.datetime(2027, 1, 31, 12, 30), "2027-01-31T12:30:00"),
+    ],
+)
+def test_to_plain(value: t.Any, expected: t.Any) -> None:
+    found = _ansible.to_plain(value)
+    assert found == expected
+    assert types_in(found) <= PLAIN
+
+
+def test_listed_and_flat() -> None:
+    assert [_ansible.listed(value) for value in (None, "a", ["a"], ("a", "b"))] == [[], ["a"], ["a"], ["a", "b"]]
+    assert _ansible.flat(["a", ["b", "c"]]) == ["a", "b", "c"]
+    assert _ansible.flat([]) == []
+
+
+def test_errors_become_errors_of_ansible() -> None:
+    with pytest.raises(AnsibleFilterError) as caught, _ansible.ansible_errors(AnsibleFilterError):
+        raise CatalogError([Problem("b", "'x'", "expected y", "z"), Problem("a", None, "is missing")])
+    assert str(caught.value) == "a: is missing\nb: 'x': expected y; did you mean 'z'?"
+    assert caught.value.__cause__ is None
+    with pytest.raises(AnsibleError), _ansible.ansible_errors():
+        raise MsportsError([Problem("a", None, "is missing")])
+    with pytest.raises(KeyError), _ansible.ansible_errors():
+        raise KeyError("a bug is no problem of the user's")
+
+
+class Lookup:
+    """What the border uses of a lookup: options with their defaults, and rendering (which doubles braces stand for here)."""
+
+    def __init__(self) -> None:
+        self._options: dict[str, t.Any] = {"editions": None, "catalog_paths": None, "query": None}
+        self._templar = self
+
+    def set_options(self, var_options: t.Any, direct: dict[str, t.Any]) -> None:
+        self._options.update({name: value for name, value in direct.items() if name in self._options})
+
+    def get_options(self) -> dict[str, t.Any]:
+        return self._options
+
+    def template(self, value: t.Any) -> t.Any:
+        return "/rendered" if value == "{{ x }}" else [self.template(item) for item in value] if isinstance(value, list) else value
+
+
+def test_options_of_a_lookup() -> None:
+    variables = {
+        "msports_editions": {"exchange": "2013"},
+        "msports_editions__b": {"configmgr": "1806", "exchange": "2013"},
+        "msports_editionsx": {"databox": "1"},
+        "msports_catalog_paths": ["{{ x }}"],
+        "msports_catalog_paths__a": ["/b", "/rendered"],
+    }
+    found = _ansible.lookup_options(Lookup(), variables, {"query": Text("[]")})
+    assert found == {"editions": {"exchange": "2013", "configmgr": "1806"}, "catalog_paths": ["/rendered", "/b"], "query": "[]"}
+    assert type(found["query"]) is str
+    assert _ansible.lookup_options(Lookup(), variables, {"editions": {}, "catalog_paths": []}) == {"editions": {}, "catalog_paths": [], "query": None}
+    assert _ansible.lookup_options(Lookup(), None, {}) == {"editions": None, "catalog_paths": None, "query": None}
+
+
+def test_unknown_option_is_told() -> None:
+    with pytest.raises(MsportsError) as caught:
+        _ansible.lookup_options(Lookup(), {}, {"edition": "1", "qery": "x"})
+    assert str(caught.value).splitlines() == [
+        "option: 'edition': expected an option of this lookup: catalog_paths, editions, query; did you mean 'editions'?",
+        "option: 'qery': expected an option of this lookup: catalog_paths, editions, query; did you mean 'query'?",
+    ]
+
+
+def test_unions_that_contradict_are_told() -> None:
+    variables = {"msports_editions": {"exchange": "2013"}, "msports_editions__x": {"exchange": "2016"}, "msports_editions__y": ["exchange"]}
+    with pytest.raises(MsportsError) as caught:
+        _ansible.lookup_options(Lookup(), variables, {})
+    assert str(caught.value).splitlines() == [
+        "msports_editions__x.exchange: '2016': has another value, '2013', in another variable of this union",
+        "msports_editions__y: ['exchange']: expected a list or a mapping, the same as in the other variables of this name",
+    ]
