@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible import constants as C
-from ansible.errors import AnsibleActionFail, AnsibleActionSkip
+from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import ansible_errors
@@ -52,16 +52,18 @@ class ActionModule(ActionBase):
         backend = "nftables" if arguments["backend"] == "auto" else arguments["backend"]
         if arguments["state"] == "present":
             run = Run(C.DEFAULT_LOCAL_TMP, arguments["directory"])
-            host = self._planned(run, name, task_vars["hostvars"], arguments["allow_stale_plan"])
-            backend = self._backend(host["hosts"][name]["system"], arguments["backend"])
+            plan = self._planned(run, name, task_vars["hostvars"], arguments["allow_stale_plan"])
+            if name not in plan["hosts"]:
+                return {**result, "changed": False, "skipped": True, "msg": f"{name} has no ruleset in the plan: {self._why_none(plan, name)}"}
+            backend = self._backend(plan["hosts"][name]["system"], arguments["backend"])
             with ansible_errors(AnsibleActionFail):
-                options.update(render(host, name, backend))
+                options.update(render(plan, name, backend))
         result.update(self._execute_module(module_name=f"portcullis.msports.{backend}_ruleset", module_args=options, task_vars=task_vars))
         result["backend"] = backend
         return result
 
     def _planned(self, run: Run, name: str, hostvars: t.Mapping[str, t.Any], allow_stale: bool) -> dict[str, t.Any]:
-        """Return the plan with this host alone in it; skip a host that the plan gives no rules to; refuse a stale plan."""
+        """Return the plan with at most this host in it; refuse a stale plan, and one of a part of the inventory."""
         with run.locked():
             marker = run.read()
             if marker is None:
@@ -74,9 +76,7 @@ class ActionModule(ActionBase):
                 f"{marker['plan']}: made from a part of the inventory (whole: false); applying it would cut off peers that it does not know. "
                 "Plan with the whole inventory, and hand the saved plan to the slices"
             )
-        if name not in plan["hosts"]:
-            raise AnsibleActionSkip(f"{name} has no ruleset in the plan: {self._why_none(plan, name)}")
-        if not allow_stale and marker["inputs"].get(name) != host_inputs_of(hostvars[name]):
+        if name in plan["hosts"] and not allow_stale and marker["inputs"].get(name) != host_inputs_of(hostvars[name]):
             raise self._stale(marker["plan"], f"the variables or groups of {name} changed since it was made")
         return plan
 

@@ -39,7 +39,8 @@ EXAMPLES = r"""
 
 - name: Who reaches the SQL Server service
   ansible.builtin.debug:
-    msg: "{{ hostvars | portcullis.msports.plan | portcullis.msports.matrix | selectattr('ports', 'eq', ['1433']) | map(attribute='destination') | flatten | unique | sort }}"
+    msg: "{{ hostvars | portcullis.msports.plan | portcullis.msports.matrix | selectattr('ports', 'eq', ['1433'])
+             | map(attribute='destination') | flatten | unique | sort }}"
   # => [sql00, sql01]
 """
 

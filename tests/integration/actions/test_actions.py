@@ -1,0 +1,265 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The actions plan and apply, the role and the playbooks, run by ansible-playbook inside a network namespace of their own.
+
+Needs unprivileged user namespaces, or root. Nothing outside the namespace and the test's folder is touched.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import typing as t
+
+import pytest
+import yaml
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+COUNTED = pathlib.Path(__file__).resolve().parent / "collections"
+UNSHARE = ["unshare", "--net", "--mount", *([] if os.geteuid() == 0 else ["--user", "--map-root-user"])]
+HOSTS = ("web01", "db01", "bare01")
+INVENTORY: dict[str, t.Any] = {
+    "all": {
+        "vars": {
+            "ansible_connection": "portcullis.counted.local",
+            "ansible_python_interpreter": sys.executable,
+            "ansible_user": "root",
+            "msports_management": {"from": ["10.9.0.0/24"], "services": ["ssh"]},
+            "msports_networks": {"exchange.client": ["10.20.0.0/16"]},
+            "msports_absent": ["windows_server.domain_controller"],
+        },
+        "children": {
+            "exchange_client_access": {"hosts": {"web01": {"msports_addresses": ["10.0.0.1"]}}},
+            "exchange_mailbox": {"hosts": {"db01": {"msports_addresses": ["10.0.0.2"]}}},
+            "others": {"hosts": {"bare01": {"msports_addresses": ["10.0.0.3"]}}},
+        },
+    }
+}
+
+
+class Run(t.NamedTuple):
+    code: int
+    output: str
+    results: dict[str, dict[str, t.Any]]  # host -> the last task's result
+    calls: list[str]
+
+
+class Bench:
+    """A folder with an inventory, from which ansible-playbook is run."""
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        self.folder = folder
+        self.inventory = json.loads(json.dumps(INVENTORY))
+        (folder / "collections" / "ansible_collections" / "portcullis").mkdir(parents=True)
+        (folder / "collections" / "ansible_collections" / "portcullis" / "msports").symlink_to(ROOT, target_is_directory=True)
+
+    @property
+    def variables(self) -> dict[str, t.Any]:
+        return self.inventory["all"]["vars"]
+
+    def plan_files(self) -> dict[str, str]:
+        return {str(path.relative_to(self.folder)): path.read_text() for path in sorted(self.folder.glob("msports-plan/**/*.json"))}
+
+    def play(self, *tasks: dict[str, t.Any], arguments: t.Sequence[str] = (), hosts: str = "all", **play: t.Any) -> Run:
+        plays = [{"hosts": hosts, "gather_facts": False, **play, "tasks": [{"register": "result", **task} for task in tasks]}]
+        (self.folder / "play.yml").write_text(yaml.safe_dump(plays, sort_keys=False))
+        return self.run("play.yml", *arguments)
+
+    def run(self, playbook: str, *arguments: str) -> Run:
+        (self.folder / "inventory.yml").write_text(yaml.safe_dump(self.inventory))
+        calls = self.folder / "calls"
+        calls.write_text("")
+        environment = {
+            **os.environ,
+            "ANSIBLE_COLLECTIONS_PATH": f"{self.folder / 'collections'}:{COUNTED}",
+            "ANSIBLE_HOME": str(self.folder / "home"),
+            "ANSIBLE_PIPELINING": "1",
+            "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_CALLBACKS_ENABLED": "results",
+            "ANSIBLE_CALLBACK_PLUGINS": str(self._callbacks()),
+            "MSPORTS_RESULTS": str(self.folder / "results.jsonl"),
+            "MSPORTS_CALLS": str(calls),
+        }
+        (self.folder / "results.jsonl").write_text("")
+        command = [*UNSHARE, str(pathlib.Path(sys.executable).with_name("ansible-playbook")), "-i", "inventory.yml", playbook, *arguments]
+        done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False, timeout=300)
+        results = dict(json.loads(line) for line in (self.folder / "results.jsonl").read_text().splitlines())
+        return Run(done.returncode, done.stdout + done.stderr, results, calls.read_text().split())
+
+    def _callbacks(self) -> pathlib.Path:
+        folder = self.folder / "callbacks"
+        folder.mkdir(exist_ok=True)
+        (folder / "results.py").write_text(
+            "import json, os\n"
+            "from ansible.plugins.callback import CallbackBase\n"
+            "class CallbackModule(CallbackBase):\n"
+            "    CALLBACK_VERSION, CALLBACK_TYPE, CALLBACK_NAME = 2.0, 'notification', 'results'\n"
+            "    def _note(self, result, ignore_errors=False):\n"
+            "        with open(os.environ['MSPORTS_RESULTS'], 'a') as file:\n"
+            "            file.write(json.dumps([result._host.name, dict(result._result)], default=str) + chr(10))\n"
+            "    v2_runner_on_ok = v2_runner_on_failed = v2_runner_on_skipped = _note\n"
+        )
+        return folder
+
+
+PLAN = {"portcullis.msports.plan": {}}
+APPLY = {"portcullis.msports.apply": {"persist": False}}
+
+
+@pytest.fixture
+def bench(tmp_path: pathlib.Path) -> Bench:
+    return Bench(tmp_path)
+
+
+def test_plan_is_saved_once_and_unchanged_the_second_time(bench: Bench) -> None:
+    first = bench.play(PLAN, hosts="localhost")
+    assert first.code == 0, first.output
+    assert first.results["localhost"]["hosts"] == ["db01", "web01"]
+    saved = bench.plan_files()
+    assert set(saved) == {"msports-plan/index.json", "msports-plan/sets.json", "msports-plan/hosts/db01.json", "msports-plan/hosts/web01.json"}
+    second = bench.play(PLAN, hosts="localhost")
+    assert (first.results["localhost"]["changed"], second.results["localhost"]["changed"]) == (True, False)
+    assert bench.plan_files() == saved
+    assert not first.calls, "the plan action connects to no host"
+
+
+def test_check_mode_writes_nothing_and_predicts(bench: Bench) -> None:
+    checked = bench.play(PLAN, hosts="localhost", arguments=["--check", "--diff"])
+    assert checked.results["localhost"]["changed"]
+    assert not bench.plan_files()
+    assert "web01: in tcp/443 from exchange.client" in checked.output
+    bench.play(PLAN, hosts="localhost")
+    assert not bench.play(PLAN, hosts="localhost", arguments=["--check"]).results["localhost"]["changed"]
+
+
+def test_bad_inventory_writes_nothing_and_names_every_problem(bench: Bench) -> None:
+    bench.variables["msports_features"] = ["exchange.imap5"]
+    bench.variables["msports_networks"] = {"exchange.clients": ["10.20.0.0/16"]}
+    run = bench.play(PLAN, APPLY)
+    assert run.code != 0
+    assert not bench.plan_files()
+    message = run.results["web01"]["msg"]
+    assert "exchange.imap5" in message and "exchange.imap4" in message and "exchange.clients" in message
+    assert not run.calls
+
+
+@pytest.mark.parametrize("where", ["vars", "set_fact"])
+def test_variables_of_a_play_are_refused_by_name(bench: Bench, where: str) -> None:
+    if where == "vars":
+        run = bench.play(PLAN, hosts="localhost", vars={"msports_features": ["exchange.imap4"]})
+        assert run.code != 0
+        assert "msports_features: set by the play or a role" in run.results["localhost"]["msg"]
+    else:  # a fact of the host is in hostvars, so it counts
+        run = bench.play({"ansible.builtin.set_fact": {"msports_features": ["exchange.imap4"]}}, PLAN, hosts="web01")
+        assert run.code == 0, run.output
+
+
+def test_apply_reconciles_and_the_second_run_changes_nothing(bench: Bench) -> None:
+    run = bench.play(PLAN, APPLY, APPLY, hosts="web01")
+    assert run.code == 0, run.output
+    last = run.results["web01"]
+    assert (last["changed"], last["backend"]) == (False, "nftables")
+    assert last["kept"] > 5
+    assert last["effective"]["in_force"]
+
+
+def test_one_remote_call_for_a_host(bench: Bench) -> None:
+    run = bench.play(PLAN, APPLY, hosts="web01")
+    assert run.calls == ["exec_command"], run.calls
+
+
+def test_check_mode_of_plan_and_apply_together(bench: Bench) -> None:
+    run = bench.play(PLAN, APPLY, hosts="web01", arguments=["--check"])
+    assert run.code == 0, run.output
+    assert run.results["web01"]["changed"]
+    assert not bench.plan_files()
+
+
+def test_hosts_without_roles_are_skipped_and_never_connected_to(bench: Bench) -> None:
+    run = bench.play(PLAN, APPLY, hosts="bare01")
+    assert "skipping: [bare01]" in run.output
+    assert "holds no product role" in run.results["bare01"]["msg"]
+    assert not run.calls
+
+
+def test_a_host_that_lost_its_roles_is_orphaned_and_emptied_by_name_only(bench: Bench) -> None:
+    bench.play(PLAN, hosts="localhost")
+    bench.inventory["all"]["children"]["others"]["hosts"]["web01"] = bench.inventory["all"]["children"].pop("exchange_client_access")["hosts"]["web01"]
+    run = bench.play(PLAN, APPLY, hosts="web01")
+    assert run.code == 0, run.output
+    assert "orphaned" in run.results["web01"]["msg"]
+    assert not run.calls
+    assert json.loads(bench.plan_files()["msports-plan/index.json"])["orphaned"] == ["web01"]
+    absent = bench.play({"portcullis.msports.apply": {"state": "absent"}}, hosts="web01")
+    assert absent.code == 0, absent.output
+    assert not absent.results["web01"]["changed"]
+
+
+@pytest.mark.parametrize("whose", ["own", "other"])
+def test_a_stale_plan_is_refused_unless_accepted_by_name(bench: Bench, whose: str) -> None:
+    bench.play(PLAN, hosts="localhost")
+    group = "exchange_client_access" if whose == "own" else "exchange_mailbox"
+    next(iter(bench.inventory["all"]["children"][group]["hosts"].values()))["msports_addresses"] = ["10.0.0.9"]
+    run = bench.play(APPLY, hosts="web01")
+    assert run.code != 0
+    assert "the plan is stale" in run.results["web01"]["msg"] and "allow_stale_plan" in run.results["web01"]["msg"]
+    assert not run.calls
+    accepted = bench.play({"portcullis.msports.apply": {"persist": False, "allow_stale_plan": True}}, hosts="web01")
+    assert accepted.code == 0, accepted.output
+
+
+def test_a_saved_plan_is_applied_without_planning_again(bench: Bench) -> None:
+    bench.play(PLAN, hosts="localhost")
+    run = bench.play(APPLY, hosts="web01")
+    assert run.code == 0, run.output
+    assert run.results["web01"]["changed"]
+
+
+def test_limit_changes_no_plan(bench: Bench) -> None:
+    bench.play(PLAN)
+    saved = bench.plan_files()
+    bench.play(PLAN, arguments=["--limit", "db01"])
+    assert bench.plan_files() == saved
+
+
+def test_a_plan_of_a_part_is_not_applied(bench: Bench) -> None:
+    run = bench.play({"portcullis.msports.plan": {"whole": False}}, APPLY, hosts="web01")
+    assert run.code != 0
+    assert "made from a part of the inventory" in run.results["web01"]["msg"]
+    assert not run.calls
+
+
+@pytest.mark.parametrize("how", [{"serial": 1}, {"strategy": "free"}])
+def test_batches_and_the_free_strategy_compile_once(bench: Bench, how: dict[str, t.Any]) -> None:
+    run = bench.play(PLAN, **how)
+    assert run.code == 0, run.output
+    assert sorted(run.results[host]["reused"] for host in HOSTS) == [False, True, True]
+
+
+def test_windows_hosts_are_planned_and_refused_clearly_by_apply(bench: Bench) -> None:
+    bench.inventory["all"]["children"]["exchange_client_access"]["hosts"]["web01"]["msports_system"] = "windows"
+    run = bench.play(PLAN, APPLY, hosts="web01")
+    assert run.code != 0
+    assert "msports_system is windows" in run.results["web01"]["msg"]
+    assert not run.calls
+
+
+def test_role_and_playbooks(bench: Bench) -> None:
+    role = {"ansible.builtin.include_role": {"name": "portcullis.msports.host_firewall"}, "vars": {"host_firewall_persist": False}}
+    run = bench.play({key: value for key, value in role.items()}, hosts="web01,bare01")
+    assert run.code == 0, run.output
+    planned = bench.run("portcullis.msports.plan")
+    assert planned.code == 0, planned.output
+    applied = bench.run("portcullis.msports.apply", "-e", "apply_hosts=web01", "-e", "host_firewall_persist=false", "--check")
+    assert applied.code == 0, applied.output
+
+
+def test_role_refuses_an_unknown_choice(bench: Bench) -> None:
+    role = {"ansible.builtin.include_role": {"name": "portcullis.msports.host_firewall"}, "vars": {"host_firewall_mode": "enforced"}}
+    run = bench.play(role, hosts="web01")
+    assert run.code != 0
+    assert "host_firewall_mode" in run.output
