@@ -250,7 +250,7 @@ def test_windows_hosts_are_planned_and_refused_clearly_by_apply(bench: Bench) ->
 
 def test_role_and_playbooks(bench: Bench) -> None:
     role = {"ansible.builtin.include_role": {"name": "portcullis.msports.host_firewall"}, "vars": {"host_firewall_persist": False}}
-    run = bench.play({key: value for key, value in role.items()}, hosts="web01,bare01")
+    run = bench.play(role, hosts="web01,bare01")
     assert run.code == 0, run.output
     planned = bench.run("portcullis.msports.plan")
     assert planned.code == 0, planned.output
