@@ -44,8 +44,8 @@ def environment(home: pathlib.Path) -> dict[str, str]:
 
 def galaxy(home: pathlib.Path, *arguments: t.Union[str, pathlib.Path], cwd: pathlib.Path) -> None:
     argv = [GALAXY, "collection", *arguments]
-    done = subprocess.run(argv, cwd=cwd, env=environment(home), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-    assert done.returncode == 0, done.stdout
+    done = subprocess.run(argv, cwd=cwd, env=environment(home), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,7 @@ def names(tarball: pathlib.Path) -> list[str]:
 def loaded(installed: pathlib.Path) -> t.Any:
     # -I: neither the working folder, nor PYTHONPATH, nor the user's own packages are looked at.
     argv = [sys.executable, "-I", "-c", LOAD, str(installed)]
-    done = subprocess.run(argv, cwd=installed, env=environment(installed), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
+    done = subprocess.run(argv, cwd=installed, env=environment(installed), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
