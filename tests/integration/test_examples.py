@@ -49,11 +49,14 @@ class CallbackModule(CallbackBase):
     CALLBACK_NAME = "examples"
 
     def v2_runner_on_ok(self, result):
-        with open(os.environ["MSPORTS_EXAMPLES"], "a", encoding="utf-8") as file:
-            file.write(json.dumps([result.task.name, dict(result.result)], default=str) + chr(10))
+        self.write(result, failed=False)
 
     def v2_runner_on_failed(self, result, ignore_errors=False):
-        self.v2_runner_on_ok(result)
+        self.write(result, failed=True)
+
+    def write(self, result, failed):
+        with open(os.environ["MSPORTS_EXAMPLES"], "a", encoding="utf-8") as file:
+            file.write(json.dumps([result.task.name, {**result.result, "failed": failed}], default=str) + chr(10))
 """
 
 
