@@ -17,11 +17,15 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate i
 
 
 class Needs:
-    """Collects, over all flows that are on, the ends that some host's role needs and that are empty."""
+    """Collects, over all flows that are on, the ends that some host's role needs and that are empty.
+
+    A product that no host holds a role of is not in use here: a domain controller alone asks for no Exchange server.
+    """
 
     def __init__(self, estate: Estate, catalogs: Catalogs) -> None:
         self._estate = estate
         self._catalogs = catalogs
+        self._in_use = {"windows_server", *(_product(item.role) for host in estate.hosts.values() for item in host.holdings), *map(_product, estate.networks)}
         self._required: dict[str, set[str]] = defaultdict(set)  # missing role -> roles held that need it
         self._any: dict[str, set[str]] = defaultdict(set)
 
@@ -30,6 +34,8 @@ class Needs:
         for side, other in (("source", "destination"), ("destination", "source")):
             if not held[side] and any(group.hosts for group in held[other]):
                 role, needed_by = getattr(flow, side), getattr(flow, other)
+                if _product(role) not in self._in_use:
+                    continue
                 self._any[role].add(needed_by)
                 if flow.requirement == "required":
                     self._required[role].add(needed_by)
@@ -46,11 +52,17 @@ class Needs:
 
     def notes(self) -> t.Iterator[Note]:
         for role, needed_by in sorted(self._any.items()):
+            if role in self._estate.absent:
+                continue  # "we have none" was said
             if role not in self._catalogs.roles or not self._catalogs.roles[role].essential or self._declared(role) or role not in self._required:
                 yield Note("nobody_holds", f"nobody holds {role}; the flows of {_some(needed_by)} with it make no rules")
 
     def _declared(self, role: str) -> bool:
         return role in self._estate.absent or role in self._estate.explicit_empty
+
+
+def _product(role: str) -> str:
+    return role.partition(".")[0]
 
 
 def _some(roles: t.Iterable[str]) -> str:
