@@ -17,7 +17,8 @@ from dataclasses import dataclass
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CONNECTION = "portcullis.lab.netns"
 # The hosts are plain Debian machines: modules run under the system's own Python there, not under the controller's.
-VARIABLES = {"ansible_connection": CONNECTION, "ansible_python_interpreter": "/usr/bin/python3"}
+# They are entered as their root, so nothing has to become it.
+VARIABLES = {"ansible_connection": CONNECTION, "ansible_python_interpreter": "/usr/bin/python3", "ansible_become": False}
 _RECAP = re.compile(r"^(\S+)\s*: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)\s+skipped=(\d+)", re.MULTILINE)
 
 
@@ -30,7 +31,8 @@ class Played:
     counts: t.Mapping[str, t.Mapping[str, int]]
 
     def changed(self) -> set[str]:
-        return {name for name, count in self.counts.items() if count["changed"]}
+        """Return the hosts that the run changed."""
+        return {name for name, count in self.counts.items() if count["changed"] and name != "localhost"}
 
 
 class Ansible:
@@ -61,7 +63,7 @@ class Ansible:
 
     def play(self, playbook: str, variables: t.Optional[t.Mapping[str, t.Any]] = None, options: t.Sequence[str] = ()) -> Played:
         """Run a playbook, by the name in a collection or by path, and return what it said."""
-        extra = json.dumps({**VARIABLES, **(variables or {})})
+        extra = json.dumps({**VARIABLES, "lab_work": str(self.work), **(variables or {})})
         command = [_program("ansible-playbook"), "-i", str(self.inventory), "--extra-vars", extra, *options, playbook]
         done = subprocess.run(command, cwd=self.work, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
         return Played(done.returncode, done.stdout, _counts(done.stdout))

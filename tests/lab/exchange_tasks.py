@@ -13,7 +13,6 @@ import time
 import typing as t
 
 ETHERNET_IP, BROADCAST = 0x0800, b"\xff" * 6
-SO_RCVALL_PROTOCOLS = 3  # ETH_P_ALL
 _FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 _open: dict[str, socket.socket] = {}  # listeners of this host by name, between one task and the next
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 """One host of the lab: a forked process with network, mount and uts namespaces of its own that does what it is told."""
 
+import contextlib
 import ctypes
 import multiprocessing
 import multiprocessing.connection
@@ -44,7 +45,7 @@ class NamespaceHost:
         theirs.close()
         self.result()  # waits until the namespaces exist
 
-    def start(self, task: str, **arguments: t.Any) -> None:
+    def start(self, task: str, /, **arguments: t.Any) -> None:
         """Begin a function of ``host_tasks``; :meth:`result` waits for what it returns."""
         self.pipe.send((task, arguments))
 
@@ -57,12 +58,12 @@ class NamespaceHost:
             raise HostFailed(f"{self.name}: {value}")
         return value
 
-    def call(self, task: str, **arguments: t.Any) -> t.Any:
+    def call(self, task: str, /, **arguments: t.Any) -> t.Any:
         self.start(task, **arguments)
         return self.result()
 
 
-def everywhere(hosts: t.Iterable[NamespaceHost], task: str, **arguments: t.Any) -> dict[str, t.Any]:
+def everywhere(hosts: t.Iterable[NamespaceHost], task: str, /, **arguments: t.Any) -> dict[str, t.Any]:
     """Run one task on many hosts at once and return the results by name."""
     chosen = list(hosts)
     for host in chosen:
@@ -103,10 +104,8 @@ def _separate(name: str) -> None:
     for path, mode in EMPTY.items():
         _mount("tmpfs", path, "tmpfs", 0, f"mode={mode}")
     _mount("proc", "/proc", "proc")  # the one from outside is read-only now, and sysctls of the own network must be writable
-    try:
+    with contextlib.suppress(OSError):  # only for looking around
         _mount("sysfs", "/sys", "sysfs")  # shows /sys/class/net of this host
-    except OSError:
-        pass  # only for looking around
     os.chdir("/")
     _call(_LIBC.sethostname, name.encode(), len(name))
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)

@@ -10,6 +10,7 @@ through. It uses no connection tracking (a filter that forgot to would otherwise
 ports, which no catalog names, and by being first packets.
 """
 
+import contextlib
 import errno
 import json
 import resource
@@ -83,10 +84,9 @@ def _fire_udp(family: int, ends: t.Sequence[tuple[str, int]]) -> None:
     with socket.socket(_FAMILIES[family], socket.SOCK_DGRAM) as sender:
         sender.bind(("", UDP_SOURCE_PORT))
         for end in ends:
-            try:
+            # refused by the own output filter: the receiver's record says that it did not arrive
+            with contextlib.suppress(OSError):
                 sender.sendto(b"portcullis", end)
-            except OSError:
-                pass  # refused by the own output filter: the receiver's record says that it did not arrive
 
 
 def _connect_all(ends: t.Sequence[tuple[int, str, int]]) -> list[tuple[str, int]]:

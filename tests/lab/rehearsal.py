@@ -1,0 +1,207 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+"""The whole run, step by step: set up, plan, apply, prove, turn red on purpose, repair, special cases."""
+
+import os
+import pathlib
+import shutil
+import typing as t
+
+import on_purpose
+import special_cases
+import topology
+from ansible_run import ROOT, Ansible, Played
+from company import Company, read_company
+from namespace_host import HostFailed, NamespaceHost, everywhere
+from probed_ports import ports_to_probe
+from proof import Findings, Probe, Prover, all_probes
+from report import Report
+from written_tuples import Written, read_tuples
+
+CATALOGS = ROOT / "plugins" / "catalogs"
+TUPLES = ROOT / "tests" / "lab" / "tuples"
+MATRIX = pathlib.Path(__file__).with_name("matrix.yml")
+WORK = pathlib.Path("/run/lab")  # the lab's own tmpfs
+STEPS = 9
+
+
+class LabFailed(Exception):
+    """The lab itself could not go on; the text says why."""
+
+
+class Rehearsal:
+    """One run. ``hosts`` are there after the first step."""
+
+    def __init__(self, inventory: pathlib.Path, output: pathlib.Path) -> None:
+        self.inventory = inventory
+        self.report = Report(output, STEPS)
+        self.hosts: dict[str, NamespaceHost] = {}
+
+    def run(self) -> bool:
+        """Do everything and return whether all agreed. A step that cannot be done ends the run as a disagreement."""
+        try:
+            self._set_up()
+            self._plan()
+            self._without_rules()
+            self._apply()
+            self._prove()
+            self._by_hand()
+            self._on_purpose()
+            self._repair()
+            self._special_cases()
+        except (LabFailed, HostFailed, LookupError, ValueError, RuntimeError, OSError) as error:
+            self.report.disagree([f"the run stopped: {type(error).__name__}: {error}"])
+        self._conclude()
+        return not self.report.disagreements
+
+    def _set_up(self) -> None:
+        with self.report.step("Set up: every host of the inventory as a network namespace, on routed subnets"):
+            self.company: Company = read_company(self.inventory)
+            self.hosts = topology.build(self.company)
+            WORK.mkdir()
+            self.ansible = Ansible(self.inventory, WORK, {name: host.pid for name, host in self.hosts.items()})
+            told = {name: known["vars"] for name, known in self.company.inventory["hosts"].items()}
+            rejecting = {name for name, variables in told.items() if variables.get("msports_default_inbound") == "reject"}
+            self.prover = Prover(self.company, self.hosts, rejecting)
+            self.prover.prepare()
+            self.report.say(f"{len(self.company.machines)} hosts, {len(self.company.segments())} subnets, {len(self.company.pairs(6))} pairs with IPv6 too")
+            self.report.count("hosts", len(self.company.machines))
+
+    def _plan(self) -> None:
+        with self.report.step("Plan: ansible-playbook portcullis.msports.plan"):
+            self._say(self._play("portcullis.msports.plan"), "msg")
+            self._play(str(MATRIX))
+            for name in ("msports-plan", "matrix.csv", "matrix.md"):
+                self._keep(name)
+
+    def _without_rules(self) -> None:
+        from oracle import Oracle  # here, because reading the catalogs takes a moment that belongs to no other step
+
+        with self.report.step("Before any rule: the wires carry every probe"):
+            oracle = Oracle(self.company.inventory, CATALOGS)
+            self.ports = ports_to_probe(CATALOGS, self.company.inventory, oracle.ports())
+            self.probes = all_probes(self.company, self.ports)
+            self.expected = {probe for probe in self.probes if oracle.allows(*probe)}
+            self.report.say(f"{len(self.ports)} ports from {self.ports[0]} to {self.ports[-1]}, TCP and UDP; the oracle allows {len(self.expected)} probes")
+            self._told("before", self.prover.compare(self.probes, set(self.probes)))
+
+    def _apply(self) -> None:
+        with self.report.step("Apply: ansible-playbook portcullis.msports.apply"):
+            self.managed = self._play("portcullis.msports.apply").changed()
+            self.report.say(f"{len(self.managed)} hosts got a ruleset")
+            self._keep_rulesets()
+
+    def _prove(self) -> None:
+        with self.report.step("Packet proof: every pair of hosts, every port, against the oracle"):
+            self._told("proof", self.prover.compare(self.probes, self.expected))
+
+    def _by_hand(self) -> None:
+        with self.report.step("Packet proof: the tuples written by hand from the documents"):
+            path = TUPLES / f"{self.inventory.name}.tsv"
+            written = read_tuples(path, self.company.machines)
+            probes = {probe: item for item in written if (probe := item.probe())}
+            expected = {probe for probe, item in probes.items() if item.allowed}
+            found = self.prover.compare(sorted(probes), expected)
+            wrong = [f"{path.name}:{probes[probe].line} ({probes[probe].place}): {probe}" for probe in found.opened + found.closed]
+            wrong += self._echoes(path, [item for item in written if not item.probe()])
+            refused = sum(not item.allowed for item in written)
+            self.report.say(f"{len(written)} tuples, {len(written) - refused} allowed and {refused} refused, {len(wrong)} disagree")
+            self.report.count("tuples", len(written))
+            self.report.disagree(f"by hand: {text}" for text in wrong)
+
+    def _echoes(self, path: pathlib.Path, written: t.Sequence[Written]) -> list[str]:
+        wrong = []
+        for item in written:
+            address = self.company.machines[item.destination].address(item.family)
+            if self.hosts[item.source].call("ping", address=address, family=item.family) != item.allowed:
+                wrong.append(f"{path.name}:{item.line} ({item.place}): {item.source} pings {item.destination}")
+        return wrong
+
+    def _on_purpose(self) -> None:
+        with self.report.step("Red on purpose: a rule deleted, a rule widened, an address swapped"):
+            self.faults = on_purpose.make_faults(self.company, self.hosts, self.expected)
+            broken = {fault.host for fault in self.faults}
+            found = self.prover.compare(all_probes(self.company, self.ports, broken), self.expected)
+            opened, closed = set(found.opened), set(found.closed)
+            for fault in self.faults:
+                saw_opened, saw_closed = (frozenset(probe for probe in seen if probe.destination == fault.host) for seen in (opened, closed))
+                right = (saw_opened, saw_closed) == (fault.opens, fault.closes)
+                self.report.say(f"{fault.title} at {fault.host} ({fault.rule.comment}): {len(saw_opened)} wrongly open, {len(saw_closed)} wrongly closed")
+                self.report.count("faults seen", int(right))
+                if not right:
+                    wrong = sorted((saw_opened ^ fault.opens) | (saw_closed ^ fault.closes))
+                    self.report.disagree(f"on purpose, {fault.title} at {fault.host}: not seen as it is: {probe}" for probe in wrong)
+
+    def _repair(self) -> None:
+        with self.report.step("Repaired by a new apply, which changes nothing else; proven again"):
+            changed = self._play("portcullis.msports.apply").changed()
+            broken = {fault.host for fault in self.faults}
+            self.report.say(f"changed: {', '.join(sorted(changed)) or 'nothing'}")
+            self.report.disagree(f"repair: {name} was broken and is not repaired" for name in sorted(broken - changed))
+            self.report.disagree(f"repair: {name} was in order and is changed all the same" for name in sorted(changed - broken))
+            self._told("proof", self.prover.compare(self.probes, self.expected))
+
+    def _special_cases(self) -> None:
+        with self.report.step("Special cases, each by a real exchange"):
+            for outcome in special_cases.run_cases(special_cases.Lab(self.company, self.hosts)):
+                self.report.say(f"{outcome.title}: {outcome.checks - len(outcome.failures)} of {outcome.checks}")
+                self.report.count("special exchanges", outcome.checks)
+                self.report.disagree(outcome.failures)
+
+    def _conclude(self) -> None:
+        counts = self.report.counts
+        path = self.report.save()
+        print()
+        if self.report.disagreements:
+            print(f"{len(self.report.disagreements)} DISAGREEMENTS; all of them are in {path}")
+            return
+        print("Everything agrees. Proven by packets through real kernels:")
+        print(f"  {counts['proof probes']} probes among {counts['hosts']} hosts: 0 wrongly open, 0 wrongly closed; {counts['proof answers']} TCP answers say the same")
+        print(f"  {counts['tuples']} tuples written by hand, {counts['faults seen']} faults on purpose seen, {counts['special exchanges']} special exchanges")
+        for what, name in (("plan", "msports-plan"), ("matrix of flows", "matrix.md"), ("rulesets as the kernels hold them", "rulesets"), ("report", path.name)):
+            print(f"  {what + ':':36}{_shown(self.report.folder / name)}")
+
+    def _play(self, playbook: str) -> Played:
+        played = self.ansible.play(playbook)
+        if played.code != 0:
+            raise LabFailed(f"{playbook} ended with {played.code}:\n{played.text}")
+        for line in played.text.splitlines():
+            if "[WARNING]" in line and "systemd does not run here" not in line:  # a namespace has no init; that warning is right
+                self.report.disagree([f"{playbook} warns: {line}"])
+        return played
+
+    def _say(self, played: Played, key: str) -> None:
+        for line in played.text.splitlines():
+            if f'"{key}":' in line:
+                self.report.say(line.split(":", 1)[1].strip(' ",'))
+
+    def _told(self, name: str, found: Findings) -> None:
+        wrong = found.disagreements()
+        self.report.count(f"{name} probes", found.probes)
+        self.report.count(f"{name} answers", found.cross_checked)
+        self.report.say(
+            f"{found.probes} probes in {found.seconds:.1f} s, {found.allowed} to pass and {found.probes - found.allowed} to be stopped; "
+            f"{found.cross_checked} cross-checked with what senders saw, {found.repeated} repeated, {len(wrong)} disagree"
+        )
+        self.report.disagree(f"{name}: {text}" for text in wrong)
+
+    def _keep(self, name: str) -> None:
+        source = WORK / name
+        if source.is_dir():
+            shutil.copytree(source, self.report.folder / name)
+        else:
+            shutil.copy(source, self.report.folder / name)
+
+    def _keep_rulesets(self) -> None:
+        folder = self.report.folder / "rulesets"
+        folder.mkdir()
+        listed = everywhere([self.hosts[name] for name in sorted(self.managed)], "run", command=["nft", "list", "table", "inet", on_purpose.TABLE])
+        for name, text in listed.items():
+            (folder / f"{name}.nft").write_text(text, encoding="utf-8")
+
+
+def _shown(path: pathlib.Path) -> str:
+    return os.path.relpath(path, ROOT) if path.is_relative_to(ROOT) else str(path)
