@@ -167,8 +167,8 @@ class HostAddresses:
         elif addresses:
             yield Declared(path, text, addresses)
 
-    def why_none(self, host: str) -> str:
-        """Say what to do for a host that others must reach and that has no address."""
+    def why_none(self, host: str, populations: t.Sequence[str]) -> str:
+        """Say what to do for a host that others must reach and that has no address; networks would do for ``populations``."""
         reasons = []
         name = self._reader.variables[host].get("ansible_host")
         if isinstance(name, str) and name:
@@ -181,7 +181,8 @@ class HostAddresses:
             reasons.append("DNS gave no usable one")
         if "facts" in self._sources:
             reasons.append("no facts of it gave a usable one: it must have been played")
-        return "no address, so no peer could name it in a rule: set msports_addresses" + (f" ({'; '.join(reasons)})" if reasons else "")
+        ways = " or ".join(["msports_addresses", *(f"msports_networks.{role} for its site" for role in populations)])
+        return f"no address, so no peer could name it in a rule: set {ways}" + (f" ({'; '.join(reasons)})" if reasons else "")
 
     def check_owners(self, holders: t.Container[str]) -> None:
         """One address on two hosts is a problem, unless each of them declares it as shared.

@@ -111,8 +111,10 @@ def _check_addresses(reader: Reader, hosts: Mapping[str, Host], networks: Networ
             continue
         if any(value for _name, value in reader.parts[host.name].get("msports_addresses", ())):
             continue  # they are wrong, and that was told
-        if not all(_inside(reader, holding, networks) for holding in host.holdings):
-            reader.add(host.name, "msports_addresses", MISSING, addresses.why_none(host.name))
+        lost = [holding.role for holding in host.holdings if not _inside(reader, holding, networks)]
+        if lost:
+            populations = [role for role in lost if reader.catalogs.roles[role].kind == "population"]
+            reader.add(host.name, "msports_addresses", MISSING, addresses.why_none(host.name, populations if populations == lost else ()))
 
 
 def _inside(reader: Reader, holding: Holding, networks: Networks) -> bool:

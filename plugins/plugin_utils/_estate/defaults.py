@@ -15,7 +15,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.infrast
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.reader import Reader
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.union import Parts, Sink
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate import DEFAULTS_INBOUND, DEFAULTS_OUTBOUND, SYSTEMS, WINDOWS_DYNAMIC, Host
-from ansible_collections.portcullis.msports.plugins.plugin_utils._model.ports import PortRange, Ports
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.ports import LAST_PORT, PortRange, Ports
 
 WINDOWS_CONNECTIONS = ("winrm", "psrp")
 WINDOWS_SHELLS = ("powershell", "cmd")
@@ -46,15 +46,15 @@ def parse_bool(parts: Parts, sink: Sink) -> bool:
 def parse_dynamic_ports(parts: Parts, sink: Sink) -> Ports:
     """Read ``msports_dynamic_ports``: one range."""
     name, value = parts[0]
+    found: t.Optional[PortRange]
     try:
         found = PortRange.parse(value)
-    except ValueError as error:
-        sink.add(name, value, str(error))
-        return WINDOWS_DYNAMIC
-    if found.first < FIRST_DYNAMIC or found.first == found.last:
-        sink.add(name, value, f"expected a range of dynamic ports, first-last, from {FIRST_DYNAMIC} upwards")
-        return WINDOWS_DYNAMIC
-    return (found,)
+    except ValueError:
+        found = None
+    if found is not None and found.first >= FIRST_DYNAMIC and found.first < found.last:
+        return (found,)
+    sink.add(name, value, f"expected a range of dynamic ports, first-last, within {FIRST_DYNAMIC}-{LAST_PORT}")
+    return WINDOWS_DYNAMIC
 
 
 def system_of(reader: Reader, host: str) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.reader import Reader
-from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.settings import read_setting
+from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.settings import owners_of, read_setting
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.sites import read_names
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.union import Parts, Sink, as_text, entries, items, near_name, only_keys
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import BARE_ROLES, Catalogs
@@ -146,7 +146,7 @@ def read_roles(reader: Reader) -> dict[str, list[Entry]]:
                 implied[roles] = _implied(roles, reader.catalogs)
             found[host] = _with_implied(declared, implied[roles], reader.catalogs)
             if EDGE in roles:
-                _check_edge(host, roles, reader)
+                _check_edge(host, declared, reader)
     return found
 
 
@@ -179,19 +179,14 @@ def _with_implied(declared: list[Entry], implied: t.Sequence[t.Tuple[str, str]],
                 found.append(Entry(f"implied by {cause}", name))
         else:
             for entry in [entry for entry in found if entry.role == cause]:
-                shared = {setting: value for setting, value in entry.settings.items() if _belongs(setting, name, catalogs)}
+                shared = {key: value for key, value in entry.settings.items() if name in owners_of(catalogs.settings[key])}
                 if entry.sites or shared or name not in held:
                     found.append(Entry(entry.path, name, entry.sites, shared))
         held.add(name)
     return found
 
 
-def _belongs(setting: str, role: str, catalogs: Catalogs) -> bool:
-    owners = catalogs.settings[setting].roles
-    return role in owners or role.partition(".")[2] in owners
-
-
-def _check_edge(host: str, roles: frozenset[str], reader: Reader) -> None:
-    for role in NOT_WITH_EDGE:
-        if role in roles:
-            reader.add(host, EDGE, role, "an Edge Transport server must not hold this role too: it would join the perimeter to the inside without limits")
+def _check_edge(host: str, declared: t.Sequence[Entry], reader: Reader) -> None:
+    for role, path in {entry.role: entry.path for entry in reversed(declared)}.items():
+        if role in NOT_WITH_EDGE:
+            reader.add(host, path, role, f"a host with {EDGE} must not hold this role too: it would join the perimeter to the inside without limits")

@@ -17,12 +17,13 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.selecti
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.union import Parts, Sink, as_text, entries, items, near_name, only_keys
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import Catalogs
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate import Allow, Management, Selection, Without
-from ansible_collections.portcullis.msports.plugins.plugin_utils._model.ports import PortRange, Ports, merge
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.ports import LAST_PORT, PortRange, Ports, merge
 
 # TCP ports that hosts are managed over, by name; others are written as tcp/<port>, or come from the table of well-known services.
 SERVICES: t.Mapping[str, int] = {"ssh": 22, "rdp": 3389, "winrm": 5985, "winrm_https": 5986}
 SERVICE_WORDS = f"expected {', '.join(SERVICES)}, another well-known TCP service, or tcp/<port>"
 FROM_WORDS = "expected a list of addresses, networks, group:<name>: from where this host is managed"
+PORT_WORDS = f"expected ports from 0 to {LAST_PORT}, single or first-last"
 SPEC_WORDS = "expected tcp/<ports> or udp/<ports> (like tcp/443, udp/5000-5010, tcp/80,443), icmp_echo or any"
 ALLOW_KEYS = ("name", "in", "out", "from", "to", "because", "until")
 
@@ -55,8 +56,8 @@ def _services(path: str, value: t.Sequence[t.Any], sink: Sink, known: t.Mapping[
                 found[item] = PortRange(known[item], known[item])
             else:
                 sink.add(f"{path}[{index}]", item, SERVICE_WORDS, near=near_name(item, known))
-        except ValueError as error:
-            sink.add(f"{path}[{index}]", item, str(error))
+        except ValueError:
+            sink.add(f"{path}[{index}]", item, PORT_WORDS)
     return found
 
 
@@ -131,8 +132,8 @@ def _specs(value: t.Any, path: str, sink: Sink) -> dict[str, Ports]:
                 found.setdefault(protocol, [])
             else:
                 sink.add(label, item, SPEC_WORDS)
-        except ValueError as error:
-            sink.add(label, item, str(error))
+        except ValueError:
+            sink.add(label, item, PORT_WORDS)
     if listed and not value:
         sink.add(path, value, SPEC_WORDS)
     return {protocol: merge(ports) for protocol, ports in found.items()}

@@ -35,10 +35,17 @@ def read_setting(name: str, value: t.Any, path: str, sink: Sink, catalogs: Catal
     if setting is None:
         sink.add(path, value, _not_settable(name, catalogs), near=near_name(name, catalogs.settings))
         return None
-    if role is not None and setting.roles and role not in setting.roles and role.partition(".")[2] not in setting.roles:
-        sink.add(path, value, f"{name} is no setting of {role}; it is one of {', '.join(setting.roles)}")
+    owners = owners_of(setting)
+    if role is not None and owners and role not in owners:
+        sink.add(path, value, f"{name} is no setting of {role}; it is one of {', '.join(owners)}")
         return None
     return _READ[setting.type](value, path, sink, setting)
+
+
+def owners_of(setting: Setting) -> t.Tuple[str, ...]:
+    """Return the full names of the roles that a setting belongs to; none = it is no role's own."""
+    product = setting.id.partition(".")[0]
+    return tuple(role if "." in role else f"{product}.{role}" for role in setting.roles)
 
 
 def _not_settable(name: t.Any, catalogs: Catalogs) -> str:
@@ -62,8 +69,8 @@ def _port(value: t.Any, path: str, sink: Sink, setting: Setting) -> t.Optional[i
 def _ports(value: t.Any, path: str, sink: Sink, setting: Setting) -> t.Optional[t.Tuple[str, ...]]:
     try:
         return tuple(texts(parse_ports(value if isinstance(value, (list, tuple)) else [value])))
-    except ValueError as error:
-        sink.add(path, value, str(error))
+    except ValueError:
+        sink.add(path, value, f"expected a port, a range first-last, or a list of these, 0-{LAST_PORT}")
         return None
 
 

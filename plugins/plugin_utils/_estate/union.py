@@ -137,10 +137,11 @@ def plain(parts: Parts) -> t.Any:
 def site_parts(parts: Parts, sink: Sink) -> t.Tuple[list[Labelled], dict[t.Any, Labelled]]:
     """Return ``msports_site`` as plain names and as a mapping by product; it is one of the two."""
     mappings = [part for part in parts if isinstance(part[1], Mapping)]
-    others = [(name, [value] if isinstance(value, str) else value) for name, value in parts if not isinstance(value, Mapping)]
+    others = [(name, value) for name, value in parts if not isinstance(value, Mapping)]
     if mappings and others:
         sink.add(mappings[0][0], mappings[0][1], f"{others[0][0]} names sites of all products: write either names or a mapping by product")
-    return items(tuple(others)), entries(mappings, sink)
+    names = [part for part in others if isinstance(part[1], str)]
+    return [*names, *items(tuple(part for part in others if part not in names))], entries(mappings, sink)
 
 
 
