@@ -109,10 +109,8 @@ def _check_addresses(reader: Reader, hosts: Mapping[str, Host], networks: Networ
     for host in hosts.values():
         if host.addresses or not host.holdings:
             continue
-        if any(value for _name, value in reader.parts[host.name].get("msports_addresses", ())):
-            continue  # they are wrong, and that was told
         lost = [holding.role for holding in host.holdings if not _inside(reader, holding, networks)]
-        if lost:
+        if lost and not reader.declares(host.name, "msports_addresses"):  # what is wrong with declared ones was told
             populations = [role for role in lost if reader.catalogs.roles[role].kind == "population"]
             reader.add(host.name, "msports_addresses", MISSING, addresses.why_none(host.name, populations if populations == lost else ()))
 

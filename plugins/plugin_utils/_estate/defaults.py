@@ -86,7 +86,7 @@ def check_defaults(reader: Reader, host: Host, infrastructure: Infrastructure) -
     """A managed host that blocks must say from where it is managed; one that blocks outbound, where names and time come from."""
     if not host.managed:
         return
-    if blocks_inbound(host) and host.management is None and "msports_management" not in reader.parts[host.name]:
+    if blocks_inbound(host) and host.management is None and not reader.declares(host.name, "msports_management"):
         reader.add(host.name, "msports_management", MISSING, MANAGEMENT_WORDS)
     if host.default_outbound == "block":
         lacking = [f"msports_infrastructure.{key}" for key in ("dns", "ntp") if not getattr(infrastructure, key)]

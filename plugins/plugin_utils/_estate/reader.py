@@ -53,6 +53,10 @@ class Reader:
         sink.add(path, value, expected, known)
         self.take(host, sink)
 
+    def declares(self, host: str, name: str) -> bool:
+        """Tell whether the host sees a value of the variable that is not empty, be it right or wrong."""
+        return any(value not in (None, [], {}) for key, value in self.variables[host].items() if key == name or key.startswith(f"{name}__"))
+
     def host_value(self, host: str, name: str, parse: Parse[T], default: t.Any) -> T:
         """Return a host-level variable, read by ``parse``; ``default`` where the host does not declare it."""
         parts = self.parts[host].get(name)

@@ -17,6 +17,7 @@ from ansible.vars.manager import VariableManager
 from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import to_plain
 from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.loader import load_catalogs, well_known
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.read import editions_and_paths, read_estate
+from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.settings import wsus_pair
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import ANY, Addresses
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate import Allow, Estate, Holding, Proxy, Selection, Without
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.ports import PortRange
@@ -271,6 +272,10 @@ def test_types_of_settings() -> None:
 def test_wsus_ports_that_pair(http: int, https: int) -> None:
     host = {"groups": ["configmgr_software_update_point"], "msports_settings": {"configmgr.wsus_http": http, "configmgr.wsus_https": https}}
     assert read({"sup": host}).hosts["sup"].settings["configmgr.wsus_https"] == https
+
+
+def test_wsus_ports_without_a_catalog_that_knows_them() -> None:
+    assert wsus_pair({"configmgr.wsus_http": 80}) is None
 
 
 def test_multicast_with_groups() -> None:
