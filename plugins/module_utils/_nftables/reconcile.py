@@ -103,7 +103,7 @@ def inspect(owner, host=None):
     sessions, how = _guard.find_sessions(host.environment, host.proc)
     return {
         "present": actual is not None,
-        "names": sorted({name for _direction, name in table.rule_lines(actual)}) if actual else [],
+        "names": sorted(table.rule_lines(actual)) if actual else [],
         "lines": table.all_lines(actual, owner),
         "saved": _shown(Store(owner, host.nft.path, host.root).lines(None)),
         "warnings": warnings + outside.warnings,
@@ -135,7 +135,7 @@ def _absent(options, check_mode, host, actual, store, warnings):
         host.nft.load("delete table inet {0}\n".format(options["owner"]))
     if saved and not check_mode and store.remove():
         warnings += [complaint for complaint in [store.reload_systemd()] if complaint]
-    removed = sorted(name for _direction, name in table.rule_lines(actual)) if actual else []
+    removed = sorted(table.rule_lines(actual)) if actual else []
     return {
         "changed": actual is not None or bool(saved),
         "diff": _change.diff_text(before + [line for line, _right in saved], []),
@@ -201,9 +201,9 @@ def _present(options, check_mode, host, actual, foreign, store, warnings):
     return {
         "changed": kernel_differs or saved_differs,
         "diff": _change.diff_text(table.all_lines(actual, owner) + _shown(saved), table.all_lines(desired, owner) + _shown(after)),
-        "added": _names(change.added),
-        "changed_rules": _names(change.changed),
-        "removed": _names(change.removed),
+        "added": change.added,
+        "changed_rules": change.changed,
+        "removed": change.removed,
         "kept": len(change.kept),
         "structure": structure + (["saved"] if saved_differs else []),
         "warnings": warnings + outside.warnings,
@@ -255,8 +255,8 @@ def _has_netbios(nft, actual):
 def _with_extra(options, desired, actual, extra):
     """Return ``desired`` with the own rules that stay because nothing is purged, in chains that packets reach."""
     chains = dict(desired.chains)
-    for direction in sorted({direction for direction, _name in extra}):
-        if table.RULE_CHAINS[direction] not in chains:
+    for direction, chain in sorted(table.RULE_CHAINS.items()):
+        if chain not in chains and chain in actual.chains and any(comment in extra for comment, _rule in actual.chains[chain].rules):
             default = options["default_inbound" if direction == "in" else "default_outbound"]
             chains.update(render.chains_of(direction, (), default, options["owner"], options["mode"]))
     try:
@@ -306,7 +306,3 @@ def _difference(desired, loaded, owner):
 
 def _shown(saved):
     return [line for line, _right in saved]
-
-
-def _names(keys):
-    return sorted({name for _direction, name in keys})

@@ -50,13 +50,16 @@ def text(table, owner):
 
 
 def rule_lines(table):
-    """Return ``{(direction, name): line}`` of the rules proper. A line carries a digest of the address sets it refers to."""
+    """Return ``{name: line}`` of the rules proper, a line a direction. A line carries a digest of the address sets it refers to."""
     marks = {name: _mark(intervals) for name, (_version, intervals) in table.sets.items()}
     found = {}
     for direction, chain in RULE_CHAINS.items():
         for comment, rule in table.chains.get(chain, Chain(None, ())).rules:
             found.setdefault((direction, comment), []).append(_SET.sub(lambda match: match.group(0) + marks.get(match.group(1), ""), rule))
-    return {key: "{0} {1!r}: {2}".format(key[0], key[1], " | ".join(rules)) for key, rules in found.items()}
+    lines = {}
+    for (direction, name), rules in sorted(found.items()):
+        lines.setdefault(name, []).append("{0} {1!r}: {2}".format(direction, name, " | ".join(rules)))
+    return {name: "\n".join(both) for name, both in lines.items()}
 
 
 def _mark(intervals):
@@ -91,7 +94,7 @@ def all_lines(table, owner):
     if table is None:
         return []
     lines = [line for part in structure_lines(table, owner).values() for line in part]
-    return lines + [line for _key, line in sorted(rule_lines(table).items())]
+    return lines + [line for _name, line in sorted(rule_lines(table).items(), key=lambda item: item[1])]
 
 
 def stops(rule):
@@ -111,10 +114,10 @@ def stops_first(rules):
 
 
 def with_extra(desired, actual, extra):
-    """Return ``desired`` with the rules ``extra`` (keys of ``rule_lines``) of ``actual``, their sets and their helpers."""
+    """Return ``desired`` with the rules ``extra`` (names) of ``actual``, their sets and their helpers."""
     chains, sets, helpers = dict(desired.chains), dict(desired.sets), dict(desired.helpers)
-    for direction, chain in sorted(RULE_CHAINS.items()):
-        more = [rule for rule in actual.chains.get(chain, Chain(None, ())).rules if (direction, rule[0]) in extra]
+    for chain in sorted(RULE_CHAINS.values()):
+        more = [rule for rule in actual.chains.get(chain, Chain(None, ())).rules if rule[0] in extra]
         if not more:
             continue
         for _comment, rule in more:
