@@ -93,22 +93,25 @@ def united(lookup: t.Any, variables: t.Mapping[str, t.Any], name: str) -> t.Any:
     Raises :class:`MsportsError` for a key with two values, and for variables that are neither all lists nor all mappings.
     """
     problems = Problems()
-    found: t.Any = None
+    items: list[t.Any] = []
+    table: dict[t.Any, t.Any] = {}
+    kinds: set[type] = set()
     for variable in sorted(key for key in variables if key == name or str(key).startswith(f"{name}__")):
         value = to_plain(lookup._templar.template(variables[variable]))
         if value is None:
             continue
-        if not isinstance(value, (list, dict)) or (found is not None and type(found) is not type(value)):
+        if not isinstance(value, (list, dict)) or kinds - {type(value)}:
             problems.add(variable, value, "expected a list or a mapping, the same as in the other variables of this name")
-        elif isinstance(value, list):
-            found = [*(found or []), *(item for item in value if item not in (found or []))]
-        else:
-            for key, item in value.items():
-                if found and found.get(key, item) != item:
-                    problems.add(f"{variable}.{key}", item, f"has another value, {found[key]!r}, in another variable of this union")
-            found = {**(found or {}), **value}
+            continue
+        kinds.add(type(value))
+        if isinstance(value, list):
+            items.extend(item for item in value if item not in items)
+            continue
+        for key, item in value.items():
+            if table.setdefault(key, item) != item:
+                problems.add(f"{variable}.{key}", item, f"has another value, {table[key]!r}, in another variable of this union")
     problems.raise_as(MsportsError)
-    return found
+    return items if list in kinds else table if dict in kinds else None
 
 
 def flat(terms: t.Any) -> list[t.Any]:

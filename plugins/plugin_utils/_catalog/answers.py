@@ -111,7 +111,7 @@ def _select(terms: t.Sequence[str], options: Options) -> tuple[Catalogs, list[Fl
     given = {name: _listed(options.get(name)) for name in SELECTORS}
     checked = query.selectors(catalogs, **given)
     if options.get("implied"):
-        given["role"] = query.roles_of_holder(checked.role, catalogs)
+        given["role"] = list(query.roles_of_holder(checked.role, catalogs))
     by = query.selectors(catalogs, **given)
     dynamic = query.parse_dynamic(options.get("dynamic_ports") or query.DYNAMIC_PORTS)
     candidates: list[Flow] = []

@@ -28,6 +28,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.shapes
     Record,
     Rows,
     Scalar,
+    Shape,
     Table,
     pattern,
     words,
@@ -85,7 +86,7 @@ _ROLE_RECORD = Record(
     required=("title", "kind"),
 )
 
-_DEFAULTS = {"port": PORT, "ports": Many(PORT_TEXT, least=1), "bool": BOOL, "addresses": Many(TEXT, least=1)}
+_DEFAULTS: dict[str, Shape] = {"port": PORT, "ports": Many(PORT_TEXT, least=1), "bool": BOOL, "addresses": Many(TEXT, least=1)}
 _SETTING = Record(
     {
         "title": TEXT,

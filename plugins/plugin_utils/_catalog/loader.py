@@ -82,20 +82,20 @@ def _choose(editions: t.Mapping[str, t.Optional[str]], shelves: t.Sequence[Shelf
     for shelf in shelves:
         for product, edition in shelf:
             held.setdefault(product, []).append(edition)
-    for product, edition in editions.items():
+    for product, wanted in editions.items():
         if product not in held:
             problems.add("editions", product, "expected a product that has a catalog: " + ", ".join(sorted(held)), held)
-        elif edition not in held[product]:
+        elif wanted not in held[product]:
             known = sorted(set(held[product]))
-            problems.add(f"editions.{product}", edition, "expected an edition that has a catalog: " + ", ".join(known), known)
+            problems.add(f"editions.{product}", wanted, "expected an edition that has a catalog: " + ", ".join(known), known)
     if only is not None and only not in held and only not in editions:
         problems.add("product", only, "expected a product that has a catalog: " + ", ".join(sorted(held)), held)
     problems.raise_as(CatalogError)
     chosen = {}
     for product in held if only is None else (only,):
         first = next(shelf for shelf in shelves if any(name == product for name, _edition in shelf))
-        edition = editions.get(product) or max((edition for name, edition in first if name == product), key=_age)
-        chosen[product, edition] = next(shelf[product, edition] for shelf in shelves if (product, edition) in shelf)
+        key = (product, editions.get(product) or max((edition for name, edition in first if name == product), key=_age))
+        chosen[key] = next(shelf[key] for shelf in shelves if key in shelf)
     return chosen
 
 

@@ -23,18 +23,21 @@ class _Loader(_BASE):
 
     def __init__(self, stream: t.Any) -> None:
         super().__init__(stream)
-        self.repeated: list[tuple[int, t.Any]] = []
+        self.repeated: list[tuple[int, str]] = []
+        self.seen: set[t.Any] = set()
 
-    def construct_mapping(self, node: t.Any, deep: bool = False) -> dict[t.Any, t.Any]:
-        found = super().construct_mapping(node, deep=deep)
-        if len(found) != len(node.value):
-            seen = set()
-            for key_node, _value in node.value:
-                key = self.construct_object(key_node, deep=True)
-                if key in seen:
-                    self.repeated.append((key_node.start_mark.line + 1, key))
-                seen.add(key)
-        return found
+    def flatten_mapping(self, node: t.Any) -> None:
+        # Called before merged keys (<<) are put among the written ones, which may override them; and more than once for a node
+        # that is merged elsewhere.
+        if node not in self.seen:
+            self.seen.add(node)
+            keys = set()
+            for key, _value in node.value:
+                if isinstance(key, yaml.ScalarNode):
+                    if (key.tag, key.value) in keys:
+                        self.repeated.append((key.start_mark.line + 1, key.value))
+                    keys.add((key.tag, key.value))
+        super().flatten_mapping(node)
 
 
 class Document(t.NamedTuple):

@@ -43,7 +43,7 @@ def _ports_fit_protocol(flow: Plain, settings: Plain) -> Found:
 def _ports_or_setting(flow: Plain, settings: Plain) -> Found:
     if flow["protocol"] not in PORT_PROTOCOLS:
         return
-    setting = settings.get(flow.get("setting"))
+    setting = settings.get(flow.get("setting", ""))
     default = setting.get("default") if isinstance(setting, dict) and setting.get("type") in PORT_TYPES else None
     if not flow.get("ports"):
         if "setting" not in flow:
@@ -55,7 +55,7 @@ def _ports_or_setting(flow: Plain, settings: Plain) -> Found:
 
 
 def _setting_changes_ports(flow: Plain, settings: Plain) -> Found:
-    setting = settings.get(flow.get("setting"))
+    setting = settings.get(flow.get("setting", ""))
     if isinstance(setting, dict) and setting.get("type") not in PORT_TYPES:
         yield "setting", flow["setting"], f"expected a setting of type port or ports, this one is {setting.get('type')}"
 
@@ -81,7 +81,7 @@ def _starts_need_either(flow: Plain, settings: Plain) -> Found:
 
 def _starts_unless_is_bool(flow: Plain, settings: Plain) -> Found:
     for end, start in flow.get("starts", {}).items():
-        setting = settings.get(start.get("unless")) if isinstance(start, dict) else None
+        setting = settings.get(start.get("unless", "")) if isinstance(start, dict) else None
         if isinstance(setting, dict) and setting.get("type") != "bool":
             yield f"starts.{end}.unless", start["unless"], f"expected a setting of type bool, this one is {setting.get('type')}"
 

@@ -47,7 +47,7 @@ def test_fields_and_defaults_of_flows() -> None:
     for name, said in rows.items():
         if name != "starts":
             default = defaults[name]
-            assert said == (spelt[default] if default in spelt else f"`{default}`"), name
+            assert said == (spelt.get(default, f"`{default}`")), name
 
 
 def test_sample_catalog_joins(tmp_path: pathlib.Path) -> None:

@@ -76,6 +76,13 @@ def test_what_is_no_catalog(tmp_path: pathlib.Path, text: str, expected: str) ->
     assert any(line.startswith(f"{path}: {expected}") for line in str(caught.value).splitlines()), str(caught.value)
 
 
+def test_merged_keys_may_be_overridden(tmp_path: pathlib.Path) -> None:
+    text = ACME.replace("  server: {title: Server,", "  server: &server {title: Server,")
+    text = text.replace("  agent: {title: Agent, kind", "  agent: {<<: *server, title: Agent, kind")
+    catalog = loader.load_catalog(write(tmp_path, {"x.yml": text}) + "/x.yml")
+    assert (catalog.roles["acme.agent"].title, catalog.roles["acme.agent"].essential) == ("Agent", True)
+
+
 def test_missing_file(tmp_path: pathlib.Path) -> None:
     with pytest.raises(CatalogError) as caught:
         loader.load_catalog(str(tmp_path / "none.yml"))
