@@ -28,6 +28,24 @@ def test_told_in_full(case: dict[str, t.Any]) -> None:
     assert str(error.value) == "\n".join(case["problems"]), case["why"]
 
 
+@pytest.mark.parametrize("case", [pytest.param(case, id=f"{topic}-{case['id']}") for topic, case in CASES])
+def test_told_alike_in_another_order(case: dict[str, t.Any]) -> None:
+    """Neither the order of hosts and groups nor that of a host's variables and groups changes a word."""
+    given = inventory(case["hosts"], case.get("groups", ()), resolved=case.get("resolved", {}), facts=case.get("facts", {}))
+    turned = {
+        **given,
+        "hosts": {name: {"vars": _turned(host["vars"]), "groups": host["groups"][::-1]} for name, host in _turned(given["hosts"]).items()},
+        "groups": {name: hosts[::-1] for name, hosts in _turned(given["groups"]).items()},
+    }
+    with pytest.raises(InventoryError) as error:
+        read_estate(turned, catalogs())
+    assert str(error.value) == "\n".join(case["problems"])
+
+
+def _turned(mapping: dict[str, t.Any]) -> dict[str, t.Any]:
+    return dict(reversed(mapping.items()))
+
+
 def test_cases_are_many_and_distinct() -> None:
     ids = [case["id"] for _topic, case in CASES]
     assert len(ids) == len(set(ids)) >= 60
