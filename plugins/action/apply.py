@@ -13,8 +13,8 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import ansible_errors
-from ansible_collections.portcullis.msports.plugins.plugin_utils._compile import inputs_of
-from ansible_collections.portcullis.msports.plugins.plugin_utils._inventory import host_inputs, host_inputs_of, inventory_of
+from ansible_collections.portcullis.msports.plugins.plugin_utils._compile import inputs_of, stale
+from ansible_collections.portcullis.msports.plugins.plugin_utils._inventory import inventory_of, one_host
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.store import load
 from ansible_collections.portcullis.msports.plugins.plugin_utils._render.wire import render
 from ansible_collections.portcullis.msports.plugins.plugin_utils._run import Run
@@ -30,6 +30,7 @@ ARGUMENTS = {
     "persist": {"type": "bool", "default": True},
     "allow_lockout": {"type": "bool", "default": False},
     "allow_stale_plan": {"type": "bool", "default": False},
+    "part": {"type": "bool", "default": False},
 }
 PASSED_ON = ("state", "mode", "owner", "purge", "max_removals", "persist", "allow_lockout")
 BACKENDS = {"linux": "nftables"}  # system -> what ``auto`` chooses
@@ -52,7 +53,7 @@ class ActionModule(ActionBase):
         backend = "nftables" if arguments["backend"] == "auto" else arguments["backend"]
         if arguments["state"] == "present":
             run = Run(C.DEFAULT_LOCAL_TMP, arguments["directory"])
-            plan = self._planned(run, name, task_vars["hostvars"], arguments["allow_stale_plan"])
+            plan = self._planned(run, name, task_vars["hostvars"], arguments)
             if name not in plan["hosts"]:
                 return {**result, "changed": False, "skipped": True, "msg": f"{name} has no ruleset in the plan: {self._why_none(plan, name)}"}
             backend = self._backend(plan["hosts"][name]["system"], arguments["backend"])
@@ -62,12 +63,12 @@ class ActionModule(ActionBase):
         result["backend"] = backend
         return result
 
-    def _planned(self, run: Run, name: str, hostvars: t.Mapping[str, t.Any], allow_stale: bool) -> dict[str, t.Any]:
+    def _planned(self, run: Run, name: str, hostvars: t.Mapping[str, t.Any], arguments: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         """Return the plan with at most this host in it; refuse a stale plan, and one of a part of the inventory."""
         with run.locked():
             marker = run.read()
             if marker is None:
-                marker = self._checked(run, hostvars, allow_stale)
+                marker = self._checked(run, hostvars, arguments)
                 run.write(marker)
         with ansible_errors(AnsibleActionFail):
             plan = load(marker["plan"], only=[name])
@@ -76,23 +77,24 @@ class ActionModule(ActionBase):
                 f"{marker['plan']}: made from a part of the inventory (whole: false); applying it would cut off peers that it does not know. "
                 "Plan with the whole inventory, and hand the saved plan to the slices"
             )
-        if name in plan["hosts"] and not allow_stale and marker["inputs"].get(name) != host_inputs_of(hostvars[name]):
-            raise self._stale(marker["plan"], f"the variables or groups of {name} changed since it was made")
+        own = inputs_of(one_host(name, hostvars[name]))
+        if name in plan["hosts"] and not arguments["allow_stale_plan"] and marker["own"].get(name) != own[name]:
+            raise self._stale(marker["plan"], f"the variables or groups of {name} changed")
         return plan
 
-    def _checked(self, run: Run, hostvars: t.Mapping[str, t.Any], allow_stale: bool) -> dict[str, t.Any]:
+    def _checked(self, run: Run, hostvars: t.Mapping[str, t.Any], arguments: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         """Compare the saved plan's inputs with those of today, once per run."""
         with ansible_errors(AnsibleActionFail):
             plan = load(run.directory, only=())
             inventory = inventory_of(hostvars, plan["whole"])
-            if not allow_stale and inputs_of(inventory) != plan["digest"]:
-                raise self._stale(run.directory, "the inventory, a catalog or, with until, the date changed since it was made")
-        inputs = {host: host_inputs(found) for host, found in inventory["hosts"].items()}
-        return {"plan": run.directory, "digest": plan["digest"], "inputs": inputs, "result": {}}
+            why = None if arguments["allow_stale_plan"] else stale(plan, inventory, arguments["part"])
+        if why:
+            raise self._stale(run.directory, why)
+        return {"plan": run.directory, "own": inputs_of({"hosts": inventory["hosts"]}), "result": {}}
 
     @staticmethod
     def _stale(directory: str, why: str) -> AnsibleActionFail:
-        return AnsibleActionFail(f"{directory}: the plan is stale: {why}; plan again, or accept it by name with allow_stale_plan: true")
+        return AnsibleActionFail(f"{directory}: the plan is stale: {why} since it was made; plan again, or accept it by name with allow_stale_plan: true")
 
     @staticmethod
     def _why_none(plan: t.Mapping[str, t.Any], name: str) -> str:

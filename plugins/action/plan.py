@@ -14,8 +14,8 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import ansible_errors
-from ansible_collections.portcullis.msports.plugins.plugin_utils._compile import compile_plan
-from ansible_collections.portcullis.msports.plugins.plugin_utils._inventory import host_inputs, host_inputs_of, inventory_of, play_variables
+from ansible_collections.portcullis.msports.plugins.plugin_utils._compile import compile_plan, inputs_of
+from ansible_collections.portcullis.msports.plugins.plugin_utils._inventory import inventory_of, one_host, play_variables
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.store import load, orphans, save
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.difference import plan_diff
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MsportsError
@@ -66,7 +66,8 @@ class ActionModule(ActionBase):
 
     @staticmethod
     def _changed_since(marker: t.Mapping[str, t.Any], name: str, own: t.Mapping[str, t.Any]) -> bool:
-        return marker["inputs"].get(name) != host_inputs_of(own)
+        """Tell whether this host's variables are others than when the plan was made; names and facts that were looked up do not count."""
+        return marker["own"].get(name) != inputs_of(one_host(name, own)).get(name)
 
     def _plan(self, run: Run, hostvars: t.Mapping[str, t.Any], whole: bool) -> dict[str, t.Any]:
         with ansible_errors(AnsibleActionFail):
@@ -92,8 +93,8 @@ class ActionModule(ActionBase):
         }
         if self._task.diff and difference["changed"]:
             result["diff"] = {"before": _text(before), "after": _text(plan), "before_header": "saved plan", "after_header": "plan"}
-        inputs = {name: host_inputs(host) for name, host in inventory["hosts"].items()}
-        return {"plan": written, "digest": plan["digest"], "inputs": inputs, "result": result}
+        own = inputs_of({"hosts": inventory["hosts"]})
+        return {"plan": written, "own": own, "result": result}
 
     @staticmethod
     def _saved(directory: str) -> dict[str, t.Any]:

@@ -55,6 +55,12 @@ options:
     description: Accept a plan whose inputs have changed since it was made.
     type: bool
     default: false
+  part:
+    description:
+      - Whether the inventory at hand is a part of the one that the plan was made from, as in a slice of a large run.
+        Hosts of the plan that are not there make it stale otherwise.
+    type: bool
+    default: false
 attributes:
   check_mode:
     support: full

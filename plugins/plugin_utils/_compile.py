@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.loader import load_catalogs
+from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.loader import load_catalogs, well_known
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.read import editions_and_paths, read_estate
 from ansible_collections.portcullis.msports.plugins.plugin_utils._flow.connect import connect
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import Catalogs
@@ -30,8 +30,8 @@ def compile_plan(inventory: t.Mapping[str, t.Any]) -> Plain:
     Raises :class:`CatalogError` or :class:`InventoryError` with every problem at once; nothing is half done.
     """
     catalogs = catalogs_of(inventory)
-    estate = read_estate(inventory, catalogs)
-    return plan_of(estate, catalogs, inputs_digest(inventory, catalogs, estate), bool(inventory.get("whole", True)))
+    estate = estate_of(inventory, catalogs)
+    return plan_of(estate, catalogs, inputs_of(inventory), bool(inventory.get("whole", True)))
 
 
 def catalogs_of(inventory: t.Mapping[str, t.Any]) -> Catalogs:
@@ -40,34 +40,53 @@ def catalogs_of(inventory: t.Mapping[str, t.Any]) -> Catalogs:
     return load_catalogs(editions, paths)
 
 
-def plan_of(estate: Estate, catalogs: Catalogs, inputs: str, whole: bool) -> Plain:
+def estate_of(inventory: t.Mapping[str, t.Any], catalogs: Catalogs) -> Estate:
+    """Return the estate that the inventory describes; management services may have any name of the table of well-known services."""
+    services = {name: service.port for name, service in well_known().items() if service.protocol == "tcp"}
+    return read_estate(inventory, catalogs, services)
+
+
+def plan_of(estate: Estate, catalogs: Catalogs, inputs: t.Mapping[str, str], whole: bool) -> Plain:
     """Return the plan of an estate that was read."""
     connected = connect(estate, catalogs)
     assembled = assemble(estate, connected.connections)
     notes = (*(Note("estate", text) for text in estate.notes), *connected.notes, *assembled.notes, *expired(estate))
     management = {host.name: management_addresses(host, estate) for host in estate.hosts.values() if host.managed}
     compiled = Compiled(assembled.rulesets, assembled.sets, management, connected.off, notes)
-    return build(estate, catalogs, compiled, inputs, whole, str(estate.today) if until_matters(estate) else None)
+    today = str(estate.today) if until_matters(estate) else None
+    plan = build(estate, catalogs, compiled, inputs_digest(inputs, catalogs, today, whole), whole, today)
+    return {**plan, "inputs": dict(inputs)}
 
 
-def inputs_of(inventory: t.Mapping[str, t.Any]) -> str:
-    """Return the digest of the inputs of the plan that ``inventory`` would give, without compiling it."""
+def inputs_of(inventory: t.Mapping[str, t.Any]) -> dict[str, str]:
+    """Return host -> digest of what it contributes to a plan, short: it only tells "the same" from "changed"."""
+    extra = {name: [inventory.get(kind, {}).get(name) for kind in ("resolved", "facts")] for name in inventory["hosts"]}
+    return {
+        name: digest({"vars": host["vars"], "groups": sorted(host["groups"]), **({"found": extra[name]} if any(extra[name]) else {})})[:16]
+        for name, host in sorted(inventory["hosts"].items())
+    }
+
+
+def stale(plan: t.Mapping[str, t.Any], inventory: t.Mapping[str, t.Any], part: bool = False) -> t.Optional[str]:
+    """Return what changed since ``plan`` was made, or ``None``. With ``part`` the inventory may lack hosts of the plan's."""
+    now, then = inputs_of(inventory), plan["inputs"]
+    changed = sorted(name for name in now if name in then and now[name] != then[name])
+    added, gone = sorted(set(now) - set(then)), [] if part else sorted(set(then) - set(now))
+    for hosts, what in ((changed, "the variables or groups of {} changed"), (added, "{} came to the inventory"), (gone, "{} left the inventory")):
+        if hosts:
+            return what.format(", ".join(hosts[:5]) + (f" and {len(hosts) - 5} more" if len(hosts) > 5 else ""))
     catalogs = catalogs_of(inventory)
-    return inputs_digest(inventory, catalogs, read_estate(inventory, catalogs))
+    for product, catalog in catalogs.products.items():
+        if plan["catalogs"].get(product, {}).get("digest") != catalog.digest:
+            return f"the catalog of {product} changed"
+    if plan["today"] not in (None, inventory["today"]):
+        return f"it was made on {plan['today']}, and until makes the day count"
+    return None
 
 
-def inputs_digest(inventory: t.Mapping[str, t.Any], catalogs: Catalogs, estate: Estate) -> str:
-    """Return the digest of everything that the plan is made from; today's date only where an ``until`` makes it count."""
-    return digest(
-        {
-            "hosts": inventory["hosts"],
-            "resolved": inventory.get("resolved", {}),
-            "facts": inventory.get("facts", {}),
-            "whole": inventory.get("whole", True),
-            "catalogs": {name: catalog.digest for name, catalog in catalogs.products.items()},
-            "today": str(estate.today) if until_matters(estate) else None,
-        }
-    )
+def inputs_digest(inputs: t.Mapping[str, str], catalogs: Catalogs, today: t.Optional[str], whole: bool) -> str:
+    """Return the digest of everything that a plan is made from; today's date only where an ``until`` makes it count."""
+    return digest({"hosts": inputs, "whole": whole, "catalogs": {name: item.digest for name, item in catalogs.products.items()}, "today": today})
 
 
 def explain_plan(plan: t.Mapping[str, t.Any], source: str, destination: str, protocol: str, port: t.Optional[int], paths: t.Sequence[str] = ()) -> Plain:

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
-"""From Ansible's ``hostvars`` to the plain inventory that the estate is read from, and its digests."""
+"""From Ansible's ``hostvars`` to the plain inventory that the estate is read from."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ import socket
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import to_plain
-from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.store import digest
 
 PREFIX = "msports_"
 CONNECTION = ("ansible_host", "ansible_connection", "ansible_shell_type")
@@ -46,14 +45,9 @@ def inventory_of(hostvars: t.Mapping[str, t.Mapping[str, t.Any]], whole: bool = 
     return inventory
 
 
-def host_inputs(host: t.Mapping[str, t.Any]) -> str:
-    """Return the digest of what one host contributes to a plan, short: it only tells "the same" from "changed"."""
-    return digest({"vars": host["vars"], "groups": sorted(host["groups"])})[:16]
-
-
-def host_inputs_of(variables: t.Mapping[str, t.Any]) -> str:
-    """Return the same digest from one host's ``hostvars``."""
-    return host_inputs(_host(variables))
+def one_host(name: str, variables: t.Mapping[str, t.Any]) -> Plain:
+    """Return an inventory of one host, for the question whether that host changed."""
+    return {"hosts": {name: _host(variables)}}
 
 
 def play_variables(task_vars: t.Mapping[str, t.Any], own: t.Mapping[str, t.Any]) -> list[str]:

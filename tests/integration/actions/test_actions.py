@@ -219,6 +219,18 @@ def test_a_saved_plan_is_applied_without_planning_again(bench: Bench) -> None:
     assert run.results["web01"]["changed"]
 
 
+@pytest.mark.parametrize("part", [False, True])
+def test_a_slice_applies_the_plan_of_the_whole(bench: Bench, part: bool) -> None:
+    bench.play(PLAN, hosts="localhost")
+    del bench.inventory["all"]["children"]["exchange_mailbox"]
+    run = bench.play({"portcullis.msports.apply": {"persist": False, "part": part}}, hosts="web01")
+    if part:
+        assert run.code == 0, run.output
+        assert run.results["web01"]["added"]
+    else:
+        assert "db01 left the inventory" in run.results["web01"]["msg"]
+
+
 def test_limit_changes_no_plan(bench: Bench) -> None:
     bench.play(PLAN)
     saved = bench.plan_files()
