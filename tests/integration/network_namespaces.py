@@ -11,8 +11,10 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import socket
 import subprocess
 import sys
+import time
 import typing as t
 
 CLONE_NEWNET = 0x40000000
@@ -67,9 +69,29 @@ class Peer:
         assert self._holder.stdout.readline() == "ready\n"
         self.here, self.there = f"{network}.1", f"{network}.2"
         self.here6, self.there6 = f"{network6}::1", f"{network6}::2"
+        # No waiting for duplicate addresses, which nobody has here.
+        run("for i in all default; do echo 0 > /proc/sys/net/ipv6/conf/$i/accept_dad; done")
+        self.run("for i in all default; do echo 0 > /proc/sys/net/ipv6/conf/$i/accept_dad; done")
         run(f"ip link add {name} type veth peer name wire netns {self._holder.pid}")
         run(f"ip addr add {self.here}/24 dev {name} && ip addr add {self.here6}/64 dev {name} nodad && ip link set {name} up")
         self.run(f"ip link set lo up; ip addr add {self.there}/24 dev wire && ip addr add {self.there6}/64 dev wire nodad && ip link set wire up")
+
+        self._wait()
+
+    def _wait(self) -> None:
+        """Wait until packets of both families come through: a wire takes a moment, and a lost solicitation costs a second."""
+        for family, address in ((socket.AF_INET, self.there), (socket.AF_INET6, self.there6)):
+            for _attempt in range(100):
+                with socket.socket(family) as client:
+                    client.settimeout(0.1)
+                    try:
+                        client.connect((address, 1))
+                    except ConnectionRefusedError:
+                        break
+                    except OSError:
+                        time.sleep(0.01)
+            else:
+                raise AssertionError(f"{address} does not answer")
 
     def run(self, command: str, check: bool = True) -> str:
         return run(f"nsenter --net=/proc/{self._holder.pid}/ns/net sh -c '{command}'", check=check)
