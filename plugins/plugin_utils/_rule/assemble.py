@@ -15,7 +15,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresse
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.connection import Connection, Group, Note
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate import Estate, Host
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.rule import AddressSet, Rule
-from ansible_collections.portcullis.msports.plugins.plugin_utils._rule.own import own_rules
+from ansible_collections.portcullis.msports.plugins.plugin_utils._rule.own import names_only, own_rules
 from ansible_collections.portcullis.msports.plugins.plugin_utils._rule.project import RELAYS, Projected, project
 
 
@@ -60,7 +60,7 @@ class _Assembly:
 
     def _ruleset(self, host: Host) -> tuple[Rule, ...]:
         numbers = tuple(self._groups_of_host.get(host.name, ()))
-        key = (numbers, host.management, host.ping, host.allow)
+        key = (numbers, host.management, host.ping, host.allow, host.name if names_only(host) else None)
         if key not in self._made:
             projected = [item for number in numbers for item in self._by_group[number]]
             self._made[key] = self._merge(host.name, [*projected, *own_rules(host, self._estate)])
@@ -69,12 +69,14 @@ class _Assembly:
     def _merge(self, host: str, projected: t.Iterable[Projected]) -> tuple[Rule, ...]:
         """Join rules that are equal but for their reasons; leave out what names nobody or only the host itself.
 
-        A host that is alone in a set is also alone in its ruleset, so nobody else misses the rule.
+        A host that is alone in a set of holders of a role is alone in a group, too, and one that is alone in a set of the user's own
+        has a ruleset of its own (:func:`names_only`), so nobody else misses the rule.
         """
+        own = self._estate.hosts[host].addresses  # compared too, because a host's name may be another machine's address
         merged: dict[tuple[t.Any, ...], Rule] = {}
         for rule, sets in projected:
             peers = sets[0]
-            if peers.members == (host,):
+            if peers.members == (host,) and not own - peers.addresses:
                 continue
             if not peers.addresses:
                 self._notes.append(Note("no_address", f"{rule.name}: no address is left, so there is no rule", host))

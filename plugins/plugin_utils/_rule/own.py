@@ -29,6 +29,16 @@ def own_rules(host: Host, estate: Estate) -> list[Projected]:
     return [*_management(host, estate), *_ping(host, estate), *_allow(host, estate), *_infrastructure(estate)]
 
 
+def names_only(host: Host) -> bool:
+    """Tell whether one of the host's own selections names this host and nobody else."""
+    selections = (
+        *(host.management.sources if host.management else ()),
+        *host.ping,
+        *(selection for allow in host.allow for selection in allow.peers),
+    )
+    return any((selection.hosts or (selection.label,)) == (host.name,) for selection in selections)
+
+
 def expired(estate: Estate) -> t.Iterator[Note]:
     """Yield a note for each of the user's entries whose day has passed, with the hosts that have it."""
     over: dict[Allow, list[str]] = {}

@@ -15,7 +15,7 @@ import typing as t
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import ANY, Addresses
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.connection import Connection
-from ansible_collections.portcullis.msports.plugins.plugin_utils._model.ports import PortRange, Ports, covers
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.ports import PortRange, Ports, covers, parse_ports
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.rule import AddressSet, Reason, Rule
 
 BROADCAST = Addresses.parse(["255.255.255.255"])
@@ -37,12 +37,13 @@ def reason(connection: Connection) -> Reason:
 
 def _unicast(connection: Connection, relays: AddressSet) -> list[Projected]:
     inbound = connection.direction == "in"
+    from_ports = parse_ports(connection.flow.source_ports)
     return [
         _rule(
             connection,
             connection.peers,
-            local=connection.ports if inbound else (),
-            remote=() if inbound else connection.ports,
+            local=connection.ports if inbound else from_ports,
+            remote=from_ports if inbound else connection.ports,
             helper=_helper(connection),
         )
     ]

@@ -1,0 +1,136 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Small estates, written shortly: inventories for the whole compiler, and catalogs and estates made by hand for its stages."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.portcullis.msports.plugins.plugin_utils import _compile
+from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.loader import load_catalogs
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import Addresses
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import Catalog, Catalogs, Feature, Flow, Reference, Role, Setting
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate import Estate, Holding, Host
+
+Plain = dict[str, t.Any]
+MANAGEMENT = {"from": ["10.9.0.0/24"], "services": ["ssh"]}
+PREFIX = "msports_"
+
+
+def host(*roles: t.Any, at: t.Any = (), groups: t.Sequence[str] = (), connection: str = "ssh", **variables: t.Any) -> Plain:
+    """Return a host: its roles, its addresses (one or several), and ``msports_*`` variables without their prefix."""
+    addresses = [at] if isinstance(at, str) else list(at)
+    found: Plain = {"ansible_connection": connection}
+    if roles:
+        found["msports_roles"] = list(roles)
+    if addresses:
+        found["msports_addresses"] = addresses
+    found.update((PREFIX + name, value) for name, value in variables.items())
+    return {"vars": found, "groups": list(groups)}
+
+
+def inventory(hosts: t.Mapping[str, Plain], today: str = "2026-11-21", whole: bool = True, quiet: bool = True, **everywhere: t.Any) -> Plain:
+    """Return an inventory. ``everywhere`` are variables that all hosts declare; management is declared unless it is given.
+
+    ``quiet`` declares every essential role as absent that no host and no network has, so that a test can be about one thing.
+    """
+    common = {"management": MANAGEMENT, **everywhere}
+    if quiet and "absent" not in common:
+        common["absent"] = sorted(_essential() - _held(hosts) - set(common.get("networks", ())))
+    named: Plain = {}
+    for name, item in hosts.items():
+        named[name] = {"vars": {**{PREFIX + key: value for key, value in common.items()}, **item["vars"]}, "groups": item["groups"]}
+    groups = sorted({group for item in named.values() for group in item["groups"]})
+    return {
+        "hosts": named,
+        "groups": {group: [name for name, item in named.items() if group in item["groups"]] for group in groups},
+        "whole": whole,
+        "today": today,
+        "resolved": {},
+        "facts": {},
+    }
+
+
+def _essential() -> set[str]:
+    return {role.id for role in load_catalogs().roles.values() if role.essential}
+
+
+def _held(hosts: t.Mapping[str, Plain]) -> set[str]:
+    entries = [entry for item in hosts.values() for entry in item["vars"].get("msports_roles", ())]
+    return {entry["role"] if isinstance(entry, dict) else entry for entry in entries}
+
+
+def plan(hosts: t.Mapping[str, Plain], **everywhere: t.Any) -> Plain:
+    """Compile an estate with the bundled catalogs."""
+    return _compile.compile_plan(inventory(hosts, **everywhere))
+
+
+def rules(found: Plain, name: str, flow: t.Optional[str] = None) -> list[Plain]:
+    """Return the rules of one host; with ``flow`` those that it (an id, or its beginning) is a reason of."""
+    every = found["hosts"][name]["rules"]
+    return every if flow is None else [rule for rule in every if any(why["name"].startswith(flow) for why in rule["because"])]
+
+
+def names(found: Plain, name: str, flow: t.Optional[str] = None) -> list[str]:
+    return [rule["name"] for rule in rules(found, name, flow)]
+
+
+def addresses(found: Plain, rule: Plain, key: str = "remote") -> list[str]:
+    return found["sets"][rule[key]]["addresses"]
+
+
+def codes(found: Plain) -> list[str]:
+    return [note["code"] for note in found["notes"]]
+
+
+def texts(found: Plain, code: str) -> list[str]:
+    return [note["text"] for note in found["notes"] if note["code"] == code]
+
+
+# ---- made by hand, for stages alone
+
+DOCUMENT = Reference("page", "table", 1)
+
+
+def flow(source: str, destination: str, port: str = "1000", variant: str = "", **fields: t.Any) -> Flow:
+    """Return a TCP flow of the product ``shop``, over ``port`` and between all sites unless told otherwise."""
+    values: Plain = {"protocol": "tcp", "ports": (port,), "scope": "any", "service": "s", "reference": DOCUMENT, **fields}
+    return Flow(id=f"{source}.{destination}.{port}{variant}", product="shop", edition="1", source=source, destination=destination, **values)
+
+
+def catalogs(
+    *flows: Flow,
+    settings: t.Sequence[Setting] = (),
+    features: t.Sequence[str] = (),
+    essential: t.Sequence[str] = (),
+    external: t.Sequence[str] = (),
+    supplements: t.Sequence[Flow] = (),
+) -> Catalogs:
+    """Return one catalog, ``shop``, whose roles are the ends of its flows."""
+    ends = sorted({end for item in (*flows, *supplements) for end in (item.source, item.destination)})
+    kinds = {end: "external" if end == "internet" or end in external else "host" for end in ends}
+    roles = {end: Role(end, end, kinds[end], end in essential) for end in ends}
+    by_id = {setting.id: setting for setting in settings}
+    known = {name: Feature(name, name) for name in features}
+    catalog = Catalog("shop", "1", "shop/1.yml", "0" * 64, roles, by_id, known, tuple(flows), tuple(supplements), {})
+    return Catalogs({"shop": catalog}, roles, by_id, known)
+
+
+def made(name: str, *holdings: t.Union[str, Holding], at: str = "", **fields: t.Any) -> Host:
+    """Return a managed host; ``at`` are addresses, separated by blanks."""
+    held = tuple(item if isinstance(item, Holding) else Holding(item) for item in holdings)
+    values: Plain = {"managed": bool(held), "addresses": Addresses.parse(at.split()), "holdings": held, **fields}
+    return Host(name=name, **values)
+
+
+def estate(*hosts: Host, networks: t.Mapping[str, t.Mapping[t.Optional[str], str]] = {}, **fields: t.Any) -> Estate:  # noqa: B006 - never written to
+    """Return an estate of ``hosts``, with the sites and features that these have; networks are texts, separated by blanks."""
+    sites = tuple(sorted({site for item in hosts for holding in item.holdings for site in holding.sites}))
+    values: Plain = {
+        "networks": {role: {site: Addresses.parse(text.split()) for site, text in by_site.items()} for role, by_site in networks.items()},
+        "sites": {"shop": sites} if sites else {},
+        "features": frozenset().union(*(item.features for item in hosts)),
+        **fields,
+    }
+    return Estate({item.name: item for item in sorted(hosts, key=lambda item: item.name)}, **values)
