@@ -10,20 +10,33 @@ from __future__ import annotations
 import fnmatch
 import re
 import typing as t
+from dataclasses import dataclass
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import Catalogs, Flow
-from ansible_collections.portcullis.msports.plugins.plugin_utils._model.connection import Group, Off
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.connection import Group, Note, Off
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate import Estate
 
-# A switch of the estate that gates flows by pattern: setting -> (which flows). Off means: the flows make no rules.
-GATES: dict[str, t.Callable[[Flow], bool]] = {
-    "exchange.internal_unrestricted": lambda flow: flow.product == "exchange" and flow.protocol == "any",
+
+@dataclass(frozen=True)
+class Gate:
+    """A switch of the estate that gates flows: off means that they make no rules, and the plan warns of it."""
+
+    flows: t.Callable[[Flow], bool]
+    warning: str
+
+
+GATES: dict[str, Gate] = {
+    "exchange.internal_unrestricted": Gate(
+        lambda flow: flow.product == "exchange" and flow.protocol == "any",
+        "the vendor does not support a restriction between internal Exchange servers, Lync or Skype for Business servers and domain controllers",
+    ),
 }
 # A switch that narrows the scope of flows from the whole tree to the site (MEANING: boundary groups).
 ROAMING = "configmgr.client_roaming"
 ROAMS_TO = frozenset({"configmgr.management_point", "configmgr.distribution_point", "configmgr.software_update_point"})
-_RELEASES = re.compile(r"^\s*(<=|>=|<|>|==)\s*(\d+)\s*$")
-_COMPARE: dict[str, t.Callable[[int, int], bool]] = {
+_RELEASES = re.compile(r"^\s*(<=|>=|<|>|==)\s*(\d+(?:[.-]\d+)*)\s*$")
+Release = t.Tuple[int, ...]
+_COMPARE: dict[str, t.Callable[[Release, Release], bool]] = {
     "<": lambda a, b: a < b,
     "<=": lambda a, b: a <= b,
     ">": lambda a, b: a > b,
@@ -52,12 +65,29 @@ def why_off(flow: Flow, estate: Estate, catalogs: Catalogs, groups: t.Mapping[st
     for role in flow.only_without:
         if groups.get(role):
             return Off(flow.id, f"holds only without {role}")
-    for setting, gates in GATES.items():
-        if gates(flow) and not switch(setting, estate, catalogs):
+    for setting, gate in GATES.items():
+        if gate.flows(flow) and not switch(setting, estate, catalogs):
             return Off(flow.id, f"setting {setting} is false")
     if flow.feature and flow.feature_at == "estate" and flow.feature not in estate.features:
         return Off(flow.id, f"feature {flow.feature} is off")
     return None
+
+
+def warnings(estate: Estate, catalogs: Catalogs) -> t.Iterator[Note]:
+    """Yield what the plan must say of switches: one that narrows what the vendor wants open, and those on which hosts differ."""
+    differing = disagreed(estate)
+    for setting in sorted({*GATES, ROAMING} & differing):
+        default = str(switch(setting, estate, catalogs)).lower()
+        yield Note("settings_differ", f"{setting} holds for the whole estate, and hosts differ on it: its default {default} counts")
+    for setting, gate in GATES.items():
+        if setting in catalogs.settings and not switch(setting, estate, catalogs):
+            yield Note("narrowed", f"setting {setting} is false: {gate.warning}")
+
+
+def disagreed(estate: Estate) -> frozenset[str]:
+    """Return the settings that hosts declare with different values, so that none of these holds for the estate."""
+    declared = {id(host.settings): host.settings for host in estate.hosts.values()}
+    return frozenset(name for settings in declared.values() for name in settings) - frozenset(estate.settings)
 
 
 def switch(setting: str, estate: Estate, catalogs: Catalogs) -> bool:
@@ -78,4 +108,8 @@ def holds_in_release(condition: str, release: str) -> bool:
     match = _RELEASES.match(condition)
     if not match:
         raise ValueError(f"{condition!r} is not a condition on releases, such as '<1802'")
-    return _COMPARE[match.group(1)](int(release), int(match.group(2)))
+    return _COMPARE[match.group(1)](_release(release), _release(match.group(2)))
+
+
+def _release(text: str) -> Release:
+    return tuple(int(part) for part in re.split("[.-]", text))

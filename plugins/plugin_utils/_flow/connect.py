@@ -15,6 +15,7 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._flow import conditions, groups as grouping
+from ansible_collections.portcullis.msports.plugins.plugin_utils._flow.families import PROXY, Families
 from ansible_collections.portcullis.msports.plugins.plugin_utils._flow.needs import Needs
 from ansible_collections.portcullis.msports.plugins.plugin_utils._flow.peers import PeerSets
 from ansible_collections.portcullis.msports.plugins.plugin_utils._flow.portvalues import PortValues
@@ -66,6 +67,7 @@ class _Connector:
         self.hierarchy = Hierarchy(estate.hierarchy)
         self.needs = Needs(estate, catalogs)
         self.problems = Problems()
+        self.families = Families(estate, self.problems)
         self.off: list[Off] = []
         self.notes: list[Note] = []
         self.connections: list[Connection] = []
@@ -75,7 +77,7 @@ class _Connector:
             self._flow(flow)
         self.problems.extend(self.needs.problems())
         self.problems.raise_as(InventoryError)
-        notes = (*self.notes, *self.needs.notes())
+        notes = (*self.notes, *self.needs.notes(), *self.ports.notes(), *conditions.warnings(self.estate, self.catalogs))
         return Connected(tuple(self.connections), tuple(sorted(set(self.off))), tuple(sorted(set(notes))))
 
     def _flow(self, flow: Flow) -> None:
@@ -90,6 +92,10 @@ class _Connector:
         if scope in BETWEEN_SITES and not self._sites(flow):
             self.off.append(Off(flow.id, f"its scope is {scope}, and {flow.product} has one site here"))
             return
+        if flow.feature and flow.feature not in self.estate.features and not all(held.values()):
+            missing = next(getattr(flow, side) for side in SIDES if not held[side])
+            self.off.append(Off(flow.id, f"feature {flow.feature} is off, and nobody holds {missing}"))
+            return
         self.needs.see(flow, held)
         ends = {side: self._end(flow, side, held[side]) for side in SIDES}
         if not all(ends[side].groups for side in SIDES):
@@ -103,13 +109,19 @@ class _Connector:
         """Return the groups of one end that have the feature, and of a top site where the scope asks for it."""
         role = getattr(flow, side)
         label = role if held and held[0].role == role else grouping.INTERNET
-        if flow.feature and flow.feature_at == side:
-            held = tuple(group for group in held if flow.feature in group.features)
+        if flow.feature and side == {"site": "destination"}.get(flow.feature_at, flow.feature_at):
+            held = tuple(group for group in held if flow.feature in self._features(flow, group))
             label += f"+{flow.feature.rpartition('.')[2]}"
         if flow.scope == "top_site":
             held = tuple(group for group in held if group.site is None or self.hierarchy.is_top(group.site))
             label += ".top" if any(group.site for group in held) else ""
         return End(role, held, label)
+
+    def _features(self, flow: Flow, group: Group) -> frozenset[str]:
+        if flow.feature_at != "site":
+            return group.features
+        server = self.ports.site_server(flow, group.site)
+        return server.features if server else self.estate.features
 
     def _leg(self, flow: Flow, ends: dict[str, End], opener: str, reached: str) -> None:
         starting = self._starting(flow, opener, ends[opener])
@@ -118,7 +130,8 @@ class _Connector:
             self._to_proxy(flow, starting)
             return
         decider = self.ports.decided_by(flow)
-        decider = reached if decider == "reached" else decider
+        if decider == "reached":
+            decider = reached
         compared = self._compared(flow)
         scope = conditions.scope_of(flow, self.estate, self.catalogs)
         source_sees, destination_sees = SCOPES.get(scope, SCOPES["site"])
@@ -131,6 +144,8 @@ class _Connector:
 
     def _see(self, flow: Flow, group: Group, side: str, direction: str, peers: tuple[Group, ...], label: str, decider: str) -> None:
         """Add the connections of ``group`` to ``peers``, one for each value of the ports where the peers decide them."""
+        if not peers:
+            return  # nobody is there within the scope
         if decider in (side, "estate"):
             site = next((peer.site for peer in peers if peer.site), None)
             by_ports = {self.ports.at(flow, None if decider == "estate" else group, site): list(peers)}
@@ -144,7 +159,7 @@ class _Connector:
                 self._user_defined(flow)
                 continue
             name = label if len(by_ports) == 1 else f"{label}#{','.join(texts(ports))}"
-            self._check_families(flow, group, found)
+            self.families.check(flow, group, [(peer, peer.families) for peer in found])
             self._add(flow, direction, group, self.sets.of(name, found), ports, found)
 
     def _user_defined(self, flow: Flow) -> None:
@@ -152,11 +167,17 @@ class _Connector:
 
     def _add(self, flow: Flow, direction: str, group: Group, peers: AddressSet, ports: Ports, found: t.Sequence[Group]) -> None:
         if not peers.addresses:
+            self.notes.append(Note("no_address", f"{flow.id}: no address of {peers.id} is known, so there is no rule at {self._some(group)}"))
             return
         rpc = flow.ports == (RPC_DYNAMIC,)
         self.connections.append(Connection(flow, direction, group, peers, ports, rpc))
         if flow.delivery == "multicast":
             self._add_multicast(flow, direction, group, peers, ports, found)
+
+    @staticmethod
+    def _some(group: Group) -> str:
+        more = len(group.hosts) - 3
+        return ", ".join(group.hosts[:3]) + (f" and {more} more" if more > 0 else "")
 
     def _add_multicast(self, flow: Flow, direction: str, group: Group, peers: AddressSet, ports: Ports, found: t.Sequence[Group]) -> None:
         """The destination of the documented row sends to the groups; its source receives them."""
@@ -176,6 +197,7 @@ class _Connector:
             for group in starting.groups:
                 if not group.hosts:
                     continue
+                self.families.check(flow, group, [(PROXY, frozenset({addresses.families()}))])
                 ports: t.Optional[Ports] = (PortRange(port, port),)
                 if flow.setting:
                     ports = self.ports.at(flow, group)
@@ -195,7 +217,8 @@ class _Connector:
         qualified = name if "." in name else f"{flow.product}.{name}"
         if kind == "feature":
             return End(end.role, tuple(g for g in end.groups if qualified in g.features), f"{end.label}+{name.rpartition('.')[2]}")
-        kept = tuple(g for g in end.groups if not g.settings.get(qualified, False))
+        default = self.catalogs.settings[qualified].default if qualified in self.catalogs.settings else False
+        kept = tuple(g for g in end.groups if not g.settings.get(qualified, default))
         return End(end.role, kept, end.label if len(kept) == len(end.groups) else f"{end.label}-{name.rpartition('.')[2]}")
 
     def _compared(self, flow: Flow) -> bool:
@@ -212,25 +235,3 @@ class _Connector:
             return there.groups, there.label
         reach = sees(self.hierarchy, group.site)
         return tuple(peer for peer in there.groups if peer.site is None or peer.site in reach.sites), f"{there.label}@{reach.label}"
-
-    def _check_families(self, flow: Flow, group: Group, peers: t.Sequence[Group]) -> None:
-        for peer in peers:
-            for mine in group.families:
-                for theirs in peer.families:
-                    if not set(mine) & set(theirs):
-                        self._no_common_family(flow, group, mine, peer, theirs)
-
-    def _no_common_family(self, flow: Flow, group: Group, mine: tuple[int, ...], peer: Group, theirs: tuple[int, ...]) -> None:
-        here, there = ((self._with_families(g, f)) for g, f in ((group, mine), (peer, theirs)))
-        first, second = sorted((here, there))
-        value = f"{first} and {second}"
-        self.problems.add(
-            "estate: msports_addresses",
-            value,
-            f"no common address family, though {group.role} and {peer.role} communicate (for instance {flow.id}); give both an address of one family",
-        )
-
-    def _with_families(self, group: Group, families: tuple[int, ...]) -> str:
-        names = [name for name in group.hosts if self.estate.hosts[name].addresses.families() == families]
-        label = ", ".join(names) if group.hosts else f"networks of {group.role}"
-        return f"{label} (IPv{' and IPv'.join(map(str, families))})"

@@ -10,8 +10,8 @@ from __future__ import annotations
 import typing as t
 from collections import defaultdict
 
-from ansible_collections.portcullis.msports.plugins.plugin_utils._flow.internet import internet_addresses
-from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import ANY, NOBODY, Addresses, union
+from ansible_collections.portcullis.msports.plugins.plugin_utils._flow.internet import internet_addresses, without_whole_families
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import NOBODY, Addresses, union
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import Catalogs
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.connection import Group
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate import WINDOWS_DYNAMIC, Estate, Holding, Host
@@ -85,7 +85,7 @@ def _networks(estate: Estate) -> dict[str, dict[t.Optional[str], Addresses]]:
         by_site = networks.setdefault("windows_server.dhcp_relay", {})
         by_site[None] = by_site.get(None, NOBODY) | estate.dhcp_relays
     if INTERNET not in networks and INTERNET not in estate.explicit_empty:
-        declared = (a for by_site in estate.networks.values() for a in by_site.values() if a != ANY)
+        declared = (without_whole_families(found) for by_site in estate.networks.values() for found in by_site.values())
         networks[INTERNET] = {None: internet_addresses(union(declared))}
     return networks
 

@@ -11,7 +11,7 @@ import typing as t
 from collections import defaultdict
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import Problem
-from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import Catalogs, Flow
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import BARE_ROLES, Catalogs, Flow
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.connection import Group, Note
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate import Estate
 
@@ -25,7 +25,8 @@ class Needs:
     def __init__(self, estate: Estate, catalogs: Catalogs) -> None:
         self._estate = estate
         self._catalogs = catalogs
-        self._in_use = {"windows_server", *(_product(item.role) for host in estate.hosts.values() for item in host.holdings), *map(_product, estate.networks)}
+        used = (*(item.role for host in estate.hosts.values() for item in host.holdings), *estate.networks)
+        self._in_use = {"windows_server", *BARE_ROLES, *map(_product, used)}
         self._required: dict[str, set[str]] = defaultdict(set)  # missing role -> roles held that need it
         self._any: dict[str, set[str]] = defaultdict(set)
 

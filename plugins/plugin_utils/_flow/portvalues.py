@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.portcullis.msports.plugins.plugin_utils._flow.conditions import disagreed
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import RPC_DYNAMIC, Catalogs, Flow
-from ansible_collections.portcullis.msports.plugins.plugin_utils._model.connection import Group
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.connection import Group, Note
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate import Estate
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.ports import PortRange, Ports, merge, parse_ports
 
@@ -23,6 +24,8 @@ class PortValues:
     def __init__(self, estate: Estate, catalogs: Catalogs, groups: t.Mapping[str, tuple[Group, ...]]) -> None:
         self._estate = estate
         self._catalogs = catalogs
+        self._disagreed = disagreed(estate)
+        self.defaulted: set[tuple[str, str]] = set()  # (setting, flow) where the estate's value counts and hosts differ on it
         self._site_servers = {
             (product, group.site): group
             for product in catalogs.products
@@ -48,12 +51,26 @@ class PortValues:
         setting = self._port_setting(flow)
         if not setting:
             return _document(flow.ports)
-        value = self._settings(flow, group, site).get(setting)
+        settings = self._settings(flow, group, site)
+        value = settings.get(setting)
         if value is None:
+            if settings is self._estate.settings and setting in self._disagreed:
+                self.defaulted.add((setting, flow.id))
             value = self._catalogs.settings[setting].default
-        if value is None:
+        if value is None or value == ():
             return _document(flow.ports) or None
         return parse_ports(value if isinstance(value, (list, tuple)) else [value])
+
+    def site_server(self, flow: Flow, site: t.Optional[str]) -> t.Optional[Group]:
+        """Return the site servers whose settings and features count for ``site``, or ``None`` when no host of the inventory is one there."""
+        return self._site_servers.get((flow.product, site))
+
+    def notes(self) -> t.Iterator[Note]:
+        flows: dict[str, list[str]] = {}
+        for setting, flow in sorted(self.defaulted):
+            flows.setdefault(setting, []).append(flow)
+        for setting, names in flows.items():
+            yield Note("settings_differ", f"hosts differ on {setting}, so ends given as networks have its default (for instance {names[0]})")
 
     def _port_setting(self, flow: Flow) -> t.Optional[str]:
         setting = self._catalogs.settings.get(flow.setting) if flow.setting else None
@@ -61,7 +78,7 @@ class PortValues:
 
     def _settings(self, flow: Flow, group: t.Optional[Group], site: t.Optional[str]) -> t.Mapping[str, t.Any]:
         if flow.setting_of == "site":
-            server = self._site_servers.get((flow.product, (group.site if group else None) or site))
+            server = self.site_server(flow, (group.site if group else None) or site)
             return server.settings if server else self._estate.settings
         if flow.setting_of == "estate" or group is None:
             return self._estate.settings
