@@ -162,7 +162,7 @@ def parse_without(parts: Parts, sink: Sink, catalogs: Catalogs) -> t.Tuple[Witho
         only_keys(item, ("flow", "because"), path, sink)
         pattern = _text(item, "flow", "the id of a flow, or a pattern of ids", path, sink)
         because = _text(item, "because", "why this estate does not want the flow", path, sink)
-        if pattern and not fnmatch.filter(ids, pattern):
+        if pattern and not any(fnmatch.fnmatchcase(name, pattern) for name in ids):
             sink.add(f"{path}.flow", pattern, "no documented flow has an id like this", near=near_name(pattern, ids))
         found.add(Without(pattern, because))
     return tuple(sorted(found, key=lambda without: (without.flow, without.because)))

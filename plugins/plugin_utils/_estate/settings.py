@@ -20,6 +20,8 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._model.ports im
 
 MULTICAST = Addresses.parse(["224.0.0.0/4", "ff00::/8"])
 WSUS_HTTP, WSUS_HTTPS = "configmgr.wsus_http", "configmgr.wsus_https"
+# Switches of the whole estate: the entry of one role at one host is no place for them.
+WHOLE = ("configmgr.client_roaming", "exchange.internal_unrestricted")
 # A feature that means nothing without the value of a setting, and the role that it is a feature of.
 NEEDED_SETTINGS = (("configmgr.multicast", "configmgr.multicast_addresses", "configmgr.distribution_point"),)
 _RELEASE = re.compile(r"^\d+(?:[.-]\d+)*$")
@@ -34,6 +36,9 @@ def read_setting(name: str, value: t.Any, path: str, sink: Sink, catalogs: Catal
     setting = catalogs.settings.get(name)
     if setting is None:
         sink.add(path, value, _not_settable(name, catalogs), near=near_name(name, catalogs.settings))
+        return None
+    if role is not None and name in WHOLE:
+        sink.add(path, value, f"{name} holds for the whole estate: write it in msports_settings")
         return None
     owners = owners_of(setting)
     if role is not None and owners and role not in owners:

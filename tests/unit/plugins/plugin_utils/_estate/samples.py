@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the portcullis.msports contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-from __future__ import annotations
-
 """Small catalogs made by hand, and inventories written shortly: what every test of the estate starts from."""
+
+from __future__ import annotations
 
 import copy
 import typing as t

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the portcullis.msports contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-from __future__ import annotations
-
 """Every kind of mistake in an inventory, with the full text that it gives. The cases are in ``bad/*.yml``."""
+
+from __future__ import annotations
 
 import pathlib
 import typing as t
