@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import datetime
+import pathlib
 import types
 import typing as t
 
@@ -54,6 +55,7 @@ class Real(float):
         (iter([Text("a")]), ["a"]),
         ({}.keys(), []),
         ({Text("a"): 1}.keys(), ["a"]),
+        (pathlib.PurePosixPath("/a/b"), "/a/b"),
         (datetime.date(2027, 1, 31), "2027-01-31"),
         (datetime.datetime(2027, 1, 31, 12, 30), "2027-01-31T12:30:00"),
     ],
@@ -102,6 +104,7 @@ def test_options_of_a_lookup() -> None:
     variables = {
         "msports_editions": {"exchange": "2013"},
         "msports_editions__b": {"configmgr": "1806", "exchange": "2013"},
+        "msports_editions__none": None,
         "msports_editionsx": {"databox": "1"},
         "msports_catalog_paths": ["{{ x }}"],
         "msports_catalog_paths__a": ["/b", "/rendered"],

@@ -133,6 +133,14 @@ def test_catalogs_side_by_side_in_a_folder(tmp_path: pathlib.Path) -> None:
     assert loader.load_catalogs(paths=[folder]).products["acme"].path == f"{folder}/our-agents.yml"
 
 
+def test_broken_catalogs_side_by_side(tmp_path: pathlib.Path) -> None:
+    folder = write(tmp_path, {"a.yml": changed(acme(), "edition", 1), "b.yml": changed(acme(), "roles.agent.kind", "x"), "acme/1.yml": ACME})
+    assert told(paths=[folder]) == [
+        f"{folder}/a.yml: edition: 1: expected a quoted text of letters, digits, dots, dashes",
+        f"{folder}/b.yml: roles.agent.kind: 'x': expected one of host, population, external",
+    ]
+
+
 def test_same_catalog_twice_in_a_folder(tmp_path: pathlib.Path) -> None:
     folder = write(tmp_path, {"our-agents.yml": ACME, "acme/1.yml": ACME})
     assert told(paths=[folder]) == [

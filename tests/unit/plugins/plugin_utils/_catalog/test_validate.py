@@ -58,6 +58,10 @@ CASES = {
     "document with a language by name": Case(
         {"documents.guide.language": "English"}, ["documents.guide.language: 'English': expected a language such as en or fr"]
     ),
+    "implied roles empty by mistake": Case(
+        {"roles.server.implies": "windows_server.domain_member"}, ["roles.server.implies: 'windows_server.domain_member': expected a list"]
+    ),
+    "ports of a setting empty": Case({"settings.window.default": []}, ["settings.window.default: []: expected at least 1 item"]),
     "kind of a role": Case(
         {"roles.agent.kind": "populaton"}, ["roles.agent.kind: 'populaton': expected one of host, population, external; did you mean 'population'?"]
     ),
@@ -87,7 +91,7 @@ CASES = {
     ),
     "setting without why": Case({"settings.https.why": DELETE}, ["settings.https.why: this key is required"]),
     "default of another type": Case({"settings.strict.default": 1}, ["settings.strict.default: 1: expected true or false"]),
-    "default port too big": Case({"settings.https.default": 65536}, ["settings.https.default: 65536: expected a default of the setting's type"]),
+    "default port too big": Case({"settings.https.default": 65536}, ["settings.https.default: 65536: expected a port number, 0-65535"]),
     "default ports as one": Case({"settings.window.default": 5000}, ["settings.window.default: 5000: expected a list"]),
     "default addresses": Case(
         {"settings.groups.default": ["239.1.0.1/16"]},
@@ -295,7 +299,7 @@ CASES = {
             "flows[1].ports: ['7']: icmp_echo has no ports, leave this out",
             "flows[2].feature: 'acme.none': expected a feature of this file",
             "roles.cloud.kind: 'cloud': expected one of host, population, external",
-            "settings.https.default: '443': expected a default of the setting's type",
+            "settings.https.default: '443': expected a port number, 0-65535",
         ],
     ),
 }
