@@ -15,6 +15,7 @@ from __future__ import annotations
 import functools
 import pathlib
 import re
+import types
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.build import build
@@ -25,6 +26,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.valida
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import CatalogError, Problems
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import Catalog, Catalogs
 
+NO_EDITIONS: t.Mapping[str, str] = types.MappingProxyType({})
 BUNDLED = pathlib.Path(__file__).resolve().parents[2] / "catalogs"
 Key = t.Tuple[str, str]  # product, edition
 Shelf = t.Mapping[Key, str]  # the catalogs of one folder: where each of them is
@@ -50,7 +52,7 @@ def load_catalog(path: str) -> Catalog:
     return _load(path, _stamp(path))
 
 
-def load_catalogs(editions: t.Mapping[str, str] = {}, paths: t.Sequence[str] = ()) -> Catalogs:
+def load_catalogs(editions: t.Mapping[str, str] = NO_EDITIONS, paths: t.Sequence[str] = ()) -> Catalogs:
     """Return one edition of each product, joined: ``editions`` as asked for, else the default.
 
     ``paths`` are folders of the user's. Raises :class:`CatalogError` with everything that is wrong with the request and with
