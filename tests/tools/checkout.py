@@ -35,10 +35,11 @@ def place(name: str) -> pathlib.Path:
 
 
 def link() -> pathlib.Path:
-    """Make the checkout importable as a collection below ``.cache/collections`` by one link; returns the checkout."""
-    place_of_link = CACHE / "collections" / "ansible_collections" / "portcullis" / "msports"
-    place_of_link.parent.mkdir(parents=True, exist_ok=True)
-    if not place_of_link.exists():
-        place_of_link.unlink(missing_ok=True)
-        place_of_link.symlink_to("../../../..", target_is_directory=True)
-    return ROOT
+    """Link the checkout to where Ansible and mypy find it as a collection; returns the folder for their paths of collections."""
+    collections = CACHE / "collections"
+    target = collections / "ansible_collections" / "portcullis" / "msports"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if not target.exists():
+        target.unlink(missing_ok=True)
+        target.symlink_to("../../../..", target_is_directory=True)
+    return collections

@@ -64,7 +64,7 @@ def check_links(page: pathlib.Path, text: str) -> t.Iterator[str]:
         target = match.group(1) or match.group(2)
         if re.match(r"[a-z][a-z0-9+.-]*:", target):
             continue  # another site: nothing here can tell
-        path, _, anchor = target.partition("#")
+        path, anchor = (target.split("#", 1) + [""])[:2]
         there = (page.parent / path).resolve() if path else page
         if not there.exists() or ROOT not in (there, *there.parents):
             yield f"link to {target}: there is no such file"

@@ -13,14 +13,15 @@ A linter counts as one check, ansible-test counts each of its sanity tests, pyte
 from __future__ import annotations
 
 import fnmatch
+import functools
 import os
 import pathlib
 import subprocess
 import sys
 import time
 import typing as t
-import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass, field
+from xml.etree import ElementTree
 
 import checkout
 import sanity
@@ -48,9 +49,10 @@ class Part:
 
 
 def environment() -> dict[str, str]:
-    """Environment of every part: tools of .venv first, and Ansible's home inside the checkout, so that no other copy of us is seen."""
+    """Environment of every part: tools of .venv first; Ansible finds this collection by a link, and no other copy in its home."""
     path = os.pathsep.join([str(BIN), os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
-    return {**os.environ, "PATH": path, "ANSIBLE_HOME": str(CACHE / "ansible"), "PYTHONDONTWRITEBYTECODE": "1", "NO_COLOR": "1"}
+    ours = {"ANSIBLE_HOME": str(CACHE / "ansible"), "ANSIBLE_COLLECTIONS_PATH": str(checkout.link()), "PYTHONDONTWRITEBYTECODE": "1", "NO_COLOR": "1"}
+    return {**os.environ, "PATH": path, **ours}
 
 
 def logged(name: str, argv: t.Sequence[t.Union[str, pathlib.Path]], cwd: pathlib.Path = ROOT) -> tuple[int, str]:
@@ -134,7 +136,7 @@ def covered(name: str, paths: t.Sequence[str], options: t.Sequence[str] = ()) ->
     """A run of pytest that is measured; afterwards the coverage of all measured runs so far is shown."""
     outcome = run_pytest(name, paths, options, coverage=True)
     logged(f"{name}-combine", [BIN / "coverage", "combine", "--append", "--quiet"])
-    _, table = logged(f"{name}-coverage", [BIN / "coverage", "report", "--show-missing"])
+    table = logged(f"{name}-coverage", [BIN / "coverage", "report", "--show-missing"])[1]
     print(f"coverage of plugins/, lines and branches, after {name} tests (.cache/test/{name}-coverage.log has the missing lines):")
     for line in table.splitlines():
         columns = line.split()
@@ -148,9 +150,9 @@ PARTS = (
     linter("ruff", "ruff", "check", "--quiet", "."),
     linter("yamllint", "yamllint", "--strict", "."),
     linter("ansible-lint", "ansible-lint", "--offline", "--nocolor", "-q"),
-    linter("licences", "reuse", "lint", "--quiet"),
+    linter("licences", "reuse", "lint", "--lines"),
     Part("docs", "docs", docs),
-    *(Part(f"sanity-{core}", "sanity", lambda core=core: run_sanity(core)) for core in sanity.PYTHONS),  # type: ignore[misc]
+    *(Part(f"sanity-{core}", "sanity", functools.partial(run_sanity, core)) for core in sanity.PYTHONS),
     Part("unit", "unit", lambda: covered("unit", ["tests/unit"])),
     Part("integration", "integration", lambda: covered("integration", ["tests/integration"])),
     Part("lab", "lab", lambda: run_pytest("lab", ["tests/lab/test_lab.py"])),

@@ -22,5 +22,5 @@ for set in "$@"; do
 done
 [ "${#files[@]}" -gt 0 ] || exit 0
 echo "Installing Python packages into .venv: ${files[*]/-r/}"
-$venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input "${files[@]}" </dev/null
+$venv/bin/python -m pip install -qq --disable-pip-version-check --no-input "${files[@]}" </dev/null
 touch "${stamps[@]}"
