@@ -103,6 +103,9 @@ class Store:
     def remove(self):
         """Remove every trace; return whether systemd must read its units again."""
         units = [path for path in self._links + [self._drop_in, self._unit] if os.path.lexists(path)]
+        if units and self.systemd:
+            # It has nothing to undo; but a unit that counts as active would stay in systemd's list without its file.
+            _systemctl("stop", self._unit_name)
         for path in units + ([self.file] if os.path.lexists(self.file) else []):
             os.unlink(path)
         for path in units + [self.file, os.path.dirname(self.file)]:
@@ -115,16 +118,21 @@ class Store:
                     pass
         return bool(units) and self.systemd
 
-    def reload_systemd(self):
-        """Let systemd read its units; return a complaint or ``None``."""
-        program = next((place for place in SYSTEMCTL if os.access(place, os.X_OK)), None)
-        if program is None:
-            return "systemctl was not found: run 'systemctl daemon-reload' yourself"
-        process = subprocess.Popen([program, "daemon-reload"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        output, _none = process.communicate()
-        if process.returncode != 0:
-            return "systemctl daemon-reload failed: {0}".format(output.decode("utf-8", "replace").strip()[:300])
-        return None
+
+def reload_systemd():
+    """Let systemd read its units again; return a complaint or ``None``."""
+    return _systemctl("daemon-reload")
+
+
+def _systemctl(*arguments):
+    program = next((place for place in SYSTEMCTL if os.access(place, os.X_OK)), None)
+    if program is None:
+        return "systemctl was not found: run 'systemctl {0}' yourself".format(" ".join(arguments))
+    process = subprocess.Popen([program] + list(arguments), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    output, _none = process.communicate()
+    if process.returncode != 0:
+        return "systemctl {0} failed: {1}".format(" ".join(arguments), output.decode("utf-8", "replace").strip()[:300])
+    return None
 
 
 def _state(what, shown, actual, wanted):

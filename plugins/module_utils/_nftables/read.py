@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 
-from ansible_collections.portcullis.msports.plugins.module_utils._nftables.express import NotKnown, address, rule_text
+from ansible_collections.portcullis.msports.plugins.module_utils._nftables.express import L4PROTO, NotKnown, address, rule_text
 from ansible_collections.portcullis.msports.plugins.module_utils._nftables.table import Chain, Table
 
 SET_KEYS = {"family", "name", "table", "type", "handle", "flags", "elem"}
@@ -43,7 +43,8 @@ def own_table(own):
         elif kind == "rule":
             rules.setdefault(value["chain"], []).append((value.get("comment", ""), rule_text(value["expr"])))
         elif kind == "ct helper":
-            helpers[value["name"]] = (value["type"], value["protocol"], value["l3proto"])
+            # Without /etc/protocols (minimal systems have none) nft prints the protocol as a number.
+            helpers[value["name"]] = (value["type"], L4PROTO.get(value["protocol"], value["protocol"]), value["l3proto"])
         elif kind == "set":
             _add_set(value, sets, others)
         else:

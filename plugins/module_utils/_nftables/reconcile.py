@@ -18,7 +18,7 @@ import time
 from ansible_collections.portcullis.msports.plugins.module_utils import _change, _guard, _wire
 from ansible_collections.portcullis.msports.plugins.module_utils._nftables import detect, read, render, table
 from ansible_collections.portcullis.msports.plugins.module_utils._nftables.nft import Nft, NftError
-from ansible_collections.portcullis.msports.plugins.module_utils._nftables.persist import Store
+from ansible_collections.portcullis.msports.plugins.module_utils._nftables.persist import Store, reload_systemd
 
 OPTIONS = {
     "rules": [],
@@ -134,7 +134,7 @@ def _absent(options, check_mode, host, actual, store, warnings):
     if actual is not None and not check_mode:
         host.nft.load("delete table inet {0}\n".format(options["owner"]))
     if saved and not check_mode and store.remove():
-        warnings += [complaint for complaint in [store.reload_systemd()] if complaint]
+        warnings += [complaint for complaint in [reload_systemd()] if complaint]
     removed = sorted(table.rule_lines(actual)) if actual else []
     return {
         "changed": actual is not None or bool(saved),
@@ -294,7 +294,7 @@ def _untracked(proc):
 
 def _save(options, store, text):
     reload_needed = store.save(text) if options["persist"] else store.remove()
-    complaint = store.reload_systemd() if reload_needed else None
+    complaint = reload_systemd() if reload_needed else None
     return [complaint] if complaint else []
 
 

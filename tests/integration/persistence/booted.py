@@ -1,0 +1,122 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A Debian container that boots systemd, for tests of what survives a boot. Everything it needs stays below ``.cache``.
+
+``MSPORTS_IMAGE`` names an image to use instead of building one (Debian with systemd, python3 and nftables).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pathlib
+import shutil
+import subprocess
+import time
+import typing as t
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+CACHE = ROOT / ".cache" / "persistence"
+RELEASE = "bookworm"
+PACKAGES = "systemd,systemd-sysv,dbus,python3,nftables,iproute2"
+TOOLS = {"podman": "podman", "runc": "runc", "debootstrap": "debootstrap"}
+# runc, because crun does not start on hybrid cgroups; limits that need no CAP_SYS_RESOURCE.
+CONFIGURATION = """[containers]
+default_ulimits = ["nofile=8192:8192", "nproc=8192:8192"]
+[engine]
+runtime = "runc"
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+"""
+COLLECTION = "/collections/ansible_collections/portcullis/msports"
+
+
+class CannotRun(Exception):
+    """This machine cannot run the container; the text says exactly why."""
+
+
+def podman(*arguments: str, given: t.Optional[bytes] = None, check: bool = True, timeout: float = 180) -> str:
+    """Run podman with storage and configuration of our own."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    configuration = CACHE / "containers.conf"
+    if not configuration.exists() or configuration.read_text() != CONFIGURATION:
+        configuration.write_text(CONFIGURATION)
+    command = ["podman", "--root", str(CACHE / "storage"), "--runroot", str(CACHE / "run"), *arguments]
+    environment = {**os.environ, "CONTAINERS_CONF": str(configuration)}
+    result = subprocess.run(command, input=given, capture_output=True, check=False, timeout=timeout, env=environment)
+    if check and result.returncode != 0:
+        raise CannotRun(f"{' '.join(arguments[:2])}: exit {result.returncode}: {result.stderr.decode(errors='replace').strip()[-600:]}")
+    return result.stdout.decode(errors="replace")
+
+
+def image() -> str:
+    """Return the name of the image, built when it is not there."""
+    given = os.environ.get("MSPORTS_IMAGE")
+    if given:
+        return given
+    if os.geteuid() != 0:
+        raise CannotRun("building the image by debootstrap needs root; or name an image in MSPORTS_IMAGE")
+    missing = [package for tool, package in TOOLS.items() if shutil.which(tool) is None]
+    if missing:
+        raise CannotRun(f"missing packages: {' '.join(missing)}")
+    name = f"localhost/msports-persistence:{hashlib.sha256(f'{RELEASE} {PACKAGES}'.encode()).hexdigest()[:12]}"
+    if not podman("images", "-q", name).strip():
+        _build(name)
+    return name
+
+
+def _build(name: str) -> None:
+    tree = CACHE / "tree"
+    shutil.rmtree(tree, ignore_errors=True)
+    tree.parent.mkdir(parents=True, exist_ok=True)
+    command = ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", RELEASE, str(tree)]
+    built = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900)
+    if built.returncode != 0:
+        raise CannotRun(f"debootstrap: exit {built.returncode}: {(built.stdout + built.stderr).strip()[-600:]}")
+    archive = CACHE / "tree.tar"
+    subprocess.run(["tar", "-C", str(tree), "-cf", str(archive), "."], check=True, timeout=300)
+    shutil.rmtree(tree)
+    podman("import", str(archive), name, timeout=600)
+    archive.unlink()
+
+
+class Container:
+    """One booted container without any network but its own ``lo``."""
+
+    def __init__(self) -> None:
+        made = image()
+        self._id = podman(
+            *("run", "-d", "--systemd=always", "--network=none", "--cap-add", "NET_ADMIN,NET_RAW"),
+            *("-v", f"{ROOT}/plugins:{COLLECTION}/plugins:ro", made, "/sbin/init"),
+        ).strip()
+        try:
+            self.wait()
+        except BaseException:
+            self.close()
+            raise
+
+    def wait(self) -> None:
+        """Wait until systemd has booted."""
+        state = ""
+        for _attempt in range(300):
+            state = self.run("systemctl is-system-running", check=False).strip()
+            if state in ("running", "degraded"):
+                return
+            time.sleep(0.2)
+        raise CannotRun(f"the container did not boot: state {state!r}: {podman('logs', '--tail', '20', self._id, check=False)}")
+
+    def reboot(self) -> None:
+        podman("restart", "--time", "20", self._id)
+        self.wait()
+
+    def run(self, command: str, check: bool = True) -> str:
+        """Run a shell command inside; output and errors together."""
+        return podman("exec", self._id, "sh", "-c", f"{{ {command} ; }} 2>&1", check=check)
+
+    def python(self, code: str) -> str:
+        """Run Python code inside, with the collection importable."""
+        return podman("exec", "-i", "-e", "PYTHONPATH=/collections", "-e", "PYTHONDONTWRITEBYTECODE=1", self._id, "python3", "-", given=code.encode())
+
+    def close(self) -> None:
+        podman("rm", "-f", "--time", "0", self._id, check=False)

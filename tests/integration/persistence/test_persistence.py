@@ -1,0 +1,152 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rules are there after a reboot and after whatever ``nftables.service`` does; absent leaves nothing behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import typing as t
+
+import booted
+import pytest
+
+pytestmark = pytest.mark.container
+
+RULES = [
+    {"name": "in tcp/443", "direction": "in", "protocol": "tcp", "local_ports": ["443"], "remote_addresses": ["@users"]},
+    {"name": "tftp", "direction": "in", "protocol": "udp", "local_ports": ["69"], "remote_addresses": ["any"], "helper": "tftp"},
+]
+OPTIONS = {"rules": RULES, "address_sets": {"users": [f"10.{i}.0.0/24" for i in range(0, 40, 2)]}, "default_outbound": "block"}
+TRACES = "find / -xdev \\( -path /proc -o -path /sys -o -path /collections -o -path /run/log -o -path /var/log \\) -prune -o -iname '*portcullis*' -print"
+
+
+@pytest.fixture(scope="module")
+def container() -> t.Iterator[booted.Container]:
+    if "persistence" in os.environ.get("MSPORTS_SKIP", "").split(","):
+        pytest.skip("MSPORTS_SKIP names persistence")
+    try:
+        made = booted.Container()
+    except booted.CannotRun as error:
+        pytest.fail(f"this machine cannot run the container ({error}); MSPORTS_SKIP=persistence leaves these tests out by name")
+    yield made
+    made.close()
+
+
+def apply(container: booted.Container, **options: t.Any) -> dict[str, t.Any]:
+    output = container.python(
+        "import json\n"
+        "from ansible_collections.portcullis.msports.plugins.module_utils._nftables.reconcile import Host, run\n"
+        f"options = json.loads({json.dumps(options)!r})\n"
+        "print(json.dumps(run(options, host=Host())))\n"
+    )
+    return json.loads(output)
+
+
+def table(container: booted.Container) -> str:
+    return container.run("nft list table inet msports", check=False)
+
+
+def nftables(container: booted.Container) -> str:
+    return container.run("systemctl is-enabled nftables; systemctl is-active nftables", check=False)
+
+
+@pytest.fixture
+def applied(container: booted.Container) -> str:
+    """The rules in force, as nft lists them; whatever the test before has left."""
+    done = apply(container, **OPTIONS)
+    assert done["warnings"] == []
+    assert done["effective"]["in_force"]
+    return table(container)
+
+
+def test_a_first_run_installs_and_a_second_changes_nothing(container: booted.Container) -> None:
+    apply(container, state="absent")
+    first = apply(container, **OPTIONS)
+    assert first["changed"]
+    assert "saved" in first["structure"]
+    assert container.run("systemctl is-enabled portcullis-msports-msports").strip() == "enabled"
+    assert container.run("systemd-analyze verify portcullis-msports-msports.service").strip() == ""
+    assert not apply(container, **OPTIONS)["changed"]
+
+
+def test_reboot_without_the_systems_own_service(container: booted.Container, applied: str) -> None:
+    container.run("systemctl disable --now nftables")
+    container.reboot()
+    assert nftables(container) == "disabled\ninactive\n"
+    assert table(container) == applied
+    assert container.run("systemctl is-active portcullis-msports-msports").strip() == "active"
+    assert not apply(container, **OPTIONS)["changed"]
+
+
+def test_the_systems_own_service_started_for_the_first_time(container: booted.Container, applied: str) -> None:
+    """Our unit is active, so a start job would not run it again; the flush of the first start must not win."""
+    container.run("systemctl disable --now nftables")
+    container.reboot()
+    container.run("systemctl enable --now nftables")
+    assert nftables(container) == "enabled\nactive\n"
+    assert "table inet filter" in container.run("nft list ruleset"), "its own configuration was loaded, which flushes the ruleset"
+    assert table(container) == applied
+
+
+def test_reboot_with_the_systems_own_service(container: booted.Container, applied: str) -> None:
+    container.run("systemctl enable --now nftables")
+    container.reboot()
+    assert nftables(container) == "enabled\nactive\n"
+    assert "table inet filter" in container.run("nft list ruleset")
+    assert table(container) == applied
+    assert container.run("systemctl --failed --no-legend").strip() == ""
+
+
+@pytest.mark.parametrize("deed", ["restart nftables", "reload nftables", "try-reload-or-restart nftables", "stop nftables && systemctl start nftables"])
+def test_the_systems_own_service_flushes_and_ours_is_back(container: booted.Container, applied: str, deed: str) -> None:
+    container.run("systemctl enable --now nftables")
+    # A rule that no file holds shows that the ruleset was really flushed.
+    container.run("nft add table inet flushed")
+    container.run(f"systemctl {deed}")
+    listed = container.run("nft list ruleset")
+    assert "table inet flushed" not in listed
+    assert "table inet filter" in listed
+    assert table(container) == applied
+    assert not apply(container, **OPTIONS)["changed"]
+
+
+def test_our_unit_reloads_by_itself(container: booted.Container, applied: str) -> None:
+    container.run("nft delete table inet msports")
+    container.run("systemctl restart portcullis-msports-msports")
+    assert table(container) == applied
+    container.run("nft flush table inet msports")
+    container.run("systemctl reload portcullis-msports-msports")
+    assert table(container) == applied
+
+
+@pytest.mark.parametrize("drift", ["disabled", "masked", "unit edited", "drop-in deleted"])
+def test_drift_of_what_loads_the_rules_is_repaired(container: booted.Container, applied: str, drift: str) -> None:
+    units = "/etc/systemd/system"
+    deeds = {
+        "disabled": "systemctl disable portcullis-msports-msports",
+        "masked": f"rm {units}/portcullis-msports-msports.service && systemctl mask portcullis-msports-msports",
+        "unit edited": f"sed -i 's/^ExecStart=.*/ExecStart=true/' {units}/portcullis-msports-msports.service",
+        "drop-in deleted": f"rm -r {units}/nftables.service.d",
+    }
+    container.run(deeds[drift])
+    done = apply(container, **OPTIONS)
+    assert (done["changed"], done["structure"]) == (True, ["saved"])
+    assert not apply(container, **OPTIONS)["changed"]
+    container.run("systemctl restart nftables")
+    assert table(container) == applied
+    assert container.run("systemctl is-enabled portcullis-msports-msports").strip() == "enabled"
+
+
+def test_absent_leaves_nothing(container: booted.Container, applied: str) -> None:
+    assert container.run(TRACES).strip() != ""
+    assert apply(container, state="absent")["changed"]
+    assert container.run(TRACES).strip() == ""
+    units = container.run("systemctl list-unit-files; systemctl list-units --all --type service; systemctl cat nftables")
+    assert "msports" not in units + container.run("nft list ruleset")
+    assert not apply(container, state="absent")["changed"]
+    container.run("systemctl restart nftables")
+    container.reboot()
+    assert "msports" not in container.run("nft list ruleset")
+    assert container.run("systemctl --failed --no-legend").strip() == ""
