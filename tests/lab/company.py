@@ -46,7 +46,6 @@ class Machine:
 class Company:
     """Everything the lab needs from an inventory. ``inventory`` is ``{"hosts": {name: {"vars": ..., "groups": [...]}}}``."""
 
-    folder: pathlib.Path
     machines: t.Mapping[str, Machine]
     inventory: t.Mapping[str, t.Any]
 
@@ -69,9 +68,13 @@ def read_company(folder: pathlib.Path) -> Company:
     environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_DEPRECATION_WARNINGS": "0"}
     told = json.loads(subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout)
     variables = told.pop("_meta")["hostvars"]
-    groups = {name: _groups_of(name, told) for name in variables}
-    machines = {name: Machine(name, _interfaces(name, variables[name]), groups[name]) for name in sorted(variables)}
-    return Company(folder, machines, {"hosts": {name: {"vars": variables[name], "groups": list(groups[name])} for name in sorted(variables)}})
+    return company_of({"hosts": {name: {"vars": variables[name], "groups": _groups_of(name, told)} for name in sorted(variables)}})
+
+
+def company_of(inventory: t.Mapping[str, t.Any]) -> Company:
+    """Return the company of an inventory that was read already."""
+    hosts = inventory["hosts"]
+    return Company({name: Machine(name, _interfaces(name, known["vars"]), tuple(known["groups"])) for name, known in hosts.items()}, inventory)
 
 
 def router_of(network: Network) -> Interface:
@@ -79,12 +82,12 @@ def router_of(network: Network) -> Interface:
     return ipaddress.ip_interface(f"{network[1]}/{network.prefixlen}")
 
 
-def _groups_of(host: str, told: t.Mapping[str, t.Any]) -> tuple[str, ...]:
+def _groups_of(host: str, told: t.Mapping[str, t.Any]) -> list[str]:
     names = {name for name, group in told.items() if host in group.get("hosts", ())}
     while True:
         parents = {name for name, group in told.items() if names & set(group.get("children", ()))} - {"all"}
         if parents <= names:
-            return tuple(sorted(names))
+            return sorted(names)
         names |= parents
 
 

@@ -18,11 +18,11 @@ _open: dict[str, socket.socket] = {}  # listeners of this host by name, between 
 
 
 def listen(name: str, port: int, kind: str = "udp", group: str = "", address: str = "", family: int = 4) -> None:
-    """Open a socket that :func:`receive` or :func:`take_in` and :func:`give_out` read later. ``kind``: udp, tcp, or gre (a raw protocol)."""
+    """Open a socket that :func:`receive` or :func:`take_in` and :func:`give_out` read later. ``kind``: udp, tcp, or raw (``port`` is the IP protocol)."""
     if name in _open:
         _open.pop(name).close()
-    if kind == "gre":
-        sock = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_GRE)
+    if kind == "raw":
+        sock = socket.socket(socket.AF_INET, socket.SOCK_RAW, port)
     else:
         sock = socket.socket(_FAMILIES[family], socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -34,7 +34,7 @@ def listen(name: str, port: int, kind: str = "udp", group: str = "", address: st
     _open[name] = sock
 
 
-def receive(name: str, seconds: float = 0.6) -> t.Optional[tuple[str, str]]:
+def receive(name: str, seconds: float = 0.4) -> t.Optional[tuple[str, str]]:
     """Return (text, source address) of the first datagram that a listener gets, or ``None``; the listener is closed."""
     sock = _open.pop(name)
     with sock:
@@ -87,7 +87,7 @@ def sniff(name: str) -> None:
     _open[name] = sock
 
 
-def ping(address: str, family: int = 4, size: int = 32, seconds: float = 0.6) -> bool:
+def ping(address: str, family: int = 4, size: int = 32, seconds: float = 0.5) -> bool:
     """Send an echo request and tell whether the reply came."""
     kind, protocol, reply = (8, socket.IPPROTO_ICMP, 0) if family == 4 else (128, socket.IPPROTO_ICMPV6, 129)
     mark = os.urandom(2)
@@ -145,7 +145,7 @@ def take_in(address: str, port: int, family: int = 4, seconds: float = 4.0) -> i
         return count
 
 
-def tftp_serve(size: int, seconds: float = 3.0) -> int:
+def tftp_serve(size: int, seconds: float = 1.6) -> int:
     """Answer one TFTP read request on udp/69 from a new port (RFC 1350) and return how many blocks were acknowledged."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
         server.bind(("", 69))
@@ -157,7 +157,7 @@ def tftp_serve(size: int, seconds: float = 3.0) -> int:
     blocks = [b"b" * 512] * (size // 512) + [b"b" * (size % 512)]
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as session:
         session.bind(("", 0))
-        session.settimeout(seconds / 2)
+        session.settimeout(seconds)
         for number, block in enumerate(blocks, 1):
             try:
                 session.sendto(struct.pack("!HH", 3, number) + block, client)
@@ -169,7 +169,7 @@ def tftp_serve(size: int, seconds: float = 3.0) -> int:
     return len(blocks)
 
 
-def tftp_fetch(address: str, seconds: float = 2.0) -> int:
+def tftp_fetch(address: str, seconds: float = 1.2) -> int:
     """Read a file by TFTP and return its size, or -1 when no answer comes."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.settimeout(seconds)

@@ -14,18 +14,21 @@ import on_purpose
 import special_cases
 import topology
 from ansible_run import ROOT, Ansible, Played
-from company import Company, read_company
+from background import Background
+from company import Company, company_of, read_company
 from namespace_host import HostFailed, NamespaceHost, everywhere
+from oracle import Oracle
 from probed_ports import ports_to_probe
 from proof import Findings, Probe, Prover, all_probes
 from report import Report
-from written_tuples import Written, read_tuples
+from written_tuples import ECHO, PORTLESS, Written, read_tuples
 
 CATALOGS = ROOT / "plugins" / "catalogs"
 TUPLES = ROOT / "tests" / "lab" / "tuples"
 MATRIX = pathlib.Path(__file__).with_name("matrix.yml")
 WORK = pathlib.Path("/run/lab")  # the lab's own tmpfs
 STEPS = 9
+KEPT = {"plan": "msports-plan", "matrix of flows": "matrix.md", "rulesets as the kernels hold them": "rulesets", "this report": "report.json"}
 
 
 class LabFailed(Exception):
@@ -67,6 +70,7 @@ class Rehearsal:
             rejecting = {name for name, variables in told.items() if variables.get("msports_default_inbound") == "reject"}
             self.prover = Prover(self.company, self.hosts, rejecting)
             self.prover.prepare()
+            self.oracle = Background(_ask_oracle, self.company.inventory)
             self.report.say(f"{len(self.company.machines)} hosts, {len(self.company.segments())} subnets, {len(self.company.pairs(6))} pairs with IPv6 too")
             self.report.count("hosts", len(self.company.machines))
 
@@ -78,14 +82,9 @@ class Rehearsal:
                 self._keep(name)
 
     def _without_rules(self) -> None:
-        from oracle import Oracle  # here, because reading the catalogs takes a moment that belongs to no other step
-
         with self.report.step("Before any rule: the wires carry every probe"):
-            oracle = Oracle(self.company.inventory, CATALOGS)
-            self.ports = ports_to_probe(CATALOGS, self.company.inventory, oracle.ports())
+            self.ports = ports_to_probe(CATALOGS, self.company.inventory)
             self.probes = all_probes(self.company, self.ports)
-            self.expected = {probe for probe in self.probes if oracle.allows(*probe)}
-            self.report.say(f"{len(self.ports)} ports from {self.ports[0]} to {self.ports[-1]}, TCP and UDP; the oracle allows {len(self.expected)} probes")
             self._told("before", self.prover.compare(self.probes, set(self.probes)))
 
     def _apply(self) -> None:
@@ -96,6 +95,12 @@ class Rehearsal:
 
     def _prove(self) -> None:
         with self.report.step("Packet proof: every pair of hosts, every port, against the oracle"):
+            self.ports, allowed = self.oracle.result()
+            self.probes = all_probes(self.company, self.ports)
+            self.expected = {Probe(*item) for item in allowed}
+            bare = sum(probe.destination not in self.managed for probe in self.expected)
+            self.report.say(f"{len(self.ports)} ports from {self.ports[0]} to {self.ports[-1]}, TCP and UDP, IPv4 and IPv6")
+            self.report.say(f"the oracle allows {len(self.expected)}: {bare} to hosts without a ruleset, {len(self.expected) - bare} to hosts with one")
             self._told("proof", self.prover.compare(self.probes, self.expected))
 
     def _by_hand(self) -> None:
@@ -103,22 +108,23 @@ class Rehearsal:
             path = TUPLES / f"{self.inventory.name}.tsv"
             written = read_tuples(path, self.company.machines)
             probes = {probe: item for item in written if (probe := item.probe())}
-            expected = {probe for probe, item in probes.items() if item.allowed}
-            found = self.prover.compare(sorted(probes), expected)
-            wrong = [f"{path.name}:{probes[probe].line} ({probes[probe].place}): {probe}" for probe in found.opened + found.closed]
-            wrong += self._echoes(path, [item for item in written if not item.probe()])
+            found = self.prover.compare(sorted(probes), {probe for probe, item in probes.items() if item.allowed})
+            wrong = [probes[probe] for probe in found.opened + found.closed]
+            wrong += [item for item in written if not item.probe() and self._passes(item) != item.allowed]
             refused = sum(not item.allowed for item in written)
             self.report.say(f"{len(written)} tuples, {len(written) - refused} allowed and {refused} refused, {len(wrong)} disagree")
             self.report.count("tuples", len(written))
-            self.report.disagree(f"by hand: {text}" for text in wrong)
+            self.report.disagree(f"by hand: {path.name} {item}" for item in sorted(wrong, key=lambda item: item.line))
 
-    def _echoes(self, path: pathlib.Path, written: t.Sequence[Written]) -> list[str]:
-        wrong = []
-        for item in written:
-            address = self.company.machines[item.destination].address(item.family)
-            if self.hosts[item.source].call("ping", address=address, family=item.family) != item.allowed:
-                wrong.append(f"{path.name}:{item.line} ({item.place}): {item.source} pings {item.destination}")
-        return wrong
+    def _passes(self, item: Written) -> bool:
+        """Try what has no ports: an echo request, or a packet of another protocol."""
+        source, destination = self.hosts[item.source], self.hosts[item.destination]
+        address = self.company.machines[item.destination].address(item.family)
+        if item.service == ECHO:
+            return bool(source.call("ping", address=address, family=item.family))
+        destination.call("listen", name="portless", port=PORTLESS[item.service], kind="raw")
+        source.call("send_protocol", address=address, protocol=PORTLESS[item.service])
+        return destination.call("receive", name="portless") is not None
 
     def _on_purpose(self) -> None:
         with self.report.step("Red on purpose: a rule deleted, a rule widened, an address swapped"):
@@ -159,9 +165,10 @@ class Rehearsal:
             print(f"{len(self.report.disagreements)} DISAGREEMENTS; all of them are in {path}")
             return
         print("Everything agrees. Proven by packets through real kernels:")
-        print(f"  {counts['proof probes']} probes among {counts['hosts']} hosts: 0 wrongly open, 0 wrongly closed; {counts['proof answers']} TCP answers say the same")
+        print(f"  {counts['proof probes']} probes among {counts['hosts']} hosts: 0 wrongly open, 0 wrongly closed;")
+        print(f"  {counts['proof answers']} of them cross-checked with what the senders saw")
         print(f"  {counts['tuples']} tuples written by hand, {counts['faults seen']} faults on purpose seen, {counts['special exchanges']} special exchanges")
-        for what, name in (("plan", "msports-plan"), ("matrix of flows", "matrix.md"), ("rulesets as the kernels hold them", "rulesets"), ("report", path.name)):
+        for what, name in KEPT.items():
             print(f"  {what + ':':36}{_shown(self.report.folder / name)}")
 
     def _play(self, playbook: str) -> Played:
@@ -201,6 +208,14 @@ class Rehearsal:
         listed = everywhere([self.hosts[name] for name in sorted(self.managed)], "run", command=["nft", "list", "table", "inet", on_purpose.TABLE])
         for name, text in listed.items():
             (folder / f"{name}.nft").write_text(text, encoding="utf-8")
+
+
+def _ask_oracle(inventory: t.Mapping[str, t.Any]) -> tuple[list[int], list[tuple[t.Any, ...]]]:
+    """Return the ports to probe and the probes that the oracle allows."""
+    company = company_of(inventory)
+    oracle = Oracle(inventory, CATALOGS)
+    ports = ports_to_probe(CATALOGS, inventory, {port for named in oracle.ports().values() for port in named})
+    return ports, [tuple(probe) for probe in all_probes(company, ports) if oracle.allows(*probe)]
 
 
 def _shown(path: pathlib.Path) -> str:

@@ -132,6 +132,11 @@ def multicast(lab: Lab, outcome: Outcome) -> None:
             outcome.expect(f"client01 hears {source} outside the ports", _datagram(lab, source, "client01", 62999, GROUP, group=GROUP), None)
             other = _datagram(lab, source, "client01", MULTICAST_PORT, OTHER_GROUP, group=OTHER_GROUP)
             outcome.expect(f"client01 hears {source} on {OTHER_GROUP}, which nobody declared", other, None)
+            if source == "prov01":  # has no strict outbound: its packets are on client01's wire, and only client01's filter is in the way
+                lab.do("client01", "sniff", name="s")
+                lab.do(source, "send", address=GROUP, port=MULTICAST_PORT, text="on the wire")
+                frame = lab.do("client01", "receive", name="s")
+                outcome.expect(f"the network carries {source} to client01", bool(frame and frame[0].endswith("on the wire")), True)
     outcome.expect("dp01, strict, sends to an undeclared group", bool(lab.do("dp01", "send", address=OTHER_GROUP, port=MULTICAST_PORT)), True)
 
 
@@ -202,6 +207,6 @@ def portless(lab: Lab, outcome: Outcome) -> None:
         ("edge01", "exmb01", False),
         ("exmb01", "edge01", False),
     ):
-        lab.do(destination, "listen", name="gre", port=0, kind="gre")
+        lab.do(destination, "listen", name="gre", port=47, kind="raw")
         lab.do(source, "send_protocol", address=lab.address(destination))
         outcome.expect(f"{destination} gets protocol 47 from {source}", lab.do(destination, "receive", name="gre") is not None, wanted)
