@@ -11,6 +11,7 @@ author:
   - portcullis.msports contributors (@portcullis)
 description:
   - Names, for each host, the rules that were added, removed and changed, and the address sets whose content differs.
+  - Says what else changed for a host, such as whether it is managed, its defaults and from where it is managed.
 positional: _input, after
 options:
   _input:
@@ -40,7 +41,8 @@ _value:
       description: Whether any host's ruleset differs.
       type: bool
     hosts:
-      description: For each host that differs, the names of the rules that were C(added), C(removed) and C(changed).
+      description: For each host that differs, the names of the rules that were C(added), C(removed) and C(changed), and C(options)
+        with C(before) and C(after) of what else decides on a host.
       type: dict
     sets:
       description: For each address set that differs, the addresses that were C(added) and C(removed).

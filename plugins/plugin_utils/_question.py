@@ -12,13 +12,13 @@ import typing as t
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MsportsError, Problems
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.ports import LAST_PORT
 
-_QUESTION = re.compile(r"^(tcp|udp)/(\d{1,5})$")
+_QUESTION = re.compile(r"(tcp|udp)/([0-9]{1,5})")
 _WITHOUT_PORT = ("icmp_echo", "any")
 
 
 def parse(text: str) -> tuple[str, t.Optional[int]]:
     """Return protocol and port; raise :class:`MsportsError` that says the form."""
-    match = _QUESTION.match(text)
+    match = _QUESTION.fullmatch(text) if isinstance(text, str) else None
     if match and int(match.group(2)) <= LAST_PORT:
         return match.group(1), int(match.group(2))
     if text in _WITHOUT_PORT:

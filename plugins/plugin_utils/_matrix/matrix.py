@@ -20,12 +20,14 @@ def rows(plan: Plain) -> list[Row]:
     """Return one row for each set of sources, protocol and ports, with all destinations that they reach.
 
     Inbound rules of managed hosts make the rows; outbound rules add those to ends that have no ruleset (``internet``, appliances).
+    The destination of a multicast row is the group that is sent to.
     """
     found: dict[tuple[t.Any, ...], Row] = {}
     for name, host in plan["hosts"].items():
         for rule in host["rules"]:
             if rule["direction"] == "in":
-                _add(found, plan, rule, (rule["remote"], plan["sets"][rule["remote"]]["addresses"]), (name, host["addresses"]), "destination")
+                reached = (rule["local"], plan["sets"][rule["local"]]["addresses"]) if rule["local"] else (name, host["addresses"])
+                _add(found, plan, rule, (rule["remote"], plan["sets"][rule["remote"]]["addresses"]), reached, "destination")
             elif not _all_managed(plan, rule["remote"]):
                 _add(found, plan, rule, (name, host["addresses"]), (rule["remote"], plan["sets"][rule["remote"]]["addresses"]), "source")
     return [{key: _flat(value) for key, value in found[row].items()} for row in sorted(found)]

@@ -10,8 +10,8 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MsportsError, Problems
-from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import ANY, NOBODY, Addresses
-from ansible_collections.portcullis.msports.plugins.plugin_utils._model.ports import PortRange, covers, merge
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import Addresses
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.ports import covers, parse_ports
 
 Plain = t.Mapping[str, t.Any]
 
@@ -29,24 +29,39 @@ class AllowedSet:
         A managed end must have a rule that admits it; an end without a ruleset admits everything, but at least one of
         the two must be managed by the plan for the answer to be yes.
         """
-        inbound, outbound = self.rules_for(source, destination, protocol, port)
         managed_source, managed_destination = source in self._plan["hosts"], destination in self._plan["hosts"]
         if not managed_source and not managed_destination:
             return False
-        return (bool(inbound) or not managed_destination) and (bool(outbound) or not managed_source)
+        return any(
+            (bool(inbound) or not managed_destination) and (bool(outbound) or not managed_source)
+            for inbound, outbound in self._by_family(source, destination, protocol, port)
+        )
 
     def rules_for(self, source: str, destination: str, protocol: str, port: t.Optional[int]) -> tuple[list[Plain], list[Plain]]:
-        """Return the rules at the destination and at the source that admit the connection."""
-        here, there = self.addresses(source), self.addresses(destination)
-        inbound = self._matching(destination, "in", here, there, protocol, port)
-        outbound = self._matching(source, "out", there, here, protocol, port)
-        return inbound, outbound
+        """Return the rules at the destination and at the source that admit the connection, over whatever family."""
+        inbound: dict[str, Plain] = {}
+        outbound: dict[str, Plain] = {}
+        for there, here in self._by_family(source, destination, protocol, port):
+            inbound.update((rule["name"], rule) for rule in there)
+            outbound.update((rule["name"], rule) for rule in here)
+        return list(inbound.values()), list(outbound.values())
+
+    def _by_family(self, source: str, destination: str, protocol: str, port: t.Optional[int]) -> t.Iterator[tuple[list[Plain], list[Plain]]]:
+        """Yield the rules at the destination and at the source for each family that both ends have: a packet has one family."""
+        for version in (4, 6):
+            here, there = (_only(self.addresses(end), version) for end in (source, destination))
+            if here and there:
+                yield self._matching(destination, "in", here, there, protocol, port), self._matching(source, "out", there, here, protocol, port)
 
     def addresses(self, end: str) -> Addresses:
-        """Return the addresses of an end; raise :class:`MsportsError` for a name that the plan does not know."""
+        """Return the addresses of an end; raise :class:`MsportsError` for a name that the plan does not know.
+
+        A host of a population may have no address of its own: it is somewhere in the networks of its roles.
+        """
         for section in ("hosts", "peers"):
             if end in self._plan[section]:
-                return Addresses.parse(self._plan[section][end]["addresses"])
+                host = self._plan[section][end]
+                return Addresses.parse(host["addresses"] or self._networks(host["roles"]))
         try:
             return Addresses.parse([end])
         except ValueError:
@@ -54,10 +69,13 @@ class AllowedSet:
             problems.add("plan", end, "expected an inventory host of the plan, or an IP address", [*self._plan["hosts"], *self._plan["peers"]])
             raise MsportsError(problems) from None
 
+    def _networks(self, roles: t.Mapping[str, t.Sequence[str]]) -> list[str]:
+        networks = self._plan["networks"]
+        return [text for role, sites in roles.items() for site in ("", *sites) for text in networks.get(role, {}).get(site, ())]
+
     def set(self, name: str) -> Addresses:
         if name not in self._sets:
-            texts = self._plan["sets"][name]["addresses"]
-            self._sets[name] = ANY if texts == ["any"] else Addresses.parse(texts)
+            self._sets[name] = Addresses.parse(self._plan["sets"][name]["addresses"])
         return self._sets[name]
 
     def _matching(self, host: str, direction: str, remote: Addresses, local: Addresses, protocol: str, port: t.Optional[int]) -> list[Plain]:
@@ -70,13 +88,10 @@ class AllowedSet:
         if rule["local"] and not self.set(rule["local"]) & local:
             return False
         ports = rule["local_ports" if rule["direction"] == "in" else "remote_ports"]
-        if ports and not covers(merge(PortRange.parse(text) for text in ports), port):
+        if ports and not covers(parse_ports(ports), port):
             return False
-        return self._reaches(remote, local, self.set(rule["remote"]))
+        return bool(self.set(rule["remote"]) & remote)
 
-    @staticmethod
-    def _reaches(remote: Addresses, local: Addresses, admitted: Addresses) -> bool:
-        """Tell whether the ends meet: an address of the remote end, of a family that the local end has, is admitted."""
-        common = set(remote.families()) & set(local.families()) if local else set(remote.families())
-        usable = Addresses(*(remote.family(version) if version in common else () for version in (4, 6))) if common else NOBODY
-        return bool(usable & admitted)
+
+def _only(addresses: Addresses, version: int) -> Addresses:
+    return Addresses(addresses.v4, ()) if version == 4 else Addresses((), addresses.v6)

@@ -3,19 +3,22 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
-"""What differs between two plans, for review: rules by host and name, and the address sets that they name."""
+"""What differs between two plans, for review: rules by host and name, the address sets that they name, and what else decides on a host."""
 
 from __future__ import annotations
 
 import typing as t
 
 Plain = t.Mapping[str, t.Any]
+OPTIONS = ("managed", "system", "default_inbound", "default_outbound", "management")
 
 
 def plan_diff(before: Plain, after: Plain) -> dict[str, t.Any]:
-    """Return ``{"changed": bool, "hosts": {name: {added, removed, changed}}, "sets": {name: {added, removed}}}``.
+    """Return ``{"changed": bool, "hosts": {name: {added, removed, changed, options}}, "sets": {name: {added, removed}}}``.
 
     A rule counts as changed when its name stays and what it filters, or the addresses of a set that it names, differ.
+    ``options`` maps what decides beside rules to ``{"before": ..., "after": ...}``: whether the host is managed, its system, its
+    defaults and its management.
     """
     sets = {name: found for name in sorted({*before["sets"], *after["sets"]}) if (found := _set(before, after, name))}
     hosts = {name: found for name in sorted({*before["hosts"], *after["hosts"]}) if (found := _host(before, after, name, sets))}
@@ -27,14 +30,21 @@ def _set(before: Plain, after: Plain, name: str) -> dict[str, list[str]]:
     return {"added": sorted(new - old), "removed": sorted(old - new)} if old != new else {}
 
 
-def _host(before: Plain, after: Plain, name: str, sets: t.Mapping[str, t.Any]) -> dict[str, list[str]]:
+def _host(before: Plain, after: Plain, name: str, sets: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    options = [_options(plan, name) for plan in (before, after)]
     old, new = ({rule["name"]: rule for rule in plan["hosts"].get(name, {}).get("rules", ())} for plan in (before, after))
-    found = {
+    found: dict[str, t.Any] = {
         "added": sorted(set(new) - set(old)),
         "removed": sorted(set(old) - set(new)),
         "changed": sorted(rule for rule in set(old) & set(new) if _differs(old[rule], new[rule], sets)),
+        "options": {key: {"before": options[0][key], "after": options[1][key]} for key in OPTIONS if options[0][key] != options[1][key]},
     }
     return found if any(found.values()) else {}
+
+
+def _options(plan: Plain, name: str) -> dict[str, t.Any]:
+    host = plan["hosts"].get(name)
+    return {key: host.get(key) if host else None for key in OPTIONS} | {"managed": host is not None}
 
 
 def _differs(old: Plain, new: Plain, sets: t.Mapping[str, t.Any]) -> bool:

@@ -54,7 +54,9 @@ def _why_not(plan: Plain, known: AllowedSet, flows: t.Sequence[Flow], source: st
     if not matching:
         yield from _no_such_flow(plan, flows, between, here, there, protocol, port)
     for flow in matching:
-        yield f"{flow.id} ({flow.reference}): {_why_no_rule(plan, flow, here, there, source, destination)}"
+        turned = {why["name"] for rules in known.rules_for(destination, source, protocol, port) for rule in rules for why in rule["because"]}
+        why = _who_starts(flow, here) if flow.id in turned else None
+        yield f"{flow.id} ({flow.reference}): {why or _why_no_rule(plan, flow, here, there, source, destination)}"
 
 
 def roles_of(plan: Plain, known: AllowedSet, end: str) -> dict[str, tuple[str, ...]]:
@@ -122,17 +124,31 @@ def _why_no_rule(plan: Plain, flow: Flow, here: t.Mapping[str, t.Any], there: t.
             return f"feature {flow.feature} is off at {end}"
     rules = [
         f"{host}: {rule['name']} ({', '.join(plan['sets'][rule['remote']]['members'][:3])})"
-        for host in (destination, source)
+        for host, direction in ((destination, "in"), (source, "out"))
         for rule in plan["hosts"].get(host, {}).get("rules", ())
-        if any(why["kind"] == "flow" and why["name"] == flow.id for why in rule["because"])
+        if rule["direction"] == direction and any(why["kind"] == "flow" and why["name"] == flow.id for why in rule["because"])
     ]
     if rules:
         return f"its rules here are for other peers or other ports: {'; '.join(rules)}"
     if flow.scope == "any":
         return "makes no rule at these hosts; see the notes of the plan"
-    ends = {**here, **there}
-    where = " and ".join(f"{role} in {', '.join(ends[role]) or 'no site'}" for role in sorted({flow.source, flow.destination} & set(ends)))
-    return f"its scope is {flow.scope}, which does not join {where}"
+    forward = flow.source in here and flow.destination in there
+    roles = (flow.source, flow.destination) if forward else (flow.destination, flow.source)
+    where = (f"{role} in {', '.join(end[role]) or 'no site'}" for role, end in zip(roles, (here, there), strict=True))
+    return f"its scope is {flow.scope}, which does not join {' with '.join(where)}"
+
+
+def _who_starts(flow: Flow, here: t.Mapping[str, t.Any]) -> t.Optional[str]:
+    """Return the condition under which the asking end opens connections of a flow that the other end opens here."""
+    side = "source" if flow.source in here else "destination"
+    condition = (flow.starts or {}).get(side, "always")
+    if flow.initiator != "either" or condition == "always":
+        return None
+    role = getattr(flow, side)
+    if condition == "never":
+        return f"{role} never starts it"
+    kind, name = next(iter(condition.items()))
+    return f"{role} starts it {'only with feature' if kind == 'feature' else 'unless setting'} {name}{'' if kind == 'feature' else ' is true'}"
 
 
 def _features(plan: Plain, end: str) -> t.Sequence[str]:

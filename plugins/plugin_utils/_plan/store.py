@@ -61,11 +61,10 @@ def save(plan: Plain, directory: t.Union[str, pathlib.Path]) -> list[str]:
 
 def orphans(plan: Plain, directory: t.Union[str, pathlib.Path]) -> list[str]:
     """Return the hosts that had a ruleset in the saved plan, or were orphaned there, and have none in ``plan``."""
-    try:
-        index = json.loads(pathlib.Path(directory, INDEX).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return sorted(plan["orphaned"])
-    return sorted({*index.get("hosts", ()), *index.get("orphaned", ()), *plan["orphaned"]} - set(plan["hosts"]))
+    ignored = Problems()
+    index = _read(pathlib.Path(directory, INDEX), ignored)
+    known = index.get("hosts", ()) if plan["whole"] else ()  # a slice does not know what became of hosts that it does not see
+    return sorted({*known, *index.get("orphaned", ()), *plan["orphaned"]} - set(plan["hosts"]))
 
 
 def load(directory: t.Union[str, pathlib.Path], only: t.Optional[t.Iterable[str]] = None) -> Plain:
@@ -76,7 +75,9 @@ def load(directory: t.Union[str, pathlib.Path], only: t.Optional[t.Iterable[str]
     problems.raise_as(MsportsError)
     if index.get("format") != FORMAT:
         problems.add(str(folder / INDEX), index.get("format", MISSING), f"expected format {FORMAT}; plan again with this version of the collection")
-        problems.raise_as(MsportsError)
+    elif not isinstance(index.get("hosts"), dict):
+        problems.add(str(folder / INDEX), index.get("hosts", MISSING), "expected the names of hosts and of their files; plan again")
+    problems.raise_as(MsportsError)
     names = index["hosts"] if only is None else {name: index["hosts"][name] for name in only if name in index["hosts"]}
     hosts = {name: _read(folder / HOSTS / file, problems) for name, file in sorted(names.items())}
     plan = {**index, "sets": _read(folder / SETS, problems), "hosts": hosts}
@@ -84,9 +85,12 @@ def load(directory: t.Union[str, pathlib.Path], only: t.Optional[t.Iterable[str]
     return plan
 
 
-def _read(path: pathlib.Path, problems: Problems) -> t.Any:
+def _read(path: pathlib.Path, problems: Problems) -> dict[str, t.Any]:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(value, dict):
+            return value
+        problems.add(str(path), MISSING, "expected a JSON object; plan again")
     except OSError as error:
         problems.add(str(path), MISSING, f"cannot be read ({error.strerror}); expected a plan directory that the plan action wrote")
     except ValueError as error:
@@ -107,10 +111,14 @@ def _write(path: pathlib.Path, text: str) -> bool:
     except OSError:
         pass
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".")
-    with os.fdopen(handle, "wb") as file:
-        file.write(data)
-    os.chmod(temporary, 0o644)
-    os.replace(temporary, path)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
     return True
 
 

@@ -1,0 +1,93 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a plan lets through."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MsportsError
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.allowed import AllowedSet
+from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._plan.plans import host, peer, plan, rule
+
+HOSTS = {
+    "desk": host(rule("out", "tcp", "till", ["443"]), rule("out", "udp", "groups", ["5000"]), at=["10.0.0.1"]),
+    "till": host(
+        rule("in", "tcp", "desk", ["443", "8000-8010"]),
+        rule("in", "icmp_echo", "any"),
+        rule("in", "any", "boss"),
+        rule("in", "udp", "desk", ["5000"], local="groups"),
+        at=["10.0.1.1", "fd00:1::1"],
+    ),
+    "deaf": host(at=["10.0.2.1"]),
+    "homeless": host(rule("out", "tcp", "till", ["443"]), roles={"shop.desk": ["A"]}),
+    "lost": host(),
+}
+SETS = {"desk": ["10.0.0.0/24"], "till": ["10.0.1.1", "fd00:1::1"], "any": ["any"], "boss": ["10.0.5.5"], "groups": ["239.0.0.0/24"]}
+NETWORKS = {"shop.desk": {"": [], "A": ["10.0.0.128/25"], "B": ["10.7.0.0/16"]}}
+PLAN = plan(HOSTS, SETS, peers={"box": peer("10.0.0.7"), "boss": peer("10.0.5.5")}, networks=NETWORKS)
+
+
+@pytest.mark.parametrize(
+    ("source", "destination", "protocol", "port", "allowed"),
+    [
+        ("desk", "till", "tcp", 443, True),  # both ends have a rule
+        ("desk", "till", "tcp", 8005, False),  # the source has none
+        ("box", "till", "tcp", 8005, True),  # an end without a ruleset sends everything
+        ("box", "till", "tcp", 8011, False),
+        ("10.0.0.77", "till", "tcp", 443, True),  # an address that no host has
+        ("10.0.9.77", "till", "tcp", 443, False),
+        ("10.0.9.77", "till", "icmp_echo", None, True),
+        ("10.0.9.77", "till", "tcp", None, False),  # a rule with ports admits nothing without one
+        ("boss", "till", "udp", 1, True),  # any protocol
+        ("boss", "till", "any", None, True),
+        ("desk", "till", "any", None, False),  # any is more than what single rules admit
+        ("desk", "box", "tcp", 443, False),  # a managed source needs its rule
+        ("desk", "deaf", "tcp", 443, False),
+        ("box", "boss", "tcp", 443, False),  # a plan says nothing of two ends that it does not manage
+        ("till", "deaf", "tcp", 1, False),
+        ("desk", "239.0.0.9", "udp", 5000, True),  # a group: the sender's rule decides
+        ("desk", "till", "udp", 5000, False),  # a rule for a group is none for the host's own address
+        ("homeless", "till", "tcp", 443, True),  # somewhere in the networks of its role in its site
+        ("lost", "till", "tcp", 443, False),  # nobody knows where
+    ],
+)
+def test_allows(source: str, destination: str, protocol: str, port: t.Optional[int], allowed: bool) -> None:
+    assert AllowedSet(PLAN).allows(source, destination, protocol, port) is allowed
+
+
+def test_a_packet_has_one_family_at_both_ends() -> None:
+    """In over IPv4 and out over IPv6 is no connection."""
+    hosts = {
+        "a": host(rule("out", "tcp", "b6", ["1"]), at=["10.0.0.1", "fd00::1"]),
+        "b": host(rule("in", "tcp", "a4", ["1"]), at=["10.0.0.2", "fd00::2"]),
+    }
+    found = AllowedSet(plan(hosts, {"b6": ["fd00::2"], "a4": ["10.0.0.1"]}))
+    assert not found.allows("a", "b", "tcp", 1)
+    assert [len(rules) for rules in found.rules_for("a", "b", "tcp", 1)] == [1, 1]
+
+
+def test_ends_without_a_common_family_never_meet() -> None:
+    hosts = {"a": host(rule("out", "tcp", "any", ["1"]), at=["10.0.0.1"]), "b": host(rule("in", "tcp", "any", ["1"]), at=["fd00::2"])}
+    assert not AllowedSet(plan(hosts, {"any": ["any"]})).allows("a", "b", "tcp", 1)
+
+
+def test_one_of_several_addresses_is_enough() -> None:
+    hosts = {"b": host(rule("in", "tcp", "a", ["1"]), at=["10.0.0.2"])}
+    found = AllowedSet(plan(hosts, {"a": ["10.1.0.1"]}, peers={"a": peer("10.5.0.1", "10.1.0.1")}))
+    assert found.allows("a", "b", "tcp", 1)
+
+
+def test_rules_that_hold_for_both_families_are_told_once() -> None:
+    inbound, outbound = AllowedSet(PLAN).rules_for("fd00:1::9", "till", "icmp_echo", None)
+    assert [item["name"] for item in inbound] == ["in icmp_echo from any"]
+    assert outbound == []
+
+
+def test_a_name_that_the_plan_does_not_know() -> None:
+    with pytest.raises(MsportsError) as error:
+        AllowedSet(PLAN).allows("tilll", "till", "tcp", 1)
+    assert str(error.value) == "plan: 'tilll': expected an inventory host of the plan, or an IP address; did you mean 'till'?"

@@ -1,0 +1,152 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Answers to "why is this open" and "why is it not", on plans of small estates."""
+
+from __future__ import annotations
+
+import functools
+import typing as t
+
+import pytest
+
+from ansible_collections.portcullis.msports.plugins.plugin_utils._compile import explain_plan
+from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._flow.estates import host, plan
+
+Plain = dict[str, t.Any]
+EITHER = "configmgr.management_point.site_server.smb.tcp"
+
+
+@functools.lru_cache(maxsize=1)
+def company() -> Plain:
+    """Two sites, a note-5 management point, Exchange without POP3, a Data Box, clients as networks."""
+    return plan(
+        {
+            "site01": host("configmgr.site_server", at="10.1.1.10", site="P01"),
+            "mp01": host({"role": "configmgr.management_point", "settings": {"site_server_initiates": True}}, at="10.1.1.20", site="P01"),
+            "mp02": host("configmgr.management_point", at="10.1.2.20", site="P02"),
+            "site02": host("configmgr.site_server", at="10.1.2.10", site="P02"),
+            "fsp02": host("configmgr.fallback_status_point", at="10.1.2.30", site="P02"),
+            "dp01": host("configmgr.distribution_point", at="10.1.1.30", site="P01", features=["configmgr.pxe"]),
+            "dp02": host("configmgr.distribution_point", at="10.1.2.40", site="P02"),
+            "exca01": host("exchange.client_access", "exchange.mailbox", at="10.1.3.10", site={"exchange": "Paris"}),
+            "dc01": host("windows_server.domain_controller", "windows_server.dns_server", at="10.1.4.10"),
+            "box01": host("databox.device", at="10.1.5.10", managed=False),
+            "lan01": host("databox.lan_client", at="10.1.5.20"),
+            "plain01": host(at="10.1.6.1"),
+        },
+        networks={"configmgr.client": {"P01": ["10.20.0.0/16"], "P02": ["10.21.0.0/16"]}, "exchange.client": ["10.20.0.0/16"]},
+        without=[{"flow": "configmgr.client.management_point.http.tcp", "because": "HTTPS only"}],
+    )
+
+
+def asked(source: str, destination: str, protocol: str = "tcp", port: t.Optional[int] = None) -> Plain:
+    return explain_plan(company(), source, destination, protocol, port)
+
+
+def test_why_it_is_open() -> None:
+    answer = asked("site02", "mp02", "tcp", 445)
+    assert (answer["question"], answer["allowed"], answer["why_not"]) == ("site02 -> mp02 tcp/445", True, [])
+    (inbound,) = answer["destination_rules"]
+    assert (inbound["host"], inbound["rule"], inbound["peers"]) == ("mp02", "in tcp/445 from configmgr.site_server@P02", ["site02"])
+    assert {"kind": "flow", "name": EITHER, "text": "ports-configmgr-2018-09#BKMK_PortsMP-Site row 3"} in inbound["because"]
+    (outbound,) = answer["source_rules"]
+    assert (outbound["host"], outbound["rule"]) == ("site02", "out tcp/445 to configmgr.management_point@P02")
+
+
+def test_any_protocol_answers_for_every_port() -> None:
+    assert asked("exca01", "dc01", "udp", 4444)["destination_rules"][0]["rule"] == "in any from exchange.client_access"
+
+
+@pytest.mark.parametrize(
+    ("question", "why"),
+    [
+        # nobody knows
+        (("plain01", "10.1.6.2", "tcp", 445), "neither plain01 nor 10.1.6.2 is managed by this plan, so it says nothing about them"),
+        (("plain01", "site01", "tcp", 445), "plain01 holds no product role and is in no declared network"),
+        (
+            ("plain01", "site01", "tcp", 445),
+            "no documented flow joins an end without roles with configmgr.site_server, windows_server.domain_member over tcp/445",
+        ),
+        # no such flow
+        (
+            ("10.20.0.5", "site01", "tcp", 1),
+            "no documented flow joins configmgr.client, exchange.client with configmgr.site_server, windows_server.domain_member over tcp/1",
+        ),
+        (
+            ("10.20.0.5", "dp01", "icmp_echo", None),
+            "no documented flow joins configmgr.client, exchange.client with configmgr.distribution_point, windows_server.domain_member over icmp_echo",
+        ),
+        (("10.21.0.5", "fsp02", "tcp", 443), "documented between them: tcp/80"),
+        (("dc01", "exca01", "sctp", None), None),
+        (("fsp02", "10.21.0.5", "tcp", 80), "documented the other way round only: configmgr.client.fallback_status_point.http.tcp"),
+        # switched off
+        (
+            ("10.20.0.5", "mp01", "tcp", 80),
+            "configmgr.client.management_point.http.tcp (ports-configmgr-2018-09#BKMK_PortsClient-MP row 2): "
+            "msports_without configmgr.client.management_point.http.tcp: HTTPS only",
+        ),
+        (
+            ("10.20.0.5", "exca01", "tcp", 995),
+            "exchange.client.client_access.pop3s.tcp (ports-exchange-2016-12#clients-and-services row 4): "
+            "feature exchange.pop3 is off at every exchange.client_access",
+        ),
+        # off here, on elsewhere
+        (
+            ("10.21.0.5", "dp02", "udp", 69),
+            "configmgr.client.distribution_point.tftp.udp (ports-configmgr-2018-09#BKMK_PortsClient-DP3 row 2): feature configmgr.pxe is off at dp02",
+        ),
+        # a supplement
+        (
+            ("mp01", "dc01", "tcp", 9389),
+            "windows_server.domain_member.domain_controller.adws.tcp (kb-832017#supplement): "
+            "is a supplement; msports_supplements names neither it nor its group adws",
+        ),
+        # who starts
+        (
+            ("mp01", "site01", "tcp", 445),
+            f"{EITHER} (ports-configmgr-2018-09#BKMK_PortsMP-Site row 3): configmgr.management_point starts it unless setting configmgr.site_server_initiates is true",
+        ),
+        (
+            ("box01", "lan01", "tcp", 443),
+            "databox.lan_client.device.https.tcp (ports-databox-2019-12#port-table row 8): databox.device starts it only with feature databox.device_initiates",
+        ),
+        # another site
+        (
+            ("site02", "mp01", "tcp", 445),
+            f"{EITHER} (ports-configmgr-2018-09#BKMK_PortsMP-Site row 3): its rules here are for other peers or other ports: "
+            "mp01: in tcp/445 from configmgr.site_server@P01 (site01); site02: out tcp/445 to configmgr.management_point@P02 (mp02)",
+        ),
+        (("site01", "fsp02", "tcp", 80), None),
+        (
+            ("site01", "site02", "tcp", 445),
+            "configmgr.site_server.site_server.smb.tcp (ports-configmgr-2018-09#BKMK_PortsSite-Site row 1): "
+            "its scope is parent_or_child, which does not join configmgr.site_server in P01 with configmgr.site_server in P02",
+        ),
+    ],
+)
+def test_why_it_is_not(question: tuple[t.Any, ...], why: t.Optional[str]) -> None:
+    answer = asked(*question)
+    assert not answer["allowed"] or why is None
+    assert why is None or why in answer["why_not"]
+    assert answer["why_not"] or answer["allowed"]
+
+
+def test_an_end_that_is_open_in_one_direction_says_what_the_other_lacks() -> None:
+    """The way back of a flow from source to destination."""
+    assert asked("dp01", "10.20.0.5", "tcp", 443)["why_not"][-1].startswith("documented the other way round only: ")
+
+
+def test_a_flow_without_a_value_for_its_port_refers_to_the_notes() -> None:
+    found = plan(
+        {"edge01": host("exchange.edge_transport", at="172.16.0.10", features=["exchange.sender_reputation_proxy"])},
+    )
+    answer = explain_plan(found, "edge01", "44.0.0.9", "tcp", 4444)
+    assert [line for line in answer["why_not"] if "sender_reputation" in line] == [
+        "exchange.edge_transport.internet.sender_reputation.tcp (ports-exchange-2016-12#mail-flow-with-edge row 7): "
+        "makes no rule at these hosts; see the notes of the plan"
+    ]
+
+
+def test_dynamic_rpc_is_matched_by_its_numbers() -> None:
+    assert "configmgr.site_server.distribution_point.rpc_dynamic.tcp" in " ".join(asked("site02", "dp01", "tcp", 50000)["why_not"])
