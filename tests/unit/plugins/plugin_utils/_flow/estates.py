@@ -124,7 +124,7 @@ def made(name: str, *holdings: t.Union[str, Holding], at: str = "", **fields: t.
     return Host(name=name, **values)
 
 
-def estate(*hosts: Host, networks: t.Mapping[str, t.Mapping[t.Optional[str], str]] = {}, **fields: t.Any) -> Estate:  # noqa: B006 - never written to
+def estate(*hosts: Host, networks: t.Mapping[str, t.Mapping[t.Optional[str], str]] = {}, **fields: t.Any) -> Estate:
     """Return an estate of ``hosts``, with the sites and features that these have; networks are texts, separated by blanks."""
     sites = tuple(sorted({site for item in hosts for holding in item.holdings for site in holding.sites}))
     values: Plain = {

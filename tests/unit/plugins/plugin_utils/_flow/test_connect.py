@@ -72,7 +72,7 @@ def test_scopes(scope: str, reached: str, label: str) -> None:
     world = estate(placed("desk", "shop.desk", "10.0.0.1", "B"), *tills, hierarchy=TREE)
     found = connect(world, catalogs(flow("shop.desk", "shop.till", scope=scope)))
     (out,) = (c for c in found.connections if c.direction == "out")
-    assert (out.peers.id, [m for m in out.peers.members]) == (label, [f"till{'ABCDX'[int(a[-1]) - 1]}" for a in reached.split()])
+    assert (out.peers.id, list(out.peers.members)) == (label, [f"till{'ABCDX'[int(a[-1]) - 1]}" for a in reached.split()])
     # the other end sees it the same way
     assert sorted(c.at.hosts[0] for c in found.connections if c.direction == "in") == list(out.peers.members)
 
