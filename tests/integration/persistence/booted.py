@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A Debian container that boots systemd, for tests of what survives a boot. Everything it needs stays below ``.cache``.
 
-``MSPORTS_IMAGE`` names an image to use instead of building one (Debian with systemd, python3 and nftables).
+``MSPORTS_IMAGE`` names an image to use instead of building one (Debian with systemd, python3, nftables and iptables).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import typing as t
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 CACHE = ROOT / ".cache" / "persistence"
 RELEASE = "bookworm"
-PACKAGES = "systemd,systemd-sysv,dbus,python3,nftables,iproute2"
+PACKAGES = "systemd,systemd-sysv,dbus,python3,nftables,iproute2,iptables"
 TOOLS = {"podman": "podman", "runc": "runc", "debootstrap": "debootstrap"}
 # runc, because crun does not start on hybrid cgroups; limits that need no CAP_SYS_RESOURCE.
 CONFIGURATION = """[containers]

@@ -1,0 +1,219 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Finding the present management session in a made-up /proc, and judging rules against it."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import socket
+import struct
+import subprocess
+import sys
+import typing as t
+
+import pytest
+from ansible_collections.portcullis.msports.plugins.module_utils import _guard, _intervals, _wire
+from ansible_collections.portcullis.msports.plugins.module_utils._guard import Session
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+PEER = Session("10.9.0.5", 50022, "10.0.1.11", 22)
+PEER6 = Session("fd09::5", 50023, "fd00::11", 22)
+HEADER = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
+
+
+def _field(address: str, port: int, mapped: bool = False) -> str:
+    packed = (
+        b"\0" * 10 + b"\xff\xff" + socket.inet_aton(address) if mapped else socket.inet_pton(socket.AF_INET6 if ":" in address else socket.AF_INET, address)
+    )
+    words = struct.unpack(f"={len(packed) // 4}I", packed)
+    return "".join(f"{word:08X}" for word in words) + f":{port:04X}"
+
+
+class Proc:
+    """A /proc of our own making."""
+
+    def __init__(self, root: pathlib.Path) -> None:
+        self.root = root
+        (root / "net").mkdir()
+        self._lines: dict[str, list[str]] = {"tcp": [], "tcp6": []}
+        self._write()
+
+    def socket(self, session: Session, inode: int, state: str = "01", mapped: bool = False) -> None:
+        name = "tcp6" if mapped or ":" in session.peer else "tcp"
+        fields = [_field(session.local, session.local_port, mapped), _field(session.peer, session.peer_port, mapped), state]
+        self._lines[name].append(f"   0: {' '.join(fields)} 00000000:00000000 02:00000000 00000000     0        0 {inode} 2 0\n")
+        self._write()
+
+    def _write(self) -> None:
+        for name, lines in self._lines.items():
+            (self.root / "net" / name).write_text(HEADER + "".join(lines))
+
+    def process(self, pid: int, parent: int, command: str, environment: t.Optional[dict[str, str]] = None, inodes: t.Iterable[int] = ()) -> None:
+        folder = self.root / str(pid)
+        (folder / "fd").mkdir(parents=True)
+        (folder / "stat").write_text(f"{pid} (odd ) name) S {parent} 1 1")
+        (folder / "comm").write_text(command + "\n")
+        (folder / "environ").write_bytes(b"\0".join(f"{key}={value}".encode() for key, value in (environment or {}).items()))
+        for number, inode in enumerate(inodes):
+            (folder / "fd" / str(number)).symlink_to(f"socket:[{inode}]")
+
+    def find(self, pid: int = 50, **environment: str) -> tuple[list[Session], str]:
+        return _guard.find_sessions(environment, str(self.root), pid)
+
+
+@pytest.fixture
+def proc(tmp_path: pathlib.Path) -> Proc:
+    made = Proc(tmp_path)
+    made.process(1, 0, "systemd")
+    return made
+
+
+def variable(session: Session) -> str:
+    return f"{session.peer} {session.peer_port} {session.local} {session.local_port}"
+
+
+def test_from_the_own_environment(proc: Proc) -> None:
+    proc.socket(PEER, 7)
+    proc.process(50, 1, "python3")
+    assert proc.find(SSH_CONNECTION=variable(PEER)) == ([PEER], "SSH_CONNECTION in the environment")
+
+
+def test_a_v4_session_of_a_v6_socket(proc: Proc) -> None:
+    proc.socket(PEER, 7, mapped=True)
+    proc.process(50, 1, "python3")
+    assert proc.find(SSH_CONNECTION=variable(PEER))[0] == [PEER]
+    assert proc.find(SSH_CONNECTION=f"::ffff:{PEER.peer} {PEER.peer_port} ::ffff:{PEER.local} 22")[0] == [PEER]
+
+
+def test_from_an_ancestor_because_sudo_drops_it(proc: Proc) -> None:
+    proc.socket(PEER6, 8)
+    proc.process(20, 1, "sshd")
+    proc.process(30, 20, "sh", {"SSH_CONNECTION": variable(PEER6), "OTHER": "x"})
+    proc.process(40, 30, "sudo", {"SUDO_USER": "x"})
+    proc.process(50, 40, "python3")
+    assert proc.find() == ([PEER6], "SSH_CONNECTION in the environment of process 30")
+
+
+def test_from_the_sockets_of_sshd_among_the_ancestors(proc: Proc) -> None:
+    proc.socket(PEER, 7)
+    proc.socket(PEER6, 8)
+    proc.process(20, 1, "sshd-session", inodes=[7])
+    proc.process(21, 1, "sshd-session", inodes=[8])
+    proc.process(50, 20, "python3")
+    assert proc.find() == ([PEER], "sockets of sshd among the ancestors")
+
+
+def test_from_any_sshd_where_the_ancestors_are_lost(proc: Proc) -> None:
+    proc.socket(PEER, 7)
+    proc.socket(PEER6, 8)
+    proc.process(20, 1, "sshd", inodes=[7, 8])
+    proc.process(21, 1, "nginx", inodes=[9])
+    proc.process(50, 1, "python3")
+    assert proc.find() == ([PEER, PEER6], "established sockets of sshd")
+
+
+@pytest.mark.parametrize("value", ["", "x", "1 2 3", "10.9.0.5 a 10.0.1.11 22", "nonsense 50022 10.0.1.11 22", variable(PEER._replace(peer_port=1))])
+def test_a_session_that_is_not_here_is_none(proc: Proc, value: str) -> None:
+    proc.socket(PEER, 7)
+    proc.socket(PEER6, 8, state="06")
+    proc.process(50, 1, "python3")
+    assert proc.find(SSH_CONNECTION=value)[0] == []
+    assert "nothing to guard" in proc.find(SSH_CONNECTION=value)[1]
+
+
+def test_an_empty_proc_is_no_error(tmp_path: pathlib.Path) -> None:
+    assert _guard.find_sessions({"SSH_CONNECTION": variable(PEER)}, str(tmp_path / "none"), 1)[0] == []
+
+
+def test_the_real_proc_of_a_real_ancestor() -> None:
+    """A shell with the variable, and below it a process without: what sudo makes of it."""
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as client:
+        accepted, _address = server.accept()
+        peer, local = client.getsockname(), server.getsockname()
+        code = f"import sys; sys.path[:0] = {sys.path!r}\n"
+        code += "from ansible_collections.portcullis.msports.plugins.module_utils import _guard\nprint(_guard.find_sessions())\n"
+        shell = f"env -u SSH_CONNECTION {sys.executable} -c '{code.replace(chr(39), chr(34))}'; true"
+        environment = {**os.environ, "SSH_CONNECTION": f"{peer[0]} {peer[1]} {local[0]} {local[1]}"}
+        output = subprocess.run(["sh", "-c", shell], env=environment, capture_output=True, text=True, check=True).stdout
+        accepted.close()
+    assert f"peer_port={peer[1]}" in output
+    assert "in the environment of process" in output
+
+
+def rule(**fields: t.Any) -> dict[str, t.Any]:
+    """A complete wire rule: inbound TCP from anywhere unless told otherwise."""
+    rules, problems = _wire.check([{"name": "r", "direction": "in", "protocol": "tcp", "remote_addresses": ["any"], **fields}], {"s": [], "none": []})
+    assert problems == []
+    return rules[0]
+
+
+ADMIT = [
+    (rule(), True),
+    (rule(protocol="any"), True),
+    (rule(local_ports=["22"]), True),
+    (rule(local_ports=["1-100"]), True),
+    (rule(remote_addresses=["@s"]), True),
+    (rule(remote_addresses=["10.9.0.0-10.9.0.9"]), True),
+    (rule(remote_ports=["1024-65535"]), True),
+    (rule(local_addresses=["10.0.1.0/24"]), True),
+    (rule(local_ports=["23"]), False),
+    (rule(protocol="udp"), False),
+    (rule(direction="out"), False),
+    (rule(action="block"), False),
+    (rule(remote_addresses=["10.9.0.6", "fd00::/8"]), False),
+    (rule(remote_ports=["50022"]), False),
+    (rule(local_addresses=["10.0.1.12"]), False),
+    (rule(local_addresses=["@none"]), False),
+]
+
+
+@pytest.mark.parametrize(("given_rule", "admitted"), ADMIT)
+def test_a_session_is_admitted_or_not(given_rule: dict[str, t.Any], admitted: bool) -> None:
+    found = _guard.lockout([given_rule], {"s": ["10.9.0.0/16"], "none": []}, "block", {}, [PEER])
+    assert (found == []) is admitted
+    if not admitted:
+        assert found[0].startswith("the present session from 10.9.0.5 to 10.0.1.11 port 22: ")
+
+
+@pytest.mark.parametrize("default", ["allow", "keep"])
+def test_an_open_default_locks_out_only_by_a_block(default: str) -> None:
+    block = rule(name="b", action="block", local_ports=["20-30"], remote_addresses=["10.9.0.0/24"])
+    assert _guard.lockout([], {}, default, {}, [PEER]) == []
+    assert _guard.lockout([block], {}, default, {}, [PEER]) == ["the present session from 10.9.0.5 to 10.0.1.11 port 22: the rule 'b' blocks it"]
+    assert _guard.lockout([dict(block, local_addresses=["10.0.1.12"])], {}, default, {}, [PEER]) == []
+    assert _guard.lockout([dict(block, local_ports=["23"])], {}, default, {}, [PEER]) == []
+
+
+def test_loopback_and_own_addresses_are_never_cut() -> None:
+    for session in (Session("127.0.0.1", 5, "127.0.0.1", 22), Session("::1", 5, "::1", 22), Session("10.0.1.11", 5, "10.0.1.11", 22)):
+        assert _guard.lockout([], {}, "block", {}, [session]) == []
+
+
+def test_management_may_be_admitted_by_several_rules_and_ports_in_several_forms() -> None:
+    rules = [rule(local_ports=["22"], remote_addresses=["10.9.0.0/25"]), rule(local_ports=["22-23"], remote_addresses=["10.9.0.128/25"])]
+    assert _guard.lockout(rules, {}, "block", {"addresses": ["10.9.0.0/24"], "ports": ["22", 22, "tcp/22"]}, []) == []
+    assert len(_guard.lockout(rules, {}, "block", {"addresses": ["10.9.0.0/23", "any"], "ports": ["22"]}, [])) == 2
+    assert _guard.lockout([rule(local_ports=["1-2000"])], {}, "block", {"addresses": ["any"], "ports": ["1-1000"]}, []) == []
+    assert len(_guard.lockout([rule(local_ports=["1-999"])], {}, "block", {"addresses": ["any"], "ports": ["1-1000"]}, [])) == 1
+    assert _guard.lockout([], {}, "block", {"addresses": None, "ports": ["22"]}, []) == []
+
+
+addresses = st.integers(0, 15).map(lambda number: f"10.0.0.{number}")
+some = st.lists(addresses, min_size=1, max_size=4)
+
+
+@settings(max_examples=200)
+@given(st.lists(st.tuples(st.sampled_from(["allow", "block"]), some, st.sampled_from([[], ["22"], ["80"]])), max_size=5), some)
+def test_management_agrees_with_address_by_address(made: list[tuple[str, list[str], list[str]]], wanted: list[str]) -> None:
+    rules = [rule(name=str(number), action=action, remote_addresses=texts, local_ports=ports) for number, (action, texts, ports) in enumerate(made)]
+    found = _guard.lockout(rules, {}, "block", {"addresses": wanted, "ports": ["22"]}, [])
+
+    def open_to(address: str) -> bool:
+        hit = [r["action"] for r in rules if address in r["remote_addresses"] and r["local_ports"] in ([], ["22"])]
+        return "allow" in hit and "block" not in hit
+
+    assert len(found) == sum(not open_to(address) for address in wanted)
+    assert _intervals.parse_addresses(wanted)
