@@ -53,7 +53,8 @@ BASE = {
 }
 HELPERS = {"tftp": ("tftp", "udp", "inet"), "netbios-ns": ("netbios-ns", "udp", "ip")}
 HOOKS = {"in": "input", "out": "output"}
-# Which address and port fields are ours (local) and theirs (remote), by direction.
+# Which address and port fields are ours (local) and theirs (remote), by direction. Rules name the source first, as packets do: the kernel
+# joins neighbouring fields into one comparison and gives them back in that order.
 FIELDS = {"in": {"remote": "saddr", "local": "daddr", "remote_port": "sport", "local_port": "dport"}}
 FIELDS["out"] = {"remote": "daddr", "local": "saddr", "remote_port": "dport", "local_port": "sport"}
 ECHO = {4: "icmp type 8", 6: "icmpv6 type 128"}
@@ -147,7 +148,8 @@ def _rule_texts(rule, matches, helper, default, owner, mode):
 def _transport(rule):
     """Return the matches on protocol and ports. ``meta l4proto`` sees through IPv6 extension headers."""
     fields = FIELDS[rule["direction"]]
-    parts = ["{0} {1} {2}".format(rule["protocol"], fields[key], _ports(rule[key + "s"])) for key in ("remote_port", "local_port") if _ports(rule[key + "s"])]
+    sides = sorted(("remote_port", "local_port"), key=lambda key: fields[key], reverse=True)
+    parts = ["{0} {1} {2}".format(rule["protocol"], fields[key], _ports(rule[key + "s"])) for key in sides if _ports(rule[key + "s"])]
     return parts or (["meta l4proto " + rule["protocol"]] if rule["protocol"] in ("tcp", "udp") else [])
 
 
@@ -168,7 +170,8 @@ def _matches(rule, remote, local, sets):
         shares = [(side, addresses.label, tuple(i for i in addresses.intervals if i[0] == family)) for side, addresses in sides]
         if all(intervals for _side, _label, intervals in shares):
             fields = FIELDS[rule["direction"]]
-            yield family, " ".join("{0} {1} {2}".format(name, fields[side], _address_list(label, family, intervals, sets)) for side, label, intervals in shares)
+            ordered = sorted(shares, key=lambda share: fields[share[0]], reverse=True)
+            yield family, " ".join("{0} {1} {2}".format(name, fields[side], _address_list(label, family, intervals, sets)) for side, label, intervals in ordered)
 
 
 def _address_list(label, family, intervals, sets):

@@ -414,3 +414,15 @@ def test_works_as_root_of_a_user_namespace(tmp_path: pathlib.Path) -> None:
     python = os.environ.get("PYTHON", "python3")
     result = subprocess.run(["unshare", "--user", "--map-root-user", "--net", python, str(script)], capture_output=True, text=True, check=False)
     assert result.stdout == "True False True\n", result.stderr
+
+
+@pytest.mark.parametrize("direction", ["in", "out"])
+@pytest.mark.parametrize("protocol", ["tcp", "udp"])
+def test_single_values_at_both_ends_are_in_order_the_second_time(apply, rule, direction: str, protocol: str) -> None:
+    """The kernel joins neighbouring comparisons with single values and gives them back in the order of the packet."""
+    ports = {"local_ports": ["67"], "remote_ports": ["68"]}
+    ends = {"local_addresses": ["10.0.0.1", "fd00::1"], "remote_addresses": ["10.0.0.2", "fd00::2"]}
+    wanted = rule("both ends", direction=direction, protocol=protocol, **ports, **ends)
+    first = apply(wanted, default_outbound="block")
+    assert (first["changed"], first["effective"]["in_force"]) == (True, True), first["warnings"]
+    assert not apply(wanted, default_outbound="block")["changed"]
