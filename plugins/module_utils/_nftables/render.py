@@ -171,7 +171,8 @@ def _matches(rule, remote, local, sets):
         if all(intervals for _side, _label, intervals in shares):
             fields = FIELDS[rule["direction"]]
             ordered = sorted(shares, key=lambda share: fields[share[0]], reverse=True)
-            yield family, " ".join("{0} {1} {2}".format(name, fields[side], _address_list(label, family, intervals, sets)) for side, label, intervals in ordered)
+            texts = (fields[side] + " " + _address_list(label, family, intervals, sets) for side, label, intervals in ordered)
+            yield family, " ".join(name + " " + text for text in texts)
 
 
 def _address_list(label, family, intervals, sets):
