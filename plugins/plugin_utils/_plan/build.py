@@ -108,12 +108,18 @@ def _host(host: Host) -> Plain:
 
 
 class _Shared:
-    """Turns each distinct ruleset into plain data once."""
+    """Turns each distinct ruleset, and each rule that rulesets share, into plain data once."""
 
     def __init__(self) -> None:
         self._made: dict[int, list[Plain]] = {}
+        self._rules: dict[int, Plain] = {}
 
     def of(self, ruleset: tuple[Rule, ...]) -> list[Plain]:
         if id(ruleset) not in self._made:
-            self._made[id(ruleset)] = [rule_as_dict(rule) for rule in ruleset]
+            self._made[id(ruleset)] = [self._rule(rule) for rule in ruleset]
         return self._made[id(ruleset)]
+
+    def _rule(self, rule: Rule) -> Plain:
+        if id(rule) not in self._rules:
+            self._rules[id(rule)] = rule_as_dict(rule)
+        return self._rules[id(rule)]

@@ -47,9 +47,10 @@ def save(plan: Plain, directory: t.Union[str, pathlib.Path]) -> list[str]:
     index["orphaned"] = orphans(plan, folder)
     index["hosts"] = {name: file_name(name) for name in sorted(hosts)}
     rendered = _Once()
-    wanted: dict[str, str] = {f"{HOSTS}/{file_name(name)}": rendered.host(host) for name, host in hosts.items()}
-    wanted[SETS] = _text(plan["sets"])
-    changed = [name for name, text in sorted(wanted.items()) if _write(folder / name, text)]
+    wanted = {f"{HOSTS}/{file}": name for name, file in index["hosts"].items()}
+    changed = [file for file, name in sorted(wanted.items()) if _write(folder / file, rendered.host(hosts[name]))]  # one text at a time in memory
+    if _write(folder / SETS, _text(plan["sets"])):
+        changed.append(SETS)
     for stale in sorted(folder.joinpath(HOSTS).glob("*.json")):
         if f"{HOSTS}/{stale.name}" not in wanted:
             stale.unlink()
@@ -123,17 +124,21 @@ def _write(path: pathlib.Path, text: str) -> bool:
 
 
 class _Once:
-    """Serialises lists of rules that hosts share once."""
+    """Serialises rules that hosts share once: most of a plan is the same rules again and again."""
 
     def __init__(self) -> None:
-        self._made: dict[int, str] = {}
+        self._rules: dict[int, str] = {}
 
     def host(self, host: Plain) -> str:
         rules = host["rules"]
-        if id(rules) not in self._made:
-            self._made[id(rules)] = json.dumps(rules, sort_keys=True, indent=1, ensure_ascii=True).replace("\n", "\n ")
+        text = "[\n  " + ",\n  ".join(map(self._rule, rules)) + "\n ]" if rules else "[]"
         mark = "@rules@"
-        return _text({**host, "rules": mark}).replace(json.dumps(mark), self._made[id(rules)])
+        return _text({**host, "rules": mark}).replace(json.dumps(mark), text)
+
+    def _rule(self, rule: Plain) -> str:
+        if id(rule) not in self._rules:
+            self._rules[id(rule)] = json.dumps(rule, sort_keys=True, indent=1, ensure_ascii=True).replace("\n", "\n  ")
+        return self._rules[id(rule)]
 
 
 def plan_from(value: t.Any) -> Plain:

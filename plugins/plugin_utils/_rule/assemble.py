@@ -18,6 +18,8 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._model.rule imp
 from ansible_collections.portcullis.msports.plugins.plugin_utils._rule.own import names_only, own_rules
 from ansible_collections.portcullis.msports.plugins.plugin_utils._rule.project import RELAYS, Projected, project
 
+Merged = t.Dict[t.Tuple[t.Any, ...], Rule]  # the key of a rule -> the rule with all its reasons
+
 
 @dataclass(frozen=True)
 class Assembled:
@@ -51,6 +53,8 @@ class _Assembly:
         self._by_group = by_group
         self._groups_of_host = groups_of_host
         self._made: dict[t.Hashable, tuple[Rule, ...]] = {}
+        self._documented: dict[tuple[int, ...], Merged] = {}
+        self._order: dict[int, tuple[Rule, tuple[t.Any, ...]]] = {}  # by the rule's id, which the rule beside it keeps its own
         self._sets: dict[str, AddressSet] = {}
         self._notes: list[Note] = []
 
@@ -62,18 +66,24 @@ class _Assembly:
         numbers = tuple(self._groups_of_host.get(host.name, ()))
         key = (numbers, host.management, host.ping, host.allow, host.name if names_only(host) else None)
         if key not in self._made:
-            projected = [item for number in numbers for item in self._by_group[number]]
-            self._made[key] = self._merge(host.name, [*projected, *own_rules(host, self._estate)])
+            documented = self._documented_of(numbers, host.name)
+            self._made[key] = self._ordered(self._merge(host.name, own_rules(host, self._estate), documented))
         return self._made[key]
 
-    def _merge(self, host: str, projected: t.Iterable[Projected]) -> tuple[Rule, ...]:
+    def _documented_of(self, numbers: tuple[int, ...], host: str) -> Merged:
+        """Return the rules that come from groups: the same, and the same objects, for all hosts that are in these groups."""
+        if numbers not in self._documented:
+            self._documented[numbers] = self._merge(host, [item for number in numbers for item in self._by_group[number]], {})
+        return self._documented[numbers]
+
+    def _merge(self, host: str, projected: t.Iterable[Projected], known_rules: Merged) -> Merged:
         """Join rules that are equal but for their reasons; leave out what names nobody or only the host itself.
 
         A host that is alone in a set of holders of a role is alone in a group, too, and one that is alone in a set of the user's own
         has a ruleset of its own (:func:`names_only`), so nobody else misses the rule.
         """
         own = self._estate.hosts[host].addresses  # compared too, because a host's name may be another machine's address
-        merged: dict[tuple[t.Any, ...], Rule] = {}
+        merged = dict(known_rules)
         for rule, sets in projected:
             peers = sets[0]
             if peers.members == (host,) and not own - peers.addresses:
@@ -82,10 +92,22 @@ class _Assembly:
                 self._notes.append(Note("no_address", f"{rule.name}: no address is left, so there is no rule", host))
                 continue
             self._sets.update((item.id, item) for item in sets)
-            known = merged.get(rule.key)
-            merged[rule.key] = rule if known is None else _join(known, rule)
-        rules = (replace(rule, because=tuple(sorted(set(rule.because)))) for rule in merged.values())
-        return tuple(sorted(rules, key=lambda rule: (rule.direction, rule.protocol, rule.local_ports, rule.remote_ports, rule.name)))
+            key = rule.key
+            known = merged.get(key)
+            merged[key] = rule if known is None else _join(known, rule)
+        return {key: rule if rule is known_rules.get(key) else _with_reasons_in_order(rule) for key, rule in merged.items()}
+
+    def _ordered(self, merged: Merged) -> tuple[Rule, ...]:
+        """Return the rules in the plan's order. What a rule sorts by is made once, however many hosts share it."""
+        for rule in merged.values():
+            if id(rule) not in self._order:
+                self._order[id(rule)] = (rule, (rule.direction, rule.protocol, rule.local_ports, rule.remote_ports, rule.name))
+        return tuple(sorted(merged.values(), key=lambda rule: self._order[id(rule)][1]))
+
+
+def _with_reasons_in_order(rule: Rule) -> Rule:
+    because = tuple(sorted(set(rule.because)))
+    return rule if because == rule.because else replace(rule, because=because)
 
 
 def _join(known: Rule, rule: Rule) -> Rule:
