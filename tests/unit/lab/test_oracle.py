@@ -318,7 +318,10 @@ def test_pxe_off() -> None:
 
 
 def test_nobody_may_ask_a_server_without_clients() -> None:
+    """Nor is its own client, which would ask inside the host, a reason to open it."""
     assert not passes(ask({"dp": PXE["dp"], "alien": {}}), "alien dp udp/67")
+    alone = {**PXE["dp"], "roles": [f"{CM}.distribution_point", f"{CM}.client"]}
+    assert not passes(ask({"dp": alone, "alien": {}}), "alien dp udp/67")
 
 
 def test_multicast_goes_to_the_group() -> None:
@@ -375,7 +378,16 @@ def test_families() -> None:
 
 @pytest.mark.parametrize(
     ("address", "expected"),
-    [("8.8.8.8", True), ("10.1.2.3", False), ("100.64.0.1", False), ("169.254.1.1", False), ("192.0.2.1", False), ("203.1.0.7", False), ("2600::1", True)],
+    [
+        ("8.8.8.8", True),
+        ("10.1.2.3", False),
+        ("100.64.0.1", False),
+        ("169.254.1.1", False),
+        ("192.0.2.1", False),
+        ("203.1.0.7", False),
+        ("2600::1", True),
+        ("4000::1", False),
+    ],
 )
 def test_internet(address: str, expected: bool) -> None:
     hosts = {"edge": {"roles": [f"{EX}.edge_transport"], "addresses": ["172.16.0.1", "fd00::1"]}, "world": {"at": address}}
@@ -479,6 +491,11 @@ def test_implied_upstream() -> None:
     assert passes(oracle, "deeper down tcp/8530")
     assert not passes(oracle, "deeper up tcp/443")
     assert not passes(oracle, "up down tcp/8530")
+    entry = ask(
+        {**hosts, "up": {"roles": [{**up, "site": "CAS"}]}, "down": {"roles": [{"role": f"{CM}.software_update_point", "site": "P01"}]}}, hierarchy=TREE
+    )
+    assert passes(entry, "down up tcp/443")
+    assert not passes(entry, "deeper up tcp/443")
     flat = ask({"a": f"{CM}.software_update_point", "b": f"{CM}.software_update_point", "wsus": f"{CM}.wsus_server"})
     assert passes(flat, "a wsus tcp/8530")
     assert not passes(flat, "a b tcp/8530")
@@ -565,6 +582,7 @@ def test_strict_outbound() -> None:
     hosts = {
         "mp": {"roles": [f"{CM}.management_point"], **STRICT},
         "free": f"{CM}.management_point",
+        "lync": {"roles": [f"{EX}.lync_server"], **STRICT},
         "sql": {"roles": [f"{CM}.sql_server"], "managed": False},
         "dns": {"at": "10.3.0.1"},
         "ntp": {"at": "10.3.0.2"},
@@ -574,6 +592,8 @@ def test_strict_outbound() -> None:
     oracle = ask(hosts, infrastructure={"dns": ["10.3.0.1"], "ntp": ["10.3.0.2"]}, allow=allow)
     admitted = [f"{name} {asked}" for name in ("sql", "dns", "ntp", "alien") for asked in QUESTIONS if passes(oracle, f"mp {name} {asked}")]
     assert admitted == ["sql tcp/1433", "dns udp/53", "dns tcp/53", "ntp udp/123", "alien udp/514"]
+    no_member = [f"{name} {asked}" for name in ("sql", "dns", "ntp") for asked in QUESTIONS if passes(oracle, f"lync {name} {asked}")]
+    assert no_member == ["dns udp/53", "dns tcp/53", "ntp udp/123"]
     assert all(passes(oracle, f"free {name} {asked}") for name in ("sql", "dns", "ntp", "alien") for asked in QUESTIONS)
 
 
@@ -649,8 +669,10 @@ def test_own_catalogs_and_editions(tmp_path: pathlib.Path) -> None:
                 {**flow, "ports": [str(port)], "reference": {"section": "s", "row": 1}},
                 {**flow, "id": "shop.till.server.card.tcp", "ports": [], "setting": "card", "setting_of": "estate", "feature": "cards", "feature_at": "estate",
                  "reference": {"section": "s", "row": 2}},
+                {**flow, "id": "shop.till.server.vault.tcp", "ports": ["7100"], "only_with": ["shop.vault"], "reference": {"section": "s", "row": 3}},
             ],
-            "roles": {"till": {"kind": "host"}, "server": {"kind": "host"}}, "settings": {"card": {"type": "port"}}, "features": {"cards": {"title": "c"}},
+            "roles": {"till": {"kind": "host"}, "server": {"kind": "host"}, "vault": {"kind": "host"}},
+            "settings": {"card": {"type": "port"}}, "features": {"cards": {"title": "c"}},
         }  # fmt: skip
         (tmp_path / "shop").mkdir(exist_ok=True)
         (tmp_path / "shop" / f"{edition}.yml").write_text(yaml.safe_dump(catalog), encoding="utf-8")
@@ -661,6 +683,8 @@ def test_own_catalogs_and_editions(tmp_path: pathlib.Path) -> None:
     assert [passes(ask(hosts, catalog_paths=[str(tmp_path)]), f"till server tcp/{port}") for port in (7001, 7002)] == [False, True]
     old = {"catalog_paths": [str(tmp_path)], "editions": {"shop": "1"}}
     assert [passes(ask(hosts, **old), f"till server tcp/{port}") for port in (7001, 7002)] == [True, False]
+    assert not passes(ask(hosts, **old), "till server tcp/7100")
+    assert passes(ask({**hosts, "vault": "shop.vault"}, **old), "till server tcp/7100")
     on = ask(hosts, **old, features=["shop.cards"], settings={"shop.card": 7777})
     assert passes(on, "till server tcp/7777")
     assert not passes(ask(hosts, **old, settings={"shop.card": 7777}), "till server tcp/7777")
