@@ -54,7 +54,7 @@ class Ansible:
             "ANSIBLE_CONFIG": str(work / "ansible.cfg"),
             "ANSIBLE_NOCOLOR": "1",
             "ANSIBLE_FORKS": "8",
-            "ANSIBLE_REMOTE_TEMP": "/tmp/.ansible",
+            "ANSIBLE_REMOTE_TEMP": "/run/ansible",
             "ANSIBLE_GATHERING": "explicit",
             "ANSIBLE_RETRY_FILES_ENABLED": "0",
             "MSPORTS_LAB_HOSTS": str(hosts),

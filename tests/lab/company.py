@@ -44,7 +44,7 @@ class Machine:
 
 @dataclass(frozen=True)
 class Company:
-    """Everything the lab needs from an inventory. ``inventory`` is ``{"hosts": {name: {"vars": ..., "groups": [...]}}}``."""
+    """Everything the lab needs from an inventory. ``inventory`` is ``{"hosts": {name: {"vars": ..., "groups": [...]}}}``, as the oracle reads it."""
 
     machines: t.Mapping[str, Machine]
     inventory: t.Mapping[str, t.Any]
@@ -62,11 +62,15 @@ class Company:
         return [(source, destination) for source in able for destination in able if source is not destination]
 
 
-def read_company(folder: pathlib.Path) -> Company:
-    """Let Ansible read the inventory, exactly as it will for the plan."""
+def read_company(folder: pathlib.Path, home: t.Optional[pathlib.Path] = None) -> Company:
+    """Let Ansible read the inventory, exactly as it will for the plan. ``home`` is where Ansible keeps its own files."""
     command = [str(pathlib.Path(sys.executable).with_name("ansible-inventory")), "-i", str(folder), "--list"]
-    environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_DEPRECATION_WARNINGS": "0"}
-    told = json.loads(subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
+    environment.update(ANSIBLE_NOCOLOR="1", ANSIBLE_HOME=str(home or pathlib.Path.home() / ".ansible"))
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=folder, check=False)
+    if done.returncode != 0:
+        raise ValueError(f"{folder}: ansible-inventory cannot read it: {done.stderr.strip()}")
+    told = json.loads(done.stdout)
     variables = told.pop("_meta")["hostvars"]
     return company_of({"hosts": {name: {"vars": variables[name], "groups": _groups_of(name, told)} for name in sorted(variables)}})
 

@@ -35,7 +35,11 @@ def main(arguments: list[str]) -> int:
             return 2
     private_namespaces.prepare()
     rehearsal = Rehearsal(chosen.inventory.resolve(), chosen.output.resolve())
-    agreed = rehearsal.run()
+    try:
+        agreed = rehearsal.run()
+    except KeyboardInterrupt:
+        print("\nlab: stopped; nothing of it is left", file=sys.stderr)
+        return 130
     if chosen.shell:
         print("A shell inside the lab. `ip netns` does not know its hosts; enter one with: nsenter -t PID -n -m -u")
         print("  " + "  ".join(f"{name}={host.pid}" for name, host in rehearsal.hosts.items()))

@@ -62,9 +62,9 @@ class Rehearsal:
 
     def _set_up(self) -> None:
         with self.report.step("Set up: every host of the inventory as a network namespace, on routed subnets"):
-            self.company: Company = read_company(self.inventory)
-            self.hosts = topology.build(self.company)
             WORK.mkdir()
+            self.company: Company = read_company(self.inventory, WORK / "ansible")
+            self.hosts = topology.build(self.company)
             self.ansible = Ansible(self.inventory, WORK, {name: host.pid for name, host in self.hosts.items()})
             told = {name: known["vars"] for name, known in self.company.inventory["hosts"].items()}
             rejecting = {name for name, variables in told.items() if variables.get("msports_default_inbound") == "reject"}
