@@ -1,0 +1,125 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The tools behind `make test` count honestly and see what is wrong."""
+
+from __future__ import annotations
+
+import pathlib
+import subprocess
+import sys
+import types
+import typing as t
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+TOOLS = ROOT / "tests" / "tools"
+
+
+def load(name: str) -> types.ModuleType:
+    if str(TOOLS) not in sys.path:
+        sys.path.insert(0, str(TOOLS))
+    return __import__(name)
+
+
+def lines(*text: str) -> str:
+    return "\n".join(text) + "\n"
+
+
+RUN = ('Running sanity test "pep8"', 'Running sanity test "import" on Python 3.9', 'Running sanity test "pslint"')
+SANITY = {
+    "all pass": (lines(*RUN), 0, (3, [], [])),
+    "one fails": (
+        lines(*RUN, "ERROR: Found 1 pep8 issue(s) which need to be resolved:", "ERROR: a.py:1:1: E303: too many",
+              "FATAL: The 1 sanity test(s) listed below (out of 3) failed. See error output above for details.", "pep8"),
+        1, (2, ["pep8"], []),
+    ),
+    "a failure named with its Python": (
+        lines(*RUN, "FATAL: The 2 sanity test(s) listed below (out of 3) failed. See error output above for details.", "import --python 3.9", "pep8"),
+        1, (1, ["import --python 3.9", "pep8"], []),
+    ),
+    "a tool is missing": (lines(*RUN, 'WARNING: Required program "pwsh" not found.'), 0, (2, [], ["pslint"])),
+    "broken off": (lines(*RUN, "FATAL: Command \"x\" returned exit status 127."), 1, (2, ["pslint (broke off)"], [])),
+    "an exit code without a word": (lines(*RUN), 2, (2, ["exit code 2"], [])),
+    "nothing ran": (lines("WARNING: All targets skipped."), 0, (0, ["no test ran"], [])),
+}
+
+
+@pytest.mark.parametrize("name", SANITY)
+def test_the_result_of_ansible_test_is_read_honestly(name: str) -> None:
+    output, status, (passed, failed, skipped) = SANITY[name]
+    result = load("sanity").read_result(output, status)
+    assert (result.passed, result.failed, result.skipped) == (passed, failed, skipped)
+
+
+def test_pythons_that_are_not_there_are_told() -> None:
+    output = lines(*RUN, *(f'WARNING: Skipping sanity test "{test}" on Python {version} because it could not be found.'
+                           for test in ("compile", "import") for version in ("3.8", "3.10")))
+    result = load("sanity").read_result(output, 0)
+    assert (result.missing_pythons, result.skipped, result.passed) == (["3.8", "3.10"], [], 3)
+
+
+def test_a_skip_counts_as_failed_unless_it_is_allowed_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    checks = load("run_checks")
+    part = checks.Part("unit", "unit", checks.Outcome)
+    monkeypatch.setenv("MSPORTS_SKIP", "tests/unit/test_a.py::*, lab")
+    outcome = checks.judge(part, checks.Outcome(passed=5, skipped=["tests/unit/test_a.py::test_x", "tests/unit/test_b.py::test_y"]))
+    assert (outcome.passed, outcome.failed, outcome.skipped) == (5, 1, ["tests/unit/test_a.py::test_x"])
+    assert [line for line in outcome.said if "test_y (counts as failed" in line] and checks.allowed("lab") and not checks.allowed("unit")
+
+
+def test_pytest_runs_are_counted_with_every_kind_of_end(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checks = load("run_checks")
+    monkeypatch.setattr(checks, "RESULTS", tmp_path)
+    path = tmp_path / "test_sample.py"
+    path.write_text(lines(
+        "import pytest", "def test_good(): pass", "def test_bad(): assert False", "def test_left(): pytest.skip('why')",
+        "@pytest.fixture", "def broken(): raise ValueError", "def test_error(broken): pass",
+    ), encoding="utf-8")
+    outcome = checks.run_pytest("sample", [str(path)], ["-p", "no:cacheprovider"])
+    assert (outcome.passed, outcome.failed, len(outcome.skipped)) == (1, 2, 1)
+    nothing = checks.run_pytest("nothing", [str(tmp_path / "gone.py")])
+    assert (nothing.passed, nothing.failed) == (0, 1)
+
+
+PAGE = """# Head line, with `code`!
+
+See [there](other.md#second-part), [gone](gone.md), [no heading](other.md#third) and [the web](https://example.com/).
+
+```yaml
+a: [1
+```
+
+```console
+$ make nonsense
+```
+
+`plugins/no_such_file.py`, `plugins/*/no_such*.py` and portcullis.msports.nonsense, `make test`.
+"""
+
+
+def test_docs_lint_sees_what_is_wrong_with_a_page(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    docs = load("docs_lint")
+    monkeypatch.setattr(docs, "ROOT", tmp_path)
+    tmp_path.joinpath("other.md").write_text("# Other\n\n## Second part\n", encoding="utf-8")
+    page = tmp_path / "page.md"
+    complaints: t.List[str] = [*docs.check_links(page, PAGE), *docs.check_code(PAGE, {"test"}), *docs.check_mentions(PAGE, {"plan"}, {"test"})]
+    assert [line.split(":")[0] for line in complaints] == [
+        "link to gone.md", "link to other.md#third", "line 5", "line 9", "`plugins/no_such_file.py`", "`plugins/*/no_such*.py`", "portcullis.msports.nonsense",
+    ]
+    assert docs.anchors(PAGE) == {"head-line-with-code"}
+
+
+@pytest.mark.parametrize(("lowest", "highest", "found"), [("3.11", "3.14", True), ("3.98", "3.99", False)])
+def test_a_python_is_only_found_when_it_runs(lowest: str, highest: str, found: bool) -> None:
+    done = subprocess.run([TOOLS / "find_python.sh", lowest, highest], capture_output=True, text=True, check=False)
+    assert (done.returncode == 0) is found and bool(done.stdout.strip()) is found
+    if found:
+        assert subprocess.run([done.stdout.strip(), "-c", "import venv"], check=False).returncode == 0
+
+
+def test_system_packages_are_tables_of_command_and_package() -> None:
+    for name in ("system-demo.txt", "system-test.txt"):
+        rows = [line.split() for line in TOOLS.parent.joinpath("requirements", name).read_text(encoding="utf-8").splitlines() if line and line[0] != "#"]
+        assert rows and all(len(row) == 2 for row in rows), name
