@@ -169,7 +169,7 @@ class Oracle:
 
     def _values_of(self, setting: str | None) -> list[str]:
         """The default of a port's setting, and every value that a host or a role of a host gives it."""
-        values = [self.catalogs.defaults.get(setting or ""), *(end.settings.get(setting) for end in self.estate.everybody())]
+        values = [self.catalogs.defaults.get(setting or ""), *(end.settings.get(setting or "") for end in self.estate.everybody())]
         return [str(port) for value in values if value is not None for port in as_list(value)]
 
 

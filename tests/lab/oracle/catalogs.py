@@ -78,7 +78,7 @@ def named(flow: Flow, patterns: t.Iterable[str]) -> bool:
 def holds_for(releases: str | None, release: str) -> bool:
     """``<1802`` and the like, several separated by commas."""
     for part in (releases or "").replace(" ", "").split(",") if releases else ():
-        sign, number = re.fullmatch(r"([<>=]+)([\d.]+)", part).groups()
+        sign, number = re.findall(r"^([<>=]+)([\d.]+)$", part)[0]
         if not _COMPARE[sign](_numbers(release), _numbers(number)):
             return False
     return True

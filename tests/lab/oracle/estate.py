@@ -153,7 +153,7 @@ class Estate:
     def exists(self, role: str) -> bool:
         return any(end.role == role for end in self.everybody())
 
-    def selected(self, texts: t.Iterable[str], name: str, address: t.Any) -> bool:
+    def selected(self, texts: t.Any, name: str, address: t.Any) -> bool:
         """Is the host, seen at this address, among the ends that a user named: any, address, network, group:, host:, role?"""
         for text in as_list(texts):
             kind, _colon, what = str(text).partition(":")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from .catalogs import Catalogs, Flow, holds_for, named
-from .estate import End, Estate
+from .estate import End, Estate, as_list
 
 SITE_SERVER = "configmgr.site_server"  # values of a site are read from its site server
 
@@ -113,7 +113,7 @@ def ports_of(flow: Flow, source: End, destination: End, estate: Estate) -> list[
     }[flow["setting_of"]]
     default = estate.catalogs.defaults.get(flow["setting"])
     values = [item.get(flow["setting"], default) for item in places]
-    ports = [str(port) for value in values if value is not None for port in (value if isinstance(value, list) else [value])]
+    ports = [str(port) for value in values if value is not None for port in as_list(value)]
     return ports or list(flow["ports"])
 
 
