@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import bisect
 import ipaddress
+import socket
 
 LAST = {4: 2**32 - 1, 6: 2**128 - 1}
 ALL_PORTS = ((0, 65535),)
@@ -78,10 +79,14 @@ def _last_from(intervals, place):
     return intervals[index - 1] if index else None
 
 
+def _ipv4_text(number):
+    return socket.inet_ntoa(number.to_bytes(4, "big"))
+
+
 def address_text(interval):
     """Return an interval as an address, as a network where it is one, else as ``first-last``."""
     version, first, last = interval
-    make = ipaddress.IPv4Address if version == 4 else ipaddress.IPv6Address
+    make = _ipv4_text if version == 4 else ipaddress.IPv6Address
     if first == last:
         return str(make(first))
     size = last - first + 1

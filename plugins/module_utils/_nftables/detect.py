@@ -38,10 +38,11 @@ def examine(objects, rules, options, root="/", proc="/proc"):
     if rules is not None and options["default_inbound"] not in ("block", "reject"):
         reasons.append("default_inbound is {0}: what no rule names passes unless another table drops it".format(options["default_inbound"]))
     for direction in ("in", "out") if rules is not None else ():
-        own = [(rule["name"], _shape(rule, options)) for rule in rules if rule["direction"] == direction and rule["action"] == "allow"]
-        own = [(name, shape) for name, shape in own if shape.addresses]
-        if direction == "in" or closed["out"]:
-            cut, killed = _compare(tables, own, direction, closed[direction])
+        bases = list(tables.base_chains(direction)) if direction == "in" or closed["out"] else []
+        if bases:
+            own = [(rule["name"], _shape(rule, options)) for rule in rules if rule["direction"] == direction and rule["action"] == "allow"]
+            own = [(name, shape) for name, shape in own if shape.addresses]
+            cut, killed = _compare(tables, bases, own, direction, closed[direction])
             reasons += _capped(cut)
             warnings += _capped(killed)
     for key, text in tables.mentions("notrack"):
@@ -72,11 +73,11 @@ def _shape(rule, options):
     return others.Shape(PROTOCOLS[rule["protocol"]], ports, _intervals.parse_addresses(texts), not narrow)
 
 
-def _compare(tables, own, direction, closed):
+def _compare(tables, bases, own, direction, closed):
     """Return ``(cut, killed)``: their drops that stop what we allow, their accepts that our default stops."""
     cut, killed = [], []
     families = {"ip": _intervals.ANY[:1], "ip6": _intervals.ANY[1:]}
-    for base in tables.base_chains(direction):
+    for base in bases:
         accepted, seen = [], 0
         final = closed and tables.chains[base]["hook"] in ("input", "output")
         # Packets of one family only pass a chain of that family; the rest of our rule is not its business.

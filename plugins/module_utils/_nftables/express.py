@@ -11,8 +11,9 @@ not known here comes back behind ``unknown:`` as JSON, so that it never looks li
 
 from __future__ import annotations
 
-import ipaddress
+import functools
 import json
+import socket
 
 from ansible_collections.portcullis.msports.plugins.module_utils._intervals import address_text, port_text
 from ansible_collections.portcullis.msports.plugins.module_utils._nftables.table import UNKNOWN
@@ -63,8 +64,15 @@ def rule_text(expressions):
 
 
 def shown(expressions):
-    """Return a rule of others for people: statements without a canonical form stand as JSON among the rest."""
-    return " ".join(rule_text([expression]).replace(UNKNOWN, "") for expression in expressions)
+    """Return a rule of others for people: no counters, iptables' own parts by name, what has no canonical form as JSON."""
+    return " ".join(_shown(*item) for expression in expressions for item in expression.items() if item[0] != "counter")
+
+
+def _shown(kind, value):
+    if kind == "xt":
+        return "iptables:{0}".format((value or {}).get("name", "?"))
+    text = rule_text([{kind: value}])
+    return text if not text.startswith(UNKNOWN) else kind if value is None else json.dumps({kind: value}, sort_keys=True)
 
 
 def _statement(expression):
@@ -133,19 +141,29 @@ def _number(item, numbers):
     return (item, item)
 
 
+def _number_of(family, text):
+    try:
+        return int.from_bytes(socket.inet_pton(family, text), "big")
+    except OSError as error:
+        raise NotKnown(text) from error
+
+
+_NUMBER_OF = {4: functools.partial(_number_of, socket.AF_INET), 6: functools.partial(_number_of, socket.AF_INET6)}
+
+
 def address(version, item):
     """Return the interval of one address, ``prefix`` or ``range`` as ``nft -j`` prints it."""
-    make = ipaddress.IPv4Address if version == 4 else ipaddress.IPv6Address
+    make = _NUMBER_OF[version]
     if isinstance(item, dict):
         if set(item) == {"prefix"}:
             bits = (32 if version == 4 else 128) - item["prefix"]["len"]
-            first = int(make(item["prefix"]["addr"]))
+            first = make(item["prefix"]["addr"])
             return (version, first, first | ((1 << bits) - 1))
         if set(item) == {"range"}:
             first, last = item["range"]
-            return (version, int(make(first)), int(make(last)))
+            return (version, make(first), make(last))
         raise NotKnown(item)
-    return (version, int(make(item)), int(make(item)))
+    return (version, make(item), make(item))
 
 
 def _limit(value):

@@ -102,7 +102,7 @@ class Tables:
                 # Rules of iptables: nft tells the name of a match or target at best, never its parameters.
                 name = (value or {}).get("name", "")
                 verdict = "drop" if name in ("DROP", "REJECT") else verdict
-                certain = certain and bool(verdict)
+                certain = certain and name in ("comment", "DROP", "REJECT")
             elif kind not in ("counter", "log"):
                 certain = False
         return Shape(protocols, ports, peers, certain), verdict

@@ -139,6 +139,37 @@ def test_drift_of_what_loads_the_rules_is_repaired(container: booted.Container, 
     assert container.run("systemctl is-enabled portcullis-msports-msports").strip() == "enabled"
 
 
+IPTABLES = (
+    "iptables -A INPUT -p tcp --dport 443 -m comment --comment x -j DROP",
+    "iptables -A INPUT -p udp -m multiport --dports 69,70 -j REJECT",
+    "iptables -t raw -A PREROUTING -p udp --dport 53 -j CT --notrack",
+    "iptables -t nat -N DOCKER",
+    "iptables -t nat -A DOCKER -p tcp --dport 8080 -j DNAT --to-destination 172.17.0.2:80",
+)
+
+
+def test_rules_of_iptables_are_read_as_far_as_nft_tells(container: booted.Container, applied: str) -> None:
+    container.run(" && ".join(IPTABLES))
+    effective, warnings = (apply(container, **OPTIONS)[key] for key in ("effective", "warnings"))
+    assert effective["exact"] is False
+    assert effective["reasons"] == [
+        "table ip filter, chain INPUT: 'tcp dport 443 iptables:comment drop' stops what we allow: in tcp/443",
+        "table ip filter, chain INPUT: 'meta l4proto udp iptables:multiport iptables:REJECT' may stop what we allow: tftp",
+        "table ip raw, chain PREROUTING takes packets out of connection tracking (udp dport 53 iptables:CT): "
+        "replies to them are dropped as if nobody had asked",
+    ]
+    assert [warning for warning in warnings if warning.startswith("Docker: published ports")] != []
+    container.run("systemctl enable nftables; mkdir -p /etc/systemd/system/x.wants && touch /etc/systemd/system/x.wants/netfilter-persistent.service")
+    with pytest.raises(booted.CannotRun, match="another firewall manager is active"):
+        apply(container, **OPTIONS)
+    assert not apply(container, **OPTIONS, allow_other_manager=True)["changed"]
+    container.run("rm -r /etc/systemd/system/x.wants; systemctl restart nftables")
+    container.run("iptables-legacy -A INPUT -p tcp --dport 1 -j DROP")
+    assert apply(container, **OPTIONS)["effective"]["reasons"] == ["tables of legacy iptables are loaded (filter); nft cannot read their rules"]
+    container.reboot()
+    assert apply(container, **OPTIONS)["effective"]["exact"] is True
+
+
 def test_absent_leaves_nothing(container: booted.Container, applied: str) -> None:
     assert container.run(TRACES).strip() != ""
     assert apply(container, state="absent")["changed"]

@@ -94,7 +94,10 @@ def test_what_is_not_known_is_marked(expression: dict[str, t.Any]) -> None:
 
 
 def test_rules_of_others_are_shown_as_far_as_they_are_known() -> None:
-    assert express.shown([payload("tcp", "dport", 5), {"xt": None}, ACCEPT]) == 'tcp dport 5 [{"xt": null}] accept'
+    known = [payload("tcp", "dport", 5), {"counter": {"packets": 1, "bytes": 2}}, ACCEPT]
+    assert express.shown(known) == "tcp dport 5 accept"
+    assert express.shown([{"xt": None}, {"xt": {"type": "match", "name": "recent"}}, {"notrack": None}]) == "iptables:? iptables:recent notrack"
+    assert express.shown([{"dnat": {"addr": "10.0.0.1"}}]) == '{"dnat": {"addr": "10.0.0.1"}}'
 
 
 def own(*objects: tuple[str, dict[str, t.Any]]) -> t.Any:
