@@ -105,14 +105,14 @@ def ports_of(flow: Flow, source: End, destination: End, estate: Estate) -> list[
     """The declared value of the setting, else its default, else the documented ports. Alternatives never count."""
     if flow["setting"] is None:
         return list(flow["ports"])
-    places = {
+    places: t.Mapping[str, t.Sequence[t.Mapping[str, t.Any]]] = {
         "source": [source.settings],
         "destination": [destination.settings],
         "estate": [estate.settings],
         "site": [end.settings for end in _site_servers(source, destination, estate)] or [estate.settings],
-    }[flow["setting_of"]]
+    }
     default = estate.catalogs.defaults.get(flow["setting"])
-    values = [item.get(flow["setting"], default) for item in places]
+    values = [item.get(flow["setting"], default) for item in places[flow["setting_of"]]]
     ports = [str(port) for value in values if value is not None for port in as_list(value)]
     return ports or list(flow["ports"])
 
