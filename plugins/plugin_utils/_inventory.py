@@ -22,9 +22,11 @@ Plain = t.Dict[str, t.Any]
 def inventory_of(hostvars: t.Mapping[str, t.Mapping[str, t.Any]], whole: bool = True, today: t.Optional[datetime.date] = None) -> Plain:
     """Return the inventory as plain data: each host's ``msports_*`` and connection variables and its groups.
 
-    One pass: only the variables that count are rendered, each once. An undefined variable inside raises Ansible's error.
+    One pass: only the variables that count are rendered, each once; hosts share what they have from the same group.
+    An undefined variable inside raises Ansible's error.
     """
-    hosts = {str(name): _host(hostvars[name]) for name in hostvars}
+    values = _Values()
+    hosts = {str(name): _host(hostvars[name], values) for name in hostvars}
     groups: dict[str, list[str]] = {}
     for name, host in hosts.items():
         for group in host["groups"]:
@@ -47,7 +49,7 @@ def inventory_of(hostvars: t.Mapping[str, t.Mapping[str, t.Any]], whole: bool = 
 
 def one_host(name: str, variables: t.Mapping[str, t.Any]) -> Plain:
     """Return an inventory of one host, for the question whether that host changed."""
-    return {"hosts": {name: _host(variables)}}
+    return {"hosts": {name: _host(variables, _Values())}}
 
 
 def play_variables(task_vars: t.Mapping[str, t.Any], own: t.Mapping[str, t.Any]) -> list[str]:
@@ -55,10 +57,44 @@ def play_variables(task_vars: t.Mapping[str, t.Any], own: t.Mapping[str, t.Any])
     return sorted(str(name) for name in task_vars if str(name).startswith(PREFIX) and name not in own)
 
 
-def _host(variables: t.Mapping[str, t.Any]) -> Plain:
-    counted = {str(name): to_plain(variables[name]) for name in variables if str(name).startswith(PREFIX)}
-    counted.update((name, to_plain(variables[name])) for name in CONNECTION if name in variables)
-    return {"vars": counted, "groups": to_plain(variables.get("group_names", []))}
+class _Values:
+    """Turns variables into plain data. Values without a template are not rendered, and made plain once, however many hosts have them.
+
+    Rendering is most of what reading a large inventory costs, and most values need none: they are the same object for every host of a group.
+    """
+
+    def __init__(self) -> None:
+        self._made: dict[int, tuple[t.Any, t.Any]] = {}  # id of the value -> the value, which keeps its id its own, and its plain form
+
+    def of(self, variables: t.Mapping[str, t.Any], name: str) -> t.Any:
+        # Ansible's view of a host's variables renders whatever is read from it; underneath are the values as they were written.
+        written = getattr(variables, "_vars", None)
+        value = written.get(name) if isinstance(written, dict) else None
+        if value is None:
+            return to_plain(variables[name])
+        known = self._made.get(id(value))
+        if known is None:
+            if not is_literal(value):
+                return to_plain(variables[name])
+            known = self._made[id(value)] = (value, to_plain(value))
+        return known[1]
+
+
+def is_literal(value: t.Any) -> bool:
+    """Tell whether ``value`` surely holds no template: only texts without braces, numbers, dates, and lists and mappings of them."""
+    if isinstance(value, str):
+        return "{" not in value and not value.startswith("#jinja2:")
+    if isinstance(value, dict):
+        return all(is_literal(key) and is_literal(item) for key, item in value.items())
+    if isinstance(value, list):
+        return all(map(is_literal, value))
+    return value is None or isinstance(value, (int, float, datetime.date))  # anything else, such as an encrypted text, is Ansible's to read
+
+
+def _host(variables: t.Mapping[str, t.Any], values: _Values) -> Plain:
+    counted = {str(name): values.of(variables, name) for name in variables if str(name).startswith(PREFIX)}
+    counted.update((name, values.of(variables, name)) for name in CONNECTION if name in variables)
+    return {"vars": counted, "groups": list(values.of(variables, "group_names")) if "group_names" in variables else []}
 
 
 def _address_sources(variables: t.Mapping[str, t.Any]) -> list[str]:
