@@ -1,0 +1,178 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+"""How fast the collection is, and how fast what people would use instead: ``python -m tests.benchmarks [--quick] [apply|plan|play ...]``.
+
+Times depend on the machine and on what else it does; the ratios are what counts. Nothing here decides whether a change is good.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import platform
+import subprocess
+import sys
+import typing as t
+
+from tests.benchmarks import target
+from tests.benchmarks.controller import ROOT
+from tests.benchmarks.tables import Series, table
+from tests.tools import checkout
+
+OUTPUT = ROOT / ".cache" / "bench"
+STAGES = ("catalogs_of", "read_estate", "inputs_digest", "connect", "assemble", "build", "rest")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="PART", help="apply, plan, play; all when none is given")
+    parser.add_argument("--quick", action="store_true", help="fewer turns and sizes, no loop of 400 rules")
+    parser.add_argument("--turns", type=int, help="how often everything is measured")
+    options = parser.parse_args()
+    unknown = set(options.parts) - set(PARTS)
+    if unknown:
+        parser.error(f"no such part: {', '.join(sorted(unknown))}; the parts are {', '.join(PARTS)}")
+    checkout.link()
+    sys.path.insert(0, str(checkout.CACHE / "collections"))
+    OUTPUT.mkdir(parents=True, exist_ok=True)
+    print(f"{datetime.date.today()}, {os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}, Linux {platform.release()}, Python {platform.python_version()}")
+    for part in options.parts or PARTS:
+        print(f"\n## {part}\n")
+        PARTS[part](options.quick, options.turns)
+
+
+def apply(quick: bool, turns: t.Optional[int]) -> None:
+    """Measure inside private namespaces, in a process of its own: what enters them does not come back."""
+    command = [sys.executable, "-m", "tests.benchmarks.__main__", "apply", *(["--quick"] if quick else []), *(["--turns", str(turns)] if turns else [])]
+    if not target.is_inside():
+        code = "import sys; sys.path.insert(0, '.'); from tests.benchmarks import target; target.enter(sys.argv[1:])"
+        done = subprocess.run([sys.executable, "-c", code, *command[1:]], cwd=ROOT, check=False)
+        if done.returncode != 0:
+            sys.exit(f"apply: ended with {done.returncode}")
+        return
+    from tests.benchmarks import apply as part
+
+    sizes = (20, 100) if quick else part.SIZES
+    turns = turns or (2 if quick else 5)
+    loops = {20: 1, 100: 1 if quick else 2, 400: 1}
+    series, way = part.measure(turns, sizes, loops, _say)
+    _keep("apply", {"way": way, "series": series.plain()})
+    print(f"\nReached by {way}. Seconds, medians (minima) of {turns} turns; loops fewer.\n")
+    print(_apply_times(series, sizes), end="\n\n")
+    print(_apply_ratios(series, sizes))
+
+
+def _apply_times(series: Series, sizes: t.Sequence[int]) -> str:
+    from tests.benchmarks import apply as part
+
+    rows = []
+    for case in (*part.CASES, part.VERY_FIRST):
+        for size in sizes:
+            cells: list[t.Any] = [case, size]
+            for run in part.RUNS:
+                for what in ("wall", "task", "cpu"):
+                    cells.append(_seconds(series, (case, size, run), what))
+            rows.append([*cells, *(_seconds(series, (case, size, run), "task") for run in (part.ANEW, part.AGAIN))])
+    head = ["", "rules", "first: play", "task", "CPU", "unchanged: play", "task", "CPU", "warm, first: task", "warm, unchanged: task"]
+    return table(head, [row for row in rows if any(cell != "" for cell in row[2:])])
+
+
+def _seconds(series: Series, key: t.Hashable, what: str) -> str:
+    return f"{series.median(key, what):.2f} ({series.minimum(key, what):.2f})" if key in series else ""
+
+
+def _apply_ratios(series: Series, sizes: t.Sequence[int]) -> str:
+    from tests.benchmarks import apply as part
+
+    rows = []
+
+    def ratio(words: str, size: t.Any, key: t.Hashable, other: t.Hashable, what: str, target_of_design: str) -> None:
+        if key in series and other in series:
+            rows.append([words, size, series.ratio(key, other, what), series.minimum(key, what) / series.minimum(other, what), target_of_design])
+
+    few, many = sizes[0], sizes[-1]
+    for case in (part.OURS, part.SAVED):
+        for run in (*part.RUNS, part.ANEW, part.AGAIN):
+            ratio(f"{case}, {WORDS[run]}: task with {many} rules to {few}", many, (case, many, run), (case, few, run), "task", "<= 1.25")
+    for size in sizes:
+        for case in (part.OURS, part.SAVED):
+            for run, wanted in (("first", "<= 1.4"), ("unchanged", "<= 1.25"), (part.ANEW, "<= 1.4"), (part.AGAIN, "<= 1.25")):
+                ratio(f"{case} to {part.NOTHING}, {WORDS[run]}: task", size, (case, size, run), (part.NOTHING, size, run), "task", wanted)
+        for run in part.RUNS:
+            for what, word in (("wall", "play"), ("task", "task"), ("cpu", "CPU")):
+                ratio(f"{part.WRITTEN} to ours, saved, {WORDS[run]}: {word}", size, (part.WRITTEN, size, run), (part.SAVED, size, run), what, ">= 1")
+                wanted = {100: ">= 18", 400: ">= 50"}.get(size, "")
+                ratio(f"{part.LOOPED} to ours, saved, {WORDS[run]}: {word}", size, (part.LOOPED, size, run), (part.SAVED, size, run), what, wanted)
+    return table(["ratio", "rules", "median of pairs", "of minima", "wanted"], rows)
+
+
+WORDS = {"first": "first run", "unchanged": "unchanged run", "anew": "warm, first run", "again": "warm, unchanged run"}
+
+
+def plan(quick: bool, turns: t.Optional[int]) -> None:
+    """Compile estates, each measurement in a fresh process, sizes and estates in turns."""
+    from tests.benchmarks import estates
+
+    sizes = (100, 1000) if quick else (100, 1000, 10000)
+    turns = turns or (1 if quick else 3)
+    found: dict[tuple[str, int], list[dict[str, t.Any]]] = {}
+    for turn in range(turns):
+        for kind in estates.ESTATES:
+            for size in sizes:
+                command = [sys.executable, "-m", "tests.benchmarks.core", kind, str(size)]
+                told = json.loads(subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True).stdout)
+                found.setdefault((kind, size), []).append(told)
+        _say(f"turn {turn + 1} of {turns}")
+    _keep("plan", [item for items in found.values() for item in items])
+    rows, stages = [], []
+    for (kind, size), items in found.items():
+        best = min(items, key=lambda item: item["cpu"])
+        smaller = found.get((kind, size // 10))
+        growth = best["cpu"] / min(item["cpu"] for item in smaller) if smaller else ""
+        seconds = min(item["seconds"] for item in items)
+        sizes_of = [best["rules"], best["distinct_rulesets"], best["addresses"]]
+        rows.append([kind, size, *sizes_of, seconds, best["cpu"], best["rules"] / best["cpu"], growth, best["mib"], best["save_cpu"], best["mib_saved"]])
+        stages.append([kind, size, *(best["stages"][stage] for stage in STAGES), best["save"]])
+    head = ["estate", "hosts", "rules", "different rulesets", "addresses in sets", "compile, s", "compile, CPU s", "rules/s of CPU", "growth for 10 x hosts"]
+    print(f"\nThe best of {turns} turns.\n")
+    print(table([*head, "peak MiB", "save, CPU s", "peak MiB with saving"], rows), end="\n\n")
+    print(table(["estate", "hosts", *STAGES, "save"], stages))
+
+
+def play(quick: bool, turns: t.Optional[int]) -> None:
+    """Measure what the plan adds to a play."""
+    from tests.benchmarks import plays
+
+    sizes = (100, 1000) if quick else (1000, 5000)
+    turns = turns or (1 if quick else 3)
+    series = plays.measure(turns, sizes, _say)
+    _keep("play", series.plain())
+    rows = []
+    for size in sizes:
+        nothing = (plays.NOTHING, size)
+        for case in plays.TASKS:
+            key = (case, size)
+            added = min(mine["wall"] - none["wall"] for mine, none in zip(series.values[key], series.values[nothing], strict=True))
+            cpu = min(mine["cpu"] - none["cpu"] for mine, none in zip(series.values[key], series.values[nothing], strict=True))
+            rows.append([size, case, _seconds(series, key, "wall"), _seconds(series, key, "task"), added, cpu])
+        rows.append([size, "apply: the controller's share for one host", "", f"{series.median(('apply', size), 'task'):.3f}", "", ""])
+    print(f"\nSeconds, medians (minima) of {turns} turns; what is added: least difference to the no-op within one turn.\n")
+    print(table(["hosts", "task", "whole play", "task", "added to the play", "added, CPU s"], rows))
+
+
+PARTS: dict[str, t.Callable[[bool, t.Optional[int]], None]] = {"plan": plan, "play": play, "apply": apply}
+
+
+def _keep(part: str, measured: t.Any) -> None:
+    OUTPUT.joinpath(f"{part}.json").write_text(json.dumps(measured, indent=1), encoding="utf-8")
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()
