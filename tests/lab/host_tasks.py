@@ -9,8 +9,9 @@ import pathlib
 import subprocess
 import typing as t
 
-from exchange_tasks import listen, ping, receive, send, send_frame, send_protocol, sniff, take_in, give_out, tftp_fetch, tftp_serve  # noqa: F401
-from probe_tasks import forget, measure, probe, seen  # noqa: F401
+import exchange_tasks
+import probe_tasks
+from exchange_tasks import ping
 
 
 def sysctls(values: t.Mapping[str, str]) -> None:
@@ -37,3 +38,19 @@ def run(command: t.Sequence[str], text: str = "") -> str:
 def wait_for(addresses: t.Sequence[tuple[int, str]], tries: int = 12) -> list[str]:
     """Ping every (family, address) until it answers and return those that never did."""
     return [address for family, address in addresses if not any(ping(address, family, seconds=0.25) for _try in range(tries))]
+
+
+# What NamespaceHost.start and .call accept.
+TASKS: dict[str, t.Callable[..., t.Any]] = {
+    task.__name__: task
+    for task in (
+        sysctls,
+        ip_batch,
+        run,
+        wait_for,
+        *(probe_tasks.measure, probe_tasks.forget, probe_tasks.seen, probe_tasks.probe),
+        *(exchange_tasks.listen, exchange_tasks.receive, exchange_tasks.send, exchange_tasks.send_frame, exchange_tasks.send_protocol),
+        *(exchange_tasks.sniff, exchange_tasks.give_out, exchange_tasks.take_in, exchange_tasks.tftp_serve, exchange_tasks.tftp_fetch),
+        ping,
+    )
+}

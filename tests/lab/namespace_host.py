@@ -86,7 +86,7 @@ def _live(name: str, pipe: multiprocessing.connection.Connection) -> t.NoReturn:
         except EOFError:
             os._exit(0)
         try:
-            pipe.send((True, getattr(host_tasks, task)(**arguments)))
+            pipe.send((True, host_tasks.TASKS[task](**arguments)))
         except BaseException:
             pipe.send((False, traceback.format_exc()))
 

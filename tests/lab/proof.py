@@ -124,7 +124,7 @@ class Prover:
                 (found.opened if probe in passed else found.closed).append(probe)
             elif probe.protocol == "tcp" and (probe in answered) != (probe in passed):
                 (found.unanswered if probe in passed else found.unrecorded).append(probe)
-        found.opened += [probe for probe in passed - asked if probe.family == 0 or probe not in asked]
+        found.opened += sorted(passed - asked)  # what nobody sent
         found.cross_checked = sum(probe.protocol == "tcp" and probe.destination not in self.rejecting for probe in probes)
         found.seconds = time.monotonic() - began
         return found

@@ -105,9 +105,9 @@ def _branch_side() -> list[str]:
     return [
         *(f"address add {far} dev tunnel {'nodad' if family == 6 else ''}" for family, (_near, far) in TUNNEL.items()),
         "link set tunnel up",
-        *(f"route add default via {near.split('/')[0]}" for near, _far_end in TUNNEL.values()),
+        *(f"route add default via {near.partition('/')[0]}" for near, _far_end in TUNNEL.values()),
     ]
 
 
 def _far(family: int) -> str:
-    return TUNNEL[family][1].split("/")[0]
+    return TUNNEL[family][1].partition("/")[0]

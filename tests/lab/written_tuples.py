@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from proof import PROTOCOLS, Probe
 
 ECHO = "icmp_echo"
-PORTLESS = {"gre": 47, "esp": 50, "sctp": 132}  # other IP protocols, by number
+PORTLESS = {"igmp": 2, "gre": 47, "esp": 50, "sctp": 132}  # other IP protocols, by number
 VERDICTS = {"allowed": True, "refused": False}
 IPV6 = "ipv6:"
 
