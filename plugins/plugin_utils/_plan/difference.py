@@ -31,6 +31,8 @@ def _set(before: Plain, after: Plain, name: str) -> dict[str, list[str]]:
 
 
 def _host(before: Plain, after: Plain, name: str, sets: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    if not sets and name in before["hosts"] and before["hosts"][name] is after["hosts"].get(name):
+        return {}  # the very same entry (see ``store.load``), and no address moved behind its back
     options = [_options(plan, name) for plan in (before, after)]
     old, new = ({rule["name"]: rule for rule in plan["hosts"].get(name, {}).get("rules", ())} for plan in (before, after))
     found: dict[str, t.Any] = {

@@ -68,8 +68,11 @@ def orphans(plan: Plain, directory: t.Union[str, pathlib.Path]) -> list[str]:
     return sorted({*known, *index.get("orphaned", ()), *plan["orphaned"]} - set(plan["hosts"]))
 
 
-def load(directory: t.Union[str, pathlib.Path], only: t.Optional[t.Iterable[str]] = None) -> Plain:
-    """Read a plan directory back; with ``only`` the hosts of those names, where they are in the plan."""
+def load(directory: t.Union[str, pathlib.Path], only: t.Optional[t.Iterable[str]] = None, beside: t.Optional[Plain] = None) -> Plain:
+    """Read a plan directory back; with ``only`` the hosts of those names, where they are in the plan.
+
+    ``beside`` is a plan to compare with: a host of which it says what the directory says is its own entry, and not read again.
+    """
     folder = pathlib.Path(directory)
     problems = Problems()
     index = _read(folder / INDEX, problems)
@@ -80,7 +83,11 @@ def load(directory: t.Union[str, pathlib.Path], only: t.Optional[t.Iterable[str]
         problems.add(str(folder / INDEX), index.get("hosts", MISSING), "expected the names of hosts and of their files; plan again")
     problems.raise_as(MsportsError)
     names = index["hosts"] if only is None else {name: index["hosts"][name] for name in only if name in index["hosts"]}
-    hosts = {name: _read(folder / HOSTS / file, problems) for name, file in sorted(names.items())}
+    known, rendered = beside["hosts"] if beside else {}, _Once()
+    hosts = {
+        name: known[name] if name in known and _says(folder / HOSTS / file, rendered.host(known[name])) else _read(folder / HOSTS / file, problems)
+        for name, file in sorted(names.items())
+    }
     plan = {**index, "sets": _read(folder / SETS, problems), "hosts": hosts}
     problems.raise_as(MsportsError)
     return plan
@@ -103,14 +110,19 @@ def _text(value: t.Any) -> str:
     return json.dumps(value, sort_keys=True, indent=1, ensure_ascii=True) + "\n"
 
 
+def _says(path: pathlib.Path, text: str) -> bool:
+    """Tell whether a file has exactly this content."""
+    try:
+        return path.read_bytes() == text.encode()
+    except OSError:
+        return False
+
+
 def _write(path: pathlib.Path, text: str) -> bool:
     """Write atomically, and only what differs."""
+    if _says(path, text):
+        return False
     data = text.encode()
-    try:
-        if path.read_bytes() == data:
-            return False
-    except OSError:
-        pass
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".")
     try:
         with os.fdopen(handle, "wb") as file:

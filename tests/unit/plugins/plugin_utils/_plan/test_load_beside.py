@@ -1,0 +1,78 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reading a saved plan to compare it: what did not change is not parsed again, and the comparison is the same."""
+
+from __future__ import annotations
+
+import copy
+import json
+
+import pytest
+
+from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MsportsError
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.difference import plan_diff
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.store import load, save
+
+
+def rule(name, remote="any"):
+    return {
+        "name": name, "direction": "in", "action": "allow", "protocol": "tcp", "local_ports": ["443"], "remote_ports": [], "remote": remote, "local": None,
+        "rpc": False, "helper": "", "delivery": "unicast", "because": [],
+    }
+
+
+def plan_of(**hosts):
+    entry = {"system": "linux", "addresses": [], "roles": {}, "features": [], "default_inbound": None, "default_outbound": "keep", "management": {}}
+    sets = {"any": {"addresses": ["any"], "members": ["any"]}, "@rules@": {"addresses": ["10.0.0.1"], "members": ["a"]}}
+    made = {name: {**entry, "rules": rules} for name, rules in hosts.items()}
+    return {"format": 1, "digest": "d", "whole": True, "sets": sets, "hosts": made, "peers": {}, "notes": [], "off": [], "orphaned": []}
+
+
+SHARED = [rule("one"), rule("two", "@rules@")]
+
+
+@pytest.fixture
+def saved(tmp_path):
+    plan = plan_of(a=SHARED, b=SHARED, c=[rule("three")], d=[])
+    save(plan, tmp_path)
+    return plan, tmp_path
+
+
+def test_what_is_saved_reads_as_json_would_write_it(saved):
+    plan, folder = saved
+    for name, host in plan["hosts"].items():
+        text = (folder / "hosts" / f"{name}.json").read_text(encoding="utf-8")
+        assert text == json.dumps(host, sort_keys=True, indent=1) + "\n"
+
+
+def test_an_unchanged_host_is_the_plan_s_own_entry(saved):
+    plan, folder = saved
+    read = load(folder, beside=plan)
+    assert all(read["hosts"][name] is host for name, host in plan["hosts"].items())
+    assert read["hosts"] == load(folder)["hosts"]
+    assert not plan_diff(read, plan)["changed"]
+
+
+@pytest.mark.parametrize("change", ["rule", "set", "gone", "new"])
+def test_the_difference_is_the_same_as_with_everything_read(saved, change):
+    plan, folder = saved
+    after = copy.deepcopy(plan)
+    if change == "rule":
+        after["hosts"]["c"]["rules"][0]["local_ports"] = ["80"]
+    elif change == "set":
+        after["sets"]["@rules@"]["addresses"] = ["10.0.0.2"]
+    elif change == "gone":
+        del after["hosts"]["a"]
+    else:
+        after["hosts"]["e"] = copy.deepcopy(after["hosts"]["c"])
+    difference = plan_diff(load(folder, beside=after), after)
+    assert difference == plan_diff(load(folder), after)
+    assert difference["changed"]
+
+
+def test_a_host_whose_file_is_damaged_is_told(saved):
+    plan, folder = saved
+    (folder / "hosts" / "c.json").write_text("{", encoding="utf-8")
+    with pytest.raises(MsportsError, match="is no JSON"):
+        load(folder, beside=plan)
