@@ -69,9 +69,12 @@ class Addresses:
         """Return the canonical texts, IPv4 first; with ``version`` only that family's. ``ANY`` gives ``["any"]``."""
         if version is None:
             return ["any"] if self == ANY else self.cidrs(4) + self.cidrs(6)
-        address = _CLASSES[version]
-        networks = (network for first, last in self.family(version) for network in ipaddress.summarize_address_range(address(first), address(last)))
-        return [str(n.network_address) if n.prefixlen == _BITS[version] else str(n) for n in networks]
+        address, bits = _CLASSES[version], _BITS[version]
+        return [
+            str(address(first)) if size == 0 else f"{address(first)}/{bits - size}"
+            for low, high in self.family(version)
+            for first, size in _networks(low, high, bits)
+        ]
 
 
 def union(many: t.Iterable[Addresses]) -> Addresses:
@@ -99,6 +102,15 @@ def parse_range(text: str) -> tuple[int, Range]:
         return network.version, (int(network.network_address), int(network.broadcast_address))
     except (ValueError, TypeError):
         raise ValueError(f"{text!r} is not an IP address, a network in CIDR form without host bits, or a first-last range") from None
+
+
+def _networks(first: int, last: int, bits: int) -> t.Iterator[Range]:
+    """Yield the networks that make up a range: first address, and the number of bits behind the prefix. Faster than ipaddress does it."""
+    while first <= last:
+        aligned = (first & -first).bit_length() - 1 if first else bits
+        size = min(aligned, (last - first + 1).bit_length() - 1)
+        yield first, size
+        first += 1 << size
 
 
 def _merge(ranges: t.Sequence[Range]) -> tuple[Range, ...]:

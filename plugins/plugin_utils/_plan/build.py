@@ -10,6 +10,7 @@ The shape is documented in ``docs/plan.md``. Hosts that are alike share their li
 
 from __future__ import annotations
 
+import functools
 import typing as t
 from dataclasses import dataclass
 
@@ -38,6 +39,7 @@ class Compiled:
 def build(estate: Estate, catalogs: Catalogs, compiled: Compiled, digest: str, whole: bool, today: t.Optional[str]) -> Plain:
     """Return the plan. ``today`` is given only when an entry's ``until`` makes the date an input."""
     rules = _Shared()
+    texts_of = functools.lru_cache(maxsize=None)(Addresses.cidrs)  # the same few sources manage many hosts
     managed = {name: host for name, host in estate.hosts.items() if host.managed}
     return {
         "format": FORMAT,
@@ -51,7 +53,7 @@ def build(estate: Estate, catalogs: Catalogs, compiled: Compiled, digest: str, w
             name: {
                 **_host(host),
                 "management": {
-                    "addresses": compiled.management[name].cidrs(),
+                    "addresses": list(texts_of(compiled.management[name])),
                     "ports": texts(host.management.ports) if host.management else [],
                 },
                 "rules": rules.of(compiled.rulesets[name]),

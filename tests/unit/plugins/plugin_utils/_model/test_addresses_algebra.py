@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ipaddress
+import typing as t
 
 import pytest
 from hypothesis import given, strategies as st
@@ -52,6 +53,18 @@ def test_text_and_back(addresses: Addresses) -> None:
     assert Addresses.parse(addresses.cidrs()) == addresses
     assert addresses.cidrs() == addresses.cidrs(4) + addresses.cidrs(6)
     assert addresses.families() == tuple(version for version in (4, 6) if addresses.family(version))
+
+
+WHOLE = st.tuples(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1)).map(lambda pair: (min(pair), max(pair)))
+
+
+@given(WHOLE, st.booleans())
+def test_networks_are_those_of_the_standard_library(pair: tuple[int, int], six: bool) -> None:
+    kind: t.Any = ipaddress.IPv6Address if six else ipaddress.IPv4Address
+    first, last = (number << 96 | number if six else number for number in pair)
+    found = Addresses((), ((first, last),)) if six else Addresses(((first, last),))
+    networks = [str(network) for network in ipaddress.summarize_address_range(kind(first), kind(last))]
+    assert found.cidrs() == [text.removesuffix("/128" if six else "/32") for text in networks]
 
 
 @given(SETS)
