@@ -1,0 +1,384 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Invariants on what plans of generated estates let through, compared pair by pair with :mod:`naive`."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pathlib
+import tempfile
+import typing as t
+from dataclasses import dataclass
+
+from hypothesis import HealthCheck, event, given, settings, strategies as st
+
+from ansible_collections.portcullis.msports.plugins.module_utils import _wire
+from ansible_collections.portcullis.msports.plugins.plugin_utils import _compile
+from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.loader import load_catalogs
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import Addresses
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.allowed import AllowedSet
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.store import load, save
+from ansible_collections.portcullis.msports.plugins.plugin_utils._render.wire import render, wire_name
+from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._flow.estates import inventory
+from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._flow.naive import DEFAULT_DYNAMIC, End, World
+
+Plain = dict[str, t.Any]
+CATALOGS = load_catalogs()
+SLOW = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+# Roles that have to do with each other, so that few hosts make many connections.
+THEMES: tuple[tuple[str, ...], ...] = (
+    ("configmgr.site_server", "configmgr.sql_server", "configmgr.management_point", "configmgr.distribution_point", "windows_server.certification_authority"),
+    ("configmgr.site_server", "configmgr.software_update_point", "configmgr.client", "configmgr.management_point", "configmgr.cmg_connection_point"),
+    ("configmgr.client", "configmgr.distribution_point", "configmgr.console", "configmgr.site_server", "configmgr.sms_provider", "windows_server.file_server"),
+    ("configmgr.reporting_services_point", "configmgr.sql_server", "configmgr.site_server", "configmgr.software_update_point", "configmgr.console"),
+    ("exchange.client_access", "exchange.mailbox", "exchange.lync_server", "windows_server.domain_controller", "windows_server.dns_server"),
+    ("databox.device", "databox.lan_client", "windows_server.domain_member", "windows_server.domain_controller", "exchange.client_access"),
+    ("configmgr.site_server", "exchange.mailbox", "configmgr.client", "windows_server.domain_controller", "databox.device", "windows_server.dns_server"),
+)
+EDGE = "exchange.edge_transport"
+POPULATIONS = ("configmgr.client", "configmgr.client", "configmgr.console", "configmgr.management_point",
+               "exchange.client", "exchange.mailbox", "databox.lan_client",
+               "windows_server.domain_controller", "windows_server.dns_server")  # fmt: skip
+FEATURES = ("configmgr.pxe", "configmgr.remote_sql_setup", "configmgr.client_shares", "exchange.imap4", "exchange.outbound_proxy", "databox.smb",
+            "databox.device_initiates", "windows_server.netbios")  # fmt: skip
+HOST_SETTINGS: tuple[Plain, ...] = (
+    {}, {}, {"configmgr.client_https": 8443}, {"configmgr.sql": 14330}, {"configmgr.wsus_http": 80, "configmgr.wsus_https": 443}, {"configmgr.wake_on_lan": 7},
+)  # fmt: skip
+SITES = ("A", "B", "C")
+TREES: tuple[dict[str, str], ...] = ({}, {"B": "A"}, {"B": "A", "C": "A"}, {"B": "A", "C": "B"}, {"C": "B"})
+DYNAMIC = (40000, 40100)
+# Ports that some flow has, by protocol, without those of DHCP, whose packets have no address to ask about.
+PORTS = sorted({(flow.protocol, int(text.split("-")[0])) for flow in (*CATALOGS.flows, *CATALOGS.supplements) for text in flow.ports if text[0].isdigit()}
+               | {("tcp", port) for port in (8443, 14330, 50000, 40050, 4444)} | {("udp", 7), ("udp", 4444)})  # fmt: skip
+PORTS = [item for item in PORTS if item[1] not in (67, 68, 547)]
+
+
+@dataclass
+class Drawn:
+    """One host as it was drawn."""
+
+    roles: tuple[str, ...]
+    configmgr: tuple[str, ...]
+    exchange: str
+    features: tuple[str, ...]
+    settings: Plain
+    initiates: bool
+    dynamic: bool
+    managed: bool
+    six: bool
+
+
+def hosts_of(theme: tuple[str, ...]) -> st.SearchStrategy[Drawn]:
+    return st.builds(
+        Drawn,
+        roles=st.one_of(st.just((EDGE,)), *[st.lists(st.sampled_from(theme), unique=True, min_size=1, max_size=2).map(tuple)] * 8, st.just(())),
+        configmgr=st.lists(st.sampled_from(SITES), unique=True, min_size=1, max_size=2).map(lambda names: tuple(sorted(names))),
+        exchange=st.sampled_from(SITES),
+        features=st.lists(st.sampled_from(FEATURES), unique=True, max_size=4).map(tuple),
+        settings=st.sampled_from(HOST_SETTINGS),
+        initiates=st.booleans(),
+        dynamic=st.booleans(),
+        managed=st.sampled_from([True, True, True, False]),
+        six=st.booleans(),
+    )
+
+
+HOSTS = st.sampled_from(THEMES).flatmap(hosts_of)
+
+
+@dataclass
+class Estate:
+    """A drawn estate: as an inventory, and as the ends that :mod:`naive` knows."""
+
+    hosts: dict[str, Drawn]
+    sites: bool
+    tree: dict[str, str]
+    networks: tuple[tuple[str, t.Optional[str]], ...]  # role and site
+    roaming: t.Optional[bool]
+    unrestricted: t.Optional[bool]
+    without: tuple[str, ...]
+    supplements: tuple[str, ...]
+    release: t.Optional[str]
+
+    def site_of(self, role: str, host: Drawn) -> list[t.Optional[str]]:
+        product = role.partition(".")[0]
+        if not self.sites or product not in ("configmgr", "exchange"):
+            return [None]
+        return list(host.configmgr) if product == "configmgr" else [host.exchange]
+
+    def declared(self, product: str) -> set[str]:
+        """Return the sites of a product that some host is in."""
+        found = {site for host in self.hosts.values() for role in with_implied(host.roles) if role.startswith(product) for site in self.site_of(role, host)}
+        return {site for site in found if site}
+
+    def parents(self) -> dict[str, str]:
+        known = self.declared("configmgr") | self.declared("exchange")
+        return {child: parent for child, parent in self.tree.items() if {child, parent} <= known}
+
+    def networks_by_role(self) -> dict[str, dict[t.Optional[str], str]]:
+        found: dict[str, dict[t.Optional[str], str]] = {}
+        for number, (role, site) in enumerate(self.networks):
+            known = self.declared(role.partition(".")[0])
+            place = site if site in known and role.partition(".")[0] in ("configmgr", "exchange") else None
+            if place is None:
+                found[role] = {None: f"10.{100 + number}.0.0/16"}  # a list holds for all sites, so it stands alone
+            elif None not in found.get(role, {}):
+                found.setdefault(role, {})[place] = f"10.{100 + number}.0.0/16"
+        return found
+
+    def everywhere(self) -> Plain:
+        networks = {
+            role: [by_site[None]] if None in by_site else {site: [text] for site, text in by_site.items()} for role, by_site in self.networks_by_role().items()
+        }
+        found: Plain = {"networks": networks}
+        if self.parents():
+            found["hierarchy"] = self.parents()
+        if self.without:
+            found["without"] = [{"flow": pattern, "because": "drawn"} for pattern in self.without]
+        if self.supplements:
+            found["supplements"] = list(self.supplements)
+        if self.release:
+            found["releases"] = {"configmgr": self.release}
+        return found
+
+    def switches(self) -> Plain:
+        found: Plain = {}
+        if self.roaming is not None:
+            found["configmgr.client_roaming"] = self.roaming
+        if self.unrestricted is not None:
+            found["exchange.internal_unrestricted"] = self.unrestricted
+        return found
+
+    def plain(self) -> Plain:
+        hosts = {}
+        for number, (name, drawn) in enumerate(sorted(self.hosts.items()), 1):
+            variables: Plain = {
+                "msports_roles": [entry(role, drawn) for role in drawn.roles],
+                "msports_addresses": addresses_of(number, drawn),
+                "msports_features": list(drawn.features),
+                "msports_settings": {**drawn.settings, **self.switches()},
+                "msports_managed": drawn.managed,
+            }
+            if drawn.dynamic:
+                variables["msports_dynamic_ports"] = "40000-40100"
+            if self.sites:
+                variables["msports_site"] = {"configmgr": list(drawn.configmgr), "exchange": drawn.exchange}
+            hosts[name] = {"vars": variables, "groups": []}
+        return inventory(hosts, **self.everywhere())
+
+    def world(self) -> World:
+        ends = []
+        for number, (name, drawn) in enumerate(sorted(self.hosts.items()), 1):
+            roles = {role: self.site_of(role, drawn) for role in with_implied(drawn.roles)}
+            own = {role: {"configmgr.site_server_initiates": True} for role in drawn.roles if can_initiate(role) and drawn.initiates}
+            ends.append(
+                End(
+                    name, addresses_of(number, drawn)[0], roles, drawn.managed and bool(roles), True, set(drawn.features),
+                    {**drawn.settings, **self.switches()}, own, DYNAMIC if drawn.dynamic else DEFAULT_DYNAMIC,
+                )
+            )  # fmt: skip
+        features = {feature for drawn in self.hosts.values() for feature in drawn.features}
+        names = {name for end in ends for name in end.settings}
+        agreed = {name: values[0] for name in names if len(set(values := [end.settings[name] for end in ends if name in end.settings])) == 1}
+        probes = [
+            End(text, text.replace("0.0/16", "7.7"), {role: [site]}, False, False, features, agreed)
+            for role, by_site in self.networks_by_role().items()
+            for site, text in by_site.items()
+        ]
+        internet = End("internet", "44.0.0.1", {"internet": [None]}, False, False, features, agreed)
+        return World(CATALOGS, [*ends, *probes, internet], self.parents(), list(self.without), list(self.supplements), {"configmgr": self.release or "1806"})
+
+
+def addresses_of(number: int, drawn: Drawn) -> list[str]:
+    return [f"10.0.{number}.1", *([f"fd00::{number}"] if drawn.six else [])]
+
+
+def can_initiate(role: str) -> bool:
+    return (
+        role.partition(".")[2] in CATALOGS.settings["configmgr.site_server_initiates"].roles
+        or role in CATALOGS.settings["configmgr.site_server_initiates"].roles
+    )
+
+
+def entry(role: str, drawn: Drawn) -> t.Any:
+    return {"role": role, "settings": {"site_server_initiates": True}} if can_initiate(role) and drawn.initiates else role
+
+
+def with_implied(roles: t.Iterable[str]) -> set[str]:
+    found = set(roles)
+    while more := {name for role in found for name in CATALOGS.roles[role].implies} - found:
+        found |= more
+    return found
+
+
+ESTATES = st.builds(
+    Estate,
+    hosts=st.sampled_from(THEMES)
+    .flatmap(lambda theme: st.lists(hosts_of(theme), min_size=2, max_size=7))
+    .map(lambda hosts: {f"h{number}": host for number, host in enumerate(hosts)}),
+    sites=st.sampled_from([True, True, False]),
+    tree=st.sampled_from(TREES),
+    networks=st.lists(st.tuples(st.sampled_from(POPULATIONS), st.sampled_from([None, *SITES])), unique=True, max_size=3).map(tuple),
+    roaming=st.sampled_from([None, True, False]),
+    unrestricted=st.sampled_from([None, None, False]),
+    without=st.sampled_from([(), (), ("configmgr.client.*.http.tcp",), ("exchange.*.smtp.tcp",)]),
+    supplements=st.sampled_from([(), (), ("client_push",), ("peer_cache", "adws")]),
+    release=st.sampled_from([None, None, "1710", "1802"]),
+)
+
+
+def asked(found: AllowedSet, a: End, b: End, protocol: str, port: t.Optional[int]) -> bool:
+    source, destination = (end.name if end.host else end.address for end in (a, b))
+    return found.allows(source, destination, protocol, port)
+
+
+def documented(world: World, a: End, b: End) -> set[tuple[str, t.Optional[int]]]:
+    """Return the ports that are worth asking about: of every flow between roles that the two have, whatever keeps it from holding."""
+    found: set[tuple[str, t.Optional[int]]] = set()
+    for flow in (*CATALOGS.flows, *CATALOGS.supplements):
+        if any(world.holds(a, one) and world.holds(b, other) for one, other in ((flow.source, flow.destination), (flow.destination, flow.source))):
+            changed = {"configmgr.client_https": 8443, "configmgr.sql": 14330, "configmgr.wsus_http": 80, "configmgr.wake_on_lan": 7}.get(flow.setting or "")
+            numbers = [int(text.split("-")[0]) for text in flow.ports if text[0].isdigit()] or [50000, 40050]
+            found |= (
+                {(flow.protocol, number) for number in (*numbers, changed) if number and number not in (67, 68, 547)} if flow.ports else {(flow.protocol, None)}
+            )
+    return found
+
+
+@settings(SLOW, max_examples=100)
+@given(ESTATES, st.randoms(use_true_random=False))
+def test_a_rule_exists_exactly_when_a_flow_joins_the_two(estate: Estate, chance: t.Any) -> None:
+    world, found = estate.world(), AllowedSet(_compile.compile_plan(estate.plain()))
+    for a in world.ends:
+        for b in world.ends:
+            if a is b:
+                continue
+            opened = world.opened(a, b)
+            for protocol, span in {(protocol, span) for protocol, span in opened if span is None or span[0] not in (67, 68, 547)}:
+                for port in (None,) if span is None else span:
+                    assert asked(found, a, b, protocol, port), f"lacking: {a.name} -> {b.name} {protocol}/{port}"
+            for protocol, port in {*documented(world, a, b), *chance.sample(PORTS, 4), ("icmp_echo", None), ("any", None)}:
+                expected = any(kind in (protocol, "any") and (span is None or (port is not None and span[0] <= port <= span[1])) for kind, span in opened)
+                assert asked(found, a, b, protocol, port) is expected, f"{a.name} -> {b.name} {protocol}/{port}: expected {expected}"
+    event(f"{len(estate.hosts)} hosts, sites {estate.sites}")
+
+
+def rulesets(found: Plain) -> t.Any:
+    """Return what is filtered, with sets in place of their names."""
+    sets = {name: tuple(item["addresses"]) for name, item in found["sets"].items()}
+    return {
+        name: sorted(
+            (rule["direction"], rule["protocol"], rule["local_ports"], rule["remote_ports"], sets[rule["remote"]], sets.get(rule["local"]), rule["helper"])
+            for rule in host["rules"]
+        )
+        for name, host in found["hosts"].items()
+    }
+
+
+@SLOW
+@given(ESTATES, st.randoms(use_true_random=False))
+def test_the_order_of_the_inventory_does_not_matter(estate: Estate, chance: t.Any) -> None:
+    plain = estate.plain()
+    turned = copy.deepcopy(plain)
+    names = list(turned["hosts"])
+    chance.shuffle(names)
+    turned["hosts"] = {name: turned["hosts"][name] for name in names}
+    for host in turned["hosts"].values():
+        chance.shuffle(host["vars"]["msports_roles"])
+        chance.shuffle(host["vars"]["msports_features"])
+        host["vars"] = dict(reversed(host["vars"].items()))
+    first, second = _compile.compile_plan(plain), _compile.compile_plan(turned)
+    for varying in ("digest", "inputs"):  # the lists of an inventory are inputs as they are written
+        del first[varying], second[varying]
+    assert json.dumps(first) == json.dumps(second)
+
+
+@SLOW
+@given(ESTATES)
+def test_a_plan_is_deterministic(estate: Estate) -> None:
+    assert json.dumps(_compile.compile_plan(estate.plain())) == json.dumps(_compile.compile_plan(estate.plain()))
+
+
+@SLOW
+@given(ESTATES, HOSTS)
+def test_a_host_more_adds_and_takes_nothing_from_others(estate: Estate, more: Drawn) -> None:
+    """But for three cases that have tests of their own: the first site, the first Edge, a new parent.
+
+    What a host says for the whole estate (settings on which it differs, that a feature is on) is no matter of its being there.
+    """
+    more.settings, more.features = {}, ()
+    # the first site of a product, and a second site server that decides for a site, are left out by giving it the sites that are there
+    more.configmgr, more.exchange = next((drawn.configmgr, drawn.exchange) for drawn in estate.hosts.values())
+    if EDGE in more.roles and not any(EDGE in drawn.roles for drawn in estate.hosts.values()):
+        more.roles = ()
+    if estate.sites and not estate.declared("configmgr") | estate.declared("exchange"):
+        estate.sites = False
+    more.roles = tuple(role for role in more.roles if role.startswith("windows_server") or not estate.sites or estate.declared(role.partition(".")[0])) \
+        if estate.sites else more.roles  # fmt: skip
+    more.roles = tuple(role for role in more.roles if role != "configmgr.site_server")
+    larger = copy.deepcopy(estate)
+    larger.hosts["z"] = more
+    if larger.parents() != estate.parents() or larger.networks_by_role() != estate.networks_by_role():
+        return
+    before, after = _compile.compile_plan(estate.plain()), _compile.compile_plan(larger.plain())
+    for name, host in before["hosts"].items():
+        now = after["hosts"][name]
+        admitted: dict[t.Any, Addresses] = {}
+        for rule in now["rules"]:
+            key = wide_key(rule)
+            admitted[key] = admitted.get(key, Addresses()) | Addresses.parse(after["sets"][rule["remote"]]["addresses"])
+        for rule in host["rules"]:
+            had = Addresses.parse(before["sets"][rule["remote"]]["addresses"])
+            assert not had - admitted.get(wide_key(rule), Addresses()), f"{name}: {rule['name']}"
+
+
+def wide_key(rule: Plain) -> t.Any:
+    return (rule["direction"], rule["protocol"], tuple(rule["local_ports"]), tuple(rule["remote_ports"]), rule["local"])
+
+
+@SLOW
+@given(ESTATES)
+def test_names_of_rules_are_unique_and_every_set_is_used(estate: Estate) -> None:
+    found = _compile.compile_plan(estate.plain())
+    used = set()
+    for host in found["hosts"].values():
+        names = [rule["name"] for rule in host["rules"]]
+        assert len(names) == len(set(names))
+        used |= {rule[key] for rule in host["rules"] for key in ("remote", "local") if rule[key]}
+    assert used == set(found["sets"])
+    assert all(item["addresses"] and item["members"] for item in found["sets"].values())
+
+
+@SLOW
+@given(ESTATES)
+def test_saving_and_rendering_keep_the_set(estate: Estate) -> None:
+    found = _compile.compile_plan(estate.plain())
+    with tempfile.TemporaryDirectory() as folder:
+        save(found, pathlib.Path(folder))
+        assert load(folder) == found
+        assert save(found, folder) == []
+    for name, host in found["hosts"].items():
+        options = render({**found, "hosts": {name: {**host, "default_outbound": "block"}}}, name, "nftables")
+        assert _wire.check(options["rules"], options["address_sets"])[1] == []
+        sent = {
+            item["name"]: (item["direction"], item["protocol"], item["local_ports"], item["remote_ports"], resolved(item, options)) for item in options["rules"]
+        }
+        planned = {
+            wire_name(rule["name"]): (
+                rule["direction"],
+                rule["protocol"],
+                rule["local_ports"],
+                rule["remote_ports"],
+                found["sets"][rule["remote"]]["addresses"],
+            )
+            for rule in host["rules"]
+        }
+        assert sent == planned
+
+
+def resolved(item: Plain, options: Plain) -> list[str]:
+    (first, *_others) = item["remote_addresses"]
+    return options["address_sets"][first[1:]] if first.startswith("@") else item["remote_addresses"]
