@@ -82,10 +82,15 @@ class Rehearsal:
                 self._keep(name)
 
     def _without_rules(self) -> None:
-        with self.report.step("Before any rule: the wires carry every probe"):
+        with self.report.step("Before any rule: the wires carry every probe and every exchange"):
             self.ports = ports_to_probe(CATALOGS, self.company.inventory)
             self.probes = all_probes(self.company, self.ports)
             self._told("before", self.prover.compare(self.probes, set(self.probes)))
+            outcomes = special_cases.run_cases(special_cases.Lab(self.company, self.hosts))
+            checks, refusals = (sum(map(count, outcomes)) for count in (lambda outcome: outcome.checks, lambda outcome: len(outcome.refused)))
+            wrong = [text for outcome in outcomes for text in outcome.without_rules()]
+            self.report.say(f"{checks} special exchanges, {refusals} of which must be refused later; {checks - len(wrong)} succeed now")
+            self.report.disagree(f"before: {text}" for text in wrong)
 
     def _apply(self) -> None:
         with self.report.step("Apply: ansible-playbook portcullis.msports.apply"):
