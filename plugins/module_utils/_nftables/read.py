@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 
 from ansible_collections.portcullis.msports.plugins.module_utils._nftables.express import L4PROTO, NotKnown, address, rule_text
-from ansible_collections.portcullis.msports.plugins.module_utils._nftables.table import Chain, Table
+from ansible_collections.portcullis.msports.plugins.module_utils._nftables.table import RULE_CHAINS, Chain, Table, in_order, stops_first
 
 SET_KEYS = {"family", "name", "table", "type", "handle", "flags", "elem"}
 
@@ -49,6 +49,10 @@ def own_table(own):
             _add_set(value, sets, others)
         else:
             others.append("{0} {1}".format(kind, json.dumps(value, sort_keys=True)))
+    for name in RULE_CHAINS.values():
+        # Among rules that allow, and among rules that stop, the order has no meaning.
+        if stops_first(rules.get(name, [])):
+            rules[name] = in_order(rules.get(name, []))
     chains = {name: Chain(hook, tuple(rules[name])) for name, hook in hooks.items()}
     return Table(chains, sets, helpers, tuple(sorted(others)))
 

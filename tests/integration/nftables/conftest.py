@@ -26,7 +26,7 @@ class Backend:
     def __call__(self, *rules: dict[str, t.Any], check: bool = False, **options: t.Any) -> dict[str, t.Any]:
         host = reconcile.Host(nft=nft.Nft(self.nft_path), root=self.root, environment=self.environment, pause=self._pause, nudge=self._nudge)
         try:
-            return reconcile.run(dict(options, rules=list(rules)), check_mode=check, host=host)
+            return reconcile.run({"rules": list(rules), **options}, check_mode=check, host=host)
         finally:
             self.processes = host.nft.count
 

@@ -126,6 +126,15 @@ def test_drift_in_the_kernel_is_seen_and_repaired(apply: t.Any, rule: t.Any, dri
     assert not apply(*three(rule), address_sets=SETS)["changed"]
 
 
+def test_another_order_of_rules_that_allow_is_no_drift(apply: t.Any, rule: t.Any) -> None:
+    apply(rule("a"), rule("b"))
+    run("nft -a list chain inet msports rules_in | sed -n 's/.*\"a\" # handle //p' | xargs nft delete rule inet msports rules_in handle")
+    run("nft add rule inet msports rules_in meta l4proto tcp accept comment '\"a\"'")
+    listed = run("nft list chain inet msports rules_in")
+    assert listed.index('"b"') < listed.index('"a"')
+    assert not apply(rule("a"), rule("b"))["changed"]
+
+
 @pytest.mark.parametrize("drift", ["missing", "edited", "empty"])
 def test_drift_in_the_saved_file_is_seen_and_repaired(apply: t.Any, rule: t.Any, drift: str) -> None:
     apply(*three(rule), address_sets=SETS)
