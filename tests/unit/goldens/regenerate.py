@@ -1,0 +1,69 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rewrite the golden files: ``python tests/unit/goldens/regenerate.py``; then read what changed, and only commit what is right.
+
+Each estate of ``estates.yml`` has a folder with ``plan.json`` (without digests, which change with every comment in a catalog) and
+``<host>.nftables.json``, the options of the module.
+"""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import sys
+import typing as t
+
+import yaml
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+import conftest  # noqa: E402, F401 - makes ansible_collections importable
+
+from ansible_collections.portcullis.msports.plugins.plugin_utils import _compile  # noqa: E402
+from ansible_collections.portcullis.msports.plugins.plugin_utils._render.wire import render  # noqa: E402
+
+Plain = t.Dict[str, t.Any]
+TODAY = "2026-11-21"
+MANAGEMENT = {"from": ["10.9.0.0/24"], "services": ["ssh"]}
+
+
+def estates() -> Plain:
+    return yaml.safe_load((HERE / "estates.yml").read_text(encoding="utf-8"))
+
+
+def inventory(estate: Plain) -> Plain:
+    everywhere = {"management": MANAGEMENT, **estate.get("all", {})}
+    hosts: Plain = {}
+    groups: dict[str, list[str]] = {}
+    for name, own in estate["hosts"].items():
+        variables = {key: value for key, value in {**everywhere, **own}.items() if key != "groups"}
+        hosts[name] = {"vars": {f"msports_{key}": value for key, value in variables.items()}, "groups": own.get("groups", [])}
+        for group in own.get("groups", []):
+            groups.setdefault(group, []).append(name)
+    return {"hosts": hosts, "groups": groups, "whole": True, "today": TODAY, "resolved": {}, "facts": {}}
+
+
+def golden(estate: Plain) -> dict[str, str]:
+    """Return file name -> text of one estate."""
+    plan = _compile.compile_plan(inventory(estate))
+    rulesets = {f"{name}.nftables.json": render(plan, name, "nftables") for name in plan["hosts"]}
+    shown = {key: value for key, value in plan.items() if key not in ("digest", "inputs", "catalogs")}
+    return {name: json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n" for name, content in {"plan.json": shown, **rulesets}.items()}
+
+
+def main() -> int:
+    for name, estate in estates().items():
+        folder = HERE / name
+        folder.mkdir(exist_ok=True)
+        wanted = golden(estate)
+        for stale in sorted(path for path in folder.iterdir() if path.name not in wanted):
+            stale.unlink()
+        for file, text in wanted.items():
+            folder.joinpath(file).write_text(text, encoding="utf-8")
+        print(f"{name}: {len(wanted)} files")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
