@@ -11,17 +11,19 @@ import typing as t
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MsportsError, Problems
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import Addresses
-from ansible_collections.portcullis.msports.plugins.plugin_utils._model.ports import covers, parse_ports
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.ports import Ports, covers, parse_ports
 
 Plain = t.Mapping[str, t.Any]
 
 
 class AllowedSet:
-    """Answers for one plan. Address sets are parsed once, when they are first asked for."""
+    """Answers for one plan. Addresses and ports are parsed once, when they are first asked for."""
 
     def __init__(self, plan: Plain) -> None:
         self._plan = plan
         self._sets: dict[str, Addresses] = {}
+        self._ends: dict[str, Addresses] = {}
+        self._ports: dict[tuple[str, ...], Ports] = {}
 
     def allows(self, source: str, destination: str, protocol: str, port: t.Optional[int] = None) -> bool:
         """Tell whether ``source`` may open a connection to ``destination``: inventory hosts or addresses.
@@ -49,9 +51,14 @@ class AllowedSet:
     def _by_family(self, source: str, destination: str, protocol: str, port: t.Optional[int]) -> t.Iterator[tuple[list[Plain], list[Plain]]]:
         """Yield the rules at the destination and at the source for each family that both ends have: a packet has one family."""
         for version in (4, 6):
-            here, there = (_only(self.addresses(end), version) for end in (source, destination))
+            here, there = (_only(self._end(end), version) for end in (source, destination))
             if here and there:
                 yield self._matching(destination, "in", here, there, protocol, port), self._matching(source, "out", there, here, protocol, port)
+
+    def _end(self, end: str) -> Addresses:
+        if end not in self._ends:
+            self._ends[end] = self.addresses(end)
+        return self._ends[end]
 
     def addresses(self, end: str) -> Addresses:
         """Return the addresses of an end; raise :class:`MsportsError` for a name that the plan does not know.
@@ -87,8 +94,10 @@ class AllowedSet:
             return False
         if rule["local"] and not self.set(rule["local"]) & local:
             return False
-        ports = rule["local_ports" if rule["direction"] == "in" else "remote_ports"]
-        if ports and not covers(parse_ports(ports), port):
+        texts = tuple(rule["local_ports" if rule["direction"] == "in" else "remote_ports"])
+        if texts not in self._ports:
+            self._ports[texts] = parse_ports(texts)
+        if not covers(self._ports[texts], port):
             return False
         return bool(self.set(rule["remote"]) & remote)
 
