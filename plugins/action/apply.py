@@ -90,7 +90,7 @@ class ActionModule(ActionBase):
             why = None if arguments["allow_stale_plan"] else stale(plan, inventory, arguments["part"])
         if why:
             raise self._stale(run.directory, why)
-        return {"plan": run.directory, "own": inputs_of({"hosts": inventory["hosts"]}), "result": {}}
+        return {"plan": run.directory, "own": inputs_of({"hosts": inventory["hosts"]})}
 
     @staticmethod
     def _stale(directory: str, why: str) -> AnsibleActionFail:

@@ -48,14 +48,15 @@ class ActionModule(ActionBase):
         run = Run(C.DEFAULT_LOCAL_TMP, arguments["directory"])
         with run.locked():
             marker = run.read()
-            if marker is None or self._changed_since(marker, task_vars["inventory_hostname"], own):
+            planned = None if marker is None or self._changed_since(marker, task_vars["inventory_hostname"], own) else run.result()
+            if planned is None:
                 with _uncollected():
-                    marker = self._plan(run, hostvars, arguments["whole"])
-                run.write(marker)
+                    marker, planned = self._plan(run, hostvars, arguments["whole"])
+                run.write(marker, planned)
             else:  # a later batch, or another host under the free strategy
-                marker = {**marker, "result": {**marker["result"], "changed": False, "reused": True}}
-                marker["result"].pop("diff", None)
-        result.update(marker["result"])
+                planned = {**planned, "changed": False, "reused": True, "difference": {"changed": False, "hosts": {}, "sets": {}}}
+                planned.pop("diff", None)
+        result.update(planned)
         return result
 
     @staticmethod
@@ -72,7 +73,8 @@ class ActionModule(ActionBase):
         """Tell whether this host's variables are others than when the plan was made; names and facts that were looked up do not count."""
         return marker["own"].get(name) != inputs_of(one_host(name, own)).get(name)
 
-    def _plan(self, run: Run, hostvars: t.Mapping[str, t.Any], whole: bool) -> dict[str, t.Any]:
+    def _plan(self, run: Run, hostvars: t.Mapping[str, t.Any], whole: bool) -> tuple[dict[str, t.Any], dict[str, t.Any]]:
+        """Compile, save, and return what is left for later tasks of the run and what this one gives."""
         with ansible_errors(AnsibleActionFail):
             inventory = inventory_of(hostvars, whole)
             plan = compile_plan(inventory)
@@ -97,7 +99,7 @@ class ActionModule(ActionBase):
         if self._task.diff and difference["changed"]:
             result["diff"] = {"before": _text(before), "after": _text(plan), "before_header": "saved plan", "after_header": "plan"}
         own = inputs_of({"hosts": inventory["hosts"]})
-        return {"plan": written, "own": own, "result": result}
+        return {"plan": written, "own": own}, result
 
     @staticmethod
     def _saved(directory: str, plan: dict[str, t.Any]) -> dict[str, t.Any]:

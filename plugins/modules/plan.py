@@ -92,7 +92,7 @@ orphaned:
   type: list
   elements: str
 difference:
-  description: What differs from the saved plan, as the P(portcullis.msports.plan_diff#filter) filter gives it.
+  description: What differs from the saved plan, as the P(portcullis.msports.plan_diff#filter) filter gives it; nothing when RV(reused).
   returned: success
   type: dict
 reused:

@@ -20,6 +20,7 @@ import pathlib
 import typing as t
 
 Marker = t.Dict[str, t.Any]
+MARKER, RESULT = "marker.json", "result.json"
 
 
 class Run:
@@ -43,13 +44,26 @@ class Run:
             yield
 
     def read(self) -> t.Optional[Marker]:
-        """Return what an earlier task of this run left: ``plan`` (where it lies), ``digest``, ``result``; else ``None``."""
+        """Return what an earlier task of this run left: ``plan`` (where it lies) and ``own`` (the inputs of each host); else ``None``."""
+        return self._json(MARKER)
+
+    def result(self) -> t.Optional[Marker]:
+        """Return what the task that planned gave. It can be large, and every host's apply reads the marker: so it lies beside it."""
+        return self._json(RESULT)
+
+    def write(self, marker: Marker, result: t.Optional[Marker] = None) -> None:
+        """Leave a marker for the tasks that follow; it comes last, because it says that the rest is there."""
+        if result is not None:
+            self._write(RESULT, result)
+        self._write(MARKER, marker)
+
+    def _json(self, name: str) -> t.Optional[Marker]:
         try:
-            return json.loads((self._base / "marker.json").read_text(encoding="utf-8"))
+            return json.loads((self._base / name).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
 
-    def write(self, marker: Marker) -> None:
-        temporary = self._base / "marker.new"
-        temporary.write_text(json.dumps(marker), encoding="utf-8")
-        os.replace(temporary, self._base / "marker.json")
+    def _write(self, name: str, value: Marker) -> None:
+        temporary = self._base / f"{name}.new"
+        temporary.write_text(json.dumps(value), encoding="utf-8")
+        os.replace(temporary, self._base / name)
