@@ -17,17 +17,14 @@ without shown output must just succeed.
 
 from __future__ import annotations
 
-import json
-import os
 import pathlib
 import re
-import subprocess
-import sys
 import textwrap
 import typing as t
 
 import pytest
 import yaml
+from playbook_runs import Place
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 KINDS = ("lookup", "filter", "test")
@@ -35,29 +32,6 @@ INVENTORY = ROOT / "tests" / "lab" / "small_company" / "inventory.yml"
 _ARROW = re.compile(r"^\s*#\s*=>\s?(.*)$")
 _MORE = re.compile(r"^\s*#(.*)$")
 _NOTHING = object()
-# writes down what each task gave; the display of ansible-playbook is for people
-_CALLBACK = """
-from __future__ import annotations
-import json
-import os
-from ansible.plugins.callback import CallbackBase
-
-
-class CallbackModule(CallbackBase):
-    CALLBACK_VERSION = 2.0
-    CALLBACK_TYPE = "notification"
-    CALLBACK_NAME = "examples"
-
-    def v2_runner_on_ok(self, result):
-        self.write(result, failed=False)
-
-    def v2_runner_on_failed(self, result, ignore_errors=False):
-        self.write(result, failed=True)
-
-    def write(self, result, failed):
-        with open(os.environ["MSPORTS_EXAMPLES"], "a", encoding="utf-8") as file:
-            file.write(json.dumps([result.task.name, {**result.result, "failed": failed}], default=str) + chr(10))
-"""
 
 
 class Example(t.NamedTuple):
@@ -153,35 +127,15 @@ EXAMPLES = [example for plugin, path in PLUGINS.items() for example in parse(plu
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, t.Any]:
     """Run all examples in one ansible-playbook; return what each task gave, by the example's variable."""
-    folder = tmp_path_factory.mktemp("examples")
-    namespace = folder / "collections" / "ansible_collections" / "portcullis"
-    namespace.mkdir(parents=True)
-    namespace.joinpath("msports").symlink_to(ROOT, target_is_directory=True)
-    (folder / "callbacks").mkdir()
-    (folder / "callbacks" / "examples.py").write_text(_CALLBACK, encoding="utf-8")
+    place = Place(tmp_path_factory.mktemp("examples"))
     plays = [
         {"hosts": "localhost", "gather_facts": False, **(example.play or {}), "tasks": [{**example.task, "name": example.variable, "ignore_errors": True}]}
         for example in EXAMPLES
     ]
-    playbook = folder / "examples.yml"
-    playbook.write_text(yaml.safe_dump(plays, sort_keys=False), encoding="utf-8")
-    command = [str(pathlib.Path(sys.executable).with_name("ansible-playbook")), "-i", str(INVENTORY), str(playbook)]
-    environment = {
-        **os.environ,
-        "ANSIBLE_CALLBACKS_ENABLED": "examples",
-        "ANSIBLE_CALLBACK_PLUGINS": str(folder / "callbacks"),
-        "ANSIBLE_COLLECTIONS_PATH": str(folder / "collections"),
-        "ANSIBLE_HOME": str(folder / "home"),
-        "ANSIBLE_NOCOLOR": "1",
-        "MSPORTS_EXAMPLES": str(folder / "results.jsonl"),
-    }
-    run = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=600)
-    found: dict[str, t.Any] = {example.variable: {"failed": True, "msg": f"did not run\n{run.stdout}{run.stderr}"} for example in EXAMPLES}
-    if (folder / "results.jsonl").exists():
-        for line in (folder / "results.jsonl").read_text(encoding="utf-8").splitlines():
-            name, result = json.loads(line)
-            found[name] = result
-    return found
+    playbook = place.write("examples.yml", yaml.safe_dump(plays, sort_keys=False))
+    run = place.play("-i", INVENTORY, playbook)
+    nothing = {"failed": True, "msg": f"did not run\n{run.output}"}
+    return {**{example.variable: nothing for example in EXAMPLES}, **run.by_task()}
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: f"{example.plugin}: {example.name}")

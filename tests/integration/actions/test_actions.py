@@ -8,17 +8,17 @@ Needs unprivileged user namespaces, or root. Nothing outside the namespace and t
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import pathlib
-import subprocess
 import sys
 import typing as t
 
 import pytest
 import yaml
+from playbook_runs import Place
 
-ROOT = pathlib.Path(__file__).resolve().parents[3]
 COUNTED = pathlib.Path(__file__).resolve().parent / "collections"
 UNSHARE = ["unshare", "--net", "--mount", *([] if os.geteuid() == 0 else ["--user", "--map-root-user"])]
 HOSTS = ("web01", "db01", "bare01")
@@ -49,13 +49,12 @@ class Run(t.NamedTuple):
 
 
 class Bench:
-    """A folder with an inventory, from which ansible-playbook is run."""
+    """A folder with an inventory, from which ansible-playbook is run in a network namespace."""
 
     def __init__(self, folder: pathlib.Path) -> None:
         self.folder = folder
-        self.inventory = json.loads(json.dumps(INVENTORY))
-        (folder / "collections" / "ansible_collections" / "portcullis").mkdir(parents=True)
-        (folder / "collections" / "ansible_collections" / "portcullis" / "msports").symlink_to(ROOT, target_is_directory=True)
+        self.inventory = copy.deepcopy(INVENTORY)
+        self._place = Place(folder, COUNTED)
 
     @property
     def variables(self) -> dict[str, t.Any]:
@@ -66,44 +65,14 @@ class Bench:
 
     def play(self, *tasks: dict[str, t.Any], arguments: t.Sequence[str] = (), hosts: str = "all", **play: t.Any) -> Run:
         plays = [{"hosts": hosts, "gather_facts": False, **play, "tasks": [{"register": "result", **task} for task in tasks]}]
-        (self.folder / "play.yml").write_text(yaml.safe_dump(plays, sort_keys=False))
+        self._place.write("play.yml", yaml.safe_dump(plays, sort_keys=False))
         return self.run("play.yml", *arguments)
 
     def run(self, playbook: str, *arguments: str) -> Run:
-        (self.folder / "inventory.yml").write_text(yaml.safe_dump(self.inventory))
-        calls = self.folder / "calls"
-        calls.write_text("")
-        environment = {
-            **os.environ,
-            "ANSIBLE_COLLECTIONS_PATH": f"{self.folder / 'collections'}:{COUNTED}",
-            "ANSIBLE_HOME": str(self.folder / "home"),
-            "ANSIBLE_PIPELINING": "1",
-            "ANSIBLE_NOCOLOR": "1",
-            "ANSIBLE_CALLBACKS_ENABLED": "results",
-            "ANSIBLE_CALLBACK_PLUGINS": str(self._callbacks()),
-            "MSPORTS_RESULTS": str(self.folder / "results.jsonl"),
-            "MSPORTS_CALLS": str(calls),
-        }
-        (self.folder / "results.jsonl").write_text("")
-        command = [*UNSHARE, str(pathlib.Path(sys.executable).with_name("ansible-playbook")), "-i", "inventory.yml", playbook, *arguments]
-        done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False, timeout=300)
-        results = dict(json.loads(line) for line in (self.folder / "results.jsonl").read_text().splitlines())
-        return Run(done.returncode, done.stdout + done.stderr, results, calls.read_text().split())
-
-    def _callbacks(self) -> pathlib.Path:
-        folder = self.folder / "callbacks"
-        folder.mkdir(exist_ok=True)
-        (folder / "results.py").write_text(
-            "import json, os\n"
-            "from ansible.plugins.callback import CallbackBase\n"
-            "class CallbackModule(CallbackBase):\n"
-            "    CALLBACK_VERSION, CALLBACK_TYPE, CALLBACK_NAME = 2.0, 'notification', 'results'\n"
-            "    def _note(self, result, ignore_errors=False):\n"
-            "        with open(os.environ['MSPORTS_RESULTS'], 'a') as file:\n"
-            "            file.write(json.dumps([result._host.name, dict(result._result)], default=str) + chr(10))\n"
-            "    v2_runner_on_ok = v2_runner_on_failed = v2_runner_on_skipped = _note\n"
-        )
-        return folder
+        self._place.write("inventory.yml", yaml.safe_dump(self.inventory))
+        calls = self._place.write("calls", "")
+        played = self._place.play("-i", "inventory.yml", playbook, *arguments, within=UNSHARE, ANSIBLE_PIPELINING="1", MSPORTS_CALLS=str(calls))
+        return Run(played.code, played.output, played.by_host(), calls.read_text().split())
 
 
 PLAN = {"portcullis.msports.plan": {}}

@@ -5,15 +5,12 @@
 
 from __future__ import annotations
 
-import json
-import os
 import pathlib
-import subprocess
-import sys
 import typing as t
 
 import pytest
 import yaml
+from playbook_runs import Place
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 
@@ -95,43 +92,17 @@ ERRORS: dict[str, tuple[str, list[str]]] = {
     "undefined inside": ("[443, nothing_of_the_kind] | portcullis.msports.merge_ports", ["'nothing_of_the_kind' is undefined"]),
 }
 
-_CALLBACK = """
-from __future__ import annotations
-import json
-import os
-from ansible.plugins.callback import CallbackBase
-
-
-class CallbackModule(CallbackBase):
-    CALLBACK_VERSION = 2.0
-    CALLBACK_TYPE = "notification"
-    CALLBACK_NAME = "results"
-
-    def v2_runner_on_ok(self, result):
-        self.write(result, failed=False)
-
-    def v2_runner_on_failed(self, result, ignore_errors=False):
-        self.write(result, failed=True)
-
-    def write(self, result, failed):
-        with open(os.environ["MSPORTS_RESULTS"], "a", encoding="utf-8") as file:
-            file.write(json.dumps([result.task.name, {**result.result, "failed": failed}], default=str) + chr(10))
-"""
-
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, t.Any]]:
     """Evaluate everything in one ansible-playbook; return the result of each task by its name."""
     folder = tmp_path_factory.mktemp("lookups")
-    namespace = folder / "collections" / "ansible_collections" / "portcullis"
-    namespace.mkdir(parents=True)
-    namespace.joinpath("msports").symlink_to(ROOT, target_is_directory=True)
+    place = Place(folder)
     broken = ACME.replace('"4443"', '"44430000"').replace("kind: population", "kind: populaton")
     files = {
         "one/acme/1.yml": ACME,
         "two/acme-2.yml": ACME.replace('edition: "1"', 'edition: "2"'),
         "broken/acme/1.yml": broken,
-        "callbacks/results.py": _CALLBACK,
         "play.yml": yaml.safe_dump(
             [
                 {
@@ -155,23 +126,11 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, t.A
         ),
     }
     for name, content in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(content, encoding="utf-8")
-    environment = {
-        **os.environ,
-        "ANSIBLE_CALLBACKS_ENABLED": "results",
-        "ANSIBLE_CALLBACK_PLUGINS": str(folder / "callbacks"),
-        "ANSIBLE_COLLECTIONS_PATH": str(folder / "collections"),
-        "ANSIBLE_HOME": str(folder / "home"),
-        "ANSIBLE_NOCOLOR": "1",
-        "MSPORTS_RESULTS": str(folder / "results.jsonl"),
-    }
-    command = [str(pathlib.Path(sys.executable).with_name("ansible-playbook")), "-i", "localhost,", "-c", "local", str(folder / "play.yml")]
-    run = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=300)
-    assert (folder / "results.jsonl").exists(), run.stdout + run.stderr
-    assert "[DEPRECATION WARNING]" not in run.stdout + run.stderr, run.stderr
-    return dict(json.loads(line) for line in (folder / "results.jsonl").read_text(encoding="utf-8").splitlines())
+        place.write(name, content)
+    run = place.play("-i", "localhost,", "-c", "local", "play.yml")
+    assert run.results, run.output
+    assert "[DEPRECATION WARNING]" not in run.output, run.output
+    return run.by_task()
 
 
 @pytest.mark.parametrize("name", RENDERED)
