@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the portcullis.msports contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rewrite the golden files: ``python tests/unit/goldens/regenerate.py``; then read what changed, and only commit what is right.
+"""Rewrite the golden files and the output in docs/plan.md: ``python tests/unit/goldens/regenerate.py``; then read what changed.
 
 Each estate of ``estates.yml`` has a folder with ``plan.json`` (without digests, which change with every comment in a catalog) and
 ``<host>.nftables.json``, the options of the module.
@@ -9,8 +9,10 @@ Each estate of ``estates.yml`` has a folder with ``plan.json`` (without digests,
 
 from __future__ import annotations
 
+import copy
 import json
 import pathlib
+import re
 import sys
 import typing as t
 
@@ -20,10 +22,14 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 import conftest  # noqa: E402, F401 - makes ansible_collections importable
 
-from ansible_collections.portcullis.msports.plugins.plugin_utils import _compile  # noqa: E402
+from ansible_collections.portcullis.msports.plugins.plugin_utils import _compile, _question  # noqa: E402
+from ansible_collections.portcullis.msports.plugins.plugin_utils._matrix import matrix  # noqa: E402
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.difference import plan_diff  # noqa: E402
 from ansible_collections.portcullis.msports.plugins.plugin_utils._render.wire import render  # noqa: E402
 
 Plain = t.Dict[str, t.Any]
+PAGE = HERE.parents[2] / "docs" / "plan.md"
+OUTPUT = re.compile(r"(?P<head><!-- output: (?P<what>[^>]*) -->\n```\w+\n).*?```", re.DOTALL)
 TODAY = "2026-11-21"
 MANAGEMENT = {"from": ["10.9.0.0/24"], "services": ["ssh"]}
 
@@ -52,7 +58,33 @@ def golden(estate: Plain) -> dict[str, str]:
     return {name: json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n" for name, content in {"plan.json": shown, **rulesets}.items()}
 
 
+def page(text: str) -> str:
+    """Return docs/plan.md with the output that its marks ask for: ``<!-- output: explain a b tcp/1 -->`` and the block after it."""
+    estate = estates()["edge"]
+    plan = _compile.compile_plan(inventory(estate))
+
+    def output(match: re.Match[str]) -> str:
+        kind, *words = match["what"].split()
+        shown: t.Any
+        if kind == "rule":
+            shown = plan["hosts"][words[0]]["rules"][int(words[1])]
+        elif kind == "explain":
+            shown = _compile.explain_plan(plan, words[0], words[1], *_question.parse(words[2]))
+        elif kind == "diff":
+            other = copy.deepcopy(estate)
+            other["hosts"]["exmb01"]["addresses"] = ["10.1.2.12"]
+            other["hosts"]["edge01"]["default_inbound"] = "allow"
+            shown = plan_diff(plan, _compile.compile_plan(inventory(other)))
+        else:
+            rows = str(matrix.render(plan, words[0])).splitlines(keepends=True)
+            return match["head"] + "".join(row for number, row in enumerate(rows) if not number or "edge01" in row) + "```"
+        return match["head"] + json.dumps(shown, indent=1) + "\n```"
+
+    return OUTPUT.sub(output, text)
+
+
 def main() -> int:
+    PAGE.write_text(page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
     for name, estate in estates().items():
         folder = HERE / name
         folder.mkdir(exist_ok=True)

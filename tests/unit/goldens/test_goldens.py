@@ -19,3 +19,9 @@ def test_golden(name: str) -> None:
 def test_no_folder_is_left_over() -> None:
     folders = {path.name for path in regenerate.HERE.iterdir() if path.is_dir() and path.name != "__pycache__"}
     assert folders == set(regenerate.estates())
+
+
+def test_the_page_on_plans_shows_what_is() -> None:
+    text = regenerate.PAGE.read_text(encoding="utf-8")
+    assert len(regenerate.OUTPUT.findall(text)) == 5
+    assert regenerate.page(text) == text
