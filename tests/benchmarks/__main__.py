@@ -19,11 +19,11 @@ import typing as t
 
 from tests.benchmarks import target
 from tests.benchmarks.controller import ROOT
+from tests.benchmarks.core import STAGES
 from tests.benchmarks.tables import Series, table
 from tests.tools import checkout
 
 OUTPUT = ROOT / ".cache" / "bench"
-STAGES = ("catalogs_of", "read_estate", "inputs_digest", "connect", "assemble", "build", "rest")
 
 
 def main() -> None:
@@ -135,11 +135,12 @@ def plan(quick: bool, turns: t.Optional[int]) -> None:
         seconds = min(item["seconds"] for item in items)
         sizes_of = [best["rules"], best["distinct_rulesets"], best["addresses"]]
         rows.append([kind, size, *sizes_of, seconds, best["cpu"], best["rules"] / best["cpu"], growth, best["mib"], best["save_cpu"], best["mib_saved"]])
-        stages.append([kind, size, *(best["stages"][stage] for stage in STAGES), best["save"]])
+        stages.append([kind, size, *(best["stages"][stage] for stage in (*STAGES, "rest")), best["save"]])
     head = ["estate", "hosts", "rules", "different rulesets", "addresses in sets", "compile, s", "compile, CPU s", "rules/s of CPU", "growth for 10 x hosts"]
     print(f"\nThe best of {turns} turns.\n")
     print(table([*head, "peak MiB", "save, CPU s", "peak MiB with saving"], rows), end="\n\n")
-    print(table(["estate", "hosts", *STAGES, "save"], stages))
+    print("CPU seconds by stage; save: seconds of wall time.\n")
+    print(table(["estate", "hosts", *STAGES, "rest", "save"], stages))
 
 
 def play(quick: bool, turns: t.Optional[int]) -> None:

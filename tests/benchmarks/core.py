@@ -62,7 +62,7 @@ def measure(kind: str, size: int) -> dict[str, t.Any]:
     }
 
 
-STAGES = ("catalogs_of", "read_estate", "inputs_digest", "connect", "assemble", "build")
+STAGES = ("catalogs_of", "read_estate", "inputs_of", "connect", "assemble", "build")
 
 
 def _timed(name: str, function: t.Callable[..., t.Any], seconds: dict[str, float]) -> t.Callable[..., t.Any]:

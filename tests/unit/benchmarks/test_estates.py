@@ -6,16 +6,12 @@
 from __future__ import annotations
 
 import json
-import pathlib
-import sys
 
 import pytest
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.loader import load_catalogs
 from ansible_collections.portcullis.msports.plugins.plugin_utils._compile import compile_plan
-
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "benchmarks"))
-import estates  # noqa: E402  (the benchmarks are not installed)
+from ansible_collections.portcullis.msports.tests.benchmarks import estates
 
 SIZES = (100, 400)
 
