@@ -52,10 +52,10 @@ class Needs:
                 )
 
     def notes(self) -> t.Iterator[Note]:
+        """Yield a note for every role that is missed and no problem; those in ``msports_absent`` were answered."""
+        problems = {role for role in self._required if self._catalogs.roles[role].essential and not self._declared(role)}
         for role, needed_by in sorted(self._any.items()):
-            if role in self._estate.absent:
-                continue  # "we have none" was said
-            if role not in self._catalogs.roles or not self._catalogs.roles[role].essential or self._declared(role) or role not in self._required:
+            if role not in self._estate.absent and role not in problems:
                 yield Note("nobody_holds", f"nobody holds {role}; the flows of {_some(needed_by)} with it make no rules")
 
     def _declared(self, role: str) -> bool:

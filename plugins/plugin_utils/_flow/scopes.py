@@ -52,11 +52,10 @@ class Hierarchy:
     def tree(self, site: str) -> Reach:
         top = self.top(site)
         found, queue = {top}, [top]
-        while queue:
-            for child in self._children.get(queue.pop(), ()):
-                if child not in found:
-                    found.add(child)
-                    queue.append(child)
+        while queue:  # ends, because the estate has no cycles and every site one parent
+            children = self._children.get(queue.pop(), set())
+            found |= children
+            queue.extend(children)
         return Reach(f"{top}.tree" if len(found) > 1 else top, frozenset(found))
 
     @staticmethod

@@ -64,6 +64,13 @@ def test_not_roaming_leaves_the_other_roles_to_the_tree() -> None:
     assert open_(two_sites(settings={"configmgr.client_roaming": False}), IN_P01, "fallback_status_point_P02", "tcp/80")
 
 
+def test_hosts_that_differ_on_a_switch_of_the_estate_are_told() -> None:
+    hosts = {
+        f"mp{roams}": host("configmgr.management_point", at=f"10.0.0.{1 + roams}", settings={"configmgr.client_roaming": roams}) for roams in (True, False)
+    }
+    assert texts(plan(hosts), "settings_differ") == ["configmgr.client_roaming holds for the whole estate, and hosts differ on it: its default true counts"]
+
+
 def test_trees_are_apart() -> None:
     assert not open_(two_sites(hierarchy={"P01": "CAS"}), IN_P01, "management_point_P02", "tcp/443")
 

@@ -11,7 +11,9 @@ import typing as t
 import pytest
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._compile import explain_plan
-from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._flow.estates import host, plan
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.explain import explain
+from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._flow.estates import flow, host, plan
+from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._plan import plans
 
 Plain = dict[str, t.Any]
 EITHER = "configmgr.management_point.site_server.smb.tcp"
@@ -105,7 +107,8 @@ def test_any_protocol_answers_for_every_port() -> None:
         # who starts
         (
             ("mp01", "site01", "tcp", 445),
-            f"{EITHER} (ports-configmgr-2018-09#BKMK_PortsMP-Site row 3): configmgr.management_point starts it unless setting configmgr.site_server_initiates is true",
+            f"{EITHER} (ports-configmgr-2018-09#BKMK_PortsMP-Site row 3): configmgr.management_point starts it "
+            "unless setting configmgr.site_server_initiates is true",
         ),
         (
             ("box01", "lan01", "tcp", 443),
@@ -150,3 +153,23 @@ def test_a_flow_without_a_value_for_its_port_refers_to_the_notes() -> None:
 
 def test_dynamic_rpc_is_matched_by_its_numbers() -> None:
     assert "configmgr.site_server.distribution_point.rpc_dynamic.tcp" in " ".join(asked("site02", "dp01", "tcp", 50000)["why_not"])
+
+
+def test_an_end_that_never_starts() -> None:
+    """And one that may start a flow that someone else keeps from being open: nothing is said of who starts it."""
+    hosts = {
+        "desk": plans.host(plans.rule("out", "tcp", "till", ["1000"]), at=["10.0.0.1"], roles={"shop.desk": []}),
+        "till": plans.host(plans.rule("in", "tcp", "desk", ["1000"]), at=["10.0.0.2"], roles={"shop.till": []}),
+    }
+    sets = {"till": ["10.0.0.2"], "desk": ["10.0.0.1"]}
+    for starts, why in (
+        ({"source": "always", "destination": "never"}, "shop.till never starts it"),
+        (None, "makes no rule at these hosts; see the notes of the plan"),
+    ):
+        wanted = flow("shop.desk", "shop.till", initiator="either", starts=starts)
+        made = plans.plan(hosts, sets)
+        for host_ in made["hosts"].values():
+            for rule in host_["rules"]:
+                rule["because"] = [{"kind": "flow", "name": wanted.id, "text": ""}]
+        answer = explain(made, [wanted], "till", "desk", "tcp", 1000)
+        assert answer["why_not"] == [f"{wanted.id} (page#table row 1): {why}"]

@@ -17,8 +17,18 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.store imp
 
 def rule(name, remote="any"):
     return {
-        "name": name, "direction": "in", "action": "allow", "protocol": "tcp", "local_ports": ["443"], "remote_ports": [], "remote": remote, "local": None,
-        "rpc": False, "helper": "", "delivery": "unicast", "because": [],
+        "name": name,
+        "direction": "in",
+        "action": "allow",
+        "protocol": "tcp",
+        "local_ports": ["443"],
+        "remote_ports": [],
+        "remote": remote,
+        "local": None,
+        "rpc": False,
+        "helper": "",
+        "delivery": "unicast",
+        "because": [],
     }
 
 
