@@ -71,7 +71,7 @@ def _unaddressed(connection: Connection, relays: AddressSet) -> list[Projected]:
 
 def _multicast_group(connection: Connection, relays: AddressSet) -> list[Projected]:
     """The sender sends to the groups; a receiver admits the sender's packets that are addressed to a group."""
-    groups = connection.multicast
+    groups = t.cast(AddressSet, connection.multicast)  # there is one, or another projection would have been chosen
     if connection.direction == "out":
         return [_rule(connection, groups, remote=connection.ports)]
     return [_rule(connection, connection.peers, local=connection.ports, at=groups)]
