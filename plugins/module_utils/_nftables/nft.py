@@ -30,6 +30,7 @@ class Nft:
     def _run(self, arguments, given=""):
         self.count += 1
         environment = dict(os.environ, LC_ALL="C")
+        # A list and no shell; and tests run it without a module. pylint: disable-next=ansible-bad-function
         process = subprocess.Popen(
             [self.path] + arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, universal_newlines=True
         )

@@ -25,7 +25,7 @@ TOLD_EACH = 3  # a problem that more hosts than this have in common is told once
 NOTHING: t.Mapping[str, t.Any] = {}
 
 
-def read_estate(inventory: Mapping[str, t.Any], catalogs: Catalogs, services: t.Mapping[str, int] = NOTHING) -> Estate:
+def read_estate(inventory: Mapping[str, t.Any], catalogs: Catalogs, services: t.Optional[t.Mapping[str, int]] = None) -> Estate:
     """Return the estate that ``inventory`` describes (plain data: hosts, groups, whole, today, resolved, facts).
 
     ``services`` are well-known TCP services by name, beside those that hosts are usually managed over.
@@ -37,7 +37,7 @@ def read_estate(inventory: Mapping[str, t.Any], catalogs: Catalogs, services: t.
     addresses = HostAddresses(reader, inventory, reader.estate_value("msports_address_from", parse_sources, ("inventory",)))
     nets = reader.estate_value("msports_networks", lambda parts, sink: networks.parse_networks(parts, sink, catalogs, places.sites), {})
     ends = Ends(reader, addresses, nets, places.holders)
-    hosts = {name: _host(reader, name, places, addresses, ends, services) for name in reader.hosts}
+    hosts = {name: _host(reader, name, places, addresses, ends, services or {}) for name in reader.hosts}
     infrastructure = reader.estate_value("msports_infrastructure", parse_infrastructure, Infrastructure())
     estate = Estate(
         hosts=hosts,

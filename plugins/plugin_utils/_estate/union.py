@@ -144,7 +144,6 @@ def site_parts(parts: Parts, sink: Sink) -> t.Tuple[list[Labelled], dict[t.Any, 
     return [*names, *items(tuple(part for part in others if part not in names))], entries(mappings, sink)
 
 
-
 def only_keys(item: Mapping[t.Any, t.Any], allowed: t.Sequence[str], path: str, sink: Sink) -> None:
     """Complain about every key of ``item`` that is not allowed."""
     for key in sorted(set(item) - set(allowed), key=str):

@@ -106,7 +106,8 @@ def _no_such_flow(
     if between:
         others = sorted({f"{flow.protocol}/{','.join(texts(_ports(flow)))}" if flow.ports else flow.protocol for flow in between})
         yield f"documented between them: {', '.join(others)}"
-    turned = [flow for flow in flows if _joins(flow, there, here) and _matches(flow, protocol, port)]
+    ends = (there, here)  # the other way round
+    turned = [flow for flow in flows if _joins(flow, *ends) and _matches(flow, protocol, port)]
     if turned:
         yield f"documented the other way round only: {', '.join(flow.id for flow in turned)}"
 

@@ -111,7 +111,7 @@ def test_options_of_a_lookup() -> None:
     }
     found = _ansible.lookup_options(Lookup(), variables, {"query": Text("[]")})
     assert found == {"editions": {"exchange": "2013", "configmgr": "1806"}, "catalog_paths": ["/rendered", "/b"], "query": "[]"}
-    assert type(found["query"]) is str
+    assert found["query"].__class__ is str, "no tagged text may pass"
     assert _ansible.lookup_options(Lookup(), variables, {"editions": {}, "catalog_paths": []}) == {"editions": {}, "catalog_paths": [], "query": None}
     assert _ansible.lookup_options(Lookup(), None, {}) == {"editions": None, "catalog_paths": None, "query": None}
 

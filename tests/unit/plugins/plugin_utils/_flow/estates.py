@@ -124,11 +124,11 @@ def made(name: str, *holdings: t.Union[str, Holding], at: str = "", **fields: t.
     return Host(name=name, **values)
 
 
-def estate(*hosts: Host, networks: t.Mapping[str, t.Mapping[t.Optional[str], str]] = {}, **fields: t.Any) -> Estate:
+def estate(*hosts: Host, networks: t.Optional[t.Mapping[str, t.Mapping[t.Optional[str], str]]] = None, **fields: t.Any) -> Estate:
     """Return an estate of ``hosts``, with the sites and features that these have; networks are texts, separated by blanks."""
     sites = tuple(sorted({site for item in hosts for holding in item.holdings for site in holding.sites}))
     values: Plain = {
-        "networks": {role: {site: Addresses.parse(text.split()) for site, text in by_site.items()} for role, by_site in networks.items()},
+        "networks": {role: {site: Addresses.parse(text.split()) for site, text in by_site.items()} for role, by_site in (networks or {}).items()},
         "sites": {"shop": sites} if sites else {},
         "features": frozenset().union(*(item.features for item in hosts)),
         **fields,
