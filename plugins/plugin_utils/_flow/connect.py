@@ -12,7 +12,7 @@ The ends of a flow are its source and destination; a *leg* is one way in which c
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._flow import conditions, groups as grouping
 from ansible_collections.portcullis.msports.plugins.plugin_utils._flow.families import PROXY, Families
@@ -71,6 +71,7 @@ class _Connector:
         self.off: list[Off] = []
         self.notes: list[Note] = []
         self.connections: list[Connection] = []
+        self.proxies: dict[tuple[str, ...], Group] = {}
 
     def run(self) -> Connected:
         for flow in conditions.wanted(self.estate, self.catalogs):
@@ -140,12 +141,14 @@ class _Connector:
             for group in here.groups:
                 if group.hosts:
                     peers, label = self._peers(group, there, sees[side] if compared else None)
+                    if there.groups and not peers:
+                        self.needs.out_of_reach(group, there.role)
                     self._see(flow, group, side, direction, peers, label, decider)
 
     def _see(self, flow: Flow, group: Group, side: str, direction: str, peers: tuple[Group, ...], label: str, decider: str) -> None:
         """Add the connections of ``group`` to ``peers``, one for each value of the ports where the peers decide them."""
         if not peers:
-            return  # nobody is there within the scope
+            return
         if decider in (side, "estate"):
             site = next((peer.site for peer in peers if peer.site), None)
             by_ports = {self.ports.at(flow, None if decider == "estate" else group, site): list(peers)}
@@ -194,6 +197,7 @@ class _Connector:
         for port in sorted({proxy.port for proxy in self.estate.proxies}):
             addresses = Addresses.parse(proxy.address for proxy in self.estate.proxies if proxy.port == port)
             proxies = AddressSet(f"infrastructure.proxy#{port}", addresses, ("infrastructure.proxy",))
+            self._at_proxy(flow, starting, port, addresses)
             for group in starting.groups:
                 if not group.hosts:
                     continue
@@ -205,6 +209,15 @@ class _Connector:
                     self._user_defined(flow)
                 else:
                     self.connections.append(Connection(flow, "out", group, proxies, ports))
+
+    def _at_proxy(self, flow: Flow, starting: End, port: int, addresses: Addresses) -> None:
+        """A proxy that is a host of the estate admits those who are sent to it."""
+        for group in self.groups.get(grouping.ANY_HOST, ()):
+            hosts = tuple(name for name in group.hosts if self.estate.hosts[name].addresses & addresses)
+            ports = self.ports.at(flow, starting.groups[0]) if flow.setting and starting.groups else (PortRange(port, port),)
+            if hosts and ports and starting.groups:
+                at = self.proxies.setdefault(hosts, replace(group, role="infrastructure.proxy", hosts=hosts))
+                self.connections.append(Connection(flow, "in", at, self.sets.of(starting.label, starting.groups), ports))
 
     def _starting(self, flow: Flow, side: str, end: End) -> End:
         """Return the members of an end that open connections themselves (``starts`` of a flow)."""

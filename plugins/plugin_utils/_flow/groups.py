@@ -18,6 +18,11 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate i
 
 ANY_HOST = "any_host"
 INTERNET = "internet"
+# A server that msports_infrastructure names holds the role, so that flows end at it whether it is a host of ours or not.
+DECLARED: tuple[tuple[str, t.Callable[[Estate], Addresses]], ...] = (
+    ("windows_server.dns_server", lambda estate: estate.dns),
+    ("windows_server.dhcp_relay", lambda estate: estate.dhcp_relays),
+)
 
 
 def index(estate: Estate, catalogs: Catalogs) -> dict[str, tuple[Group, ...]]:
@@ -50,7 +55,7 @@ def _alike(estate: Estate) -> dict[str, list[tuple[t.Optional[str], list[Host]]]
             continue
         base = (host.features, host.dynamic_ports)
         plain = _frozen(host.settings)
-        for holding in (*host.holdings, Holding(ANY_HOST)):
+        for holding in (*host.holdings, *_declared(host, estate), Holding(ANY_HOST)):
             settings = _frozen({**host.settings, **holding.settings}) if holding.settings else plain
             for site in holding.sites or (None,):
                 lists[(holding.role, site, *base, settings)].append(host)
@@ -58,6 +63,12 @@ def _alike(estate: Estate) -> dict[str, list[tuple[t.Optional[str], list[Host]]]
     for key, hosts in lists.items():
         by_role[key[0]].append((key[1], hosts))
     return by_role
+
+
+def _declared(host: Host, estate: Estate) -> t.Iterator[Holding]:
+    for role, addresses in DECLARED:
+        if host.addresses & addresses(estate) and not host.holding(role):
+            yield Holding(role)
 
 
 def _host_group(estate: Estate, role: str, site: t.Optional[str], hosts: list[Host]) -> Group:
@@ -78,12 +89,10 @@ def _host_group(estate: Estate, role: str, site: t.Optional[str], hosts: list[Ho
 def _networks(estate: Estate) -> dict[str, dict[t.Optional[str], Addresses]]:
     """Return the declared networks, with what the variables for infrastructure add and ``internet`` filled in."""
     networks = {role: dict(by_site) for role, by_site in estate.networks.items()}
-    if estate.dns:
-        by_site = networks.setdefault("windows_server.dns_server", {})
-        by_site[None] = by_site.get(None, NOBODY) | estate.dns
-    if estate.dhcp_relays:
-        by_site = networks.setdefault("windows_server.dhcp_relay", {})
-        by_site[None] = by_site.get(None, NOBODY) | estate.dhcp_relays
+    for role, declared_for in DECLARED:
+        if declared_for(estate):
+            by_site = networks.setdefault(role, {})
+            by_site[None] = by_site.get(None, NOBODY) | declared_for(estate)
     if INTERNET not in networks and INTERNET not in estate.explicit_empty:
         declared = (without_whole_families(found) for by_site in estate.networks.values() for found in by_site.values())
         networks[INTERNET] = {None: internet_addresses(union(declared))}

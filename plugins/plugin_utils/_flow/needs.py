@@ -29,6 +29,7 @@ class Needs:
         self._in_use = {"windows_server", *BARE_ROLES, *map(_product, used)}
         self._required: dict[str, set[str]] = defaultdict(set)  # missing role -> roles held that need it
         self._any: dict[str, set[str]] = defaultdict(set)
+        self._alone: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))  # site -> role out of reach -> roles there
 
     def see(self, flow: Flow, held: t.Mapping[str, tuple[Group, ...]]) -> None:
         """Take note of the missing end of a flow that is on."""
@@ -41,6 +42,10 @@ class Needs:
                 if flow.requirement == "required":
                     self._required[role].add(needed_by)
 
+    def out_of_reach(self, group: Group, missed: str) -> None:
+        """Take note of a role that somebody holds, but nobody within the scope of a flow of ``group``."""
+        self._alone[str(group.site)][missed].add(group.role)
+
     def problems(self) -> t.Iterator[Problem]:
         for role, needed_by in sorted(self._required.items()):
             if self._catalogs.roles[role].essential and not self._declared(role):
@@ -52,11 +57,19 @@ class Needs:
                 )
 
     def notes(self) -> t.Iterator[Note]:
-        """Yield a note for every role that is missed and no problem; those in ``msports_absent`` were answered."""
+        """Yield a note for every role that is missed and no problem (those in ``msports_absent`` were answered), and one for each site."""
         problems = {role for role in self._required if self._catalogs.roles[role].essential and not self._declared(role)}
         for role, needed_by in sorted(self._any.items()):
             if role not in self._estate.absent and role not in problems:
                 yield Note("nobody_holds", f"nobody holds {role}; the flows of {_some(needed_by)} with it make no rules")
+
+        for site, alone in sorted(self._alone.items()):
+            here = {item.role for host in self._estate.hosts.values() for item in host.holdings if site in item.sites}
+            missed = sorted(set(alone) - here)  # a role that this very site has is missed only by flows to other sites
+            if missed:
+                text = f"site {site}: nobody within the scope of their flows holds {', '.join(missed)}"
+                those = ", ".join(sorted({role for other in missed for role in alone[other]}))
+                yield Note("out_of_scope", f"{text}; the flows of {those} there with them make no rules")
 
     def _declared(self, role: str) -> bool:
         return role in self._estate.absent or role in self._estate.explicit_empty

@@ -1,0 +1,54 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Servers that msports_infrastructure names and that are hosts of the inventory: what is sent to them gets in. And sites on their own."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.allowed import AllowedSet
+from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._flow.estates import host, names, plan, texts
+
+MEMBER = host("configmgr.management_point", at="10.0.0.1")
+
+
+def test_a_declared_name_server_that_is_a_host_admits_members() -> None:
+    found = plan({"mp": MEMBER, "ns": host("windows_server.dhcp_server", at="10.0.0.53")}, infrastructure={"dns": ["10.0.0.53"]})
+    assert {"in tcp/53 from windows_server.domain_member", "in udp/53 from windows_server.domain_member"} <= set(names(found, "ns"))
+    assert AllowedSet(found).allows("mp", "ns", "udp", 53)
+
+
+def test_a_declared_relay_that_is_a_host_admits_requests() -> None:
+    found = plan({"mp": MEMBER, "gw": host("windows_server.file_server", at="10.0.0.254")}, infrastructure={"dhcp_relays": ["10.0.0.254"]})
+    assert "in udp/67 from any" in names(found, "gw")
+
+
+@pytest.mark.parametrize(("address", "admitted"), [("10.0.0.8", True), ("10.0.0.9", False)], ids=["the proxy", "another host"])
+def test_a_proxy_that_is_a_host_admits_those_who_are_sent_to_it(address: str, admitted: bool) -> None:
+    hosts = {"sup": host("configmgr.software_update_point", at="10.0.0.1"), "px": host("windows_server.file_server", at=address)}
+    found = plan(hosts, infrastructure={"proxy": [{"address": "10.0.0.8", "port": 8080}]})
+    assert ("in tcp/8080 from configmgr.software_update_point" in names(found, "px")) is admitted
+
+
+def _two_sites(**sites: t.Any) -> t.Any:
+    return plan(
+        {name: host({"role": role, "site": site}, at=f"10.0.0.{number}") for number, (name, (role, site)) in enumerate(sites.items(), 1)},
+        hierarchy={"P01": "CAS"},
+    )
+
+
+def test_a_scope_that_joins_nobody_is_told() -> None:
+    found = _two_sites(cas=("configmgr.site_server", "CAS"), site=("configmgr.site_server", "P01"), sql=("configmgr.sql_server", "P01"))
+    told = texts(found, "out_of_scope")
+    assert told == [
+        "site CAS: nobody within the scope of their flows holds configmgr.sql_server; the flows of configmgr.site_server there with them make no rules"
+    ]
+
+
+def test_a_scope_that_joins_everybody_is_silent() -> None:
+    sites = {"cas": ("configmgr.site_server", "CAS"), "sql0": ("configmgr.sql_server", "CAS")}
+    found = _two_sites(**sites, site=("configmgr.site_server", "P01"), sql=("configmgr.sql_server", "P01"))
+    assert not texts(found, "out_of_scope")
