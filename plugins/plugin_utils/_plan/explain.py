@@ -77,9 +77,9 @@ def roles_of(plan: Plain, known: AllowedSet, end: str) -> dict[str, tuple[str, .
     return found
 
 
-def _joins(flow: Flow, here: t.Mapping[str, t.Any], there: t.Mapping[str, t.Any]) -> bool:
-    forward = flow.source in here and flow.destination in there
-    return forward or (flow.initiator == "either" and flow.destination in here and flow.source in there)
+def _joins(flow: Flow, opening: t.Mapping[str, t.Any], reached: t.Mapping[str, t.Any]) -> bool:
+    forward = flow.source in opening and flow.destination in reached
+    return forward or (flow.initiator == "either" and flow.destination in opening and flow.source in reached)
 
 
 def _ports(flow: Flow) -> Ports:
@@ -106,8 +106,7 @@ def _no_such_flow(
     if between:
         others = sorted({f"{flow.protocol}/{','.join(texts(_ports(flow)))}" if flow.ports else flow.protocol for flow in between})
         yield f"documented between them: {', '.join(others)}"
-    ends = (there, here)  # the other way round
-    turned = [flow for flow in flows if _joins(flow, *ends) and _matches(flow, protocol, port)]
+    turned = [flow for flow in flows if _joins(flow, there, here) and _matches(flow, protocol, port)]
     if turned:
         yield f"documented the other way round only: {', '.join(flow.id for flow in turned)}"
 

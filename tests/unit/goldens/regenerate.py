@@ -13,14 +13,13 @@ import copy
 import json
 import pathlib
 import re
-import sys
+import runpy
 import typing as t
 
 import yaml
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
-import conftest  # noqa: E402, F401 - makes ansible_collections importable
+runpy.run_path(str(HERE.parent / "conftest.py"))  # makes ansible_collections importable
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils import _compile, _question  # noqa: E402
 from ansible_collections.portcullis.msports.plugins.plugin_utils._matrix import matrix  # noqa: E402
