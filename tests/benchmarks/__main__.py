@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-"""How fast the collection is, and how fast what people would use instead: ``python -m tests.benchmarks [--quick] [apply|plan|play ...]``.
+"""How fast the collection is, and how fast what people would use instead: ``python -m tests.benchmarks [--quick] [plan|play|apply ...]``.
 
 Times depend on the machine and on what else it does; the ratios are what counts. Nothing here decides whether a change is good.
 """
@@ -30,6 +30,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help="apply, plan, play; all when none is given")
     parser.add_argument("--quick", action="store_true", help="fewer turns and sizes, no loop of 400 rules")
+    parser.add_argument("--no-loops", action="store_true", help="leave out the looped rival, which takes most of the time")
     parser.add_argument("--turns", type=int, help="how often everything is measured")
     options = parser.parse_args()
     unknown = set(options.parts) - set(PARTS)
@@ -38,26 +39,29 @@ def main() -> None:
     checkout.link()
     sys.path.insert(0, str(checkout.CACHE / "collections"))
     OUTPUT.mkdir(parents=True, exist_ok=True)
-    print(f"{datetime.date.today()}, {os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}, Linux {platform.release()}, Python {platform.python_version()}")
-    for part in options.parts or PARTS:
-        print(f"\n## {part}\n")
-        PARTS[part](options.quick, options.turns)
-
-
-def apply(quick: bool, turns: t.Optional[int]) -> None:
-    """Measure inside private namespaces, in a process of its own: what enters them does not come back."""
-    command = [sys.executable, "-m", "tests.benchmarks.__main__", "apply", *(["--quick"] if quick else []), *(["--turns", str(turns)] if turns else [])]
     if not target.is_inside():
+        print(f"{datetime.date.today()}, {os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}, Linux {platform.release()}, Python {platform.python_version()}")
+    for part in options.parts or PARTS:
+        if not target.is_inside():
+            print(f"\n## {part}\n", flush=True)
+        PARTS[part](options)
+
+
+def apply(options: argparse.Namespace) -> None:
+    """Measure inside private namespaces, in a process of its own: what enters them does not come back."""
+    if not target.is_inside():
+        chosen = [*(["--quick"] if options.quick else []), *(["--no-loops"] if options.no_loops else [])]
+        chosen += ["--turns", str(options.turns)] if options.turns else []
         code = "import sys; sys.path.insert(0, '.'); from tests.benchmarks import target; target.enter(sys.argv[1:])"
-        done = subprocess.run([sys.executable, "-c", code, *command[1:]], cwd=ROOT, check=False)
+        done = subprocess.run([sys.executable, "-c", code, "-m", "tests.benchmarks", "apply", *chosen], cwd=ROOT, check=False)
         if done.returncode != 0:
             sys.exit(f"apply: ended with {done.returncode}")
         return
     from tests.benchmarks import apply as part
 
-    sizes = (20, 100) if quick else part.SIZES
-    turns = turns or (2 if quick else 5)
-    loops = {20: 1, 100: 1 if quick else 2, 400: 1}
+    sizes = (20, 100) if options.quick else part.SIZES
+    turns = options.turns or (2 if options.quick else 5)
+    loops = {} if options.no_loops else {20: 1, 100: 1 if options.quick else 2, 400: 1}
     series, way = part.measure(turns, sizes, loops, _say)
     _keep("apply", {"way": way, "series": series.plain()})
     print(f"\nReached by {way}. Seconds, medians (minima) of {turns} turns; loops fewer.\n")
@@ -112,12 +116,12 @@ def _apply_ratios(series: Series, sizes: t.Sequence[int]) -> str:
 WORDS = {"first": "first run", "unchanged": "unchanged run", "anew": "warm, first run", "again": "warm, unchanged run"}
 
 
-def plan(quick: bool, turns: t.Optional[int]) -> None:
+def plan(options: argparse.Namespace) -> None:
     """Compile estates, each measurement in a fresh process, sizes and estates in turns."""
     from tests.benchmarks import estates
 
-    sizes = (100, 1000) if quick else (100, 1000, 10000)
-    turns = turns or (1 if quick else 3)
+    sizes = (100, 1000) if options.quick else (100, 1000, 10000)
+    turns = options.turns or (1 if options.quick else 3)
     found: dict[tuple[str, int], list[dict[str, t.Any]]] = {}
     for turn in range(turns):
         for kind in estates.ESTATES:
@@ -143,12 +147,12 @@ def plan(quick: bool, turns: t.Optional[int]) -> None:
     print(table(["estate", "hosts", *STAGES, "rest", "save"], stages))
 
 
-def play(quick: bool, turns: t.Optional[int]) -> None:
+def play(options: argparse.Namespace) -> None:
     """Measure what the plan adds to a play."""
     from tests.benchmarks import plays
 
-    sizes = (100, 1000) if quick else (1000, 5000)
-    turns = turns or (1 if quick else 3)
+    sizes = (100, 1000) if options.quick else (1000, 5000)
+    turns = options.turns or (1 if options.quick else 3)
     series = plays.measure(turns, sizes, _say)
     _keep("play", series.plain())
     rows = []
@@ -164,7 +168,7 @@ def play(quick: bool, turns: t.Optional[int]) -> None:
     print(table(["hosts", "task", "whole play", "task", "added to the play", "added, CPU s"], rows))
 
 
-PARTS: dict[str, t.Callable[[bool, t.Optional[int]], None]] = {"plan": plan, "play": play, "apply": apply}
+PARTS: dict[str, t.Callable[[argparse.Namespace], None]] = {"plan": plan, "play": play, "apply": apply}
 
 
 def _keep(part: str, measured: t.Any) -> None:

@@ -30,7 +30,7 @@ table inet bench {
     type filter hook input priority 0; policy drop;
     iif "lo" accept
     ct state established,related accept
-    ip saddr {{ controller }} tcp dport {{ port }} accept
+    ip saddr {{ controller }} tcp dport {{ ssh_port }} accept
 {% for rule in rules %}
     ip saddr {{ rule.remote_addresses[0] }} tcp dport {{ rule.local_ports[0] }} accept comment "{{ rule.name }}"
 {% endfor %}
@@ -143,7 +143,7 @@ class Bench:
     def _play(self, size: int, tasks: t.Sequence[Task]) -> Timed:
         self.target.hang_up()
         self.target.cpu()
-        values = {"rules": rules(size), "controller": CONTROLLER, "port": PORT}
+        values = {"rules": rules(size), "controller": CONTROLLER, "ssh_port": PORT}
         play = [{"hosts": "target", "gather_facts": False, "vars": values, "tasks": list(tasks)}]
         return self.controller.play(self.controller.write("play.json", play), self.inventory)
 

@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import resource
+import shutil
 import subprocess
 import sys
 import time
@@ -39,8 +40,8 @@ class Controller:
     def __init__(self, work: pathlib.Path, more: t.Optional[t.Mapping[str, str]] = None) -> None:
         self.work = work
         collections = work / "collections" / "ansible_collections" / "portcullis"
-        collections.mkdir(parents=True)
-        (collections / "msports").symlink_to(ROOT, target_is_directory=True)
+        for part in ("plugins", "meta"):  # copies: a measurement takes long, and somebody may be working on the checkout
+            shutil.copytree(ROOT / part, collections / "msports" / part, ignore=shutil.ignore_patterns("__pycache__"))
         (collections / "lab").symlink_to(ROOT / "tests/lab/collections/ansible_collections/portcullis/lab", target_is_directory=True)
         (work / "ansible.cfg").write_text("[defaults]\n", encoding="utf-8")
         self.environment = {
