@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import os
 import typing as t
 
 from ansible import constants as C
@@ -18,6 +17,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import ansible_errors
 from ansible_collections.portcullis.msports.plugins.plugin_utils._compile import compile_plan, inputs_of
 from ansible_collections.portcullis.msports.plugins.plugin_utils._inventory import inventory_of, one_host, play_variables
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.folder import claim
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.store import load, orphans, save
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.difference import plan_diff
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MsportsError
@@ -76,14 +76,15 @@ class ActionModule(ActionBase):
     def _plan(self, run: Run, hostvars: t.Mapping[str, t.Any], whole: bool) -> tuple[dict[str, t.Any], dict[str, t.Any]]:
         """Compile, save, and return what is left for later tasks of the run and what this one gives."""
         with ansible_errors(AnsibleActionFail):
+            claim(run.directory)  # before the work, and in check mode, too
             inventory = inventory_of(hostvars, whole)
             plan = compile_plan(inventory)
         before = self._saved(run.directory, plan)
         plan["orphaned"] = orphans(plan, run.directory)
         difference = plan_diff(before, plan)
         written = run.temporary if self._task.check_mode else run.directory
-        os.makedirs(written, exist_ok=True)
-        files = save(plan, written)
+        with ansible_errors(AnsibleActionFail):
+            files = save(plan, written)
         result = {
             "changed": bool(files) if not self._task.check_mode else self._would_change(run.directory, plan, difference),
             "path": written,

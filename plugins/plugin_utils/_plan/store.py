@@ -19,8 +19,13 @@ import typing as t
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MISSING, MsportsError, Problems
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.build import FORMAT, Plain
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.folder import INDEX, claim, file_name, refused
 
-INDEX, SETS, HOSTS = "index.json", "sets.json", "hosts"
+SETS, HOSTS = "sets.json", "hosts"
+# What readers of a plan rely on.
+INDEX_KEYS = frozenset(("digest", "whole", "today", "catalogs", "networks", "peers", "notes", "off", "orphaned", "inputs"))
+HOST_KEYS = frozenset(("system", "roles", "features", "addresses", "default_inbound", "default_outbound", "management", "rules"))
+RULE_KEYS = frozenset(("name", "direction", "action", "protocol", "local_ports", "remote_ports", "remote", "local", "rpc", "helper", "delivery", "because"))
 
 
 def digest(value: t.Any) -> str:
@@ -29,18 +34,21 @@ def digest(value: t.Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def file_name(host: str) -> str:
-    """Return a file name for any host name: letters, digits, ``.``, ``_`` and ``-`` stay, others are escaped as ``%XX``."""
-    safe = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "".join(f"%{b:02X}" for b in c.encode()) for c in host)
-    return (f"%{ord(safe[0]):02X}{safe[1:]}" if safe.startswith(".") else safe) + ".json"
-
-
 def save(plan: Plain, directory: t.Union[str, pathlib.Path]) -> list[str]:
     """Write ``plan``; return the names of the files that changed. A host that left the plan loses its file.
 
     Hosts that the directory knew and the plan does not are kept in ``orphaned`` until their ruleset is removed.
+    Raises :class:`MsportsError` when the directory is something else's (:func:`claim`) or cannot be written.
     """
     folder = pathlib.Path(directory)
+    ours = claim(folder)
+    try:
+        return _save(plan, folder, ours)
+    except OSError as error:
+        raise refused(str(folder), f"cannot be written ({error.strerror}); expected a plan directory that this user may write") from error
+
+
+def _save(plan: Plain, folder: pathlib.Path, ours: t.AbstractSet[str]) -> list[str]:
     folder.joinpath(HOSTS).mkdir(parents=True, exist_ok=True)
     hosts: dict[str, Plain] = plan["hosts"]
     index = {key: value for key, value in plan.items() if key not in ("hosts", "sets")}
@@ -51,10 +59,10 @@ def save(plan: Plain, directory: t.Union[str, pathlib.Path]) -> list[str]:
     changed = [file for file, name in sorted(wanted.items()) if _write(folder / file, rendered.host(hosts[name]))]  # one text at a time in memory
     if _write(folder / SETS, _text(plan["sets"])):
         changed.append(SETS)
-    for stale in sorted(folder.joinpath(HOSTS).glob("*.json")):
-        if f"{HOSTS}/{stale.name}" not in wanted:
-            stale.unlink()
-            changed.append(f"{HOSTS}/{stale.name}")
+    for stale in sorted(f"{HOSTS}/{file}" for file in ours):
+        if stale not in wanted and folder.joinpath(stale).exists():
+            folder.joinpath(stale).unlink()
+            changed.append(stale)
     if _write(folder / INDEX, _text(index)):  # last, because its digest says that the rest is complete
         changed.append(INDEX)
     return changed
@@ -90,7 +98,24 @@ def load(directory: t.Union[str, pathlib.Path], only: t.Optional[t.Iterable[str]
     }
     plan = {**index, "sets": _read(folder / SETS, problems), "hosts": hosts}
     problems.raise_as(MsportsError)
+    for name, file in sorted(names.items()):
+        if hosts[name] is not known.get(name):
+            _check_host(folder / HOSTS / file, hosts[name], problems)
+    _lacks(folder / INDEX, index, INDEX_KEYS, problems)
+    problems.raise_as(MsportsError)
     return plan
+
+
+def _check_host(path: pathlib.Path, host: Plain, problems: Problems) -> None:
+    _lacks(path, host, HOST_KEYS, problems)
+    rules = host.get("rules", [])
+    if not isinstance(rules, list) or not all(isinstance(rule, dict) and rule.keys() >= RULE_KEYS for rule in rules):
+        problems.add(str(path), MISSING, f"holds rules that lack some of {', '.join(sorted(RULE_KEYS))}; plan again")
+
+
+def _lacks(path: pathlib.Path, entry: Plain, keys: t.AbstractSet[str], problems: Problems) -> None:
+    if missing := sorted(keys - entry.keys()):
+        problems.add(str(path), MISSING, f"lacks {', '.join(missing)}; plan again")
 
 
 def _read(path: pathlib.Path, problems: Problems) -> dict[str, t.Any]:

@@ -181,6 +181,30 @@ def test_a_stale_plan_is_refused_unless_accepted_by_name(bench: Bench, whose: st
     assert accepted.code == 0, accepted.output
 
 
+@pytest.mark.parametrize("arguments", [(), ("--check",)], ids=["run", "check"])
+def test_a_folder_of_something_else_is_no_plan_directory(bench: Bench, arguments: tuple[str, ...]) -> None:
+    precious, file = bench.folder / "data" / "hosts" / "precious.json", bench.folder / "file"
+    precious.parent.mkdir(parents=True)
+    precious.write_text("{}")
+    file.write_text("")
+    for directory, message in (("data", "data: holds files but no plan (index.json)"), ("file", "file: is a file; expected a plan directory")):
+        run = bench.play({"portcullis.msports.plan": {"directory": directory}}, hosts="localhost", arguments=arguments)
+        assert run.code != 0
+        assert message in run.results["localhost"]["msg"]
+    assert [path for path in bench.folder.glob("data/**/*") if path.is_file()] == [precious]
+
+
+def test_an_entry_that_lacks_its_rules_says_to_plan_again(bench: Bench) -> None:
+    bench.play(PLAN, hosts="localhost")
+    path = bench.folder / "msports-plan" / "hosts" / "web01.json"
+    path.write_text(json.dumps({key: value for key, value in json.loads(path.read_text()).items() if key != "rules"}))
+    run = bench.play(APPLY, hosts="web01")
+    assert run.code != 0
+    assert "web01.json: lacks rules; plan again" in run.results["web01"]["msg"]
+    assert not run.calls
+    assert bench.play(PLAN, APPLY, hosts="web01").code == 0
+
+
 def test_a_saved_plan_is_applied_without_planning_again(bench: Bench) -> None:
     bench.play(PLAN, hosts="localhost")
     run = bench.play(APPLY, hosts="web01")

@@ -68,5 +68,6 @@ def plan(hosts: t.Mapping[str, Plain], sets: t.Mapping[str, t.Any], peers: t.Opt
         "notes": [],
         "off": [],
         "orphaned": [],
+        "inputs": {},
     }
     return {**found, **fields}

@@ -36,7 +36,8 @@ def plan_of(**hosts):
     entry = {"system": "linux", "addresses": [], "roles": {}, "features": [], "default_inbound": None, "default_outbound": "keep", "management": {}}
     sets = {"any": {"addresses": ["any"], "members": ["any"]}, "@rules@": {"addresses": ["10.0.0.1"], "members": ["a"]}}
     made = {name: {**entry, "rules": rules} for name, rules in hosts.items()}
-    return {"format": 1, "digest": "d", "whole": True, "sets": sets, "hosts": made, "peers": {}, "notes": [], "off": [], "orphaned": []}
+    maps = {key: {} for key in ("peers", "catalogs", "networks", "inputs")}
+    return {"format": 1, "digest": "d", "whole": True, "today": None, "sets": sets, "hosts": made, "notes": [], "off": [], "orphaned": [], **maps}
 
 
 SHARED = [rule("one"), rule("two", "@rules@")]

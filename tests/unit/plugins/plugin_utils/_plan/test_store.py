@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MsportsError
-from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.store import digest, file_name, load, orphans, plan_from, save
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.folder import claim, file_name
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.store import digest, load, orphans, plan_from, save
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._plan.plans import Plain, host, plan, rule
 
 SHARED = [rule("in", "tcp", "desk", ["443"])]
@@ -73,7 +74,7 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path: pathlib.Path, monkeypa
     changed = example("till")
     changed["hosts"]["till"]["system"] = "windows"
     monkeypatch.setattr(os, "replace", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(MsportsError, match=r"cannot be written \(No space left on device\)"):
         save(changed, tmp_path)
     assert files(tmp_path) == before  # and nothing half written beside it
     assert load(tmp_path) == example("till")
@@ -99,6 +100,133 @@ def test_who_left_loses_the_file_and_is_orphaned(tmp_path: pathlib.Path) -> None
     assert load(tmp_path)["orphaned"] == ["lamp"]  # until it has a ruleset again
     save(example("till", "lamp"), tmp_path)
     assert load(tmp_path)["orphaned"] == []
+
+
+def test_files_of_others_stay_even_in_a_plan_directory(tmp_path: pathlib.Path) -> None:
+    save(example("till", "lamp"), tmp_path)
+    precious = [tmp_path / "hosts" / "precious.json", tmp_path / "README"]
+    for path in precious:
+        path.write_text("{}")
+    assert save(example("till"), tmp_path) == ["hosts/lamp.json", "index.json"]
+    assert all(path.exists() for path in precious)
+    precious[0].unlink()
+    tmp_path.joinpath("hosts/till.json").unlink()
+    assert save(example(), tmp_path) == ["index.json"]  # somebody removed the file before
+
+
+def test_an_index_cannot_point_outside(tmp_path: pathlib.Path) -> None:
+    """What is removed is named by the hosts of the index, never by the paths that it gives."""
+    folder, outside = tmp_path / "plan", tmp_path / "outside.json"
+    save(example("till"), folder)
+    outside.write_text("{}")
+    index = json.loads(folder.joinpath("index.json").read_text())
+    index["hosts"] = {"till": "../../outside.json", "/../../outside": "outside.json"}
+    folder.joinpath("index.json").write_text(json.dumps(index))
+    assert save(example(), folder) == ["hosts/till.json", "index.json"]
+    assert outside.exists()
+
+
+@pytest.mark.parametrize(
+    ("there", "message"),
+    [
+        (
+            {"hosts/precious.json": "{}"},
+            "plan: holds files but no plan (index.json); expected a plan directory or an empty folder: empty it, or name another one",
+        ),
+        ({"README": ""}, "plan: holds files but no plan (index.json)"),
+        ({"index.json": '{"name": "web site"}'}, "index.json: is not the index of a plan; expected a plan directory or an empty folder"),
+        ({"index.json": '{"format": 1}'}, "index.json: is not the index of a plan"),
+        ({"index.json": "[]"}, "index.json: is not the index of a plan"),
+        ({"index.json": "<<<<<<<"}, "index.json: is not the index of a plan"),
+        ({"index.json/page": ""}, "plan: cannot be read (Is a directory)"),
+    ],
+)
+def test_a_folder_of_something_else_is_left_alone(tmp_path: pathlib.Path, there: dict[str, str], message: str) -> None:
+    folder = tmp_path / "plan"
+    for name, text in there.items():
+        folder.joinpath(name).parent.mkdir(parents=True, exist_ok=True)
+        folder.joinpath(name).write_text(text)
+    before = files(folder)
+    for refused in (lambda: claim(folder), lambda: save(example("till"), folder)):
+        with pytest.raises(MsportsError) as error:
+            refused()
+        assert message in str(error.value)
+    assert files(folder) == before
+
+
+def test_a_free_or_empty_folder_is_taken(tmp_path: pathlib.Path) -> None:
+    assert claim(tmp_path / "new") == frozenset()
+    tmp_path.joinpath(".gitkeep").touch()
+    assert claim(tmp_path) == frozenset()
+    save(example("a/b"), tmp_path)
+    assert claim(tmp_path) == {"a%2Fb.json"}
+
+
+def test_a_directory_that_cannot_be(tmp_path: pathlib.Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("")
+    for directory, message in (
+        (file, "file: is a file; expected a plan directory, or a name that is free"),
+        (file / "below", "below: cannot be written (Not a directory); expected a plan directory that this user may write"),
+    ):
+        with pytest.raises(MsportsError) as error:
+            save(example("till"), directory)
+        assert str(error.value).endswith(message)
+    assert file.read_text() == ""
+
+
+@pytest.mark.parametrize("call", ["mkdir", "iterdir"])
+def test_a_directory_that_this_user_may_not_use(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+    def refuse(*args: t.Any, **options: t.Any) -> t.NoReturn:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(pathlib.Path, call, refuse)
+    with pytest.raises(MsportsError, match=r"cannot be (read|written) \(Permission denied\); expected a plan directory that this user may"):
+        save(example("till"), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("file", "at", "message"),
+    [
+        ("hosts/till.json", ["rules"], "till.json: lacks rules; plan again"),
+        ("hosts/till.json", ["management"], "till.json: lacks management; plan again"),
+        ("hosts/till.json", ["rules", 0, "helper"], "till.json: holds rules that lack some of action, because,"),
+        ("index.json", ["inputs"], "index.json: lacks inputs; plan again"),
+    ],
+)
+def test_entries_that_lack_something(tmp_path: pathlib.Path, file: str, at: list[t.Any], message: str) -> None:
+    save(example("till"), tmp_path)
+    content = json.loads(tmp_path.joinpath(file).read_text())
+    inner = content
+    for key in at[:-1]:
+        inner = inner[key]
+    del inner[at[-1]]
+    tmp_path.joinpath(file).write_text(json.dumps(content))
+    with pytest.raises(MsportsError) as error:
+        load(tmp_path)
+    assert message in str(error.value)
+    with pytest.raises(MsportsError):
+        load(tmp_path, beside=example("till", "lamp") if file != "index.json" else None)
+
+
+def test_rules_that_are_no_list(tmp_path: pathlib.Path) -> None:
+    save(example("till"), tmp_path)
+    path = tmp_path / "hosts" / "till.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "rules": {"a": 1}}))
+    with pytest.raises(MsportsError, match="holds rules that lack some of"):
+        load(tmp_path)
+
+
+def test_names_longer_than_a_file_may_have(tmp_path: pathlib.Path) -> None:
+    long = [f"{'x' * 260}{last}" for last in "ab"] + ["y" * 250, "z" * 251, "\u00fc" * 60]
+    made = example(*long)
+    save(made, tmp_path)
+    assert load(tmp_path) == made
+    names = [file_name(name) for name in long]
+    assert len(set(names)) == len(long) and max(map(len, names)) <= 255
+    assert names[2] == "y" * 250 + ".json"
+    assert names[0].startswith("x" * 150 + "~")
+    assert len(save(example(), tmp_path)) == len(long) + 1
 
 
 def test_a_slice_orphans_nobody(tmp_path: pathlib.Path) -> None:
@@ -169,7 +297,7 @@ def test_file_names(tmp_path: pathlib.Path, name: str, file: str) -> None:
     assert list(load(tmp_path)["hosts"]) == [name]
 
 
-@given(st.lists(st.text(min_size=1, max_size=8), unique=True, min_size=2, max_size=2))
+@given(st.lists(st.text(min_size=1, max_size=300), unique=True, min_size=2, max_size=2))
 def test_two_hosts_never_share_a_file(pair: list[str]) -> None:
     assert file_name(pair[0]) != file_name(pair[1])
     assert "/" not in file_name(pair[0])
