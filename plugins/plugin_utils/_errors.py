@@ -87,7 +87,44 @@ class _Missing:
 MISSING = _Missing()
 
 
+NEAR = 0.75  # below this share of common letters a name is another name, not the same one with a slip
+NEAR_BEGINNING = 0.6  # the same where one name goes on after the other: bool and boolean
+
+
 def nearest(name: str, known: t.Iterable[str]) -> t.Optional[str]:
-    """Return the valid name that is most like ``name``, or ``None`` when none is near."""
-    match = difflib.get_close_matches(name, sorted(set(known)), n=1, cutoff=0.6)
-    return match[0] if match else None
+    """Return the valid name that is most like ``name``, or ``None`` when none is near, or when two are equally so.
+
+    What both have in front, a product or a prefix, says nothing: ``configmgr_mp`` is not near to ``configmgr_client``.
+    """
+    found: list[tuple[float, str]] = []
+    for other in set(known):
+        mine, theirs = _telling(name, other)
+        matcher = difflib.SequenceMatcher(None, mine, theirs)
+        least = NEAR_BEGINNING if mine.startswith(theirs) or theirs.startswith(mine) else NEAR
+        alike = matcher.real_quick_ratio() >= least and matcher.quick_ratio() >= least and matcher.ratio() >= least
+        if alike or _one_slip(mine, theirs) or sorted(mine.split("_")) == sorted(theirs.split("_")):
+            found.append((matcher.ratio(), other))
+    best = max(found, default=(0.0, ""))[0]
+    names = [other for ratio, other in found if ratio == best]
+    return names[0] if len(names) == 1 else None
+
+
+def _telling(name: str, other: str) -> tuple[str, str]:
+    """Return the parts of two names that are worth comparing: behind a common first part, or behind a product that only one of them names."""
+    if "." in other and "." not in name:
+        return name, other.partition(".")[2]
+    mark = "." if "." in name and "." in other else "_"
+    first, _mark, mine = name.partition(mark)
+    start, _mark, theirs = other.partition(mark)
+    return (mine, theirs) if first == start and mine and theirs else (name, other)
+
+
+def _one_slip(mine: str, theirs: str) -> bool:
+    """Tell whether one letter was added, lost or mistaken, or two were swapped: short names have few letters in common then."""
+    if min(len(mine), len(theirs)) < 3:
+        return False
+    while mine and theirs and mine[0] == theirs[0]:
+        mine, theirs = mine[1:], theirs[1:]
+    while mine and theirs and mine[-1] == theirs[-1]:
+        mine, theirs = mine[:-1], theirs[:-1]
+    return (len(mine) < 2 and len(theirs) < 2) or (len(mine) == 2 and mine == theirs[::-1])

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MISSING
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.addresses import HostAddresses
+from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.edge import check_edge
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.networks import Networks
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.reader import Reader
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.roles import SHARED_PRODUCT, Entry, product_of
@@ -99,6 +100,7 @@ def _check_sites(reader: Reader, holdings: t.Mapping[str, t.Tuple[Holding, ...]]
 def check(reader: Reader, hosts: Mapping[str, Host], entries: Entries, networks: Networks, addresses: HostAddresses, absent: t.Container[str]) -> None:
     """Check everything that needs the whole estate."""
     addresses.check_owners(entries)
+    check_edge(reader, hosts, entries, networks)
     _check_addresses(reader, hosts, networks, addresses)
     _check_absent(reader, absent, entries, networks)
     _check_settings(reader, hosts, entries)

@@ -19,9 +19,6 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog 
 
 SHARED_PRODUCT = "windows_server"  # roles that several products share; they have no sites
 KEYS = ("role", "site", "settings")
-EDGE = "exchange.edge_transport"
-# Edge servers stand outside: whoever holds one of these beside it would carry the unrestricted pairs into the perimeter.
-NOT_WITH_EDGE = ("exchange.client_access", "exchange.mailbox", "windows_server.domain_controller")
 
 
 @dataclass(frozen=True)
@@ -145,8 +142,6 @@ def read_roles(reader: Reader) -> dict[str, list[Entry]]:
             if roles not in implied:
                 implied[roles] = _implied(roles, reader.catalogs)
             found[host] = _with_implied(declared, implied[roles], reader.catalogs)
-            if EDGE in roles:
-                _check_edge(host, declared, reader)
     return found
 
 
@@ -184,9 +179,3 @@ def _with_implied(declared: list[Entry], implied: t.Sequence[t.Tuple[str, str]],
                     found.append(Entry(entry.path, name, entry.sites, shared))
         held.add(name)
     return found
-
-
-def _check_edge(host: str, declared: t.Sequence[Entry], reader: Reader) -> None:
-    for role, path in {entry.role: entry.path for entry in reversed(declared)}.items():
-        if role in NOT_WITH_EDGE:
-            reader.add(host, path, role, f"a host with {EDGE} must not hold this role too: it would join the perimeter to the inside without limits")

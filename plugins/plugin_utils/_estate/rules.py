@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MISSING
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.selections import Ends
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.union import Parts, Sink, as_text, entries, items, near_name, only_keys
-from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import Catalogs
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import BARE_ROLES, Catalogs
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate import Allow, Management, Selection, Without
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.ports import LAST_PORT, PortRange, Ports, merge
 
@@ -182,10 +182,12 @@ def parse_supplements(parts: Parts, sink: Sink, catalogs: Catalogs) -> t.Tuple[s
 
 def parse_absent(parts: Parts, sink: Sink, catalogs: Catalogs) -> frozenset[str]:
     """Read ``msports_absent``: roles that this estate has nowhere."""
-    known = {*catalogs.roles, "internet"} - {"any_host"}
+    known = set(catalogs.roles) - set(BARE_ROLES)
     found = set()
     for path, item in items(parts):
-        if isinstance(item, str) and item in known:
+        if item == "internet":
+            sink.add(path, item, "the Internet is always there: to open nothing to it or from it, write msports_networks: {internet: []}")
+        elif isinstance(item, str) and item in known:
             found.add(item)
         else:
             sink.add(path, item, "expected the name of a role, <product>.<role>", near=near_name(item, known))

@@ -75,7 +75,8 @@ def sort_out(variables: Mapping[str, t.Any], sink: Sink) -> dict[str, Parts]:
 
 
 def _near_variable(base: str, rest: str) -> t.Optional[str]:
-    near = nearest(base, VARIABLES)
+    ending = [name for name in VARIABLES if name.endswith(base[len(PREFIX) - 1 :])]  # msports_inbound: a variable without its first word
+    near = ending[0] if len(ending) == 1 else nearest(base, VARIABLES)
     return near and (near + rest if VARIABLES[near].unites else near)
 
 

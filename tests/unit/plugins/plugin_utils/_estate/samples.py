@@ -31,6 +31,7 @@ ROLES = (
     Role("exchange.client_access", "Client Access server", "host", implies=MEMBER),
     Role("exchange.mailbox", "Mailbox server", "host", essential=True, implies=MEMBER),
     Role("exchange.edge_transport", "Edge Transport server", "host"),
+    Role("exchange.lync_server", "Lync server", "host", implies=MEMBER),
     Role("exchange.client", "Client", "population", essential=True),
     Role("databox.device", "Data Box", "host"),
     Role("databox.lan_client", "Client on the LAN", "population"),

@@ -221,7 +221,7 @@ def test_estate_wide_values() -> None:
             "msports_infrastructure": {"dns": ["10.0.0.53", "fd00::53"], "ntp": ["10.0.0.123"], "dhcp_relays": ["10.0.0.67"],
                                        "proxy": [{"address": "10.1.1.1", "port": 8080}]},
             "msports_without": [{"flow": "configmgr.client.*.https.tcp", "because": "HTTP only"}],
-            "msports_absent": ["configmgr.console", "internet"],
+            "msports_absent": ["configmgr.console", "databox.lan_client"],
             "msports_supplements": ["peer_cache"],
             "msports_releases": {"configmgr": 1802},
             "msports_dynamic_ports": "32768-60999",
@@ -232,7 +232,7 @@ def test_estate_wide_values() -> None:
     assert estate.dns.cidrs() == ["10.0.0.53", "fd00::53"]
     assert (estate.ntp.cidrs(), estate.dhcp_relays.cidrs(), estate.proxies) == (["10.0.0.123"], ["10.0.0.67"], (Proxy("10.1.1.1", 8080),))
     assert estate.without == (Without("configmgr.client.*.https.tcp", "HTTP only"),)
-    assert estate.absent == {"configmgr.console", "internet"}
+    assert estate.absent == {"configmgr.console", "databox.lan_client"}
     assert estate.supplements == ("peer_cache",)
     assert estate.releases == {"configmgr": "1802", "databox": "2019-12", "exchange": "2013", "windows_server": "2023-12"}
     assert estate.editions["configmgr"] == "1806"
