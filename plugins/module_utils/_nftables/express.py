@@ -23,7 +23,17 @@ L4PROTO = {1: "icmp", 6: "tcp", 17: "udp", 58: "icmpv6"}
 NFPROTO = {2: "ipv4", 10: "ipv6"}
 NUMBERS = {
     ("ip", "protocol"): {"icmp": 1, "igmp": 2, "tcp": 6, "udp": 17},
-    ("icmp", "type"): {"echo-reply": 0, "destination-unreachable": 3, "echo-request": 8, "time-exceeded": 11, "parameter-problem": 12},
+    ("icmp", "type"): {
+        "echo-reply": 0,
+        "destination-unreachable": 3,
+        "source-quench": 4,
+        "redirect": 5,
+        "echo-request": 8,
+        "router-advertisement": 9,
+        "router-solicitation": 10,
+        "time-exceeded": 11,
+        "parameter-problem": 12,
+    },
     ("icmpv6", "type"): {
         "destination-unreachable": 1,
         "packet-too-big": 2,
@@ -39,6 +49,7 @@ NUMBERS = {
         "nd-router-advert": 134,
         "nd-neighbor-solicit": 135,
         "nd-neighbor-advert": 136,
+        "nd-redirect": 137,
         "mld2-listener-report": 143,
     },
     ("ip6", "hoplimit"): {},
@@ -130,6 +141,11 @@ def _values(right, parse, spell):
     if isinstance(right, dict) and set(right) == {"set"}:
         return "{{ {0} }}".format(", ".join(spell(interval) for interval in sorted(parse(item) for item in right["set"])))
     return spell(parse(right))
+
+
+def number_range(protocol, field, item):
+    """Return ``(first, last)`` of one number, name or range in a field of a header, such as the type of ICMP."""
+    return _number(item, NUMBERS[(protocol, field)])
 
 
 def _number(item, numbers):

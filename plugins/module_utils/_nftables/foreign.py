@@ -5,8 +5,7 @@
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
 """Rules of other tables, read as far as needed to say where they cut what ours allow, and where ours cut what they allow.
 
-A rule becomes a ``Shape``: which new connections it can match at most, and whether that is all it asks for. What cannot be
-read makes a shape uncertain, never narrower than the rule.
+A rule becomes a ``Shape``. What cannot be read makes it uncertain, never narrower than the rule.
 """
 
 from __future__ import annotations
@@ -14,14 +13,8 @@ from __future__ import annotations
 import collections
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _intervals
-from ansible_collections.portcullis.msports.plugins.module_utils._nftables.express import NotKnown, address, shown
-
-Shape = collections.namedtuple("Shape", "protocols ports addresses certain")
-Shape.__doc__ = """Which new connections a rule can match at most.
-
-``protocols`` is a frozenset of numbers or ``None`` (any), ``ports`` are the destination's, ``addresses`` the other end's
-(intervals), ``certain`` tells that the rule has no further condition.
-"""
+from ansible_collections.portcullis.msports.plugins.module_utils._nftables.express import NotKnown, address, number_range, shown
+from ansible_collections.portcullis.msports.plugins.module_utils._nftables.shape import EVERYTHING, Shape, meet, of_family, typed
 
 Foreign = collections.namedtuple("Foreign", "family table chain text shape verdict")
 
@@ -29,7 +22,7 @@ HOOKS = {"in": ("ingress", "prerouting", "input"), "out": ("output", "postroutin
 PEER = {"in": "saddr", "out": "daddr"}
 LIMIT = 400  # rules of others that are looked at in one direction
 NUMBERS = {"tcp": 6, "udp": 17, "icmp": 1, "icmpv6": 58, "ipv6-icmp": 58, "igmp": 2}
-EVERYTHING = Shape(None, _intervals.ALL_PORTS, _intervals.ANY, True)
+TYPED = {"icmp": 1, "icmpv6": 58}
 
 
 class Tables:
@@ -57,7 +50,7 @@ class Tables:
         """Yield ``(Foreign, in order)`` for every rule reachable from a base chain, then its policy as a last one."""
         yield from self._walk(base, direction, EVERYTHING, frozenset())
         if self.chains[base].get("policy") == "drop":
-            yield Foreign(base[0], base[1], base[2], "policy drop", _of_family(EVERYTHING, base[0]), "drop")
+            yield Foreign(base[0], base[1], base[2], "policy drop", of_family(EVERYTHING, base[0]), "drop")
 
     def _walk(self, key, direction, within, passed):
         if key in passed:
@@ -66,7 +59,7 @@ class Tables:
             shape, verdict = self._shape(rule, key, direction)
             if shape is None:
                 continue
-            shape = meet(_of_family(shape, key[0]), within)
+            shape = meet(of_family(shape, key[0]), within)
             if shape is None:
                 continue
             if isinstance(verdict, tuple):
@@ -115,12 +108,12 @@ class Tables:
             if kind == "ct" and field.get("key") == "state" and operation in ("in", "=="):
                 states = right.get("|", right.get("set", [])) if isinstance(right, dict) else right if isinstance(right, list) else [right]
                 return ("nothing", None) if set(states) & {8, "new"} else None
-            if kind == "meta" and field["key"] in ("iif", "iifname", "oif", "oifname") and operation == "==" and right in ("lo", "lo*"):
+            if kind == "meta" and field["key"] in ("iif", "iifname", "oif", "oifname") and operation == "==" and set(_items(right)) <= {"lo", "lo*"}:
                 return None
             if operation != "==":
                 return "other", None
             if kind == "meta" and field["key"] == "l4proto":
-                return "protocols", frozenset(_protocol(item) for item in _items(right))
+                return "protocols", _protocols(right)
             if kind == "payload":
                 return self._payload(field["protocol"], field["field"], right, key, direction)
         except (NotKnown, KeyError, ValueError, TypeError, AttributeError):
@@ -136,9 +129,12 @@ class Tables:
                 right = {"set": self.sets[key[:2] + (right[1:],)].get("elem", [])}
             return "peers", _intervals.collapse(address(version, item) for item in _items(right))
         if (protocol, field) in (("ip", "protocol"), ("ip6", "nexthdr")):
-            return "protocols", frozenset(_protocol(item) for item in _items(right))
+            return "protocols", _protocols(right)
+        if protocol in TYPED and field == "type" and not (isinstance(right, str) and right.startswith("@")):
+            intervals = [number_range(protocol, field, item) for item in _items(right)]
+            return "protocols", typed(TYPED[protocol], (value for first, last in intervals for value in range(first, last + 1)))
         if protocol in NUMBERS:
-            return "implied", frozenset([NUMBERS[protocol]])
+            return "implied", _protocols(protocol)
         return "other", None
 
     def mentions(self, kind):
@@ -168,54 +164,6 @@ def _items(right):
     return right["set"] if isinstance(right, dict) and set(right) == {"set"} else right if isinstance(right, list) else [right]
 
 
-def _protocol(item):
-    return NUMBERS[item] if isinstance(item, str) else int(item)
-
-
-def _of_family(shape, family):
-    only = {"ip": _intervals.ANY[:1], "ip6": _intervals.ANY[1:]}.get(family)
-    return shape if only is None or shape is None else shape._replace(addresses=_shared(shape.addresses, only))
-
-
-def _shared(left, right):
-    if left == _intervals.ANY:
-        return right
-    if right == _intervals.ANY:
-        return left
-    found = [(a[0], max(a[1], b[1]), min(a[2], b[2])) for a in left for b in right if a[0] == b[0] and a[1] <= b[2] and b[1] <= a[2]]
-    return _intervals.collapse(found)
-
-
-def protocols_of(shape):
-    """Return the protocols of a shape; a match on ports says one as well."""
-    implied = getattr(shape.ports, "protocol", None)
-    own = frozenset([implied]) if implied else None
-    return own if shape.protocols is None else shape.protocols if own is None else shape.protocols & own
-
-
-def meet(left, right):
-    """Return the shape of what both match, or ``None`` when nothing can."""
-    protocols = [value for value in (protocols_of(left), protocols_of(right)) if value is not None]
-    both = frozenset.intersection(*protocols) if protocols else None
-    ports = tuple((max(a[0], b[0]), min(a[1], b[1])) for a in left.ports for b in right.ports if a[0] <= b[1] and b[0] <= a[1])
-    addresses = _shared(left.addresses, right.addresses)
-    if both == frozenset() or not ports or not addresses:
-        return None
-    return Shape(both, ports, addresses, left.certain and right.certain)
-
-
-def touches(left, right):
-    """Tell whether a connection can match both shapes."""
-    mine, theirs = protocols_of(left), protocols_of(right)
-    if mine is not None and theirs is not None and not mine & theirs:
-        return False
-    return any(a[0] <= b[1] and b[0] <= a[1] for a in left.ports for b in right.ports) and _intervals.overlaps(left.addresses, right.addresses)
-
-
-def holds(outer, inner):
-    """Tell whether everything that ``inner`` may match is certainly matched by ``outer``."""
-    mine, theirs = protocols_of(outer), protocols_of(inner)
-    if not outer.certain or (mine is not None and (theirs is None or not theirs <= mine)):
-        return False
-    ports = all(any(a[0] <= b[0] and b[1] <= a[1] for a in outer.ports) for b in inner.ports)
-    return ports and _intervals.covers(outer.addresses, inner.addresses)
+def _protocols(right):
+    numbers = [NUMBERS[item] if isinstance(item, str) else int(item) for item in _items(right)]
+    return frozenset().union(*(typed(number) if number in TYPED.values() else {number} for number in numbers))

@@ -221,6 +221,26 @@ def test_two_owners_do_not_meet(apply: t.Any, rule: t.Any) -> None:
     assert not apply(rule("mine"))["changed"]
 
 
+def test_our_base_rules_in_a_table_of_a_stranger_are_no_warning(apply: t.Any, rule: t.Any) -> None:
+    """The list of what our base rules admit is written a second time, for comparisons; here the kernel's answer meets it."""
+    apply(rule("a"), default_outbound="block")
+    run("nft -s list table inet msports | sed 's/table inet msports/table inet stranger/; s/policy drop/policy accept/; s/base_/other_/' | nft -f -")
+    done = apply(rule("a"), default_outbound="block")
+    assert (done["effective"]["reasons"], [warning for warning in done["warnings"] if "default" in warning]) == ([], [])
+    run("nft add rule inet stranger other_in icmp type redirect accept; nft add rule inet stranger other_out udp dport 53 accept")
+    told = [warning for warning in apply(rule("a"), default_outbound="block")["warnings"] if "default" in warning]
+    assert [warning.split(": ")[0] for warning in told] == ["table inet stranger, chain other_in", "table inet stranger, chain other_out"]
+
+
+def test_a_table_of_another_owner_is_told_once_by_name(apply: t.Any, rule: t.Any) -> None:
+    rules = [rule(f"r{port}", local_ports=[str(port)]) for port in range(1000, 1040)]
+    apply(*rules, owner="second")
+    done = apply(rule("mine", local_ports=["1000", "443"]))
+    assert done["effective"]["reasons"] == ["table inet second of another owner of this collection stops what we allow: mine"]
+    told = [warning for warning in done["warnings"] if "default" in warning]
+    assert told == ["table inet second of another owner of this collection accepts what our default stops; our drop is final"]
+
+
 HOSTILE = [
     "a b  c",
     "$(reboot) `x`".replace("`", ""),

@@ -11,7 +11,7 @@ import typing as t
 
 import pytest
 from ansible_collections.portcullis.msports.plugins.module_utils import _wire
-from ansible_collections.portcullis.msports.plugins.module_utils._nftables import detect, reconcile
+from ansible_collections.portcullis.msports.plugins.module_utils._nftables import compare, detect, reconcile
 
 RULES = [
     {"name": "ssh", "direction": "in", "protocol": "tcp", "local_ports": ["22"], "remote_addresses": ["10.9.0.0/24"]},
@@ -99,6 +99,111 @@ def test_accepts_of_others_that_our_default_stops_are_warnings() -> None:
     assert examine(found, mode="audit").warnings == []
 
 
+def icmp(types: t.Any, protocol: str = "icmpv6", field: str = "type") -> dict[str, t.Any]:
+    return {"match": {"op": "==", "left": {"payload": {"protocol": protocol, "field": field}}, "right": types}}
+
+
+def l4(protocols: t.Any) -> dict[str, t.Any]:
+    return {"match": {"op": "==", "left": {"meta": {"key": "l4proto"}}, "right": protocols}}
+
+
+HOPS = {"match": {"op": "==", "left": {"payload": {"protocol": "ip6", "field": "hoplimit"}}, "right": 255}}
+V6 = {"match": {"op": "==", "left": {"payload": {"protocol": "ip6", "field": "saddr"}}, "right": {"prefix": {"addr": "fe80::", "len": 10}}}}
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        [icmp({"set": [{"range": [11, 12]}, 3]}, "icmp")],
+        [icmp({"set": ["echo-reply", "destination-unreachable"]}, "icmp")],
+        [icmp({"set": ["nd-neighbor-solicit", "nd-router-advert", 130, 143, {"range": [1, 4]}]})],
+        [icmp("packet-too-big")],
+        [icmp(135), HOPS],
+        [icmp(3, "icmp"), icmp(4, "icmp", "code")],
+        [l4(2)],
+        [l4({"set": ["igmp"]})],
+        [{"match": {**LO["match"], "right": {"set": ["lo"]}}}],
+        [address({"prefix": {"addr": "127.0.0.0", "len": 8}})],
+        [{"match": {"op": "in", "left": {"ct": {"key": "state"}}, "right": ["established", "related", "untracked"]}}],
+        [port(68, "udp")],
+        [V6, port(546, "udp")],
+        [port({"set": [443]})],
+    ],
+    ids=str,
+)
+def test_accepts_that_our_base_rules_give_too_are_no_warning(rule: list[dict[str, t.Any]]) -> None:
+    assert examine(objects([*rule, ACCEPT])) == ([], [], [])
+
+
+@pytest.mark.parametrize(
+    ("rule", "word"),
+    [
+        ([icmp("redirect", "icmp")], "accepts"),
+        ([icmp({"set": [135, 128]})], "accepts"),
+        ([icmp("@types")], "may accept"),
+        ([icmp(0, "icmp", "code")], "may accept"),
+        ([l4(58)], "accepts"),
+        ([l4({"range": [1, 20]})], "may accept"),
+        ([{"match": {**LO["match"], "right": {"set": ["lo", "eth0"]}}}], "may accept"),
+        ([port(546, "udp")], "accepts"),
+        ([{"xt": {"type": "match", "name": "conntrack"}}], "may accept"),
+        ([port({"set": [443, 8443]})], "accepts"),
+        ([], "accepts"),
+    ],
+    ids=str,
+)
+def test_accepts_of_more_than_base_rules_and_rules_are_warnings(rule: list[dict[str, t.Any]], word: str) -> None:
+    managers, reasons, warnings = examine(objects([*rule, ACCEPT]))
+    assert (managers, reasons, len(warnings)) == ([], [], 1)
+    assert f"' {word} what our default stops" in warnings[0]
+
+
+ECHO = {"name": "echo", "direction": "in", "protocol": "icmp_echo", "remote_addresses": ["any"]}
+
+
+def test_an_echo_of_ours_is_known_by_its_types() -> None:
+    rules, _problems = _wire.check([ECHO], {})
+    both = objects([icmp({"set": [3, 8]}, "icmp"), ACCEPT], [icmp({"set": [1, 128, 135]}), ACCEPT])
+    assert detect.examine(both, rules, reconcile.OPTIONS, "/nonexistent", "/nonexistent") == ([], [], [])
+    errors = objects([icmp(3, "icmp"), DROP])
+    assert detect.examine(errors, rules, reconcile.OPTIONS, "/nonexistent", "/nonexistent").reasons == []
+    ping = objects([icmp("echo-request"), DROP])
+    assert detect.examine(ping, rules, reconcile.OPTIONS, "/nonexistent", "/nonexistent").reasons[0].endswith("stops what we allow: echo")
+    admitted = objects([icmp(8, "icmp"), ACCEPT], policy="drop")
+    assert detect.examine(admitted, rules, reconcile.OPTIONS, "/nonexistent", "/nonexistent").reasons[0].endswith("'policy drop' stops what we allow: echo")
+    admitted = objects([icmp(8, "icmp"), ACCEPT], [icmp(128), ACCEPT], policy="drop")
+    assert detect.examine(admitted, rules, reconcile.OPTIONS, "/nonexistent", "/nonexistent").reasons == [], "two rules together"
+
+
+def test_rules_of_ours_hold_an_accept_together() -> None:
+    found = objects([address({"set": ["10.9.0.1", "10.8.0.1"]}), port({"set": [22, 443]}), ACCEPT])
+    (warning,) = examine(found).warnings
+    assert "accepts what our default stops" in warning
+    found = objects([address({"set": ["10.9.0.1", "10.9.0.200"]}), port({"set": [22, 443]}), ACCEPT])
+    assert examine(found).warnings == []
+
+
+def owned(table: str, *rules: list[dict[str, t.Any]], policy: str = "drop") -> list[tuple[str, dict[str, t.Any]]]:
+    where = {"family": "inet", "table": table}
+    jumps = [{"jump": {"target": name}} for name in ("base_in", "rules_in")]
+    made = [("chain", {**where, "name": "input", "type": "filter", "hook": "input", "prio": 0, "policy": policy})]
+    made += [("chain", {**where, "name": name}) for name in ("base_in", "rules_in")]
+    made += [("rule", {**where, "chain": "input", "expr": [jump]}) for jump in jumps]
+    made += [("rule", {**where, "chain": "base_in", "expr": [OLD, ACCEPT]})]
+    return made + [("rule", {**where, "chain": "rules_in", "expr": rule}) for rule in rules]
+
+
+def test_a_table_of_another_owner_is_told_once_by_name() -> None:
+    found = owned("second", *[[port(number), ACCEPT] for number in (22, 8080, 8081, 8082)])
+    outside = examine(found)
+    assert outside.reasons == ["table inet second of another owner of this collection stops what we allow: https"]
+    assert outside.warnings == ["table inet second of another owner of this collection accepts what our default stops; our drop is final"]
+    assert examine(owned("second", [address("10.9.0.1"), port({"set": [22, 443]}), ACCEPT], policy="accept")) == ([], [], [])
+    both = examine(owned("second", [port(443), DROP]) + owned("third") + objects([port(22), DROP]))
+    assert [reason.split(" what we allow")[1] for reason in both.reasons] == [": https, ssh", ": ssh, https", ": ssh"]
+    assert both.reasons[2].startswith("table inet f, chain c: ")
+
+
 def test_outbound_counts_only_when_it_is_strict() -> None:
     found = objects([port(53, "udp"), address("10.0.1.53", "daddr"), DROP], hook="output")
     assert examine(found).reasons == []
@@ -108,7 +213,7 @@ def test_outbound_counts_only_when_it_is_strict() -> None:
 def test_many_rules_are_told_in_few_lines() -> None:
     found = objects(*[[address(f"10.9.0.{number}"), DROP] for number in range(90)])
     reasons = examine(found).reasons
-    assert len(reasons) == detect.SHOWN + 1
+    assert len(reasons) == compare.SHOWN + 1
     assert reasons[-1] == "70 more of this kind"
     found = objects(*[[port(number), DROP] for number in range(1000, 1600)])
     assert "more than 400 rules" in examine(found).reasons[0]
@@ -153,6 +258,13 @@ def test_managers(tmp_path: pathlib.Path) -> None:
     write(tmp_path, "proc/net/ip_tables_names", "filter\nraw\n")
     outside = examine([], tmp_path)
     assert len(outside.managers) == 2
+    # What wants a masked unit keeps its link, but nothing starts it.
+    for name in ("ufw", "netfilter-persistent"):
+        (tmp_path / "etc/systemd/system" / f"{name}.service").symlink_to("/dev/null")
+    assert examine([ufw], tmp_path).managers == ["ufw is enabled and its rules are loaded"]
+    write(tmp_path, "proc/net/ip_tables_names")
+    assert examine([], tmp_path)[0::2] == ([], [])
+    write(tmp_path, "proc/net/ip_tables_names", "filter\nraw\n")
     assert any("legacy iptables are loaded (filter, raw)" in reason for reason in outside.reasons)
 
 

@@ -1,0 +1,97 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""Which new connections a rule can match: shapes, and what they have to do with each other."""
+
+from __future__ import annotations
+
+import collections
+
+from ansible_collections.portcullis.msports.plugins.module_utils import _intervals
+
+Shape = collections.namedtuple("Shape", "protocols ports addresses certain")
+Shape.__doc__ = """Which new connections a rule can match at most.
+
+``protocols`` is a frozenset of numbers or ``None`` (any); ICMP and ICMPv6 stand in it type by type, as ``(number, type)``.
+``ports`` are the destination's, ``addresses`` the other end's (intervals), ``certain`` tells that the rule has no further condition.
+"""
+
+EVERYTHING = Shape(None, _intervals.ALL_PORTS, _intervals.ANY, True)
+# Which family a typed protocol has, whatever a rule says of addresses.
+FAMILY = {1: _intervals.ANY[:1], 58: _intervals.ANY[1:]}
+
+
+def typed(number, types=range(256)):
+    """Return ICMP (1) or ICMPv6 (58) as a set of its types."""
+    return frozenset((number, value) for value in types)
+
+
+def of_family(shape, family):
+    only = {"ip": _intervals.ANY[:1], "ip6": _intervals.ANY[1:]}.get(family)
+    return shape if only is None or shape is None else shape._replace(addresses=_shared(shape.addresses, only))
+
+
+def _shared(left, right):
+    if left == _intervals.ANY:
+        return right
+    if right == _intervals.ANY:
+        return left
+    found = [(a[0], max(a[1], b[1]), min(a[2], b[2])) for a in left for b in right if a[0] == b[0] and a[1] <= b[2] and b[1] <= a[2]]
+    return _intervals.collapse(found)
+
+
+def protocols_of(shape):
+    """Return the protocols of a shape; a match on ports says one as well."""
+    implied = getattr(shape.ports, "protocol", None)
+    own = frozenset([implied]) if implied else None
+    return own if shape.protocols is None else shape.protocols if own is None else shape.protocols & own
+
+
+def meet(left, right):
+    """Return the shape of what both match, or ``None`` when nothing can."""
+    protocols = [value for value in (protocols_of(left), protocols_of(right)) if value is not None]
+    both = frozenset.intersection(*protocols) if protocols else None
+    ports = tuple((max(a[0], b[0]), min(a[1], b[1])) for a in left.ports for b in right.ports if a[0] <= b[1] and b[0] <= a[1])
+    addresses = _shared(left.addresses, right.addresses)
+    if both == frozenset() or not ports or not addresses:
+        return None
+    return Shape(both, ports, addresses, left.certain and right.certain)
+
+
+def touches(left, right):
+    """Tell whether a connection can match both shapes."""
+    mine, theirs = protocols_of(left), protocols_of(right)
+    if mine is not None and theirs is not None and not mine & theirs:
+        return False
+    return any(a[0] <= b[1] and b[0] <= a[1] for a in left.ports for b in right.ports) and _intervals.overlaps(left.addresses, right.addresses)
+
+
+def covered(shapes, inner):
+    """Tell whether everything that ``inner`` may match is certainly matched by ``shapes`` together.
+
+    Each protocol (of ICMP: each type) with each interval of ports may be held by others of them, and so may each address.
+    """
+    if any(holds(shape, inner) for shape in shapes):
+        return True
+    everywhere = [(shape, shape._replace(addresses=_intervals.ANY)) for shape in shapes if _intervals.overlaps(shape.addresses, inner.addresses)]
+    protocols = protocols_of(inner)
+    for part in (None,) if protocols is None else protocols:
+        # ICMP and ICMPv6 have a family each, whatever the rule says of addresses.
+        addresses = _shared(inner.addresses, FAMILY.get(part[0], _intervals.ANY)) if isinstance(part, tuple) else inner.addresses
+        for ports in inner.ports:
+            piece = Shape(None if part is None else frozenset([part]), (ports,), addresses, True)
+            held = [interval for shape, wide in everywhere if holds(wide, piece) for interval in shape.addresses]
+            if not _intervals.covers(_intervals.collapse(held), addresses):
+                return False
+    return True
+
+
+def holds(outer, inner):
+    """Tell whether everything that ``inner`` may match is certainly matched by ``outer``."""
+    mine, theirs = protocols_of(outer), protocols_of(inner)
+    if not outer.certain or (mine is not None and (theirs is None or not theirs <= mine)):
+        return False
+    ports = all(any(a[0] <= b[0] and b[1] <= a[1] for a in outer.ports) for b in inner.ports)
+    return ports and _intervals.covers(outer.addresses, inner.addresses)
