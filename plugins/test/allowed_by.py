@@ -11,12 +11,12 @@ author:
   - portcullis.msports contributors (@portcullis)
 description:
   - Judges by the planned rules of both managed ends, never by the defaults of a system. An end without a ruleset admits everything,
-    but one of the two must have one.
+    but one of the two must have one. Traffic inside a managed host needs no rule.
 positional: _input, plan
 options:
   _input:
-    description: Source, destination and destination port. Ends are inventory hosts, with or without roles, or addresses. The port
-      is V(tcp/445), V(udp/53) or V(icmp_echo).
+    description: Source, destination and destination port. Ends are inventory hosts, with or without roles, or single addresses; a
+      network is refused, because a part of it may be let through. The port is V(tcp/445), V(udp/53) or V(icmp_echo).
     type: list
     elements: str
     required: true

@@ -10,7 +10,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MsportsError, Problems
-from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import Addresses
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import Addresses, parse_range
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.ports import Ports, covers, parse_ports
 
 Plain = t.Mapping[str, t.Any]
@@ -26,18 +26,33 @@ class AllowedSet:
         self._ports: dict[tuple[str, ...], Ports] = {}
 
     def allows(self, source: str, destination: str, protocol: str, port: t.Optional[int] = None) -> bool:
-        """Tell whether ``source`` may open a connection to ``destination``: inventory hosts or addresses.
+        """Tell whether ``source`` may open a connection to ``destination``: inventory hosts, or single addresses.
 
         A managed end must have a rule that admits it; an end without a ruleset admits everything, but at least one of
-        the two must be managed by the plan for the answer to be yes.
+        the two must be managed by the plan for the answer to be yes. Traffic inside a managed host needs no rule.
         """
+        for end in (source, destination):
+            self._end(end)  # before anything else, so that an end that nobody knows is told, whatever the other one is
         managed_source, managed_destination = source in self._plan["hosts"], destination in self._plan["hosts"]
         if not managed_source and not managed_destination:
             return False
+        if self.inside(source, destination):
+            return True
         return any(
             (bool(inbound) or not managed_destination) and (bool(outbound) or not managed_source)
             for inbound, outbound in self._by_family(source, destination, protocol, port)
         )
+
+    def inside(self, source: str, destination: str) -> bool:
+        """Tell whether both ends are one host, by its name or by an address that no other host of the plan has."""
+        if source == destination:
+            return True
+        named = [end for end in (source, destination) if end in self._plan["hosts"] or end in self._plan["peers"]]
+        if len(named) != 1 or not self._end(source) & self._end(destination):
+            return False
+        address = self._end(destination if named == [source] else source)
+        hosts = {**self._plan["hosts"], **self._plan["peers"]}
+        return [name for name, host in hosts.items() if Addresses.parse(host["addresses"]) & address] == named
 
     def rules_for(self, source: str, destination: str, protocol: str, port: t.Optional[int]) -> tuple[list[Plain], list[Plain]]:
         """Return the rules at the destination and at the source that admit the connection, over whatever family."""
@@ -56,25 +71,32 @@ class AllowedSet:
                 yield self._matching(destination, "in", here, there, protocol, port), self._matching(source, "out", there, here, protocol, port)
 
     def _end(self, end: str) -> Addresses:
+        if not isinstance(end, str):
+            return self.addresses(end)  # which says what is wrong
         if end not in self._ends:
             self._ends[end] = self.addresses(end)
         return self._ends[end]
 
     def addresses(self, end: str) -> Addresses:
-        """Return the addresses of an end; raise :class:`MsportsError` for a name that the plan does not know.
+        """Return the addresses of an end; raise :class:`MsportsError` for what is neither a host of the plan nor a single address.
 
+        Of a network, a range or ``any`` some addresses may be let through and others not, so there is no answer.
         A host of a population may have no address of its own: it is somewhere in the networks of its roles.
         """
-        for section in ("hosts", "peers"):
+        for section in ("hosts", "peers") if isinstance(end, str) else ():
             if end in self._plan[section]:
                 host = self._plan[section][end]
                 return Addresses.parse(host["addresses"] or self._networks(host["roles"]))
+        problems = Problems()
         try:
-            return Addresses.parse([end])
+            first, last = (0, 1) if end == "any" else parse_range(end)[1]
         except ValueError:
-            problems = Problems()
             problems.add("plan", end, "expected an inventory host of the plan, or an IP address", [*self._plan["hosts"], *self._plan["peers"]])
-            raise MsportsError(problems) from None
+        else:
+            if first == last:
+                return Addresses.parse([end])
+            problems.add("plan", end, "expected a single IP address, or an inventory host of the plan; ask for each address that matters by itself")
+        raise MsportsError(problems)
 
     def _networks(self, roles: t.Mapping[str, t.Sequence[str]]) -> list[str]:
         networks = self._plan["networks"]

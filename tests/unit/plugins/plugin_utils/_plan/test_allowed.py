@@ -91,3 +91,54 @@ def test_a_name_that_the_plan_does_not_know() -> None:
     with pytest.raises(MsportsError) as error:
         AllowedSet(PLAN).allows("tilll", "till", "tcp", 1)
     assert str(error.value) == "plan: 'tilll': expected an inventory host of the plan, or an IP address; did you mean 'till'?"
+
+
+MANY = "expected a single IP address, or an inventory host of the plan; ask for each address that matters by itself"
+
+
+@pytest.mark.parametrize(
+    ("end", "message"),
+    [
+        ("10.0.0.0/24", MANY),
+        ("10.0.0.1-10.0.0.2", MANY),
+        ("::/0", MANY),
+        ("any", MANY),
+        ("nobody", "expected an inventory host of the plan, or an IP address"),
+        (["till"], "expected an inventory host of the plan, or an IP address"),
+        (7, "expected an inventory host of the plan, or an IP address"),
+    ],
+)
+@pytest.mark.parametrize("other", ["till", "box", "10.0.0.9"])
+def test_an_end_is_one_host_or_one_address(end: t.Any, message: str, other: str) -> None:
+    """A part of a network may be let through and the rest not, and a name that nobody knows is a mistake, whoever the other is."""
+    for ends in ((end, other), (other, end)):
+        with pytest.raises(MsportsError) as error:
+            AllowedSet(PLAN).allows(*ends, "tcp", 443)
+        assert str(error.value).startswith(f"plan: {end!r}: {message}")
+
+
+def test_a_network_of_one_address_is_an_address() -> None:
+    assert AllowedSet(PLAN).allows("10.0.0.77/32", "till", "tcp", 443)
+    assert AllowedSet(PLAN).allows("10.0.0.77-10.0.0.77", "till", "tcp", 443)
+
+
+@pytest.mark.parametrize(
+    ("source", "destination", "inside"),
+    [
+        ("till", "till", True),
+        ("till", "10.0.1.1", True),
+        ("fd00:1::1", "till", True),
+        ("till", "10.0.1.2", False),
+        ("10.0.1.2", "10.0.1.3", False),
+        ("deaf", "till", False),
+        ("one", "10.0.9.9", False),  # the address of two hosts of a cluster may be at the other one
+    ],
+)
+def test_traffic_inside_a_host_needs_no_rule(source: str, destination: str, inside: bool) -> None:
+    shared = plan({**HOSTS, "one": host(at=["10.0.9.9"]), "two": host(at=["10.0.9.9"])}, SETS)
+    assert AllowedSet(shared).inside(source, destination) is inside
+    assert AllowedSet(shared).allows(source, destination, "tcp", 7) is inside
+
+
+def test_a_plan_says_nothing_of_the_inside_of_a_host_that_it_does_not_manage() -> None:
+    assert not AllowedSet(PLAN).allows("box", "box", "tcp", 443)
