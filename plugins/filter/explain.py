@@ -19,11 +19,11 @@ options:
     type: raw
     required: true
   source:
-    description: Who opens the connection, as an inventory host or an address.
+    description: Who opens the connection, as an inventory host or a single address.
     type: str
     required: true
   destination:
-    description: Who is reached, as an inventory host or an address.
+    description: Who is reached, as an inventory host or a single address.
     type: str
     required: true
   port:
@@ -31,7 +31,7 @@ options:
     type: str
     required: true
   catalog_paths:
-    description: Folders with catalogs of your own that the plan was made with.
+    description: Folders with catalogs of your own that the plan was made with, as in the variable C(msports_catalog_paths).
     type: list
     elements: str
 seealso:
@@ -80,7 +80,12 @@ _value:
       type: list
       elements: dict
     why_not:
-      description: Sentences that say what is in the way. Empty when it is allowed.
+      description: Sentences that say what is in the way, among them which end admits it when one does. Empty when it is allowed.
+      type: list
+      elements: str
+    remarks:
+      description: Sentences that help to understand the answer, such as that both ends are one host, or that a catalog is another
+        than the plan's.
       type: list
       elements: str
 """

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.loader import load_catalogs, well_known
+from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.loader import catalog_path, load_catalogs, products, well_known
+from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MISSING, CatalogError, Problems
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.read import editions_and_paths, read_estate
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.variables import PREFIX, is_variable
 from ansible_collections.portcullis.msports.plugins.plugin_utils._flow.connect import connect
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import Catalogs
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.connection import Note
@@ -59,12 +61,19 @@ def plan_of(estate: Estate, catalogs: Catalogs, inputs: t.Mapping[str, str], who
 
 
 def inputs_of(inventory: t.Mapping[str, t.Any]) -> dict[str, str]:
-    """Return host -> digest of what it contributes to a plan, short: it only tells "the same" from "changed"."""
+    """Return host -> digest of what it contributes to a plan, short: it only tells "the same" from "changed".
+
+    What a play registers or sets under another name with the prefix contributes nothing.
+    """
     extra = {name: [inventory.get(kind, {}).get(name) for kind in ("resolved", "facts")] for name in inventory["hosts"]}
     return {
-        name: digest({"vars": host["vars"], "groups": sorted(host["groups"]), **({"found": extra[name]} if any(extra[name]) else {})})[:16]
+        name: digest({"vars": _counted(host["vars"]), "groups": sorted(host["groups"]), **({"found": extra[name]} if any(extra[name]) else {})})[:16]
         for name, host in sorted(inventory["hosts"].items())
     }
+
+
+def _counted(variables: t.Mapping[str, t.Any]) -> Plain:
+    return {name: value for name, value in variables.items() if is_variable(name) or not name.startswith(PREFIX)}
 
 
 def stale(plan: t.Mapping[str, t.Any], inventory: t.Mapping[str, t.Any], part: bool = False) -> t.Optional[str]:
@@ -90,7 +99,30 @@ def inputs_digest(inputs: t.Mapping[str, str], catalogs: Catalogs, today: t.Opti
 
 
 def explain_plan(plan: t.Mapping[str, t.Any], source: str, destination: str, protocol: str, port: t.Optional[int], paths: t.Sequence[str] = ()) -> Plain:
-    """Answer why a connection is open or not, from a plan and the catalogs that it was made with."""
+    """Answer why a connection is open or not, from a plan and the catalogs that it was made with; ``paths`` are folders of the user's.
+
+    Raises :class:`CatalogError` when there is no catalog of a product of the plan; one with other content is told in ``remarks``.
+    """
     editions = {product: item["edition"] for product, item in plan["catalogs"].items()}
+    _require(editions, paths)
     catalogs = load_catalogs(editions, paths)
-    return explain(plan, [*catalogs.flows, *catalogs.supplements], source, destination, protocol, port)
+    answer = explain(plan, [*catalogs.flows, *catalogs.supplements], source, destination, protocol, port)
+    others = [product for product, item in sorted(plan["catalogs"].items()) if catalogs.products[product].digest != item["digest"]]
+    if others and not answer["allowed"]:
+        answer["remarks"].append(
+            f"the plan was made with another catalog of {', '.join(others)} than the one that why_not was taken from; plan again, "
+            "or give the folders of that time as catalog_paths"
+        )
+    return answer
+
+
+def _require(editions: t.Mapping[str, str], paths: t.Sequence[str]) -> None:
+    products(paths)  # says by itself what is wrong with the folders
+    problems = Problems()
+    for product, edition in sorted(editions.items()):
+        try:
+            catalog_path(product, edition, paths)
+        except CatalogError:
+            what = f"the plan was made with a catalog of {product} in edition {edition}, which is not among those known here"
+            problems.add("catalog_paths", MISSING, f"{what}; expected the folder that holds it, as it was in msports_catalog_paths")
+    problems.raise_as(CatalogError)

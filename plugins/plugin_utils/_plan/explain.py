@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import BARE_ROLES, RPC_DYNAMIC, Flow
-from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate import WINDOWS_DYNAMIC
-from ansible_collections.portcullis.msports.plugins.plugin_utils._model.ports import Ports, covers, parse_ports, texts
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import BARE_ROLES, Flow
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.ports import texts
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.allowed import AllowedSet
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.flow_ports import FlowPorts
 
 Plain = t.Mapping[str, t.Any]
 Answer = t.Dict[str, t.Any]
 
 
 def explain(plan: Plain, flows: t.Sequence[Flow], source: str, destination: str, protocol: str, port: t.Optional[int]) -> Answer:
-    """Return ``{"allowed", "question", "destination_rules", "source_rules", "why_not"}``.
+    """Return ``{"allowed", "question", "destination_rules", "source_rules", "why_not", "remarks"}``.
 
     ``flows`` are all flows of the catalogs of the plan, supplements included. Each rule comes with its reasons and the
-    members of its peer set. ``why_not`` is empty when the connection is allowed; else a list of sentences.
+    members of its peer set. ``why_not`` is empty when the connection is allowed; else a list of sentences. ``remarks`` are
+    sentences that help to understand the answer.
     """
     known = AllowedSet(plan)
     allowed = known.allows(source, destination, protocol, port)
@@ -33,8 +34,27 @@ def explain(plan: Plain, flows: t.Sequence[Flow], source: str, destination: str,
         "allowed": allowed,
         "destination_rules": [_because(plan, destination, rule) for rule in inbound],
         "source_rules": [_because(plan, source, rule) for rule in outbound],
-        "why_not": [] if allowed else list(_why_not(plan, known, flows, source, destination, protocol, port)),
+        "why_not": []
+        if allowed
+        else [*_one_end(plan, source, destination, inbound, outbound), *_why_not(plan, known, flows, source, destination, protocol, port)],
+        "remarks": [f"{source} and {destination} are one host: traffic inside a host needs no rule"] if allowed and known.inside(source, destination) else [],
     }
+
+
+def _one_end(plan: Plain, source: str, destination: str, inbound: t.Sequence[Plain], outbound: t.Sequence[Plain]) -> t.Iterator[str]:
+    """Say which end admits a connection that is not allowed, and what the other one lacks."""
+    admits, lets_out = (", ".join(rule["name"] for rule in rules) for rules in (inbound, outbound))
+    if inbound and outbound:
+        yield f"{destination} admits it ({admits}) and {source} lets it out ({lets_out}), but not over the same address family"
+    elif inbound:
+        strict = plan["hosts"][source]["default_outbound"] == "block"
+        yield f"{destination} admits it ({admits}), but {source} has no rule that lets it out; " + (
+            "its msports_default_outbound: block stops it"
+            if strict
+            else f"that stops it only under msports_default_outbound: block, which {source} does not have"
+        )
+    elif outbound:
+        yield f"{source} lets it out ({lets_out}), but {destination} has no rule that admits it"
 
 
 def _because(plan: Plain, host: str, rule: Plain) -> Answer:
@@ -50,12 +70,20 @@ def _why_not(plan: Plain, known: AllowedSet, flows: t.Sequence[Flow], source: st
         if not roles:
             yield f"{end} holds no product role and is in no declared network"
     between = [flow for flow in flows if _joins(flow, here, there)]
-    matching = [flow for flow in between if _matches(flow, protocol, port)]
+    ports = FlowPorts(plan)
+    matching = [flow for flow in between if ports.match(flow, source, destination, protocol, port)]
     if not matching:
-        yield from _no_such_flow(plan, flows, between, here, there, protocol, port)
+        what = protocol + (f"/{port}" if port is not None else "")
+        yield f"no documented flow joins {_names(here)} with {_names(there)} over {what}"
+        if between:
+            others = {f"{flow.protocol}/{','.join(shown)}" if (shown := texts(ports.shown(flow, source, destination))) else flow.protocol for flow in between}
+            yield f"documented between them: {', '.join(sorted(others))}"
+        turned = [flow.id for flow in flows if _joins(flow, there, here) and ports.match(flow, destination, source, protocol, port)]
+        if turned:
+            yield f"documented the other way round only: {', '.join(turned)}"
     for flow in matching:
-        turned = {why["name"] for rules in known.rules_for(destination, source, protocol, port) for rule in rules for why in rule["because"]}
-        why = _who_starts(flow, here) if flow.id in turned else None
+        started = {why["name"] for rules in known.rules_for(destination, source, protocol, port) for rule in rules for why in rule["because"]}
+        why = _who_starts(flow, here) if flow.id in started else None
         yield f"{flow.id} ({flow.reference}): {why or _why_no_rule(plan, flow, here, there, source, destination)}"
 
 
@@ -80,35 +108,6 @@ def roles_of(plan: Plain, known: AllowedSet, end: str) -> dict[str, tuple[str, .
 def _joins(flow: Flow, opening: t.Mapping[str, t.Any], reached: t.Mapping[str, t.Any]) -> bool:
     forward = flow.source in opening and flow.destination in reached
     return forward or (flow.initiator == "either" and flow.destination in opening and flow.source in reached)
-
-
-def _ports(flow: Flow) -> Ports:
-    if flow.ports == (RPC_DYNAMIC,):
-        return WINDOWS_DYNAMIC
-    return parse_ports((*flow.ports, *flow.alternatives))
-
-
-def _matches(flow: Flow, protocol: str, port: t.Optional[int]) -> bool:
-    return flow.protocol == "any" or (flow.protocol == protocol and covers(_ports(flow), port))
-
-
-def _no_such_flow(
-    plan: Plain,
-    flows: t.Sequence[Flow],
-    between: t.Sequence[Flow],
-    here: t.Mapping[str, t.Any],
-    there: t.Mapping[str, t.Any],
-    protocol: str,
-    port: t.Optional[int],
-) -> t.Iterator[str]:
-    what = protocol + (f"/{port}" if port is not None else "")
-    yield f"no documented flow joins {_names(here)} with {_names(there)} over {what}"
-    if between:
-        others = sorted({f"{flow.protocol}/{','.join(texts(_ports(flow)))}" if flow.ports else flow.protocol for flow in between})
-        yield f"documented between them: {', '.join(others)}"
-    turned = [flow for flow in flows if _joins(flow, there, here) and _matches(flow, protocol, port)]
-    if turned:
-        yield f"documented the other way round only: {', '.join(flow.id for flow in turned)}"
 
 
 def _why_no_rule(plan: Plain, flow: Flow, here: t.Mapping[str, t.Any], there: t.Mapping[str, t.Any], source: str, destination: str) -> str:

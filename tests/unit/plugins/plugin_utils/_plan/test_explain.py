@@ -11,6 +11,7 @@ import typing as t
 import pytest
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._compile import explain_plan
+from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import CatalogError, MsportsError
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.explain import explain
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._flow.estates import flow, host, plan
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._plan import plans
@@ -173,3 +174,118 @@ def test_an_end_that_never_starts() -> None:
                 rule["because"] = [{"kind": "flow", "name": wanted.id, "text": ""}]
         answer = explain(made, [wanted], "till", "desk", "tcp", 1000)
         assert answer["why_not"] == [f"{wanted.id} (page#table row 1): {why}"]
+
+
+def test_which_end_admits_is_told_when_one_does() -> None:
+    rules = (plans.rule("out", "tcp", "till", ["1"]), plans.rule("out", "tcp", "till6", ["3"]))
+    hosts = {
+        "desk": plans.host(*rules, at=["10.0.0.1", "fd00::1"]),
+        "strict": plans.host(at=["10.0.0.3"], default_outbound="block"),
+        "till": plans.host(plans.rule("in", "tcp", "any", ["2"]), plans.rule("in", "tcp", "desk4", ["3"]), at=["10.0.0.2", "fd00::2"]),
+    }
+    made = plans.plan(hosts, {"till": ["10.0.0.2", "fd00::2"], "till6": ["fd00::2"], "any": ["any"], "desk4": ["10.0.0.1"]})
+    told = {
+        ("desk", 1): "desk lets it out (out tcp/1 to till), but till has no rule that admits it",
+        ("desk", 2): "till admits it (in tcp/2 from any), but desk has no rule that lets it out; "
+        "that stops it only under msports_default_outbound: block, which desk does not have",
+        ("strict", 2): "till admits it (in tcp/2 from any), but strict has no rule that lets it out; its msports_default_outbound: block stops it",
+        ("desk", 3): "till admits it (in tcp/3 from desk4) and desk lets it out (out tcp/3 to till6), but not over the same address family",
+    }
+    for (source, port), sentence in told.items():
+        answer = explain(made, [], source, "till", "tcp", port)
+        assert (answer["allowed"], answer["why_not"][0]) == (False, sentence)
+
+
+def test_a_host_and_itself() -> None:
+    for other in ("mp02", "10.1.2.20"):
+        answer = asked("mp02", other, "tcp", 7)
+        assert answer["allowed"] and not answer["why_not"]
+        assert answer["remarks"] == [f"mp02 and {other} are one host: traffic inside a host needs no rule"]
+    assert asked("site02", "mp02", "tcp", 445)["remarks"] == []
+    assert asked("plain01", "plain01", "tcp", 7)["why_not"] == ["neither plain01 nor plain01 is managed by this plan, so it says nothing about them"]
+
+
+def test_ends_are_single() -> None:
+    with pytest.raises(MsportsError, match="expected a single IP address"):
+        asked("10.20.0.0/16", "mp01", "tcp", 443)
+
+
+@functools.lru_cache(maxsize=1)
+def moved() -> Plain:
+    """Ports that settings moved, and a dynamic range of one's own."""
+    return plan(
+        {
+            "site01": host("configmgr.site_server", at="10.1.1.10", site="P01"),
+            "site02": host("configmgr.site_server", at="10.1.2.10", site="P02"),
+            "mp01": host({"role": "configmgr.management_point", "settings": {"client_https": 8443}}, at="10.1.1.20", site="P01"),
+            "dp02": host("configmgr.distribution_point", at="10.1.2.40", site="P02", dynamic_ports="5000-5999"),
+        },
+        networks={"configmgr.client": {"P01": ["10.20.0.0/16"], "P02": ["10.21.0.0/16"]}},
+    )
+
+
+@pytest.mark.parametrize(
+    ("question", "flow_id", "named"),
+    [
+        (("10.21.0.5", "mp01", 8443), "configmgr.client.management_point.https.tcp", True),  # another tree: the port is known from the rules there
+        (("10.20.0.5", "mp01", 443), "configmgr.client.management_point.https.tcp", True),  # documented, and moved
+        (("10.20.0.5", "mp01", 9443), "configmgr.client.management_point.https.tcp", False),
+        (("site01", "dp02", 5001), "configmgr.site_server.distribution_point.rpc_dynamic.tcp", True),
+        (("site01", "dp02", 50000), "configmgr.site_server.distribution_point.rpc_dynamic.tcp", False),
+    ],
+)
+def test_a_flow_has_the_ports_that_it_has_in_the_plan(question: tuple[str, str, int], flow_id: str, named: bool) -> None:
+    source, destination, port = question
+    answer = explain_plan(moved(), source, destination, "tcp", port)
+    assert not answer["allowed"]
+    assert any(line.startswith(f"{flow_id} (") for line in answer["why_not"]) is named, answer["why_not"]
+
+
+def test_documented_between_two_ends_are_the_ports_of_their_rules() -> None:
+    (line,) = [line for line in explain_plan(moved(), "10.20.0.5", "mp01", "tcp", 9443)["why_not"] if line.startswith("documented between them: ")]
+    assert "tcp/8443" in line and "tcp/443" not in line
+
+
+def test_a_port_that_the_user_defined_is_known() -> None:
+    hosts = {
+        "desk": plans.host(plans.rule("out", "tcp", "till", ["1000"]), at=["10.0.0.1"], roles={"shop.desk": []}),
+        "till": plans.host(at=["10.0.0.2"], roles={"shop.till": []}),
+    }
+    made = plans.plan(hosts, {"till": ["10.0.0.9"]})
+    wanted = flow("shop.desk", "shop.till", ports=[])
+    hosts["desk"]["rules"][0]["because"] = [{"kind": "management", "name": "x", "text": ""}, {"kind": "flow", "name": wanted.id, "text": ""}]
+    for port, named in ((1000, True), (1001, False)):
+        assert any(line.startswith(wanted.id) for line in explain(made, [wanted], "desk", "till", "tcp", port)["why_not"]) is named
+
+
+def test_dhcp_rules_of_a_server_do_not_give_a_flow_the_port_of_its_answers() -> None:
+    hosts = {
+        "till": plans.host(plans.rule("out", "udp", "desk", ["68"], delivery="unaddressed"), at=["10.0.0.2"], roles={"shop.till": []}),
+        "other": plans.host(at=["10.0.0.3"], roles={"shop.till": []}),
+        "desk": plans.host(at=["10.0.0.1"], roles={"shop.desk": []}),
+    }
+    wanted = flow("shop.desk", "shop.till", protocol="udp", ports=["67"])
+    hosts["till"]["rules"][0]["because"] = [{"kind": "flow", "name": wanted.id, "text": ""}]
+    answer = explain(plans.plan(hosts, {"desk": ["10.0.0.1"]}), [wanted], "desk", "other", "udp", 68)
+    assert "documented between them: udp/67" in answer["why_not"]
+
+
+def test_another_catalog_is_told() -> None:
+    made = {**company(), "catalogs": {**company()["catalogs"], "exchange": {"edition": "2013", "digest": "0" * 64}}}
+    closed, opened = (explain_plan(made, "site02", end, "tcp", 445) for end in ("mp01", "mp02"))
+    assert closed["remarks"] == [
+        "the plan was made with another catalog of exchange than the one that why_not was taken from; plan again, "
+        "or give the folders of that time as catalog_paths"
+    ]
+    assert opened["remarks"] == []
+
+
+@pytest.mark.parametrize(("product", "edition"), [("acme", "1"), ("exchange", "3000")])
+def test_a_catalog_that_is_not_here_asks_for_its_folder(product: str, edition: str) -> None:
+    made = {**company(), "catalogs": {**company()["catalogs"], product: {"edition": edition, "digest": "0" * 64}}}
+    with pytest.raises(CatalogError) as error:
+        explain_plan(made, "site02", "mp01", "tcp", 445)
+    assert str(error.value) == (
+        f"catalog_paths: the plan was made with a catalog of {product} in edition {edition}, which is not among those known here; "
+        "expected the folder that holds it, as it was in msports_catalog_paths"
+    )
