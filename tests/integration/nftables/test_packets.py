@@ -12,7 +12,7 @@ import time
 import typing as t
 
 import pytest
-from ansible_collections.portcullis.msports.plugins.module_utils._nftables import reconcile
+from ansible_collections.portcullis.msports.plugins.module_utils._nftables import loading
 from ansible_collections.portcullis.msports.plugins.module_utils._nftables.reconcile import Refused
 from network_namespaces import Peer, run
 
@@ -392,7 +392,7 @@ def test_an_idle_session_from_before_survives_the_first_default_drop(apply: t.An
 
 def test_without_the_warm_up_the_idle_session_would_die(apply: t.Any, rule: t.Any, session: SshSession, monkeypatch: pytest.MonkeyPatch) -> None:
     """The control of the test above: what it shows is not given by itself."""
-    monkeypatch.setattr(reconcile, "_untracked", lambda proc: False)
+    monkeypatch.setattr(loading, "_untracked", lambda proc: False)
     apply.environment = {"SSH_CONNECTION": session.variable}
     apply(rule("ssh", local_ports=["22"], remote_addresses=["10.7.0.2"]), default_outbound="block")
     assert apply.pauses == []

@@ -221,6 +221,20 @@ def test_two_owners_do_not_meet(apply: t.Any, rule: t.Any) -> None:
     assert not apply(rule("mine"))["changed"]
 
 
+def test_another_manager_is_refused_with_what_exists(apply: t.Any, rule: t.Any) -> None:
+    run("nft add table inet firewalld; nft add chain inet firewalld filter_INPUT")
+    for check in (True, False):
+        with pytest.raises(Refused) as caught:
+            apply(rule("a"), check=check)
+        assert caught.value.problems == ["firewalld is running"]
+        for word in ("no backend for firewalld or ufw", "stop and mask", "allow_other_manager", "Nothing was changed"):
+            assert word in str(caught.value)
+    assert kernel() == ""
+    done = apply(rule("a"), allow_other_manager=True)
+    assert (done["changed"], done["effective"]["in_force"], done["effective"]["exact"]) == (True, True, False)
+    assert done["effective"]["reasons"] == ["another manager filters here too: firewalld is running"]
+
+
 def test_our_base_rules_in_a_table_of_a_stranger_are_no_warning(apply: t.Any, rule: t.Any) -> None:
     """The list of what our base rules admit is written a second time, for comparisons; here the kernel's answer meets it."""
     apply(rule("a"), default_outbound="block")
