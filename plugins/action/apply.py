@@ -29,10 +29,11 @@ ARGUMENTS = {
     "max_removals": {"type": "int"},
     "persist": {"type": "bool", "default": True},
     "allow_lockout": {"type": "bool", "default": False},
+    "allow_other_manager": {"type": "bool", "default": False},
     "allow_stale_plan": {"type": "bool", "default": False},
     "part": {"type": "bool", "default": False},
 }
-PASSED_ON = ("state", "mode", "owner", "purge", "max_removals", "persist", "allow_lockout")
+PASSED_ON = ("state", "mode", "owner", "purge", "max_removals", "persist", "allow_lockout", "allow_other_manager")
 BACKENDS = {"linux": "nftables"}  # system -> what ``auto`` chooses
 
 

@@ -51,6 +51,12 @@ options:
     description: Skip the check that the present management session stays admitted.
     type: bool
     default: false
+  allow_other_manager:
+    description:
+      - Apply the rules although firewalld, ufw or another manager of firewall rules is active. Its rules stay, and what they stop stays stopped.
+      - There is no backend for firewalld or ufw in this version. Without this option such a host is refused until the manager is stopped and masked.
+    type: bool
+    default: false
   allow_stale_plan:
     description: Accept a plan whose inputs have changed since it was made.
     type: bool

@@ -136,6 +136,29 @@ def test_apply_reconciles_and_the_second_run_changes_nothing(bench: Bench) -> No
     assert last["effective"]["in_force"]
 
 
+FIREWALLD = {"ansible.builtin.command": {"argv": ["nft", "add table inet firewalld; add chain inet firewalld filter_INPUT"]}, "register": "stands_in"}
+
+
+@pytest.mark.parametrize("way", ["action", "role"])
+def test_another_manager_is_refused_unless_it_is_allowed_by_name(bench: Bench, way: str) -> None:
+    """A table of this name counts as firewalld; it goes with the namespace of the run."""
+
+    def tasks(**allowed: bool) -> list[dict[str, t.Any]]:
+        if way == "action":
+            return [FIREWALLD, PLAN, {"portcullis.msports.apply": {"persist": False, **allowed}}]
+        options = {"host_firewall_persist": False, **{f"host_firewall_{name}": value for name, value in allowed.items()}}
+        return [FIREWALLD, {"ansible.builtin.include_role": {"name": "portcullis.msports.host_firewall"}, "vars": options}]
+
+    refused = bench.play(*tasks(), hosts="web01")
+    assert refused.code != 0
+    assert "stop and mask that manager" in refused.results["web01"]["msg"]
+    allowed = bench.play(*tasks(allow_other_manager=True), hosts="web01")
+    assert allowed.code == 0, allowed.output
+    done = allowed.results["web01"]
+    assert (done["changed"], done["effective"]["in_force"]) == (True, True)
+    assert "another manager filters here too: firewalld is running" in done["effective"]["reasons"]
+
+
 def test_one_remote_call_for_a_host(bench: Bench) -> None:
     run = bench.play(PLAN, APPLY, hosts="web01")
     assert run.calls == ["exec_command"], run.calls
