@@ -96,16 +96,16 @@ def nearest(name: str, known: t.Iterable[str]) -> t.Optional[str]:
 
     What both have in front, a product or a prefix, says nothing: ``configmgr_mp`` is not near to ``configmgr_client``.
     """
-    found: list[tuple[float, str]] = []
+    found: list[tuple[tuple[float, bool], str]] = []
     for other in set(known):
         mine, theirs = _telling(name, other)
         matcher = difflib.SequenceMatcher(None, mine, theirs)
         least = NEAR_BEGINNING if mine.startswith(theirs) or theirs.startswith(mine) else NEAR
         alike = matcher.real_quick_ratio() >= least and matcher.quick_ratio() >= least and matcher.ratio() >= least
         if alike or _one_slip(mine, theirs) or sorted(mine.split("_")) == sorted(theirs.split("_")):
-            found.append((matcher.ratio(), other))
-    best = max(found, default=(0.0, ""))[0]
-    names = [other for ratio, other in found if ratio == best]
+            found.append(((matcher.ratio(), ("." in name) == ("." in other)), other))
+    best = max((rank for rank, _other in found), default=None)
+    names = [other for rank, other in found if rank == best]
     return names[0] if len(names) == 1 else None
 
 

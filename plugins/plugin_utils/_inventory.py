@@ -11,11 +11,14 @@ import datetime
 import ipaddress
 import socket
 import typing as t
+from collections.abc import Mapping
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import to_plain
+from ansible_collections.portcullis.msports.plugins.plugin_utils._facts import own_addresses
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.variables import PREFIX, is_variable
 
-PREFIX = "msports_"
 CONNECTION = ("ansible_host", "ansible_connection", "ansible_shell_type")
+ALWAYS_THERE = ("all", "ungrouped")  # groups that no inventory needs to name; hosts are not told to be in the first
 Plain = t.Dict[str, t.Any]
 
 
@@ -27,7 +30,7 @@ def inventory_of(hostvars: t.Mapping[str, t.Mapping[str, t.Any]], whole: bool = 
     """
     values = _Values()
     hosts = {str(name): _host(hostvars[name], values) for name in hostvars}
-    groups: dict[str, list[str]] = {}
+    groups: dict[str, list[str]] = {name: [] for name in _group_names(hostvars)}
     for name, host in hosts.items():
         for group in host["groups"]:
             groups.setdefault(group, []).append(name)
@@ -38,12 +41,15 @@ def inventory_of(hostvars: t.Mapping[str, t.Mapping[str, t.Any]], whole: bool = 
         "today": str(today or datetime.date.today()),
         "resolved": {},
         "facts": {},
+        "left_out": {},
     }
     wanted = {source for host in hosts.values() for source in _address_sources(host["vars"])}
     if "dns" in wanted:
         inventory["resolved"] = {name: found for name, host in hosts.items() if (found := _resolve(name, host["vars"]))}
     if "facts" in wanted:
-        inventory["facts"] = {str(name): found for name in hostvars if (found := _facts(hostvars[name]))}
+        facts = {str(name): own_addresses(to_plain(hostvars[name].get("ansible_facts") or {})) for name in hostvars}
+        inventory["facts"] = {name: found for name, (found, _left) in facts.items() if found}
+        inventory["left_out"] = {name: left for name, (_found, left) in facts.items() if left}
     return inventory
 
 
@@ -92,9 +98,21 @@ def is_literal(value: t.Any) -> bool:
 
 
 def _host(variables: t.Mapping[str, t.Any], values: _Values) -> Plain:
-    counted = {str(name): values.of(variables, name) for name in variables if str(name).startswith(PREFIX)}
+    names = [name for name in map(str, variables) if name.startswith(PREFIX)]
+    counted = {name: values.of(variables, name) for name in names if is_variable(name) or not _is_result(variables[name])}
     counted.update((name, values.of(variables, name)) for name in CONNECTION if name in variables)
     return {"vars": counted, "groups": list(values.of(variables, "group_names")) if "group_names" in variables else []}
+
+
+def _is_result(value: t.Any) -> bool:
+    """Tell whether a value is what a task registered: it came after the inventory, whatever name it was given, and is none of its mistakes."""
+    return isinstance(value, Mapping) and ("changed" in value or "failed" in value)
+
+
+def _group_names(hostvars: t.Mapping[str, t.Mapping[str, t.Any]]) -> list[str]:
+    """Return the names of all groups but ``all``, those without hosts as well: every host's variables name the same ones."""
+    groups = next((hostvars[name]["groups"] for name in hostvars if "groups" in hostvars[name]), {})
+    return sorted(str(name) for name in groups if str(name) not in ALWAYS_THERE)
 
 
 def _address_sources(variables: t.Mapping[str, t.Any]) -> list[str]:
@@ -114,11 +132,6 @@ def _resolve(name: str, variables: t.Mapping[str, t.Any]) -> list[str]:
         return sorted({str(item[4][0]) for item in socket.getaddrinfo(str(known), None, proto=socket.IPPROTO_TCP)})
     except OSError:
         return []  # a peer without an address is the estate's problem to tell, with all others
-
-
-def _facts(variables: t.Mapping[str, t.Any]) -> list[str]:
-    facts = variables.get("ansible_facts", {})
-    return [str(item) for key in ("all_ipv4_addresses", "all_ipv6_addresses") for item in to_plain(facts.get(key, []))]
 
 
 def _is_address(text: t.Any) -> bool:

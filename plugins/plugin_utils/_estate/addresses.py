@@ -36,8 +36,6 @@ _NEVER = tuple(
         ("ff00::/8", "is a multicast address, which is no host's"),
     )
 )
-# Bridges that container and virtual machine managers make on every host with the same addresses. Only found ones are judged by these.
-_BRIDGES = Addresses.parse(["172.17.0.0/16", "10.88.0.0/16", "10.0.3.0/24", "192.168.122.0/24"])
 
 
 @dataclass(frozen=True)
@@ -136,6 +134,7 @@ class HostAddresses:
         self._reader = reader
         self._sources = sources
         self._found = {"dns": inventory.get("resolved") or {}, "facts": inventory.get("facts") or {}}
+        self._left_out: Mapping[str, t.Sequence[str]] = inventory.get("left_out") or {}
         self._declared: dict[str, t.Tuple[Declared, ...]] = {}
         self.of: dict[str, Addresses] = {}
         self.notes: list[str] = []
@@ -151,20 +150,21 @@ class HostAddresses:
                 path, texts = "ansible_host", [self._reader.variables[host].get("ansible_host")]
             else:
                 path, texts = source, self._found[source].get(host) or []
-            found = [item for text in texts for item in self._usable(text, path, host)]
+            found = [item for text in texts for item in self._usable(text, path)]
+            if source == "facts" and host in self._left_out:
+                self.notes.append(f"{host}: left out of the facts: {', '.join(self._left_out[host])}; declare in msports_addresses what peers reach it by")
             if found:
                 return tuple(found)
         return ()
 
-    def _usable(self, text: t.Any, path: str, host: str) -> t.Iterator[Declared]:
+    @staticmethod
+    def _usable(text: t.Any, path: str) -> t.Iterator[Declared]:
         """Yield the address that a source other than ``msports_addresses`` gave, if it is one that others can reach."""
         try:
             addresses = host_address(text) if isinstance(text, str) else NOBODY
         except ValueError:
             return
-        if path == "facts" and addresses & _BRIDGES:
-            self.notes.append(f"{host}: {text} is left out of the facts: it looks like a bridge of containers; declare it in msports_addresses if it is not")
-        elif addresses:
+        if addresses:
             yield Declared(path, text, addresses)
 
     def why_none(self, host: str, populations: t.Sequence[str]) -> str:
@@ -180,7 +180,8 @@ class HostAddresses:
         if "dns" in self._sources:
             reasons.append("DNS gave no usable one")
         if "facts" in self._sources:
-            reasons.append("no facts of it gave a usable one: it must have been played")
+            left = ", ".join(self._left_out.get(host, ()))
+            reasons.append(f"its facts were left out: {left}" if left else "no facts of it gave a usable one: it must have been played")
         ways = " or ".join(["msports_addresses", *(f"msports_networks.{role} for its site" for role in populations)])
         return f"no address, so no peer could name it in a rule: set {ways}" + (f" ({'; '.join(reasons)})" if reasons else "")
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import Problem
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.union import Parts, Sink, near_name, plain, sort_out
-from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.variables import ESTATE, VARIABLES
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.variables import ESTATE, VARIABLES
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import Catalogs
 
 T = t.TypeVar("T")

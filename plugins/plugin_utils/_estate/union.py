@@ -15,7 +15,7 @@ import typing as t
 from collections.abc import Mapping
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MISSING, Problem, nearest
-from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.variables import (
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.variables import (
     BOOL,
     LIST,
     MAPPING,

@@ -61,6 +61,17 @@ def test_a_plan_is_stale_when_its_inputs_change(other: dict[str, t.Any], why: t.
         assert _compile.compile_plan(other)["digest"] != plan["digest"]
 
 
+@pytest.mark.parametrize("name", ["msports_plan", "msports_roles_before", "msports_system__x", "msports_seen__x"])
+def test_what_a_play_sets_under_another_name_is_no_input(name: str) -> None:
+    """``set_fact`` and ``register`` add to the variables of a host after the plan was made."""
+    assert _compile.stale(_compile.compile_plan(inventory(EDGE)), changed(["hosts", "edge", "vars", name], {"changed": True})) is None
+
+
+@pytest.mark.parametrize("name", ["msports_roles", "msports_roles__x", "ansible_host"])
+def test_variables_of_the_inventory_are_inputs_whoever_sets_them(name: str) -> None:
+    assert _compile.stale(_compile.compile_plan(inventory(EDGE)), changed(["hosts", "edge", "vars", name], ["x"])) is not None
+
+
 def test_a_part_of_the_inventory_lacks_hosts() -> None:
     assert _compile.stale(_compile.compile_plan(inventory(EDGE)), changed(["hosts"], {}), part=True) is None
 

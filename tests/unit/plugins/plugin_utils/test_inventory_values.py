@@ -31,6 +31,7 @@ all:
     msports_supplements:
   children:
     some:
+      children: {some_rest: {}}
       hosts: {one: {ansible_host: 10.0.0.1}, two: {ansible_host: "10.0.0.{{ number }}", place: P02}}
 """
 
@@ -64,6 +65,20 @@ def test_templates_are_rendered_for_each_host(hostvars):
 def test_hosts_share_what_they_have_from_the_same_group(hostvars):
     hosts = inventory_of(hostvars)["hosts"]
     assert hosts["one"]["vars"]["msports_networks"] is hosts["two"]["vars"]["msports_networks"]
+
+
+def test_groups_without_hosts_are_groups(hostvars):
+    assert inventory_of(hostvars)["groups"] == {"some": ["one", "two"], "some_rest": []}
+
+
+def test_groups_are_those_of_the_hosts_where_none_are_told():
+    assert inventory_of({"one": {"group_names": ["web"]}, "two": {}})["groups"] == {"web": ["one"]}
+
+
+def test_what_tasks_register_is_left_out_and_mistakes_stay():
+    variables = {"msports_plan": {"changed": True, "path": "x"}, "msports_x": {"failed": True},
+                 "msports_rolse": ["x"], "msports_role": {"a": 1}, "msports_ping": []}
+    assert set(inventory_of({"one": variables})["hosts"]["one"]["vars"]) == {"msports_rolse", "msports_role", "msports_ping"}
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import yaml
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import InventoryError
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.read import read_estate
-from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.variables import VARIABLES
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.variables import VARIABLES
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._estate.samples import catalogs, inventory
 
 FILES = sorted(pathlib.Path(__file__).parent.joinpath("bad").glob("*.yml"))
@@ -22,7 +22,7 @@ CASES = [(path.stem, case) for path in FILES for case in yaml.safe_load(path.rea
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=f"{topic}-{case['id']}") for topic, case in CASES])
 def test_told_in_full(case: dict[str, t.Any]) -> None:
-    given = inventory(case["hosts"], case.get("groups", ()), resolved=case.get("resolved", {}), facts=case.get("facts", {}))
+    given = inventory(case["hosts"], case.get("groups", ()), resolved=case.get("resolved", {}), facts=case.get("facts", {}), left_out=case.get("left_out", {}))
     with pytest.raises(InventoryError) as error:
         read_estate(given, catalogs())
     assert str(error.value) == "\n".join(case["problems"]), case["why"]
@@ -31,7 +31,7 @@ def test_told_in_full(case: dict[str, t.Any]) -> None:
 @pytest.mark.parametrize("case", [pytest.param(case, id=f"{topic}-{case['id']}") for topic, case in CASES])
 def test_told_alike_in_another_order(case: dict[str, t.Any]) -> None:
     """Neither the order of hosts and groups nor that of a host's variables and groups changes a word."""
-    given = inventory(case["hosts"], case.get("groups", ()), resolved=case.get("resolved", {}), facts=case.get("facts", {}))
+    given = inventory(case["hosts"], case.get("groups", ()), resolved=case.get("resolved", {}), facts=case.get("facts", {}), left_out=case.get("left_out", {}))
     turned = {
         **given,
         "hosts": {name: {"vars": _turned(host["vars"]), "groups": host["groups"][::-1]} for name, host in _turned(given["hosts"]).items()},

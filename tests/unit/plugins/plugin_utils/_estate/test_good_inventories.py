@@ -120,10 +120,10 @@ def test_several_names_of_a_machine_without_roles_share_a_connection() -> None:
 )
 def test_addresses_from_dns_and_facts_in_the_order_named(sources: list[str], found: str) -> None:
     host = {"groups": ["configmgr_management_point"], "ansible_host": "mp01.example", "msports_address_from": sources}
-    facts = ["127.0.0.1", "172.17.0.1", "169.254.1.1", "10.2.0.1"]
-    estate = read({"mp01": host}, resolved={"mp01": ["10.1.0.1"]}, facts={"mp01": facts})
+    facts = ["127.0.0.1", "169.254.1.1", "10.2.0.1"]
+    estate = read({"mp01": host}, resolved={"mp01": ["10.1.0.1"]}, facts={"mp01": facts}, left_out={"mp01": ["172.17.0.1 of docker0"]})
     assert estate.hosts["mp01"].addresses.cidrs() == [found]
-    assert any("172.17.0.1 is left out" in note for note in estate.notes) == (found == "10.2.0.1")
+    assert any("left out of the facts: 172.17.0.1 of docker0;" in note for note in estate.notes) == (found == "10.2.0.1")
 
 
 def test_population_inside_declared_networks_needs_no_address() -> None:

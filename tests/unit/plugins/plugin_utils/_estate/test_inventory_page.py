@@ -15,7 +15,7 @@ import yaml
 from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.loader import load_catalogs
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import InventoryError
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.read import read_estate
-from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.variables import SITE, TEXT, VARIABLES
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.variables import SITE, TEXT, VARIABLES
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._estate.samples import inventory
 
 PAGE = (pathlib.Path(__file__).resolve().parents[5] / "docs" / "inventory.md").read_text(encoding="utf-8")

@@ -61,6 +61,7 @@ def test_mappings_unite_at_every_depth() -> None:
         ("optional", ["required", "conditional"], None),
         ("boolean", ["bool", "port"], "bool"),
         ("aws", ["awx", "web"], "awx"),
+        ("htps", ["https", "acme.https"], "https"),
         ("aws", ["awx", "awk"], None),
         ("2", ["1"], None),
         ("zzz", ["configmgr.client"], None),

@@ -66,3 +66,9 @@ VARIABLES: t.Mapping[str, Variable] = {
         ("without", ESTATE, LIST),
     )
 }
+
+
+def is_variable(name: str) -> bool:
+    """Tell whether ``name`` is a variable of the inventory, or the form with a suffix of one that unites."""
+    base, mark, _suffix = name.partition("__")
+    return base in VARIABLES and (not mark or VARIABLES[base].unites)
