@@ -84,7 +84,8 @@ class ActionModule(ActionBase):
         difference = plan_diff(before, plan)
         written = run.temporary if self._task.check_mode else run.directory
         with ansible_errors(AnsibleActionFail):
-            files = save(plan, written)
+            same = {name for name, host in before["hosts"].items() if host is plan["hosts"].get(name)} if written == run.directory else ()
+        files = save(plan, written, same)
         result = {
             "changed": bool(files) if not self._task.check_mode else self._would_change(run.directory, plan, difference),
             "path": written,

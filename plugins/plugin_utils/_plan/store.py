@@ -34,21 +34,22 @@ def digest(value: t.Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def save(plan: Plain, directory: t.Union[str, pathlib.Path]) -> list[str]:
+def save(plan: Plain, directory: t.Union[str, pathlib.Path], same: t.Container[str] = ()) -> list[str]:
     """Write ``plan``; return the names of the files that changed. A host that left the plan loses its file.
 
+    ``same`` are hosts of which the caller knows that the directory says what the plan says (``load`` with ``beside``): they are left alone.
     Hosts that the directory knew and the plan does not are kept in ``orphaned`` until their ruleset is removed.
     Raises :class:`MsportsError` when the directory is something else's (:func:`claim`) or cannot be written.
     """
     folder = pathlib.Path(directory)
     ours = claim(folder)
     try:
-        return _save(plan, folder, ours)
+        return _save(plan, folder, ours, same)
     except OSError as error:
         raise refused(str(folder), f"cannot be written ({error.strerror}); expected a plan directory that this user may write") from error
 
 
-def _save(plan: Plain, folder: pathlib.Path, ours: t.AbstractSet[str]) -> list[str]:
+def _save(plan: Plain, folder: pathlib.Path, ours: t.AbstractSet[str], same: t.Container[str]) -> list[str]:
     folder.joinpath(HOSTS).mkdir(parents=True, exist_ok=True)
     hosts: dict[str, Plain] = plan["hosts"]
     index = {key: value for key, value in plan.items() if key not in ("hosts", "sets")}
@@ -56,7 +57,8 @@ def _save(plan: Plain, folder: pathlib.Path, ours: t.AbstractSet[str]) -> list[s
     index["hosts"] = {name: file_name(name) for name in sorted(hosts)}
     rendered = _Once()
     wanted = {f"{HOSTS}/{file}": name for name, file in index["hosts"].items()}
-    changed = [file for file, name in sorted(wanted.items()) if _write(folder / file, rendered.host(hosts[name]))]  # one text at a time in memory
+    # One text at a time in memory.
+    changed = [file for file, name in sorted(wanted.items()) if name not in same and _write(folder / file, rendered.host(hosts[name]))]
     if _write(folder / SETS, _text(plan["sets"])):
         changed.append(SETS)
     for stale in sorted(f"{HOSTS}/{file}" for file in ours):

@@ -87,3 +87,16 @@ def test_a_host_whose_file_is_damaged_is_told(saved):
     (folder / "hosts" / "c.json").write_text("{", encoding="utf-8")
     with pytest.raises(MsportsError, match="is no JSON"):
         load(folder, beside=plan)
+
+
+def test_hosts_that_are_the_same_are_left_alone_and_all_others_written(saved):
+    plan, folder = saved
+    after = copy.deepcopy(plan)
+    after["hosts"]["c"]["rules"][0]["local_ports"] = ["80"]
+    del after["hosts"]["d"]
+    before = load(folder, beside=after)
+    same = {name for name, host in before["hosts"].items() if host is after["hosts"].get(name)}
+    assert same == {"a", "b"}
+    (folder / "hosts" / "a.json").chmod(0o600)
+    assert sorted(save(after, folder, same)) == ["hosts/c.json", "hosts/d.json", "index.json"]
+    assert load(folder)["hosts"] == after["hosts"]
