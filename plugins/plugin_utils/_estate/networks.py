@@ -16,15 +16,27 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.sites i
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.union import Parts, Sink, entries, near_name
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import Addresses, union
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import Catalogs
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.internet import internet_beside
 
 Networks = t.Dict[str, t.Dict[t.Optional[str], Addresses]]  # role -> site (None = every site) -> addresses
+
 NOBODYS = ("any_host",)  # stands for hosts of the inventory, so networks cannot hold it
 
 
+class _Listed(t.NamedTuple):
+    """A list of networks as it was written: its addresses, and whether the word ``internet`` was among them."""
+
+    addresses: Addresses
+    internet: bool
+
+
 def parse_networks(parts: Parts, sink: Sink, catalogs: Catalogs, sites: Mapping[str, t.Collection[str]]) -> Networks:
-    """Read ``msports_networks``: role to networks, or role to sites to networks. An empty list stays: it says "none"."""
+    """Read ``msports_networks``: role to networks, or role to sites to networks. An empty list stays: it says "none".
+
+    The word ``internet`` among a role's networks adds the public addresses that no role has.
+    """
     roles = sorted(name for name in {*catalogs.roles, "internet"} if name not in NOBODYS)
-    found: Networks = {}
+    found: t.Dict[str, t.Dict[t.Optional[str], _Listed]] = {}
     for role, (path, value) in entries(parts, sink).items():
         if role not in roles:
             sink.add(path, role, "expected the name of a role, <product>.<role>, or internet", near=near_name(role, roles))
@@ -36,15 +48,28 @@ def parse_networks(parts: Parts, sink: Sink, catalogs: Catalogs, sites: Mapping[
             found[role] = _by_site(value, path, sink, sites.get(product_of(role), ()))
         else:
             sink.add(path, dict(value), f"{role} has no sites: write one list of networks")
-    return found
+    named = {role: {site: item.addresses for site, item in by_site.items()} for role, by_site in found.items()}
+    if not any(item.internet for by_site in found.values() for item in by_site.values()):
+        return named
+    internet = internet_of(named)
+    # The word itself is among the networks then, because what it stands for must not change when roles have these addresses.
+    worded = {role: {site: item.addresses | internet if item.internet else item.addresses for site, item in listed.items()} for role, listed in found.items()}
+    return {"internet": {None: internet}, **worded}
+
+
+def internet_of(networks: Networks) -> Addresses:
+    """Return what ``internet`` means: its own declaration, else public space beside the networks of all roles."""
+    if any(networks.get("internet", {}).values()):
+        return union(networks["internet"].values())
+    return internet_beside(found for by_site in networks.values() for found in by_site.values())
 
 
 def _has_sites(role: str, catalogs: Catalogs) -> bool:
     return role in catalogs.roles and catalogs.roles[role].kind != "external" and product_of(role) != SHARED_PRODUCT
 
 
-def _by_site(value: Mapping[t.Any, t.Any], path: str, sink: Sink, known: t.Collection[str]) -> t.Dict[t.Optional[str], Addresses]:
-    found: t.Dict[t.Optional[str], Addresses] = {}
+def _by_site(value: Mapping[t.Any, t.Any], path: str, sink: Sink, known: t.Collection[str]) -> t.Dict[t.Optional[str], _Listed]:
+    found: t.Dict[t.Optional[str], _Listed] = {}
     for site, networks in value.items():
         label = f"{path}.{site}"
         if not isinstance(site, str):
@@ -59,8 +84,9 @@ def _by_site(value: Mapping[t.Any, t.Any], path: str, sink: Sink, known: t.Colle
     return found
 
 
-def _addresses(values: t.Sequence[t.Any], path: str, sink: Sink) -> Addresses:
-    return union([read_address(value, f"{path}[{index}]", sink, network) for index, value in enumerate(values)])
+def _addresses(values: t.Sequence[t.Any], path: str, sink: Sink) -> _Listed:
+    found = union([read_address(value, f"{path}[{index}]", sink, network) for index, value in enumerate(values) if value != "internet"])
+    return _Listed(found, "internet" in values)
 
 
 def explicitly_empty(networks: Networks) -> frozenset[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.addresses import NAME_REASON, HostAddresses, network
-from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.networks import Networks
+from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.networks import Networks, internet_of
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.reader import Reader
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.union import Sink, near_name
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import union
@@ -83,12 +83,11 @@ class Ends:
         return Selection(item, hosts=tuple(hosts))
 
     def _role(self, role: str, path: str, sink: Sink) -> t.Optional[Selection]:
-        networks = union(self._networks.get(role, {}).values())
+        networks = internet_of(self._networks) if role == "internet" else union(self._networks.get(role, {}).values())
         hosts = tuple(sorted(host for host in self._holders.get(role, ()) if self._addresses.of[host]))
         if networks or hosts:
             return Selection(role, networks, hosts)
-        kind = "write any for everyone, or" if role == "internet" else "no host holds this role and it has no networks:"
-        sink.add(path, role, f"{kind} declare msports_networks.{role}")
+        sink.add(path, role, f"no host holds this role and it has no networks: declare msports_networks.{role}")
         return None
 
     def _say_why(self, item: str, path: str, why: str, sink: Sink) -> None:

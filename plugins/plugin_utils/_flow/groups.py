@@ -10,11 +10,11 @@ from __future__ import annotations
 import typing as t
 from collections import defaultdict
 
-from ansible_collections.portcullis.msports.plugins.plugin_utils._flow.internet import internet_addresses, without_whole_families
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import NOBODY, Addresses, union
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import Catalogs
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.connection import Group
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate import WINDOWS_DYNAMIC, Estate, Holding, Host
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.internet import internet_beside
 
 ANY_HOST = "any_host"
 INTERNET = "internet"
@@ -94,8 +94,8 @@ def _networks(estate: Estate) -> dict[str, dict[t.Optional[str], Addresses]]:
             by_site = networks.setdefault(role, {})
             by_site[None] = by_site.get(None, NOBODY) | declared_for(estate)
     if INTERNET not in networks and INTERNET not in estate.explicit_empty:
-        declared = (without_whole_families(found) for by_site in estate.networks.values() for found in by_site.values())
-        networks[INTERNET] = {None: internet_addresses(union(declared))}
+        declared = (found for by_site in estate.networks.values() for found in by_site.values())
+        networks[INTERNET] = {None: internet_beside(declared)}
     return networks
 
 

@@ -52,3 +52,19 @@ def test_a_scope_that_joins_everybody_is_silent() -> None:
     sites = {"cas": ("configmgr.site_server", "CAS"), "sql0": ("configmgr.sql_server", "CAS")}
     found = _two_sites(**sites, site=("configmgr.site_server", "P01"), sql=("configmgr.sql_server", "P01"))
     assert not texts(found, "out_of_scope")
+
+
+def test_the_word_internet_among_networks_is_public_space_that_no_role_has() -> None:
+    networks = {"exchange.client": ["10.20.0.0/16", "internet"], "configmgr.console": ["44.1.0.0/16"]}
+    hosts = {"cas": host("exchange.client_access", at="10.0.0.1"), "mbx": host("exchange.mailbox", at="10.0.0.2")}
+    known = AllowedSet(plan(hosts, networks=networks))
+    assert known.allows("44.2.0.1", "cas", "tcp", 443) and known.allows("10.20.0.1", "cas", "tcp", 443)
+    assert not known.allows("44.1.0.1", "cas", "tcp", 443) and not known.allows("192.168.0.1", "cas", "tcp", 443)
+    assert known.allows("mbx", "44.2.0.1", "tcp", 25), "roles that have the Internet's addresses take none away from it"
+
+
+def test_the_word_internet_may_stand_where_users_open_something() -> None:
+    allow = [{"name": "web", "in": "tcp/8443", "from": ["internet"], "because": "CHG-2"}]
+    known = AllowedSet(plan({"mp": host("configmgr.management_point", at="10.0.0.1", allow=allow, ping=["internet"])}))
+    assert known.allows("44.2.0.1", "mp", "tcp", 8443) and known.allows("44.2.0.1", "mp", "icmp_echo")
+    assert not known.allows("192.168.0.1", "mp", "tcp", 8443)

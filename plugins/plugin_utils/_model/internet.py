@@ -10,7 +10,9 @@ Source of the list: the IANA IPv4 and IPv6 Special-Purpose Address Registries (R
 
 from __future__ import annotations
 
-from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import ANY, Addresses
+import typing as t
+
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import ANY, Addresses, union
 
 NOT_INTERNET = Addresses.parse(
     [
@@ -37,11 +39,11 @@ GLOBAL = Addresses.parse(["0.0.0.0/0", "2000::/3"])  # of IPv6 only this part is
 INTERNET = GLOBAL - NOT_INTERNET
 
 
-def internet_addresses(declared: Addresses) -> Addresses:
-    """Return the Internet without what is ``declared`` for other roles of the estate."""
-    return INTERNET - declared
+def internet_beside(declared: t.Iterable[Addresses]) -> Addresses:
+    """Return the Internet without what is ``declared`` for other roles of the estate; what names a whole family takes nothing away."""
+    return INTERNET - union(_without_whole_families(found) for found in declared)
 
 
-def without_whole_families(addresses: Addresses) -> Addresses:
+def _without_whole_families(addresses: Addresses) -> Addresses:
     """Return ``addresses`` less every family that is there in full: ``any`` and ``0.0.0.0/0`` mean everyone, the Internet too."""
     return Addresses(() if addresses.v4 == ANY.v4 else addresses.v4, () if addresses.v6 == ANY.v6 else addresses.v6)
