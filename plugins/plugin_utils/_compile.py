@@ -11,7 +11,8 @@ import typing as t
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.loader import catalog_path, load_catalogs, products, well_known
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MISSING, CatalogError, Problems
-from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.read import editions_and_paths, read_estate
+from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.early import asked_for, without_catalogs
+from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.read import read_estate
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.variables import PREFIX, is_variable
 from ansible_collections.portcullis.msports.plugins.plugin_utils._flow.connect import connect
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import Catalogs
@@ -38,8 +39,11 @@ def compile_plan(inventory: t.Mapping[str, t.Any]) -> Plain:
 
 def catalogs_of(inventory: t.Mapping[str, t.Any]) -> Catalogs:
     """Return the catalogs that the inventory asks for: editions and the user's own folders."""
-    editions, paths = editions_and_paths(inventory)
-    return load_catalogs(editions, paths)
+    asked = asked_for(inventory)
+    try:
+        return load_catalogs(asked.editions, asked.paths)
+    except CatalogError as error:
+        raise CatalogError(without_catalogs(inventory, asked, error.problems)) from None
 
 
 def estate_of(inventory: t.Mapping[str, t.Any], catalogs: Catalogs) -> Estate:

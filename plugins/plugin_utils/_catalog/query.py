@@ -138,7 +138,7 @@ def search(expression: t.Optional[str], rows: list[Plain]) -> list[t.Any]:
     try:
         import jmespath
     except ImportError:
-        problem = Problem("query", None, "needs the Python package jmespath on the controller, which is not installed")
+        problem = Problem("query", None, "needs the Python package jmespath on the controller, which is not installed: pip install jmespath where ansible runs")
         raise CatalogError([problem]) from None
     try:
         found = jmespath.search(expression, rows)

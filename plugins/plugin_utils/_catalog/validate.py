@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.format import FILE
@@ -24,6 +25,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.shapes
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MISSING, Problem, Problems, nearest
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import BARE_ROLES
 
+RELEASE = re.compile(r"[0-9]+(?:[.-][0-9]+)*")
 FLOW_SECTIONS = ("flows", "supplements")
 
 
@@ -95,6 +97,9 @@ def _check_flows(plain: dict[str, t.Any], product: str, report: Report) -> None:
             for place, note in enumerate(flow.get("notes", ()) if report.sound(f"{path}.notes") else ()):
                 if str(note) not in known["notes"]:
                     report.tell(f"{path}.notes[{place}]", note, "expected a note of this file, one of " + (", ".join(known["notes"]) or "(none)"))
+            if "releases" in flow and report.sound("edition") and not RELEASE.fullmatch(plain["edition"]):
+                why = f"compares with the edition where no release is declared, and {plain['edition']!r} is no number"
+                report.tell(f"{path}.releases", flow["releases"], f"{why}: expected an edition such as 1806 or 2019-12, or no releases")
             _check_id(flow, path, product, seen, report)
 
 

@@ -86,7 +86,7 @@ def _usable(text: str, what: str) -> Addresses:
 def read_address(value: t.Any, path: str, sink: Sink, read: t.Callable[[str], Addresses] = host_address) -> Addresses:
     """Return what ``read`` makes of a value that may be anything; ``NOBODY`` and a problem where it makes nothing."""
     if not isinstance(value, str):
-        sink.add(path, value, "expected an IP address as text")
+        sink.add(path, value, "expected an IP address as text" if read is host_address else "expected an address or a network as text, like '10.20.0.0/16'")
         return NOBODY
     try:
         return read(value)

@@ -104,6 +104,7 @@ def check(reader: Reader, hosts: Mapping[str, Host], entries: Entries, networks:
     _check_addresses(reader, hosts, networks, addresses)
     _check_absent(reader, absent, entries, networks)
     _check_settings(reader, hosts, entries)
+    _check_sites_settings(reader, hosts)
 
 
 def _check_addresses(reader: Reader, hosts: Mapping[str, Host], networks: Networks, addresses: HostAddresses) -> None:
@@ -158,3 +159,20 @@ def _check_wsus(reader: Reader, host: Host, given: t.Sequence[Entry], defaults: 
         wrong = wsus_pair({**defaults, **host.settings})
         if wrong:
             reader.add(host.name, "msports_settings", MISSING, wrong)
+
+
+def _check_sites_settings(reader: Reader, hosts: Mapping[str, Host]) -> None:
+    """A setting of a site is that of its site servers, so where a site has several they must have one value, be it the default."""
+    names = sorted({flow.setting for flow in (*reader.catalogs.flows, *reader.catalogs.supplements) if flow.setting and flow.setting_of == "site"})
+    for name in names:
+        role = f"{product_of(name)}.site_server"
+        first: dict[t.Optional[str], t.Tuple[str, t.Any]] = {}
+        for host in hosts.values():
+            holding = host.holding(role)
+            for site in (holding.sites or (None,)) if holding else ():
+                value = {**host.settings, **(holding.settings if holding else {})}.get(name, reader.catalogs.settings[name].default)
+                other, known = first.setdefault(site, (host.name, value))
+                if value != known:
+                    where = "" if site is None else f" of site {site}"
+                    says = f"{other} says {known!r} (unset is the default), and both are site servers{where}"
+                    reader.add(host.name, f"msports_settings.{name}", value, f"{says}: this is one value for a site, so declare the same for both")

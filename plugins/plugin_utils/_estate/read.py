@@ -11,17 +11,16 @@ import datetime
 import typing as t
 from collections.abc import Mapping
 
-from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import InventoryError, Problem
+from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import InventoryError
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate import checks, defaults, networks, roles, rules, settings, sites
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.addresses import HostAddresses, parse_sources
+from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.early import parse_paths
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.infrastructure import Infrastructure, parse_infrastructure
-from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.reader import Reader
+from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.reader import Reader, together
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.selections import Ends
-from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.union import Parts, Sink, as_text, entries, items, sort_out
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import Catalogs
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate import WINDOWS_DYNAMIC, Estate, Host
 
-TOLD_EACH = 3  # a problem that more hosts than this have in common is told once, with all their names
 NOTHING: t.Mapping[str, t.Any] = {}
 
 
@@ -99,53 +98,3 @@ def _host(reader: Reader, name: str, places: checks.Places, addresses: HostAddre
         allow=reader.host_value(name, "msports_allow", lambda parts, sink: rules.parse_allow(parts, sink, ends), ()),
         dynamic_ports=reader.host_value(name, "msports_dynamic_ports", defaults.parse_dynamic_ports, WINDOWS_DYNAMIC),
     )
-
-
-def parse_paths(parts: Parts, sink: Sink) -> t.Tuple[str, ...]:
-    """Read ``msports_catalog_paths``, in the order written: the first folder that has a catalog gives it."""
-    found = []
-    for path, item in items(parts):
-        if isinstance(item, str) and item:
-            found.append(item)
-        else:
-            sink.add(path, item, "expected the path of a folder with catalogs")
-    return tuple(found)
-
-
-def editions_and_paths(inventory: Mapping[str, t.Any]) -> t.Tuple[dict[str, str], t.Tuple[str, ...]]:
-    """Return what must be known before catalogs can be loaded: editions by product, and folders of the user's.
-
-    From the first host that declares each. Raises nothing: what is wrong with them, and hosts that disagree, :func:`read_estate` tells.
-    """
-    editions: t.Optional[dict[str, str]] = None
-    paths: t.Optional[t.Tuple[str, ...]] = None
-    for _name, host in sorted(inventory["hosts"].items()):
-        variables = {
-            name: value for name, value in (host.get("vars") or {}).items() if name.startswith(("msports_editions", "msports_catalog_paths"))
-        }
-        if not variables:
-            continue
-        ignored = Sink()
-        parts = sort_out(variables, ignored)
-        if editions is None and "msports_editions" in parts:
-            read = ((product, as_text(value)) for product, (_path, value) in entries(parts["msports_editions"], ignored).items())
-            editions = {str(product): text for product, text in read if text is not None}
-        if paths is None and "msports_catalog_paths" in parts:
-            paths = parse_paths(parts["msports_catalog_paths"], ignored)
-    return editions or {}, paths or ()
-
-
-def together(problems: t.Iterable[Problem]) -> list[Problem]:
-    """Tell a problem that many hosts have in common once, naming all of them: it comes from a group's variables."""
-    alike: dict[t.Tuple[t.Any, ...], list[Problem]] = {}
-    for problem in problems:
-        _host, mark, path = problem.path.partition(": ")
-        alike.setdefault((path if mark else problem.path, problem.value, problem.expected, problem.nearest), []).append(problem)
-    found: list[Problem] = []
-    for (path, value, expected, near), same in alike.items():
-        hosts = sorted({problem.path.partition(": ")[0] for problem in same})
-        if len(hosts) > TOLD_EACH:
-            found.append(Problem(f"{', '.join(hosts)}: {path}", value, expected, near))
-        else:
-            found.extend(same)
-    return found

@@ -18,6 +18,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog 
 T = t.TypeVar("T")
 Parse = t.Callable[[Parts, Sink], T]
 _ABSENT = object()
+TOLD_EACH = 3  # a problem that more hosts than this have in common is told once, with all their names
 
 
 class Reader:
@@ -99,7 +100,7 @@ class Reader:
 
     def _compare(self, host: str, name: str, first: t.Any, other: t.Any) -> None:
         says = f"{self.declarers[name]} says"
-        rule = "this holds for the whole estate, so all hosts that declare it must agree"
+        rule = "this holds for the whole estate, so all hosts that declare it must agree; declare it once, in group_vars of the group all"
         if isinstance(first, dict):
             for key in sorted({*first, *other}, key=str):
                 mine, theirs = other.get(key, _ABSENT), first.get(key, _ABSENT)
@@ -115,3 +116,19 @@ class Reader:
             return True
         sink.add(path, name, f"expected {what}", near=near_name(name, t.cast(t.Iterable[str], known)))
         return False
+
+
+def together(problems: t.Iterable[Problem]) -> list[Problem]:
+    """Tell a problem that many hosts have in common once, naming all of them: it comes from a group's variables."""
+    alike: dict[t.Tuple[t.Any, ...], list[Problem]] = {}
+    for problem in problems:
+        _host, mark, path = problem.path.partition(": ")
+        alike.setdefault((path if mark else problem.path, problem.value, problem.expected, problem.nearest), []).append(problem)
+    found: list[Problem] = []
+    for (path, value, expected, near), same in alike.items():
+        hosts = sorted({problem.path.partition(": ")[0] for problem in same})
+        if len(hosts) > TOLD_EACH:
+            found.append(Problem(f"{', '.join(hosts)}: {path}", value, expected, near))
+        else:
+            found.extend(same)
+    return found

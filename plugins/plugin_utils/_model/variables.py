@@ -19,7 +19,7 @@ SHAPE_WORDS = {
     MAPPING: "expected a mapping",
     TEXT: "expected a text",
     BOOL: "expected true or false",
-    SITE: "expected the name of a site, a list of names, or a mapping of products to names",
+    SITE: "expected the name of a site (a number in quotes), a list of names, or a mapping of products to names",
 }
 
 

@@ -136,3 +136,37 @@ def test_explain_uses_the_catalogs_of_the_plan() -> None:
     answer = _compile.explain_plan(_compile.compile_plan(inventory(EDGE)), "44.0.0.9", "edge", "tcp", 25)
     assert answer["allowed"]
     assert answer["destination_rules"][0]["because"][0]["name"] == "exchange.internet.edge_transport.smtp.tcp"
+
+
+def test_catalogs_that_are_not_there_are_told_with_host_and_variable_and_all_else() -> None:
+    hosts = {
+        "a": host("exchange.mailbox", at="10.0.0.256", editions={"configmgr": "1602", "exchnge": "2013"}, rolse=["x"]),
+        "b": host("exchange.mailbox", at="10.0.0.2", catalog_paths__x=["/nowhere/at/all"], default_inbound="bock", site=1),
+    }
+    with pytest.raises(CatalogError) as error:
+        _compile.compile_plan(inventory(hosts))
+    told = str(error.value).splitlines()
+    assert [line.partition(": ")[0] + ": " + line.split(": ")[1] for line in told] == [
+        "a: msports_addresses[0]",
+        "a: msports_rolse",
+        "b: msports_catalog_paths__x[0]",
+        "b: msports_default_inbound",
+        "b: msports_site",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("editions", "told"),
+    [
+        ({"configmgr": "1602"}, "a: msports_editions.configmgr: '1602': expected an edition that has a catalog: 1806"),
+        (
+            {"exchnge": "2013"},
+            "a: msports_editions.exchnge: 'exchnge': expected a product that has a catalog: configmgr, databox, exchange, windows_server; "
+            "did you mean 'exchange'?",
+        ),
+    ],
+)
+def test_editions_that_are_not_there_are_told_with_host_and_variable(editions: dict[str, str], told: str) -> None:
+    with pytest.raises(CatalogError) as error:
+        _compile.compile_plan(inventory({"a": host("exchange.mailbox", at="10.0.0.1", editions=editions)}))
+    assert str(error.value) == told

@@ -200,7 +200,7 @@ def test_query_without_jmespath(options: dict[str, t.Any], monkeypatch: pytest.M
 
     monkeypatch.setattr(builtins, "__import__", without)
     told = message(answers.flows, ["acme"], {**options, "query": "[]"})
-    assert told == "query: needs the Python package jmespath on the controller, which is not installed"
+    assert told == "query: needs the Python package jmespath on the controller, which is not installed: pip install jmespath where ansible runs"
 
 
 def test_catalog(options: dict[str, t.Any]) -> None:

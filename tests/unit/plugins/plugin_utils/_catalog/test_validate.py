@@ -149,6 +149,14 @@ CASES = {
     "setting_of": Case({"flows[0].setting_of": "server"}, ["flows[0].setting_of: 'server': expected one of source, destination, site, estate"]),
     "via_proxy": Case({"flows[4].via_proxy": "true"}, ["flows[4].via_proxy: 'true': expected true or false"]),
     "releases": Case({"flows[3].releases": "before 1802"}, ["flows[3].releases: 'before 1802': expected comparisons such as <1802 or >=1706,<1802"]),
+    "releases beside an edition that is no number": Case(
+        {"edition": "R2"},
+        [
+            "flows[3].releases: '>=1.5,<2': compares with the edition where no release is declared, and 'R2' is no number: "
+            "expected an edition such as 1806 or 2019-12, or no releases"
+        ],
+        schema=False,
+    ),
     "note as a text": Case({"flows[0].notes": ["note 1"]}, ["flows[0].notes[0]: 'note 1': expected a whole number from 1"]),
     "unknown key of a flow": Case({"flows[1].port": "1"}, [f"flows[1].port: 'port': unknown key, expected one of {FLOW_KEYS}; did you mean 'ports'?"]),
     "flow without reference": Case({"flows[1].reference": DELETE}, ["flows[1].reference: this key is required"]),

@@ -43,6 +43,7 @@ SETTINGS = (
     Setting("configmgr.multicast_ports", "Ports of multicast", "ports", ["63000-64000"], ("distribution_point",)),
     Setting("configmgr.multicast_addresses", "Groups of multicast", "addresses", None, ("distribution_point",)),
     Setting("configmgr.trusted_networks", "A setting with addresses that are no groups", "addresses", None, ()),
+    Setting("configmgr.wake_on_lan", "Port of Wake On LAN", "port", 9, ("site_server",)),
     Setting("configmgr.client_roaming", "Clients roam", "bool", True),
     Setting("configmgr.site_server_initiates", "Only the site server opens connections", "bool", False, SITE_SYSTEMS),
     Setting("exchange.internal_unrestricted", "Internal traffic stays unrestricted", "bool", True, ("client_access", "mailbox")),
@@ -55,6 +56,7 @@ FLOWS = (
     ("configmgr.console", "configmgr.site_server", "rpc", "tcp", "hierarchy"),
     ("configmgr.site_server", "configmgr.management_point", "smb", "tcp", "site"),
     ("configmgr.site_server", "configmgr.distribution_point", "smb", "tcp", "site"),
+    ("configmgr.site_server", "configmgr.client", "wake_on_lan", "udp", "site"),
     ("configmgr.site_server", "configmgr.site_server", "smb", "tcp", "parent_or_child"),
     ("configmgr.software_update_point", "configmgr.wsus_server", "http", "tcp", "parent"),
     ("configmgr.software_update_point", "configmgr.microsoft", "https", "tcp", "any"),
@@ -63,6 +65,7 @@ FLOWS = (
     ("windows_server.domain_member", "windows_server.domain_controller", "kerberos", "tcp", "any"),
     ("databox.lan_client", "databox.device", "nfs", "tcp", "any"),
 )
+SITE_SETTINGS = {"wake_on_lan": {"setting": "configmgr.wake_on_lan", "setting_of": "site"}}
 SUPPLEMENTS = (("configmgr.client", "configmgr.client", "peer_cache_download", "tcp", "site", "peer_cache"),)
 
 
@@ -78,7 +81,7 @@ def catalogs() -> Catalogs:
             roles={role.id: role for role in ROLES if role.id.startswith(f"{product}.")},
             settings={setting.id: setting for setting in SETTINGS if setting.id.startswith(f"{product}.")},
             features={name: Feature(name, name) for name in FEATURES if name.startswith(f"{product}.")},
-            flows=tuple(_flow(edition, "table", None, *row) for row in FLOWS if row[0].startswith(f"{product}.")),
+            flows=tuple(_flow(edition, "table", None, *row, **SITE_SETTINGS.get(row[2], {})) for row in FLOWS if row[0].startswith(f"{product}.")),
             supplements=tuple(_flow(edition, "supplement", row[5], *row[:5]) for row in SUPPLEMENTS if row[0].startswith(f"{product}.")),
             plain={},
         )
@@ -90,10 +93,10 @@ def catalogs() -> Catalogs:
     )
 
 
-def _flow(edition: str, section: str, group: t.Optional[str], source: str, destination: str, service: str, protocol: str, scope: str) -> Flow:
+def _flow(edition: str, section: str, group: t.Optional[str], source: str, destination: str, service: str, protocol: str, scope: str, **more: t.Any) -> Flow:
     product, _mark, first = source.partition(".")
     name = f"{product}.{first}.{destination.rpartition('.')[2]}.{service}.{protocol}"
-    return Flow(name, product, edition, source, destination, service, protocol, Reference("document", section, 1), scope=scope, group=group)
+    return Flow(name, product, edition, source, destination, service, protocol, Reference("document", section, 1), scope=scope, group=group, **more)
 
 
 def inventory(hosts: t.Mapping[str, t.Mapping[str, t.Any]], groups: t.Iterable[str] = (), **more: t.Any) -> dict[str, t.Any]:

@@ -16,7 +16,8 @@ from ansible.vars.manager import VariableManager
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import to_plain
 from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.loader import load_catalogs, well_known
-from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.read import editions_and_paths, read_estate
+from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.early import Asked, asked_for
+from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.read import read_estate
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.settings import wsus_pair
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import ANY, Addresses
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate import Allow, Estate, Holding, Proxy, Selection, Without
@@ -289,8 +290,14 @@ def test_editions_and_paths_come_before_catalogs() -> None:
         "b": {"msports_editions": {"configmgr": 1806}, "msports_editions__x": {"exchange": "2013", "databox": None}},
         "c": {"msports_editions": {"configmgr": "1902"}, "msports_catalog_paths": ["b", "a", 5]},
     })
-    assert editions_and_paths(given) == ({"configmgr": "1806", "exchange": "2013"}, ("b", "a"))
-    assert editions_and_paths(inventory({"a": {"msports_editions": [], "msports_catalog_paths": "x"}})) == ({}, ())
+    declared = {
+        "editions.configmgr": "b: msports_editions.configmgr",
+        "editions.exchange": "b: msports_editions__x.exchange",
+        "catalog_paths[0]": "c: msports_catalog_paths[0]",
+        "catalog_paths[1]": "c: msports_catalog_paths[1]",
+    }
+    assert asked_for(given) == Asked({"configmgr": "1806", "exchange": "2013"}, ("b", "a"), declared)
+    assert asked_for(inventory({"a": {"msports_editions": [], "msports_catalog_paths": "x"}})) == Asked({}, (), {})
 
 
 def _company() -> dict[str, t.Any]:

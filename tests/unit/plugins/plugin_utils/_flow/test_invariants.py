@@ -41,6 +41,7 @@ THEMES: tuple[tuple[str, ...], ...] = (
     ("configmgr.site_server", "exchange.mailbox", "configmgr.client", "windows_server.domain_controller", "databox.device", "windows_server.dns_server"),
 )
 EDGE = "exchange.edge_transport"
+SITE_SERVER, WAKE_ON_LAN = "configmgr.site_server", "configmgr.wake_on_lan"
 POPULATIONS = ("configmgr.client", "configmgr.client", "configmgr.console", "configmgr.management_point",
                "exchange.client", "exchange.mailbox", "databox.lan_client",
                "windows_server.domain_controller", "windows_server.dns_server")  # fmt: skip
@@ -154,6 +155,13 @@ class Estate:
             found["exchange.internal_unrestricted"] = self.unrestricted
         return found
 
+    def settings_of(self, drawn: Drawn) -> Plain:
+        """Return what a host declares: as drawn, but for a setting of the site, which site servers that share a site must agree on."""
+        found = {**drawn.settings, **self.switches()}
+        if SITE_SERVER in drawn.roles and any(WAKE_ON_LAN in other.settings for other in self.hosts.values() if SITE_SERVER in other.roles):
+            found[WAKE_ON_LAN] = 7
+        return found
+
     def plain(self) -> Plain:
         hosts = {}
         for number, (name, drawn) in enumerate(sorted(self.hosts.items()), 1):
@@ -161,7 +169,7 @@ class Estate:
                 "msports_roles": [entry(role, drawn) for role in drawn.roles],
                 "msports_addresses": addresses_of(number, drawn),
                 "msports_features": list(drawn.features),
-                "msports_settings": {**drawn.settings, **self.switches()},
+                "msports_settings": self.settings_of(drawn),
                 "msports_managed": drawn.managed,
             }
             if drawn.dynamic:
@@ -179,7 +187,7 @@ class Estate:
             ends.append(
                 End(
                     name, addresses_of(number, drawn)[0], roles, drawn.managed and bool(roles), True, set(drawn.features),
-                    {**drawn.settings, **self.switches()}, own, DYNAMIC if drawn.dynamic else DEFAULT_DYNAMIC,
+                    self.settings_of(drawn), own, DYNAMIC if drawn.dynamic else DEFAULT_DYNAMIC,
                 )
             )  # fmt: skip
         features = {feature for drawn in self.hosts.values() for feature in drawn.features}

@@ -1,0 +1,92 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
+"""What is known of an inventory before its catalogs: which ones it asks for, and everything that can be wrong without them."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+from collections.abc import Mapping
+
+from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import Problem
+from ansible_collections.portcullis.msports.plugins.plugin_utils._estate import defaults
+from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.addresses import parse_declared, parse_sources
+from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.infrastructure import parse_infrastructure
+from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.reader import Reader, together
+from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.union import Parts, Sink, as_text, entries, items, sort_out
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import Catalogs
+
+NO_CATALOGS = Catalogs({}, {}, {}, {})
+ASKED = ("msports_editions", "msports_catalog_paths")
+
+
+@dataclasses.dataclass(frozen=True)
+class Asked:
+    """Editions by product and folders of the user's, and where each is declared: the host, the variable and the place in it."""
+
+    editions: t.Mapping[str, str]
+    paths: t.Tuple[str, ...]
+    declared: t.Mapping[str, str]  # what the loader calls it, ``editions.configmgr`` or ``catalog_paths[0]`` -> place in the inventory
+
+
+def parse_paths(parts: Parts, sink: Sink) -> t.Tuple[str, ...]:
+    """Read ``msports_catalog_paths``, in the order written: the first folder that has a catalog gives it."""
+    return tuple(text for _path, text in _paths(parts, sink))
+
+
+def _paths(parts: Parts, sink: Sink) -> t.Iterator[t.Tuple[str, str]]:
+    for path, item in items(parts):
+        if isinstance(item, str) and item:
+            yield path, item
+        else:
+            sink.add(path, item, "expected the path of a folder with catalogs")
+
+
+def asked_for(inventory: Mapping[str, t.Any]) -> Asked:
+    """Return what must be known before catalogs can be loaded.
+
+    From the first host that declares each. Raises nothing: what is wrong with them, and hosts that disagree, is told with everything else.
+    """
+    found: dict[str, t.Tuple[str, Parts]] = {}
+    ignored = Sink()
+    for host, data in sorted(inventory["hosts"].items()):
+        variables = {name: value for name, value in (data.get("vars") or {}).items() if name.startswith(ASKED)}
+        for name, parts in sort_out(variables, ignored).items() if variables else ():
+            found.setdefault(name, (host, parts))
+    declared: dict[str, str] = {}
+    editions: dict[str, str] = {}
+    host, parts = found.get("msports_editions", ("", ()))
+    for product, (path, value) in entries(parts, ignored).items():
+        text = as_text(value)
+        if text is not None:
+            editions[str(product)] = text
+            declared[f"editions.{product}"] = f"{host}: {path}"
+    host, parts = found.get("msports_catalog_paths", ("", ()))
+    paths = list(_paths(parts, ignored))
+    declared.update({f"catalog_paths[{index}]": f"{host}: {path}" for index, (path, _text) in enumerate(paths)})
+    return Asked(editions, tuple(text for _path, text in paths), declared)
+
+
+def without_catalogs(inventory: Mapping[str, t.Any], asked: Asked, problems: t.Iterable[Problem]) -> list[Problem]:
+    """Return why catalogs could not be loaded, told as the inventory has it, and everything else that shows without catalogs."""
+    reader = Reader(inventory, NO_CATALOGS)
+    reader.estate_value("msports_catalog_paths", parse_paths, ())
+    reader.estate_value("msports_address_from", parse_sources, ())
+    reader.estate_value("msports_infrastructure", parse_infrastructure, None)
+    for host in reader.hosts:
+        reader.host_value(host, "msports_addresses", parse_declared, ())
+        reader.host_value(host, "msports_dynamic_ports", defaults.parse_dynamic_ports, ())
+        for read in (defaults.system_of, defaults.inbound_of, defaults.outbound_of):
+            read(reader, host)
+    return [*(_placed(problem, asked) for problem in problems), *together(reader.problems)]
+
+
+def _placed(problem: Problem, asked: Asked) -> Problem:
+    """Return a problem of the loader under the name that the user gave the thing; problems of files stay as they are."""
+    path = problem.path
+    if path == "editions":  # a product that no catalog has is the value
+        path = next((f"editions.{product}" for product in asked.editions if repr(product) == problem.value), path)
+    return dataclasses.replace(problem, path=asked.declared.get(path, path))
