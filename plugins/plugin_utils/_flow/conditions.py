@@ -34,7 +34,7 @@ GATES: dict[str, Gate] = {
 # A switch that narrows the scope of flows from the whole tree to the site (MEANING: boundary groups).
 ROAMING = "configmgr.client_roaming"
 ROAMS_TO = frozenset({"configmgr.management_point", "configmgr.distribution_point", "configmgr.software_update_point"})
-_RELEASES = re.compile(r"^\s*(<=|>=|<|>|==)\s*(\d+(?:[.-]\d+)*)\s*$")
+_RELEASES = re.compile(r"^\s*(<=|>=|<|>|==|!=)\s*(\d+(?:[.-]\d+)*)\s*$")
 Release = t.Tuple[int, ...]
 _COMPARE: dict[str, t.Callable[[Release, Release], bool]] = {
     "<": lambda a, b: a < b,
@@ -42,6 +42,7 @@ _COMPARE: dict[str, t.Callable[[Release, Release], bool]] = {
     ">": lambda a, b: a > b,
     ">=": lambda a, b: a >= b,
     "==": lambda a, b: a == b,
+    "!=": lambda a, b: a != b,
 }
 
 
@@ -104,10 +105,14 @@ def scope_of(flow: Flow, estate: Estate, catalogs: Catalogs) -> str:
 
 
 def holds_in_release(condition: str, release: str) -> bool:
-    """Tell whether ``release`` (``"1802"``) meets ``condition`` (``"<1802"``)."""
-    match = _RELEASES.match(condition)
+    """Tell whether ``release`` (``"1802"``) meets all comparisons of ``condition`` (``">=1706,<1802"``)."""
+    return all([_holds(comparison, release) for comparison in condition.split(",")])
+
+
+def _holds(comparison: str, release: str) -> bool:
+    match = _RELEASES.match(comparison)
     if not match:
-        raise ValueError(f"{condition!r} is not a condition on releases, such as '<1802'")
+        raise ValueError(f"{comparison!r} is not a condition on releases, such as '<1802'")
     return _COMPARE[match.group(1)](_release(release), _release(match.group(2)))
 
 

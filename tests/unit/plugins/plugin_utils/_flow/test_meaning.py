@@ -11,6 +11,7 @@ import pytest
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.loader import load_catalogs
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import InventoryError
+from ansible_collections.portcullis.msports.plugins.plugin_utils._flow.conditions import holds_in_release
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.allowed import AllowedSet
 from ansible_collections.portcullis.msports.plugins.plugin_utils._question import parse
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._flow.estates import addresses, codes, host, names, plan, rules, texts
@@ -628,6 +629,14 @@ def test_a_setting_of_the_site_is_read_from_its_site_server() -> None:
     assert open_(found, "s1", IN_P01, "udp/7")
     assert not open_(found, "s1", IN_P01, "udp/9")
     assert open_(found, "s2", IN_P02, "udp/9")
+
+
+@pytest.mark.parametrize(
+    ("condition", "release", "holds"),
+    [(">=1706,<1802", "1710", True), (">=1706,<1802", "1802", False), (">=1706,<1802", "1702", False), ("!=1802", "1802", False), ("!=1802", "1.5", True)],
+)
+def test_every_comparison_of_a_condition_on_releases_must_hold(condition: str, release: str, holds: bool) -> None:
+    assert holds_in_release(condition, release) is holds
 
 
 @pytest.mark.parametrize(("release", "v1706", "v1802"), [("1710", True, False), ("1802", False, True), (None, False, True)])
