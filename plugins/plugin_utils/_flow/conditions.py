@@ -106,7 +106,7 @@ def scope_of(flow: Flow, estate: Estate, catalogs: Catalogs) -> str:
 
 def holds_in_release(condition: str, release: str) -> bool:
     """Tell whether ``release`` (``"1802"``) meets all comparisons of ``condition`` (``">=1706,<1802"``)."""
-    return all([_holds(comparison, release) for comparison in condition.split(",")])
+    return all(_holds(comparison, release) for comparison in condition.split(","))
 
 
 def _holds(comparison: str, release: str) -> bool:
