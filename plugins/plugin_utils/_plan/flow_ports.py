@@ -24,35 +24,35 @@ class FlowPorts:
     def __init__(self, plan: Plain) -> None:
         self._plan = plan
 
-    def match(self, flow: Flow, source: str, destination: str, protocol: str, port: t.Optional[int]) -> bool:
+    def match(self, flow: Flow, opener: str, reached: str, protocol: str, port: t.Optional[int]) -> bool:
         """Tell whether a question is about ``flow``: over its documented ports, or over those that it has in the plan."""
         if flow.protocol == "any":
             return True
-        return flow.protocol == protocol and any(covers(ports, port) for ports in self._known(flow, source, destination))
+        return flow.protocol == protocol and any(covers(ports, port) for ports in self._known(flow, opener, reached))
 
-    def shown(self, flow: Flow, source: str, destination: str) -> Ports:
+    def shown(self, flow: Flow, opener: str, reached: str) -> Ports:
         """Return the ports between two ends: of the rules there, else the documented ones; none for protocols without ports."""
-        return self._here(flow, source, destination) or self._documented(flow, destination)
+        return self._here(flow, opener, reached) or self._documented(flow, reached)
 
-    def _known(self, flow: Flow, source: str, destination: str) -> list[Ports]:
-        planned = [self._here(flow, source, destination)]
+    def _known(self, flow: Flow, opener: str, reached: str) -> list[Ports]:
+        planned = [self._here(flow, opener, reached)]
         if flow.ports != (RPC_DYNAMIC,):  # a range is of one host, a port that a setting gives may be that of all
             planned.append(parse_ports(self._anywhere.get(flow.id, ())))
         found = [ports for ports in planned if ports]
-        documented = self._documented(flow, destination)
+        documented = self._documented(flow, reached)
         return [*found, documented] if documented or not found else found  # no documented port = the user defines it
 
-    def _documented(self, flow: Flow, destination: str) -> Ports:
+    def _documented(self, flow: Flow, reached: str) -> Ports:
         if flow.ports == (RPC_DYNAMIC,):
-            return self._dynamic(destination)
+            return self._dynamic(reached)
         return parse_ports((*flow.ports, *flow.alternatives))
 
     def _dynamic(self, host: str) -> Ports:
         """Return the dynamic range of a host, as far as its rules tell it."""
         return parse_ports(text for rule in self._rules(host, "in") if rule["rpc"] for text in rule["local_ports"]) or WINDOWS_DYNAMIC
 
-    def _here(self, flow: Flow, source: str, destination: str) -> Ports:
-        ends = ((destination, "in"), (source, "out"))
+    def _here(self, flow: Flow, opener: str, reached: str) -> Ports:
+        ends = ((reached, "in"), (opener, "out"))
         return parse_ports(
             text
             for host, direction in ends
