@@ -44,7 +44,7 @@ class ActionModule(ActionBase):
         task_vars = task_vars or {}
         hostvars = task_vars["hostvars"]
         own = hostvars[task_vars["inventory_hostname"]]
-        self._refuse_play_variables(task_vars, own)
+        self._refuse_play_variables(play_variables(task_vars, own, self._templar.template))
         run = Run(C.DEFAULT_LOCAL_TMP, arguments["directory"])
         with run.locked():
             marker = run.read()
@@ -60,8 +60,7 @@ class ActionModule(ActionBase):
         return result
 
     @staticmethod
-    def _refuse_play_variables(task_vars: t.Mapping[str, t.Any], own: t.Mapping[str, t.Any]) -> None:
-        ignored = play_variables(task_vars, own)
+    def _refuse_play_variables(ignored: t.Sequence[str]) -> None:
         if ignored:
             raise AnsibleActionFail(
                 f"{', '.join(ignored)}: set by the play or a role, where other hosts' tasks cannot see it, so the plan would ignore it; "

@@ -58,9 +58,13 @@ def one_host(name: str, variables: t.Mapping[str, t.Any]) -> Plain:
     return {"hosts": {name: _host(variables, _Values())}}
 
 
-def play_variables(task_vars: t.Mapping[str, t.Any], own: t.Mapping[str, t.Any]) -> list[str]:
-    """Return the ``msports_*`` variables that a play or role sets and ``hostvars`` therefore do not hold."""
-    return sorted(str(name) for name in task_vars if str(name).startswith(PREFIX) and name not in own)
+def play_variables(task_vars: t.Mapping[str, t.Any], own: t.Mapping[str, t.Any], rendered: t.Callable[[t.Any], t.Any]) -> list[str]:
+    """Return the ``msports_*`` variables that a play or role sets, so that ``hostvars`` lack them or hold what they had before.
+
+    ``rendered`` renders the value of a variable as the play sees it.
+    """
+    names = [name for name in task_vars if str(name).startswith(PREFIX)]
+    return sorted(str(name) for name in names if name not in own or to_plain(rendered(task_vars[name])) != to_plain(own[name]))
 
 
 class _Values:

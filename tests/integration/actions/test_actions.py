@@ -116,9 +116,11 @@ def test_bad_inventory_writes_nothing_and_names_every_problem(bench: Bench) -> N
     assert not run.calls
 
 
-@pytest.mark.parametrize("where", ["vars", "set_fact"])
+@pytest.mark.parametrize("where", ["vars", "vars over those of the inventory", "set_fact"])
 def test_variables_of_a_play_are_refused_by_name(bench: Bench, where: str) -> None:
-    if where == "vars":
+    bench.variables["msports_ping"] = ["{{ msports_management.from[0] }}"]  # a template renders alike in the play and for the plan
+    if where != "set_fact":
+        bench.variables.update({"msports_features": ["exchange.pop3"]} if "over" in where else {})
         run = bench.play(PLAN, hosts="localhost", vars={"msports_features": ["exchange.imap4"]})
         assert run.code != 0
         assert "msports_features: set by the play or a role" in run.results["localhost"]["msg"]
