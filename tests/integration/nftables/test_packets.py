@@ -458,4 +458,3 @@ def test_loading_opens_no_gap(apply: t.Any, rule: t.Any, peer: Peer) -> None:
             run("nft delete table inet msports")
             subprocess.run(["nft", "-f", "-"], input=ruleset, text=True, check=True)
     assert len(through) > 20
-
