@@ -12,6 +12,7 @@ import typing as t
 from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.loader import catalog_path, load_catalogs, products, well_known
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MISSING, CatalogError, Problems
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.early import asked_for, without_catalogs
+from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import some
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.read import read_estate
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.variables import PREFIX, is_variable
 from ansible_collections.portcullis.msports.plugins.plugin_utils._flow.connect import connect
@@ -87,7 +88,7 @@ def stale(plan: t.Mapping[str, t.Any], inventory: t.Mapping[str, t.Any], part: b
     added, gone = sorted(set(now) - set(then)), [] if part else sorted(set(then) - set(now))
     for hosts, what in ((changed, "the variables or groups of {} changed"), (added, "{} came to the inventory"), (gone, "{} left the inventory")):
         if hosts:
-            return what.format(", ".join(hosts[:5]) + (f" and {len(hosts) - 5} more" if len(hosts) > 5 else ""))
+            return what.format(some(hosts, 5))
     catalogs = catalogs_of(inventory)
     for product, catalog in catalogs.products.items():
         if plan["catalogs"].get(product, {}).get("digest") != catalog.digest:

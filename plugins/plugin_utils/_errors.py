@@ -91,6 +91,12 @@ NEAR = 0.75  # below this share of common letters a name is another name, not th
 NEAR_BEGINNING = 0.6  # the same where one name goes on after the other: bool and boolean
 
 
+def some(names: t.Iterable[str], most: int = 3) -> str:
+    """Name the first few of many: ``a, b, c and 4 more``."""
+    ordered = sorted(names)
+    return ", ".join(ordered[:most]) + (f" and {len(ordered) - most} more" if len(ordered) > most else "")
+
+
 def nearest(name: str, known: t.Iterable[str]) -> t.Optional[str]:
     """Return the valid name that is most like ``name``, or ``None`` when none is near, or when two are equally so.
 

@@ -26,7 +26,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._model.connecti
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate import Estate
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.ports import PortRange, Ports, texts
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.rule import AddressSet
-from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import InventoryError, Problems
+from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import InventoryError, Problems, some
 
 SIDES = ("source", "destination")
 BETWEEN_SITES = ("parent", "parent_or_child")  # scopes that join nothing where there is one site
@@ -170,17 +170,12 @@ class _Connector:
 
     def _add(self, flow: Flow, direction: str, group: Group, peers: AddressSet, ports: Ports, found: t.Sequence[Group]) -> None:
         if not peers.addresses:
-            self.notes.append(Note("no_address", f"{flow.id}: no address of {peers.id} is known, so there is no rule at {self._some(group)}"))
+            self.notes.append(Note("no_address", f"{flow.id}: no address of {peers.id} is known, so there is no rule at {some(group.hosts)}"))
             return
         rpc = flow.ports == (RPC_DYNAMIC,)
         self.connections.append(Connection(flow, direction, group, peers, ports, rpc))
         if flow.delivery == "multicast":
             self._add_multicast(flow, direction, group, peers, ports, found)
-
-    @staticmethod
-    def _some(group: Group) -> str:
-        more = len(group.hosts) - 3
-        return ", ".join(group.hosts[:3]) + (f" and {more} more" if more > 0 else "")
 
     def _add_multicast(self, flow: Flow, direction: str, group: Group, peers: AddressSet, ports: Ports, found: t.Sequence[Group]) -> None:
         """The destination of the documented row sends to the groups; its source receives them."""

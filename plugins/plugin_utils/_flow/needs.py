@@ -10,7 +10,7 @@ from __future__ import annotations
 import typing as t
 from collections import defaultdict
 
-from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import Problem
+from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import Problem, some
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import BARE_ROLES, Catalogs, Flow
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.connection import Group, Note
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate import Estate
@@ -52,7 +52,7 @@ class Needs:
                 yield Problem(
                     "estate",
                     None,
-                    f"nobody holds {role}, which {_some(needed_by)} communicates with: give the role to a host ({_group(role)} or msports_roles), "
+                    f"nobody holds {role}, which {some(needed_by)} communicates with: give the role to a host ({_group(role)} or msports_roles), "
                     f"name its networks (msports_networks: {{{role}: [...]}}), or say that there is none (msports_absent: [{role}])",
                 )
 
@@ -61,7 +61,7 @@ class Needs:
         problems = {role for role in self._required if self._catalogs.roles[role].essential and not self._declared(role)}
         for role, needed_by in sorted(self._any.items()):
             if role not in self._estate.absent and role not in problems:
-                yield Note("nobody_holds", f"nobody holds {role}; the flows of {_some(needed_by)} with it make no rules")
+                yield Note("nobody_holds", f"nobody holds {role}; the flows of {some(needed_by)} with it make no rules")
 
         for site, alone in sorted(self._alone.items()):
             here = {item.role for host in self._estate.hosts.values() for item in host.holdings if site in item.sites}
@@ -77,11 +77,6 @@ class Needs:
 
 def _product(role: str) -> str:
     return role.partition(".")[0]
-
-
-def _some(roles: t.Iterable[str]) -> str:
-    names = sorted(roles)
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def _group(role: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime
 import typing as t
 
+from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import some
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import Addresses, union
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.connection import Note
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate import Allow, Estate, Host, Selection
@@ -48,12 +49,6 @@ def expired(estate: Estate) -> t.Iterator[Note]:
                 over.setdefault(allow, []).append(host.name)
     for allow, hosts in over.items():
         yield Note("expired", f"msports_allow {allow.name} ended on {allow.until}; it makes no rule at {some(hosts)}")
-
-
-def some(names: t.Sequence[str]) -> str:
-    """Name the first few of many."""
-    shown = ", ".join(sorted(names)[:3])
-    return f"{shown} and {len(names) - 3} more" if len(names) > 3 else shown
 
 
 def until_matters(estate: Estate) -> bool:
