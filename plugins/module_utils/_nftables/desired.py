@@ -12,7 +12,7 @@ import collections
 from ansible_collections.portcullis.msports.plugins.module_utils import _change
 from ansible_collections.portcullis.msports.plugins.module_utils._nftables import render, table
 from ansible_collections.portcullis.msports.plugins.module_utils._nftables.nft import NftError
-from ansible_collections.portcullis.msports.plugins.module_utils._nftables.refusals import Refused, checked_rules
+from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused, checked_rules
 
 Desired = collections.namedtuple("Desired", "rules table text change warnings")
 Desired.__doc__ = """``rules`` complete wire rules, ``table`` the Table, ``text`` its file, ``change`` what it adds, changes, removes and keeps."""

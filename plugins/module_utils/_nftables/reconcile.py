@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import collections
 
-from ansible_collections.portcullis.msports.plugins.module_utils import _guard
-from ansible_collections.portcullis.msports.plugins.module_utils._nftables import desired, detect, loading, read, refusals, result, table
+from ansible_collections.portcullis.msports.plugins.module_utils import _guard, _refusals
+from ansible_collections.portcullis.msports.plugins.module_utils._nftables import desired, detect, loading, read, result, table
 from ansible_collections.portcullis.msports.plugins.module_utils._nftables.loading import Host
 from ansible_collections.portcullis.msports.plugins.module_utils._nftables.nft import NftError
 from ansible_collections.portcullis.msports.plugins.module_utils._nftables.persist import Store, reload_systemd
-from ansible_collections.portcullis.msports.plugins.module_utils._nftables.refusals import OPTIONS, Refused
+from ansible_collections.portcullis.msports.plugins.module_utils._nftables.refusals import other_manager
+from ansible_collections.portcullis.msports.plugins.module_utils._refusals import OPTIONS, Refused
 
 __all__ = ["OPTIONS", "Host", "Refused", "inspect", "run"]
 
@@ -28,7 +29,7 @@ Found.__doc__ = """``actual`` is the own Table or ``None``, ``foreign`` are the 
 def run(options, check_mode=False, host=None):
     """Reconcile and return the result; raise ``Refused`` or ``NftError`` (nothing was changed, or the old rules are back in force)."""
     options = dict(OPTIONS, **{key: value for key, value in options.items() if value is not None})
-    refusals.check_owner(options["owner"])
+    _refusals.check_owner(options["owner"])
     host = host or Host()
     found = _find(options["owner"], host)
     return (_absent if options["state"] == "absent" else _present)(options, check_mode, host, found)
@@ -36,7 +37,7 @@ def run(options, check_mode=False, host=None):
 
 def inspect(owner, host=None):
     """Return what is there of one owner: the result of the info module."""
-    refusals.check_owner(owner)
+    _refusals.check_owner(owner)
     host = host or Host()
     found = _find(owner, host)
     outside = detect.examine(found.foreign, None, dict(OPTIONS, owner=owner), host.root, host.proc)
@@ -80,9 +81,9 @@ def _present(options, check_mode, host, found):
     wanted = desired.desire(options, host.nft, found.actual)
     saved = found.store.lines(wanted.text if options["persist"] else None)
     outside = detect.examine(found.foreign, wanted.rules, options, host.root, host.proc)
-    refusals.other_manager(outside.managers, options)
+    other_manager(outside.managers, options)
     sessions, how = _guard.find_sessions(host.environment, host.proc)
-    refusals.lockout(wanted.rules, options, sessions)
+    _refusals.lockout(wanted.rules, options, sessions)
 
     in_force = wanted.table == found.actual
     warnings = found.warnings + wanted.warnings
