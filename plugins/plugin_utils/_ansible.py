@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence, Set
 from ansible.errors import AnsibleError
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MsportsError, Problems
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.union import Sink, sort_out, value_of
 
 _PLAIN = frozenset((str, int, float, bool, type(None)))
 
@@ -90,28 +91,17 @@ def lookup_options(lookup: t.Any, variables: t.Optional[t.Mapping[str, t.Any]], 
 def united(lookup: t.Any, variables: t.Mapping[str, t.Any], name: str) -> t.Any:
     """Return the union of the variables ``name`` and ``name__<suffix>``, rendered, as the inventory interface has it; ``None`` when there is none.
 
-    Raises :class:`MsportsError` for a key with two values, and for variables that are neither all lists nor all mappings.
+    Raises :class:`MsportsError` for a wrong shape, and for a key with two values.
     """
+    mine = sorted(key for key in variables if key == name or str(key).startswith(f"{name}__"))
+    rendered = {key: to_plain(lookup._templar.template(variables[key])) for key in mine}
+    sink = Sink()
+    parts = sort_out({key: value for key, value in rendered.items() if value is not None}, sink).get(name)
+    value = value_of(parts, sink) if parts else None
     problems = Problems()
-    items: list[t.Any] = []
-    table: dict[t.Any, t.Any] = {}
-    kinds: set[type] = set()
-    for variable in sorted(key for key in variables if key == name or str(key).startswith(f"{name}__")):
-        value = to_plain(lookup._templar.template(variables[variable]))
-        if value is None:
-            continue
-        if not isinstance(value, (list, dict)) or kinds - {type(value)}:
-            problems.add(variable, value, "expected a list or a mapping, the same as in the other variables of this name")
-            continue
-        kinds.add(type(value))
-        if isinstance(value, list):
-            items.extend(item for item in value if item not in items)
-            continue
-        for key, item in value.items():
-            if table.setdefault(key, item) != item:
-                problems.add(f"{variable}.{key}", item, f"has another value, {table[key]!r}, in another variable of this union")
+    problems.extend(sink.found)
     problems.raise_as(MsportsError)
-    return items if list in kinds else table if dict in kinds else None
+    return value
 
 
 def flat(terms: t.Any) -> list[t.Any]:

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.reader import Reader
-from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.union import Parts, Sink, items, only_keys
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.union import Parts, Sink, items, only_keys
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import ANY, NOBODY, Addresses, parse_range, union
 
 SOURCES = ("inventory", "dns", "facts")

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MISSING
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.infrastructure import Infrastructure
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.reader import Reader
-from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.union import Parts, Sink
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.union import Parts, Sink
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate import DEFAULTS_INBOUND, DEFAULTS_OUTBOUND, SYSTEMS, WINDOWS_DYNAMIC, Host
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.ports import LAST_PORT, PortRange, Ports
 

@@ -16,7 +16,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._estate import 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.addresses import parse_declared, parse_sources
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.infrastructure import parse_infrastructure
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.reader import Reader, together
-from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.union import Parts, Sink, as_text, entries, items, sort_out
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.union import Parts, Sink, as_text, entries, items, sort_out
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import Catalogs
 
 NO_CATALOGS = Catalogs({}, {}, {}, {})

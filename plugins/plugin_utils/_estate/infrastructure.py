@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MISSING
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.addresses import read_address
-from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.union import Parts, Sink, as_text, entries, only_keys
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.union import Parts, Sink, as_text, entries, only_keys
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import NOBODY, Addresses, union
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate import Proxy
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.ports import LAST_PORT

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.addresses import network, read_address
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.roles import SHARED_PRODUCT, product_of
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.sites import SITE_WORDS
-from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.union import Parts, Sink, entries, near_name
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.union import Parts, Sink, entries, near_name
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import Addresses, union
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import Catalogs
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.internet import internet_beside

@@ -11,7 +11,7 @@ import typing as t
 from collections.abc import Mapping
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import Problem
-from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.union import Parts, Sink, near_name, plain, sort_out
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.union import Parts, Sink, near_name, plain, sort_out
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.variables import ESTATE, VARIABLES
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import Catalogs
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.reader import Reader
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.settings import owners_of, read_setting
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.sites import read_names
-from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.union import Parts, Sink, as_text, entries, items, near_name, only_keys
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.union import Parts, Sink, as_text, entries, items, near_name, only_keys
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import BARE_ROLES, Catalogs
 
 SHARED_PRODUCT = "windows_server"  # roles that several products share; they have no sites

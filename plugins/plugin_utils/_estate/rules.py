@@ -14,7 +14,7 @@ from collections.abc import Mapping
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MISSING
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.selections import Ends
-from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.union import Parts, Sink, as_text, entries, items, near_name, only_keys
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.union import Parts, Sink, as_text, entries, items, near_name, only_keys
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import BARE_ROLES, Catalogs
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate import Allow, Management, Selection, Without
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.ports import LAST_PORT, PortRange, Ports, merge

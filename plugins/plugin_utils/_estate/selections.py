@@ -12,7 +12,7 @@ import typing as t
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.addresses import NAME_REASON, HostAddresses, network
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.networks import Networks, internet_of
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.reader import Reader
-from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.union import Sink, near_name
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.union import Sink, near_name
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import union
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate import Selection
 

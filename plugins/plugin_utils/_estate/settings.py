@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MISSING
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.addresses import network, read_address
-from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.union import Parts, Sink, as_text, entries, items, near_name
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.union import Parts, Sink, as_text, entries, items, near_name
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import Addresses, union
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import Catalogs, Setting
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.ports import LAST_PORT, parse_ports, texts

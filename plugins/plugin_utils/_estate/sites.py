@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MISSING
-from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.union import Parts, Sink, entries, near_name, site_parts
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.union import Parts, Sink, entries, near_name, site_parts
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import Catalogs
 
 _SITE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]*$")  # goes into names of address sets and rules

@@ -130,6 +130,6 @@ def test_unions_that_contradict_are_told() -> None:
     with pytest.raises(MsportsError) as caught:
         _ansible.lookup_options(Lookup(), variables, {})
     assert str(caught.value).splitlines() == [
-        "msports_editions__x.exchange: '2016': has another value, '2013', in another variable of this union",
-        "msports_editions__y: ['exchange']: expected a list or a mapping, the same as in the other variables of this name",
+        "msports_editions__x.exchange: '2016': msports_editions.exchange says '2013'; one key has one value, whichever variables it is united from",
+        "msports_editions__y: ['exchange']: expected a mapping",
     ]

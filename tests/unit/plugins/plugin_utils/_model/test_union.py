@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import InventoryError
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.read import read_estate
-from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.union import Sink, entries, items, near_name, sort_out
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.union import Sink, entries, items, near_name, sort_out
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._estate.samples import FEATURES, ROLES, catalogs, inventory
 
 CATALOGS = catalogs()

@@ -126,13 +126,17 @@ def _one(candidates: list[Labelled], sink: Sink) -> Labelled:
     return candidates[0]
 
 
+def value_of(parts: Parts, sink: Sink) -> t.Any:
+    """Return the united value: a mapping, or a list in the order in which its items were written."""
+    if VARIABLES[parts[0][0].partition("__")[0]].shape == MAPPING:
+        return {key: value for key, (_path, value) in entries(parts, sink).items()}
+    return [value for _path, value in items(parts)]
+
+
 def plain(parts: Parts) -> t.Any:
     """Return the united value for comparison between hosts: mappings as they are, lists without their order."""
-    shape = VARIABLES[parts[0][0].partition("__")[0]].shape
-    sink = Sink()
-    if shape == MAPPING:
-        return {key: value for key, (_path, value) in entries(parts, sink).items()}
-    return sorted((value for _path, value in items(parts)), key=repr)
+    value = value_of(parts, Sink())
+    return value if isinstance(value, Mapping) else sorted(value, key=repr)
 
 
 def site_parts(parts: Parts, sink: Sink) -> t.Tuple[list[Labelled], dict[t.Any, Labelled]]:
