@@ -11,9 +11,13 @@ PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin   # where an ordinary user's PATH doe
 
 missing=()
 for set in "$@"; do
-    while read -r command package _; do
-        case $command in ''|'#'*) continue ;; esac
-        command -v "$command" >/dev/null 2>&1 || missing+=("$package")
+    while read -r proof package _; do
+        # A path proves by being there (a library is no program), a bare name by being a command.
+        case $proof in
+            ''|'#'*) continue ;;
+            /*) [ -e "$proof" ] || missing+=("$package") ;;
+            *) command -v "$proof" >/dev/null 2>&1 || missing+=("$package") ;;
+        esac
     done < "$here/../requirements/system-$set.txt"
 done
 # A virtual environment needs ensurepip, which Debian keeps in a package of its own.

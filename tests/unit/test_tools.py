@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 import subprocess
 import sys
@@ -123,3 +124,30 @@ def test_system_packages_are_tables_of_command_and_package() -> None:
     for name in ("system-demo.txt", "system-test.txt"):
         rows = [line.split() for line in TOOLS.parent.joinpath("requirements", name).read_text(encoding="utf-8").splitlines() if line and line[0] != "#"]
         assert rows and all(len(row) == 2 for row in rows), name
+
+
+def run_system_packages(folder: pathlib.Path, table: str) -> t.List[str]:
+    """What the script would install for this table: apt-get and sudo are replaced by scripts that write down their arguments."""
+    for name in ("tests/tools", "tests/requirements", "bin"):
+        folder.joinpath(name).mkdir(parents=True)
+    for name in ("system_packages.sh", "find_python.sh"):
+        copy = folder / "tests/tools" / name
+        copy.write_bytes(TOOLS.joinpath(name).read_bytes())
+        copy.chmod(0o755)
+    folder.joinpath("tests/requirements/system-x.txt").write_text(table, encoding="utf-8")
+    for name, text in (("apt-get", f'echo "$@" >>{folder}/calls'), ("sudo", 'while [ "${1#-}" != "$1" ]; do shift; done; exec "$@"')):
+        program = folder / "bin" / name
+        program.write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
+        program.chmod(0o755)
+    path = os.pathsep.join([str(folder / "bin"), os.path.dirname(sys.executable), os.environ["PATH"]])
+    subprocess.run([folder / "tests/tools/system_packages.sh", "x"], env={**os.environ, "PATH": path}, stdin=subprocess.DEVNULL, capture_output=True, check=True)
+    calls = folder / "calls"
+    return calls.read_text(encoding="utf-8").splitlines() if calls.exists() else []
+
+
+def test_a_system_package_is_proven_by_a_command_or_by_a_path(tmp_path: pathlib.Path) -> None:
+    library = tmp_path / "library.dll"
+    library.write_text("not executable", encoding="utf-8")
+    there = run_system_packages(tmp_path / "there", lines("# comment", "sh shell", f"{library} lib-cil"))
+    missing = run_system_packages(tmp_path / "missing", lines("no-such-command-x a-package", f"{library}.gone lib-cil", "sh shell"))
+    assert (there, missing) == ([], ["update -q", "install -q -y --no-install-recommends a-package lib-cil"])
