@@ -12,19 +12,20 @@ The ends of a flow are its source and destination; a *leg* is one way in which c
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._flow import conditions, groups as grouping
-from ansible_collections.portcullis.msports.plugins.plugin_utils._flow.families import PROXY, Families
+from ansible_collections.portcullis.msports.plugins.plugin_utils._flow.families import Families
 from ansible_collections.portcullis.msports.plugins.plugin_utils._flow.needs import Needs
 from ansible_collections.portcullis.msports.plugins.plugin_utils._flow.peers import PeerSets
 from ansible_collections.portcullis.msports.plugins.plugin_utils._flow.portvalues import PortValues
+from ansible_collections.portcullis.msports.plugins.plugin_utils._flow.proxies import Proxies
 from ansible_collections.portcullis.msports.plugins.plugin_utils._flow.scopes import SCOPES, Hierarchy
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import Addresses, union
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import RPC_DYNAMIC, Catalogs, Flow
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.connection import Connection, Group, Note, Off
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate import Estate
-from ansible_collections.portcullis.msports.plugins.plugin_utils._model.ports import PortRange, Ports, texts
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.ports import Ports, texts
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.rule import AddressSet
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import InventoryError, Problems, some
 
@@ -71,7 +72,7 @@ class _Connector:
         self.off: list[Off] = []
         self.notes: list[Note] = []
         self.connections: list[Connection] = []
-        self.proxies: dict[tuple[str, ...], Group] = {}
+        self.proxies = Proxies(estate, self.groups.get(grouping.ANY_HOST, ()), self.ports, self.sets, self.families)
 
     def run(self) -> Connected:
         for flow in conditions.wanted(self.estate, self.catalogs):
@@ -127,8 +128,12 @@ class _Connector:
     def _leg(self, flow: Flow, ends: dict[str, End], opener: str, reached: str) -> None:
         starting = self._starting(flow, opener, ends[opener])
         target = ends[reached]
-        if flow.via_proxy and self.estate.proxies and any(group.external for group in target.groups):
-            self._to_proxy(flow, starting)
+        if flow.via_proxy and self.proxies and any(group.external for group in target.groups):
+            for connection in self.proxies.connections(flow, starting.groups, starting.label):
+                if connection is None:
+                    self._user_defined(flow)
+                else:
+                    self.connections.append(connection)
             return
         decider = self.ports.decided_by(flow)
         if decider == "reached":
@@ -186,33 +191,6 @@ class _Connector:
             groups = self.sets.made(AddressSet(setting, addresses, (setting,)))
             turned = "in" if direction == "out" else "out"
             self.connections.append(Connection(flow, turned, group, peers if turned == "in" else groups, ports, multicast=groups))
-
-    def _to_proxy(self, flow: Flow, starting: End) -> None:
-        """Web flows to external ends go to the declared proxies, on the proxy's port unless the flow has one of its own."""
-        for port in sorted({proxy.port for proxy in self.estate.proxies}):
-            addresses = Addresses.parse(proxy.address for proxy in self.estate.proxies if proxy.port == port)
-            proxies = AddressSet(f"infrastructure.proxy#{port}", addresses, ("infrastructure.proxy",))
-            self._at_proxy(flow, starting, port, addresses)
-            for group in starting.groups:
-                if not group.hosts:
-                    continue
-                self.families.check(flow, group, [(PROXY, frozenset({addresses.families()}))])
-                ports: t.Optional[Ports] = (PortRange(port, port),)
-                if flow.setting:
-                    ports = self.ports.at(flow, group)
-                if ports is None:
-                    self._user_defined(flow)
-                else:
-                    self.connections.append(Connection(flow, "out", group, proxies, ports))
-
-    def _at_proxy(self, flow: Flow, starting: End, port: int, addresses: Addresses) -> None:
-        """A proxy that is a host of the estate admits those who are sent to it."""
-        for group in self.groups.get(grouping.ANY_HOST, ()):
-            hosts = tuple(name for name in group.hosts if self.estate.hosts[name].addresses & addresses)
-            ports = self.ports.at(flow, starting.groups[0]) if flow.setting and starting.groups else (PortRange(port, port),)
-            if hosts and ports and starting.groups:
-                at = self.proxies.setdefault(hosts, replace(group, role="infrastructure.proxy", hosts=hosts))
-                self.connections.append(Connection(flow, "in", at, self.sets.of(starting.label, starting.groups), ports))
 
     def _starting(self, flow: Flow, side: str, end: End) -> End:
         """Return the members of an end that open connections themselves (``starts`` of a flow)."""

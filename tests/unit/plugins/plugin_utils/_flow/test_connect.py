@@ -462,6 +462,16 @@ def test_a_flow_with_a_port_of_its_own_keeps_it_at_the_proxy(port: t.Optional[in
     assert [note.code for note in found.notes] == ([] if port else ["user_defined_port"])
 
 
+def test_a_proxy_that_is_a_host_admits_each_group_on_the_port_that_it_uses() -> None:
+    free, other = (made(name, "shop.desk", at=at, settings={"shop.free": port}) for name, at, port in (("a", "10.0.0.1", 9090), ("b", "10.0.0.2", 9091)))
+    wanted = flow("shop.desk", "internet", ports=(), setting="shop.free", setting_of="source", via_proxy=True)
+    found = connect(estate(free, other, made("px", "shop.till", at="10.0.8.1"), proxies=PROXIES[:1]), catalogs(wanted, settings=[FREE]))
+    assert [line for line in told(found) if line.startswith("px")] == [
+        "px in shop.desk#9090 10.0.0.1 9090",
+        "px in shop.desk#9091 10.0.0.2 9091",
+    ]
+
+
 # ---- families
 
 SIX = made("six", "shop.till", at="fd00::1")
