@@ -50,8 +50,8 @@ def podman(*arguments: str, given: t.Optional[bytes] = None, check: bool = True,
     return result.stdout.decode(errors="replace")
 
 
-def image() -> str:
-    """Return the name of the image, built when it is not there."""
+def image(more: str = "") -> str:
+    """Return the name of the image with ``more`` packages (``firewalld,ipset``), built when it is not there."""
     given = os.environ.get("MSPORTS_IMAGE")
     if given:
         return given
@@ -60,17 +60,18 @@ def image() -> str:
     missing = [package for tool, package in TOOLS.items() if shutil.which(tool) is None]
     if missing:
         raise CannotRun(f"missing packages: {' '.join(missing)}")
-    name = f"localhost/msports-persistence:{hashlib.sha256(f'{RELEASE} {PACKAGES}'.encode()).hexdigest()[:12]}"
+    packages = ",".join(filter(None, (PACKAGES, more)))
+    name = f"localhost/msports-persistence:{hashlib.sha256(f'{RELEASE} {packages}'.encode()).hexdigest()[:12]}"
     if not podman("images", "-q", name).strip():
-        _build(name)
+        _build(name, packages)
     return name
 
 
-def _build(name: str) -> None:
+def _build(name: str, packages: str) -> None:
     tree = CACHE / "tree"
     shutil.rmtree(tree, ignore_errors=True)
     tree.parent.mkdir(parents=True, exist_ok=True)
-    command = ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", RELEASE, str(tree)]
+    command = ["debootstrap", "--variant=minbase", f"--include={packages}", RELEASE, str(tree)]
     built = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900)
     if built.returncode != 0:
         raise CannotRun(f"debootstrap: exit {built.returncode}: {(built.stdout + built.stderr).strip()[-600:]}")
@@ -82,10 +83,10 @@ def _build(name: str) -> None:
 
 
 class Container:
-    """One booted container without any network but its own ``lo``."""
+    """One booted container without any network but its own ``lo``; ``more`` are packages besides the usual ones."""
 
-    def __init__(self) -> None:
-        made = image()
+    def __init__(self, more: str = "") -> None:
+        made = image(more)
         self._id = podman(
             *("run", "-d", "--systemd=always", "--network=none", "--cap-add", "NET_ADMIN,NET_RAW"),
             *("-v", f"{ROOT}/plugins:{COLLECTION}/plugins:ro", made, "/sbin/init"),
