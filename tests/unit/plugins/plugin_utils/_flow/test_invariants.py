@@ -21,7 +21,8 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.loader
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import Addresses
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.allowed import AllowedSet
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.store import load, save
-from ansible_collections.portcullis.msports.plugins.plugin_utils._render.wire import render, wire_name
+from ansible_collections.portcullis.msports.plugins.plugin_utils._render.pieces import wire_name
+from ansible_collections.portcullis.msports.plugins.plugin_utils._render.wire import render
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._flow.estates import inventory
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._flow.naive import DEFAULT_DYNAMIC, End, World
 
