@@ -12,7 +12,8 @@ from hypothesis import given, strategies as st
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _wire
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MsportsError, UnsupportedRuleError
-from ansible_collections.portcullis.msports.plugins.plugin_utils._render.wire import render, wire_name
+from ansible_collections.portcullis.msports.plugins.plugin_utils._render.pieces import wire_name
+from ansible_collections.portcullis.msports.plugins.plugin_utils._render.wire import render
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._plan.plans import Plain, host, plan, rule
 
 SETS = {"one": ["10.0.0.1"], "many": ["10.0.0.1", "10.0.0.5"], "any": ["any"], "nobody": [], "groups": ["239.0.0.1"], "more groups": ["239.0.0.1", "239.0.0.9"]}

@@ -1,0 +1,53 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
+"""Options of ``nftables_ruleset``: inbound is blocked by default, because nothing else would."""
+
+from __future__ import annotations
+
+from ansible_collections.portcullis.msports.plugins.plugin_utils._render.pieces import (
+    COPIED,
+    Options,
+    Plain,
+    Sets,
+    addresses_of,
+    checked,
+    living,
+    refer,
+    wire_name,
+)
+
+
+def nftables(plan: Plain, host: Plain) -> Options:
+    """Return the options for one host of the plan. Outbound rules are needed only where outbound is blocked.
+
+    A client's outbound rule with a helper is sent in any case: it only attaches the helper.
+    """
+    strict = host["default_outbound"] == "block"
+    chosen = [rule for rule in host["rules"] if rule["direction"] == "in" or strict or rule["helper"]]
+    sets: Sets = {}
+    return checked(
+        {
+            "rules": [_rule(plan, rule, sets) for rule in living(plan, chosen)],
+            "address_sets": sets,
+            "default_inbound": host["default_inbound"] or "block",
+            "default_outbound": host["default_outbound"],
+            "management": dict(host["management"]),
+        }
+    )
+
+
+def _rule(plan: Plain, rule: Plain, sets: Sets) -> Options:
+    return {
+        "name": wire_name(rule["name"]),
+        **{key: rule[key] for key in COPIED},
+        "remote_addresses": _addresses(plan, rule["remote"], sets),
+        "local_addresses": _addresses(plan, rule["local"], sets) if rule["local"] else [],
+        "description": "; ".join(why["name"] for why in rule["because"]),
+    }
+
+
+def _addresses(plan: Plain, name: str, sets: Sets) -> list[str]:
+    return refer(wire_name(name), addresses_of(plan, name), sets)

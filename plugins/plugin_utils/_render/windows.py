@@ -1,0 +1,162 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
+"""Options of ``win_firewall_ruleset``: rules as the Windows firewall wants them.
+
+What differs from other systems, and why:
+
+* Dynamic RPC and its endpoint mapper are keywords, inbound and over TCP only; the firewall itself knows the ports. Only the
+  endpoint mapper is one service, so only it is bound to its program. Everything else is numeric.
+* There are no tracking helpers. A TFTP server with strict outbound answers by a rule of its own; a name query by NetBIOS broadcast
+  needs none, because the firewall admits unicast answers to it.
+* A rule holds at most 1,000 addresses; more are split into several rules of the same meaning. A mask of no bits is refused there, and ``*``
+  would stand for both families: all addresses of one family are its two halves.
+* Inbound is blocked already, so the default stays what it is unless the inventory says otherwise.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import itertools
+import typing as t
+
+from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import Problems, UnsupportedRuleError
+from ansible_collections.portcullis.msports.plugins.plugin_utils._render.pieces import (
+    COPIED,
+    Options,
+    Plain,
+    Sets,
+    addresses_of,
+    checked,
+    living,
+    refer,
+    wire_name,
+)
+
+MOST_ADDRESSES = 1000  # of one rule
+MOST_TEXT = 1000  # characters of a description
+REFUSED_CHARACTER = "|"  # in names and descriptions
+ENDPOINT_MAPPER = "135"
+EPMAP, RPC = "RPC-EPMap", "RPC"
+EPMAP_SERVICE = {"program": "%SystemRoot%\\system32\\svchost.exe", "service": "RpcSs"}
+DYNAMIC_PORTS = ["49152-65535"]  # what Windows comes with
+HALVES = {"0.0.0.0/0": ("0.0.0.0/1", "128.0.0.0/1"), "::/0": ("::/1", "8000::/1")}
+# The firewall takes none of these as an address of a rule.
+IMPOSSIBLE = tuple(map(ipaddress.ip_network, ("::/128", "::1/128", "ff00::/8")))
+
+
+def windows(plan: Plain, host: Plain) -> Options:
+    """Return the options for one host of the plan. Outbound rules are needed only where outbound is blocked.
+
+    Raises :class:`UnsupportedRuleError` with everything that the Windows firewall cannot say.
+    """
+    strict = host["default_outbound"] == "block"
+    chosen = living(plan, [rule for rule in host["rules"] if rule["direction"] == "in" or strict])
+    problems = Problems()
+    if host["default_inbound"] == "reject":
+        problems.add("default_inbound", "reject", "the Windows firewall drops what it does not admit and answers nothing; expected block, allow or keep")
+    for rule in chosen:
+        _check_addresses(plan, rule, problems)
+    problems.raise_as(UnsupportedRuleError)
+    dynamic = _dynamic_ports(host)
+    sets: Sets = {}
+    return checked(
+        {
+            "rules": [made for rule in chosen for variant in _variants(rule, strict, dynamic) for made in _split(plan, rule, variant, sets)],
+            "address_sets": sets,
+            "default_inbound": host["default_inbound"] or "keep",
+            "default_outbound": host["default_outbound"],
+            "management": dict(host["management"]),
+        },
+        windows=True,
+    )
+
+
+class _Variant(t.NamedTuple):
+    """One rule of several that a planned rule becomes: what it says differently, and what its name ends with."""
+
+    suffix: str
+    differs: Plain
+
+
+def _variants(rule: Plain, strict: bool, dynamic: t.Sequence[str]) -> t.Iterator[_Variant]:
+    inbound_tcp = (rule["direction"], rule["protocol"]) == ("in", "tcp")
+    if inbound_tcp and rule["rpc"]:
+        yield _Variant("", {"local_ports": [RPC]})
+    elif inbound_tcp and ENDPOINT_MAPPER in rule["local_ports"]:
+        others = [port for port in rule["local_ports"] if port != ENDPOINT_MAPPER]
+        if others:
+            yield _Variant("", {"local_ports": others})
+        yield _Variant(f" [{EPMAP}]" if others else "", {"local_ports": [EPMAP], **EPMAP_SERVICE})
+    else:
+        yield _Variant("", {})
+    if strict and rule["direction"] == "in" and rule["helper"] == "tftp":  # it answers from a new port, to the port that was asked from
+        yield _Variant(" [answers]", {"direction": "out", "local_ports": list(dynamic), "remote_ports": []})
+
+
+def _dynamic_ports(host: Plain) -> list[str]:
+    """Return the host's dynamic ports where a rule of the plan names them, else what Windows comes with."""
+    return next((list(rule["local_ports"]) for rule in host["rules"] if rule["rpc"] and rule["direction"] == "in"), DYNAMIC_PORTS)
+
+
+def _split(plan: Plain, rule: Plain, variant: _Variant, sets: Sets) -> t.Iterator[Options]:
+    """Yield the variant for each part of its address sets: together they admit what the one rule would."""
+    remotes = _parts(addresses_of(plan, rule["remote"]))
+    locals_ = _parts(addresses_of(plan, rule["local"])) if rule["local"] else [[]]
+    combined = list(itertools.product(enumerate(remotes, 1), enumerate(locals_, 1)))
+    for number, ((remote_number, remote), (local_number, local)) in enumerate(combined, 1):
+        yield {
+            "name": _name(rule["name"], variant.suffix + _part(number, len(combined))),
+            **{key: rule[key] for key in COPIED if key != "helper"},
+            **variant.differs,
+            "remote_addresses": refer(_name(rule["remote"], _part(remote_number, len(remotes))), remote, sets),
+            "local_addresses": refer(_name(rule["local"] or "", _part(local_number, len(locals_))), local, sets),
+            "description": describe(rule["because"]),
+        }
+
+
+def _parts(addresses: t.Sequence[str]) -> list[list[str]]:
+    """Return the addresses in lists that a rule can hold."""
+    whole = [half for address in addresses for half in HALVES.get(address, (address,))]
+    return [whole[start : start + MOST_ADDRESSES] for start in range(0, len(whole), MOST_ADDRESSES)]
+
+
+def _part(number: int, count: int) -> str:
+    return f" [{number}/{count}]" if count > 1 else ""
+
+
+def _name(name: str, suffix: str) -> str:
+    return wire_name(name, suffix, without=REFUSED_CHARACTER)
+
+
+def describe(because: t.Sequence[Plain]) -> str:
+    """Return the reasons as one text: each flow with document, section and row, as many as fit."""
+    reasons = [_clean(f"{'' if why['kind'] == 'flow' else why['kind'] + ' '}{why['name']}{f' ({text})' if (text := why['text']) else ''}") for why in because]
+    for count in range(len(reasons), 0, -1):
+        left = len(reasons) - count
+        text = "; ".join([*reasons[:count], *([f"and {left} more"] if left else [])])
+        if len(text) <= MOST_TEXT:
+            return text
+    tail = f"; and {len(reasons) - 1} more" if len(reasons) > 1 else ""
+    return reasons[0][: MOST_TEXT - len(tail) - 3] + "..." + tail
+
+
+def _clean(text: str) -> str:
+    return " ".join(text.replace(REFUSED_CHARACTER, "/").split())
+
+
+def _check_addresses(plan: Plain, rule: Plain, problems: Problems) -> None:
+    for name in filter(None, (rule["remote"], rule["local"])):
+        for address in addresses_of(plan, name):
+            if _is_impossible(address):
+                problems.add(rule["name"], address, f"the Windows firewall takes no IPv6 loopback, unspecified or multicast address ({name}) in a rule")
+
+
+def _is_impossible(text: str) -> bool:
+    if ":" not in text:
+        return False
+    ends = [ipaddress.IPv6Address(part.partition("/")[0]) for part in text.split("-", 1)]
+    prefix = int(text.partition("/")[2] or 128)
+    return any(all(end in network for end in ends) and prefix >= network.prefixlen for network in IMPOSSIBLE)
