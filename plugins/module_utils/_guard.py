@@ -36,7 +36,7 @@ def find_sessions(environment=None, proc="/proc", pid=None):
     seen = {session for session, _inode in sockets}
     for place, variables in [("the environment", environment)] + [("the environment of process {0}".format(p), None) for p in pids]:
         value = variables.get("SSH_CONNECTION") if variables is not None else _variable(proc, place.rsplit(" ", 1)[1], "SSH_CONNECTION")
-        session = _parse(value)
+        session = parse_session(value)
         if session in seen:
             return [session], "SSH_CONNECTION in {0}".format(place)
     servers = [p for p in pids if _command(proc, p) in SERVERS]
@@ -77,18 +77,20 @@ def _plain(packed):
     return _intervals.address_text((4 if len(packed) == 4 else 6,) + (int.from_bytes(packed, "big"),) * 2)
 
 
-def _parse(value):
+def parse_session(value):
+    """Return the ``Session`` of a value of ``SSH_CONNECTION``, or ``None`` when it is none."""
     parts = (value or "").split()
     if len(parts) != 4:
         return None
     try:
-        peer, local = (_normal(part) for part in (parts[0], parts[2]))
+        peer, local = (plain_address(part) for part in (parts[0], parts[2]))
         return Session(peer, int(parts[1]), local, int(parts[3]))
     except ValueError:
         return None
 
 
-def _normal(text):
+def plain_address(text):
+    """Return an address in its one spelling: without a zone, and v4-mapped ones as IPv4; ValueError for what is none."""
     version, first, last = _intervals.parse_address(text.split("%")[0])
     return _plain(first.to_bytes(4 if version == 4 else 16, "big")) if first == last else text
 

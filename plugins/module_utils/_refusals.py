@@ -29,6 +29,10 @@ OPTIONS = {
 OWNER = re.compile(r"^[a-z][a-z0-9_]{0,23}\Z")
 
 
+UNUSABLE = "the rules cannot be used, nothing was changed"
+LOCKED_OUT = "these rules would lock out whoever manages this host, nothing was changed (allow_lockout skips this check)"
+
+
 class Refused(Exception):
     """Nothing was changed, and the text says why and what to do. ``problems`` are the single reasons."""
 
@@ -44,7 +48,15 @@ def check_owner(owner):
 
 def checked_rules(options):
     """Return the complete wire rules; raise ``Refused`` with every problem of rules, address sets and ``management`` at once."""
-    rules, problems = _wire.check(options["rules"], options["address_sets"])
+    rules, problems = examined_rules(options)
+    if problems:
+        raise Refused(UNUSABLE, problems)
+    return rules
+
+
+def examined_rules(options, windows=False):
+    """Return ``(rules, problems)``: the complete wire rules, and every problem of rules, address sets and ``management``."""
+    rules, problems = _wire.check(options["rules"], options["address_sets"], windows)
     management = options["management"]
     for index, address in enumerate(management.get("addresses") or []):
         if address != "any" and not _wire.is_address(address):
@@ -52,9 +64,7 @@ def checked_rules(options):
     for index, port in enumerate(management.get("ports") or []):
         if not re.match(r"^(tcp/)?\d{1,5}(-\d{1,5})?\Z", str(port)):
             problems.append("management.ports[{0}]: {1!r}: expected a TCP port or first-last".format(index, port))
-    if problems:
-        raise Refused("the rules cannot be used, nothing was changed", problems)
-    return rules
+    return rules, problems
 
 
 def lockout(rules, options, sessions):
@@ -64,4 +74,4 @@ def lockout(rules, options, sessions):
     judged = [rule for rule in rules if rule["direction"] == "in"]
     found = _guard.lockout(judged, options["address_sets"], options["default_inbound"], options["management"], sessions)
     if found:
-        raise Refused("these rules would lock out whoever manages this host, nothing was changed (allow_lockout skips this check)", found)
+        raise Refused(LOCKED_OUT, found)

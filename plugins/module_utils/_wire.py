@@ -17,6 +17,12 @@ A wire rule has the keys of ``RULE_KEYS``:
 ``local_addresses``    the same, but empty = any
 ``helper``             ``""``, ``tftp`` or ``netbios-ns``: the connection tracking helper that the traffic needs
 ``description``        text for people; no meaning for filtering
+
+Rules for Windows may have two keys more, of ``WINDOWS_KEYS``, and the keywords of ``PORT_KEYWORDS`` among the local ports of
+inbound TCP, in any spelling:
+
+``program``            path of the program that the rule is bound to; ``""`` = any
+``service``            short name of the service; ``""`` = any
 """
 
 from __future__ import annotations
@@ -36,6 +42,7 @@ RULE_KEYS = (
     "helper",
     "description",
 )
+WINDOWS_KEYS = ("program", "service")
 DEFAULTS = {
     "action": "allow",
     "local_ports": [],
@@ -50,17 +57,22 @@ CHOICES = {
     "protocol": ("tcp", "udp", "icmp_echo", "any"),
     "helper": ("", "tftp", "netbios-ns"),
 }
+# What stands for ports that Windows knows by itself: letters and digits in lower case -> the spelling of the policy store.
+PORT_KEYWORDS = {"rpc": "RPC", "rpcepmap": "RPC-EPMap"}
 NAME_LIMIT = 128
+LISTS = ("local_ports", "remote_ports", "remote_addresses", "local_addresses")
 _NAME = re.compile(r"^[A-Za-z0-9_.,:;@/+*()\[\]{}<>=#%&!?~^$| -]+\Z")
 _PORT = re.compile(r"^(\d{1,5})(?:-(\d{1,5}))?\Z")
 
 
-def check(rules, address_sets):
+def check(rules, address_sets, windows=False):
     """Return ``(rules, problems)``: complete rules with defaults filled in, and every problem with its index.
 
     ``problems`` is a list of strings ``rules[3].local_ports[0]: '70000': expected ...``; when it is not empty the rules
-    must not be used.
+    must not be used. With ``windows``, the keys and keywords of Windows are let through.
     """
+    keys = RULE_KEYS + (WINDOWS_KEYS if windows else ())
+    defaults = dict(DEFAULTS, **{key: "" for key in WINDOWS_KEYS if windows})
     problems = []
     complete = []
     names = {}
@@ -68,13 +80,21 @@ def check(rules, address_sets):
         _check_addresses(address_sets[name], "address_sets.{0}".format(name), {}, problems, allow_empty=True)
     for index, given in enumerate(rules):
         where = "rules[{0}]".format(index)
-        rule = dict(DEFAULTS, **{key: value for key, value in given.items() if value is not None})
-        for key in sorted(set(rule) - set(RULE_KEYS)):
-            problems.append("{0}.{1}: unknown key; expected one of {2}".format(where, key, ", ".join(RULE_KEYS)))
-        for key in RULE_KEYS:
+        rule = dict(defaults, **{key: value for key, value in given.items() if value is not None})
+        for key in sorted(set(rule) - set(keys)):
+            problems.append("{0}.{1}: unknown key; expected one of {2}".format(where, key, ", ".join(keys)))
+        for key in keys:
             if key not in rule:
                 problems.append("{0}.{1}: missing".format(where, key))
-        if set(rule) != set(RULE_KEYS):
+        if set(rule) != set(keys):
+            continue
+        lists = [key for key in LISTS if not isinstance(rule[key], (list, tuple))]
+        for key in lists:
+            problems.append("{0}.{1}: {2!r}: expected a list".format(where, key, rule[key]))
+        for key in WINDOWS_KEYS if windows else ():
+            if not isinstance(rule[key], str):
+                problems.append("{0}.{1}: {2!r}: expected text".format(where, key, rule[key]))
+        if lists:
             continue
         for key, choices in sorted(CHOICES.items()):
             if rule[key] not in choices:
@@ -91,7 +111,8 @@ def check(rules, address_sets):
         else:
             names[name] = index
         for key in ("local_ports", "remote_ports"):
-            _check_ports(rule[key], "{0}.{1}".format(where, key), problems)
+            keywords = windows and key == "local_ports" and rule["direction"] == "in" and rule["protocol"] == "tcp"
+            _check_ports(rule[key], "{0}.{1}".format(where, key), problems, keywords)
             if rule[key] and rule["protocol"] not in ("tcp", "udp"):
                 problems.append("{0}.{1}: {2!r}: protocol {3} has no ports".format(where, key, rule[key], rule["protocol"]))
         _check_addresses(rule["remote_addresses"], where + ".remote_addresses", address_sets, problems, allow_empty=False)
@@ -100,13 +121,21 @@ def check(rules, address_sets):
     return complete, problems
 
 
-def _check_ports(ports, where, problems):
+def port_keyword(text):
+    """Return the spelling of the policy store of a keyword for ports (``RPCEPMap``: ``RPC-EPMap``), or ``None`` when it is none."""
+    return PORT_KEYWORDS.get(str(text).strip().lower().replace("-", ""))
+
+
+def _check_ports(ports, where, problems, keywords=False):
     for index, port in enumerate(ports):
+        if keywords and port_keyword(port):
+            continue
         match = _PORT.match(str(port))
         first = int(match.group(1)) if match else -1
         last = int(match.group(2) or first) if match else -1
         if not match or not 0 <= first <= last <= 65535:
-            problems.append("{0}[{1}]: {2!r}: expected a port (0-65535) or first-last".format(where, index, port))
+            more = ", {0} or {1}".format("first-last", " or ".join(sorted(PORT_KEYWORDS.values()))) if keywords else " or first-last"
+            problems.append("{0}[{1}]: {2!r}: expected a port (0-65535){3}".format(where, index, port, more))
 
 
 def _check_addresses(addresses, where, address_sets, problems, allow_empty):

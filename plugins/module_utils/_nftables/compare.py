@@ -15,30 +15,13 @@ import collections
 from ansible_collections.portcullis.msports.plugins.module_utils import _intervals
 from ansible_collections.portcullis.msports.plugins.module_utils._nftables.foreign import LIMIT
 from ansible_collections.portcullis.msports.plugins.module_utils._nftables.render import HOOKS
-from ansible_collections.portcullis.msports.plugins.module_utils._nftables.shape import EVERYTHING, Shape, covered, meet, touches, typed
 from ansible_collections.portcullis.msports.plugins.module_utils._nftables.table import RULE_CHAINS
+from ansible_collections.portcullis.msports.plugins.module_utils._shape import BASE, EVERYTHING, PROTOCOLS, Shape, covered, meet, touches
 
 Finding = collections.namedtuple("Finding", "place text names certain")
 Finding.__doc__ = """One rule of others: ``place`` is its table and chain, ``names`` are our rules that it meets (none for an accept)."""
 
-ECHO = typed(1, [8]) | typed(58, [128])
-PROTOCOLS = {"tcp": frozenset([6]), "udp": frozenset([17]), "icmp_echo": ECHO, "any": None}
 SHOWN = 20
-LOOPBACK = _intervals.parse_addresses(["127.0.0.0/8", "::1"])
-LINK_LOCAL = _intervals.parse_addresses(["fe80::/10"])
-
-
-def _base(protocols, port=None, addresses=_intervals.ANY):
-    return Shape(frozenset(protocols), ((port, port),) if port else _intervals.ALL_PORTS, addresses, True)
-
-
-# What our base rules admit, said as wide as it has an effect: an answer to an echo (0, 129) is tracked with its request, nodes ignore
-# neighbour discovery from beyond the link themselves, and no server of addresses sends from another port.
-_BOTH = (
-    Shape(None, _intervals.ALL_PORTS, LOOPBACK, True),
-    _base(typed(1, [0, 3, 11, 12]) | typed(58, [1, 2, 3, 4, 129, 130, 131, 132, 133, 134, 135, 136, 143]) | {2}),
-)
-BASE = {"in": _BOTH + (_base([17], 68), _base([17], 546, LINK_LOCAL)), "out": _BOTH + (_base([17], 67), _base([17], 547))}
 
 
 def compare(tables, rules, options, closed):

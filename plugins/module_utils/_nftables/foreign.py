@@ -14,7 +14,7 @@ import collections
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _intervals
 from ansible_collections.portcullis.msports.plugins.module_utils._nftables.express import NotKnown, address, number_range, shown
-from ansible_collections.portcullis.msports.plugins.module_utils._nftables.shape import EVERYTHING, Shape, meet, of_family, typed
+from ansible_collections.portcullis.msports.plugins.module_utils._shape import EVERYTHING, Shape, meet, of_family, typed
 
 Foreign = collections.namedtuple("Foreign", "family table chain text shape verdict")
 

@@ -28,6 +28,26 @@ def typed(number, types=range(256)):
     return frozenset((number, value) for value in types)
 
 
+ECHO = typed(1, [8]) | typed(58, [128])
+PROTOCOLS = {"tcp": frozenset([6]), "udp": frozenset([17]), "icmp_echo": ECHO, "any": None}
+LOOPBACK = _intervals.parse_addresses(["127.0.0.0/8", "::1"])
+LINK_LOCAL = _intervals.parse_addresses(["fe80::/10"])
+
+
+def _base(protocols, port=None, addresses=_intervals.ANY):
+    return Shape(frozenset(protocols), ((port, port),) if port else _intervals.ALL_PORTS, addresses, True)
+
+
+# What keeps a host alive, as our base rules or those of the system admit it, said as wide as it has an effect: an answer to an echo
+# (0, 129) is tracked with its request, nodes ignore neighbour discovery from beyond the link themselves, and no server of addresses
+# sends from another port.
+_BOTH = (
+    Shape(None, _intervals.ALL_PORTS, LOOPBACK, True),
+    _base(typed(1, [0, 3, 11, 12]) | typed(58, [1, 2, 3, 4, 129, 130, 131, 132, 133, 134, 135, 136, 143]) | {2}),
+)
+BASE = {"in": _BOTH + (_base([17], 68), _base([17], 546, LINK_LOCAL)), "out": _BOTH + (_base([17], 67), _base([17], 547))}
+
+
 def of_family(shape, family):
     only = {"ip": _intervals.ANY[:1], "ip6": _intervals.ANY[1:]}.get(family)
     return shape if only is None or shape is None else shape._replace(addresses=_shared(shape.addresses, only))
