@@ -28,7 +28,7 @@ demo: setup-demo  ## a small company's inventory becomes firewall rules, applied
 test: setup  ## everything: linters, docs, sanity, unit, integration and lab tests
 	@$(CHECKS)
 
-lint: setup  ## ruff, yamllint, ansible-lint, licences
+lint: setup  ## ruff, yamllint, ansible-lint, licences, C# and PowerShell
 	@$(CHECKS) lint
 
 types: setup  ## mypy on the controller's code; advice, not part of `make test`

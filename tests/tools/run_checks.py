@@ -95,14 +95,13 @@ def run_sanity(core: str) -> Outcome:
     python = sanity.find_python(core)
     if python is None:
         return Outcome(said=[f"NOT RUN: ansible-test sanity on ansible-core {core}: it needs a Python from {' to '.join(sanity.PYTHONS[core])}, none is here"])
-    argv, folder, env = sanity.command(core, python, [])
-    done = subprocess.run(argv, cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
-    output = done.stdout.decode(errors="replace")
+    job = sanity.job(core, python, [])
+    result, output = job.run()
     RESULTS.joinpath(f"sanity-{core}.log").write_text(output, encoding="utf-8")
-    result = sanity.read_result(output, done.returncode)
     for line in result.complaints:
         print(line)
     outcome = Outcome(passed=result.passed, failed=len(result.failed), skipped=[f"sanity-{core}::{name}" for name in result.skipped])
+    outcome.said += job.left_out(core, result)
     if result.failed:
         print(f"failed on {core}: {', '.join(result.failed)}")
     if result.missing_pythons:
@@ -151,6 +150,7 @@ PARTS = (
     linter("yamllint", "yamllint", "--strict", "."),
     linter("ansible-lint", "ansible-lint", "--offline", "--nocolor", "-q"),
     linter("licences", "reuse", "lint", "--lines"),
+    linter("host-sources", "python", str(ROOT / "tests/tools/host_sources.py")),
     Part("docs", "docs", docs),
     *(Part(f"sanity-{core}", "sanity", functools.partial(run_sanity, core)) for core in sanity.PYTHONS),
     Part("unit", "unit", lambda: covered("unit", ["tests/unit"])),

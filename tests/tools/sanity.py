@@ -7,6 +7,9 @@ Usage: ``sanity.py CORE [arguments of ansible-test sanity]``, e.g. ``sanity.py 2
 
 Everything lives in ``.cache``: the environment with that core, the copy at ``.../collections/ansible_collections/...`` (ansible-test
 works nowhere else, and follows no links), and a home folder, because ansible-test keeps its own environments below ``~``.
+
+Where no ``pwsh`` is on PATH, two things cannot run, and only these two: ``pslint``, and the look of ``validate-modules`` into the one
+PowerShell module. Both are told; with ``pwsh`` nothing is left out.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ import hashlib
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import typing as t
@@ -31,33 +35,46 @@ PYTHONS = {"2.19": ("3.11", "3.13"), "2.20": ("3.12", "3.14"), "2.21": ("3.12", 
 # Every Python that a target or a controller may have.
 VERSIONS = tuple(f"3.{minor}" for minor in range(8, 15))
 
+# The PowerShell module whose argument spec validate-modules asks pwsh for. Without pwsh it does not skip the file, it breaks off, so exactly
+# this file is excluded from exactly that test; the documentation beside it (.yml) is checked either way. Another .ps1 is not excused.
+NEEDS_PWSH = "plugins/modules/win_firewall_policy.ps1"
+PWSH_MISSING = 'WARNING: Required program "pwsh" not found.'
+
 # ansible-test fetches this script to put pip into its environments. Python brings a pip along, which serves as well.
 GET_PIP = "import runpy, sys\nsys.argv = ['ensurepip', '--default-pip']\nrunpy.run_module('ensurepip', run_name='__main__')\n"
 
 
 @dataclass
 class Result:
-    """What a run of ``ansible-test sanity`` said: tests are named ``pep8`` or ``import on Python 3.9``."""
+    """What a run of ``ansible-test sanity`` said: tests are named ``pep8`` or ``import on Python 3.9``.
+
+    ``without_pwsh`` are tests that did not run for want of that program alone; neither passed nor failed, and to be told.
+    """
 
     passed: int = 0
     failed: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
+    without_pwsh: list[str] = field(default_factory=list)
     missing_pythons: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
 
 
-def read_result(output: str, status: int) -> Result:
-    """Read the counts from what ansible-test printed. What does not add up is a failure."""
+def read_result(output: str, status: int, pwsh: bool = True) -> Result:
+    """Read the counts from what ansible-test printed. What does not add up is a failure. ``pwsh``: whether that program was there."""
     result = Result()
     ran: list[str] = []
     in_list = False  # of the failed tests, which ends the output
     for line in output.splitlines():
+        if line.startswith("WARNING: Reviewing previous "):
+            break  # all warnings once more, at the end of a run that succeeded: they would be taken for the last test's
         started = re.fullmatch(r'Running sanity test "([^"]+)"( on Python \S+)?', line)
         missing = re.match(r'WARNING: Skipping sanity test "[^"]+" on Python (\S+) because it could not be found', line)
         if started:
             ran.append(started.group(1) + (started.group(2) or ""))
         elif missing:
             result.missing_pythons = sorted({*result.missing_pythons, missing.group(1)}, key=lambda version: int(version.split(".")[1]))
+        elif line == PWSH_MISSING and not pwsh and ran and ran[-1] not in result.without_pwsh:
+            result.without_pwsh.append(ran[-1])
         elif re.match(r"WARNING: (Skipping sanity test|Required program)", line) and ran:
             result.skipped.append(ran[-1])  # the test said so right after it started
             result.complaints.append(line)
@@ -74,8 +91,32 @@ def read_result(output: str, status: int) -> Result:
         result.complaints += output.splitlines()[-20:]
     if not ran and not result.failed:
         result.failed = ["no test ran"]
-    result.passed = max(0, len(ran) - len(result.failed) - len(result.skipped))
+    result.passed = max(0, len(ran) - len(result.failed) - len(result.skipped) - len(result.without_pwsh))
     return result
+
+
+def merge(results: t.Sequence[Result]) -> Result:
+    """Several runs as one."""
+    total = Result()
+    for result in results:
+        total.passed += result.passed
+        for name in ("failed", "skipped", "without_pwsh", "complaints"):
+            getattr(total, name).extend(getattr(result, name))
+        total.missing_pythons = sorted({*total.missing_pythons, *result.missing_pythons}, key=lambda version: int(version.split(".")[1]))
+    return total
+
+
+def runs_of(arguments: t.Sequence[str], pwsh: bool, there: bool = True) -> list[list[str]]:
+    """Arguments of ``ansible-test sanity``, run by run. Without pwsh, validate-modules has a run of its own, so that only it misses the file.
+
+    ``there``: whether the checkout has that file.
+    """
+    if pwsh or not there:
+        return [list(arguments)]
+    exclusion = ["--exclude", NEEDS_PWSH]
+    if "--test" in arguments:
+        return [[*arguments, *(exclusion if "validate-modules" in arguments else [])]]
+    return [[*arguments, "--skip-test", "validate-modules"], [*arguments, "--test", "validate-modules", *exclusion]]
 
 
 def find_between(lowest: str, highest: str) -> t.Optional[str]:
@@ -129,8 +170,34 @@ def make_home(venv: pathlib.Path) -> pathlib.Path:
     return home
 
 
-def command(core: str, python: str, arguments: t.Sequence[str]) -> tuple[list[str], pathlib.Path, dict[str, str]]:
-    """What to run for this core, where, and with which environment variables."""
+@dataclass(frozen=True)
+class Job:
+    """What to run for one core, where and how, and whether pwsh is there."""
+
+    commands: list[list[str]]
+    folder: pathlib.Path
+    env: dict[str, str]
+    pwsh: bool
+
+    def run(self) -> tuple[Result, str]:
+        """Run it all; the result, and everything that was printed."""
+        results, outputs = [], []
+        for argv in self.commands:
+            done = subprocess.run(argv, cwd=self.folder, env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+            outputs.append(done.stdout.decode(errors="replace"))
+            results.append(read_result(outputs[-1], done.returncode, self.pwsh))
+        return merge(results), "".join(outputs)
+
+    def left_out(self, core: str, result: Result) -> list[str]:
+        """What did not run for want of pwsh, a line each."""
+        told = [f"NOT RUN: sanity-{core}::{name}: no pwsh on PATH" for name in result.without_pwsh]
+        if any("--exclude" in argv and NEEDS_PWSH in argv for argv in self.commands):
+            told.append(f"NOT RUN: sanity-{core}::validate-modules on {NEEDS_PWSH}: no pwsh on PATH (its documentation in .yml was checked)")
+        return told
+
+
+def job(core: str, python: str, arguments: t.Sequence[str]) -> Job:
+    """What to run for this core, on a fresh copy of the checkout."""
     venv = make_venv(core, python)
     home = make_home(venv)
     # ansible-test compiles and imports modules on every Python that they support and that it finds as pythonX.Y on PATH. Version
@@ -142,7 +209,10 @@ def command(core: str, python: str, arguments: t.Sequence[str]) -> tuple[list[st
         env.pop(name, None)
     # The other Pythons once, on the oldest core: the answer of a later core would be the same.
     only = [] if core == min(PYTHONS) else ["--python", version_of(venv / "bin" / "python")]
-    return [str(venv / "bin" / "ansible-test"), "sanity", "--color", "no", *only, *arguments], checkout.place(core), env
+    pwsh = shutil.which("pwsh", path=env["PATH"]) is not None
+    ansible_test = [str(venv / "bin" / "ansible-test"), "sanity", "--color", "no", *only]
+    folder = checkout.place(core)
+    return Job([[*ansible_test, *run] for run in runs_of(arguments, pwsh, (folder / NEEDS_PWSH).is_file())], folder, env, pwsh)
 
 
 def main() -> int:
@@ -151,8 +221,12 @@ def main() -> int:
     if python is None:
         print(f"ansible-core {core} needs a Python from {' to '.join(PYTHONS[core])}, and there is none", file=sys.stderr)
         return 1
-    argv, folder, env = command(core, python, arguments)
-    return subprocess.run(argv, cwd=folder, env=env, stdin=subprocess.DEVNULL, check=False).returncode
+    work = job(core, python, arguments)
+    result, output = work.run()
+    print(output, end="")
+    for line in work.left_out(core, result):
+        print(line)
+    return 1 if result.failed else 0
 
 
 if __name__ == "__main__":

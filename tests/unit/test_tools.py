@@ -54,6 +54,51 @@ def test_the_result_of_ansible_test_is_read_honestly(name: str) -> None:
     assert (result.passed, result.failed, result.skipped) == (passed, failed, skipped)
 
 
+NO_PWSH = 'WARNING: Required program "pwsh" not found.'
+PWSH = {
+    "pslint without pwsh neither passes nor fails": (lines(*RUN, NO_PWSH), 0, False, (2, [], [], ["pslint"])),
+    "warnings repeated at the end belong to no test": (
+        lines(RUN[2], NO_PWSH, RUN[0], "WARNING: Reviewing previous 1 warning(s):", NO_PWSH), 0, False, (1, [], [], ["pslint"]),
+    ),
+    "with pwsh there, the same words are a skip": (lines(*RUN, NO_PWSH), 0, True, (2, [], ["pslint"], [])),
+    "another missing program is a skip": (lines(*RUN, 'WARNING: Required program "shellcheck" not found.'), 0, False, (2, [], ["pslint"], [])),
+    "another reason is a skip": (lines(*RUN, 'WARNING: Skipping sanity test "pslint" on this host.'), 0, False, (2, [], ["pslint"], [])),
+    "breaking off for want of pwsh is a failure": (
+        lines(*RUN, "FATAL: Command \"x\" returned exit status 1.", 'FileNotFoundError: Required program for PowerShell arg spec inspection "pwsh" not found.'),
+        1, False, (2, ["pslint (broke off)"], [], []),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PWSH)
+def test_what_lacks_pwsh_is_told_and_nothing_else_is_excused(name: str) -> None:
+    output, status, pwsh, expected = PWSH[name]
+    result = load("sanity").read_result(output, status, pwsh)
+    assert (result.passed, result.failed, result.skipped, result.without_pwsh) == expected
+
+
+def test_the_powershell_module_is_left_out_of_one_test_and_only_without_pwsh() -> None:
+    sanity = load("sanity")
+    excluded = ["--exclude", "plugins/modules/win_firewall_policy.ps1"]
+    assert sanity.runs_of([], pwsh=True) == [[]]
+    assert sanity.runs_of([], pwsh=False, there=False) == [[]]
+    assert sanity.runs_of([], pwsh=False) == [["--skip-test", "validate-modules"], ["--test", "validate-modules", *excluded]]
+    assert sanity.runs_of(["--test", "pep8"], pwsh=False) == [["--test", "pep8"]]
+    assert sanity.runs_of(["--test", "validate-modules"], pwsh=False) == [["--test", "validate-modules", *excluded]]
+    assert sanity.runs_of(["--test", "validate-modules"], pwsh=True) == [["--test", "validate-modules"]]
+
+
+def test_what_was_left_out_is_told_in_a_line_each() -> None:
+    sanity = load("sanity")
+    commands = [["ansible-test", *run] for run in sanity.runs_of([], pwsh=False)]
+    job = sanity.Job(commands, pathlib.Path(), {}, False)
+    result = sanity.merge([sanity.Result(passed=3, without_pwsh=["pslint"]), sanity.Result(passed=1, failed=["x"])])
+    assert (result.passed, result.failed, result.without_pwsh) == (4, ["x"], ["pslint"])
+    told = job.left_out("2.19", result)
+    assert [line.split(":")[0] for line in told] == ["NOT RUN", "NOT RUN"] and "::pslint: no pwsh" in told[0] and "win_firewall_policy.ps1: no pwsh" in told[1]
+    assert sanity.Job([["ansible-test"]], pathlib.Path(), {}, True).left_out("2.19", sanity.Result(passed=1)) == []
+
+
 def test_pythons_that_are_not_there_are_told() -> None:
     output = lines(*RUN, *(f'WARNING: Skipping sanity test "{test}" on Python {version} because it could not be found.'
                            for test in ("compile", "import") for version in ("3.8", "3.10")))
@@ -140,7 +185,8 @@ def run_system_packages(folder: pathlib.Path, table: str) -> t.List[str]:
         program.write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
         program.chmod(0o755)
     path = os.pathsep.join([str(folder / "bin"), os.path.dirname(sys.executable), os.environ["PATH"]])
-    subprocess.run([folder / "tests/tools/system_packages.sh", "x"], env={**os.environ, "PATH": path}, stdin=subprocess.DEVNULL, capture_output=True, check=True)
+    env = {**os.environ, "PATH": path}
+    subprocess.run([folder / "tests/tools/system_packages.sh", "x"], env=env, stdin=subprocess.DEVNULL, capture_output=True, check=True)
     calls = folder / "calls"
     return calls.read_text(encoding="utf-8").splitlines() if calls.exists() else []
 
@@ -151,3 +197,50 @@ def test_a_system_package_is_proven_by_a_command_or_by_a_path(tmp_path: pathlib.
     there = run_system_packages(tmp_path / "there", lines("# comment", "sh shell", f"{library} lib-cil"))
     missing = run_system_packages(tmp_path / "missing", lines("no-such-command-x a-package", f"{library}.gone lib-cil", "sh shell"))
     assert (there, missing) == ([], ["update -q", "install -q -y --no-install-recommends a-package lib-cil"])
+
+
+SPDX = "# SPDX-License" "-Identifier: GPL-3.0-or-later"
+LICENSED = ("#!powershell", "# Copyright (c) 2026, somebody", "# GNU General Public License v3.0+ (see there)", SPDX)
+GOOD = lines(*LICENSED, "", "#AnsibleRequires -CSharpUtil Ansible.Basic", "", "[Some.Namespace.Executor]::Run($args)")
+BROKEN = {
+    "a brace left open": "if ($true) {",
+    "a quote left open": '$a = "b',
+    "a stray bracket": "[Some.Namespace.Executor]::Run($args))",
+    "half a statement": "foreach ($a in $b { }",
+}
+
+
+def powershell_sources() -> t.List[str]:
+    return load("checkout").files("*.ps1", "*.psm1")
+
+
+def test_all_powershell_parses() -> None:
+    names = powershell_sources()
+    assert "plugins/modules/win_firewall_policy.ps1" in names
+    errors = {name: load("host_sources").parse_errors(ROOT.joinpath(name).read_text(encoding="utf-8")) for name in names}
+    assert errors == {name: [] for name in names}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_powershell_that_does_not_parse_is_seen(name: str) -> None:
+    parse = load("host_sources").parse_errors
+    assert parse(GOOD) == []
+    assert parse(GOOD + BROKEN[name] + "\n") != []
+
+
+UNTIDY = {
+    "no licence": (lines("using System;"), ["1", "1", "1"]),
+    "a tab": (GOOD + "\tx\n", ["9"]),
+    "a carriage return": (GOOD + "x\r\n", ["9"]),
+    "a smart quote": (GOOD + "// \u201cx\u201d\n", ["9"]),
+    "a long line": (GOOD + "x" * 161 + "\n", ["9"]),
+    "no newline": (GOOD + "x", ["9"]),
+    "two newlines": (GOOD + "\n", ["10"]),
+    "nothing": (GOOD + "x" * 160 + "\n", []),
+}
+
+
+@pytest.mark.parametrize("name", UNTIDY)
+def test_untidy_sources_of_the_host_side_are_seen(name: str) -> None:
+    text, numbers = UNTIDY[name]
+    assert [line.split(":")[0] for line in load("host_sources").complaints(text)] == numbers
