@@ -22,12 +22,15 @@ options:
     type: str
     required: true
   backend:
-    description: The backend to render for.
+    description:
+      - The backend to render for. Any host can be rendered for any backend.
+      - V(windows) refuses everything at once that the Windows firewall cannot say, such as the default V(reject).
     type: str
-    choices: [nftables]
+    choices: [nftables, windows]
     default: nftables
 seealso:
   - module: portcullis.msports.nftables_ruleset
+  - module: portcullis.msports.win_firewall_ruleset
 """
 
 EXAMPLES = r"""
@@ -38,6 +41,16 @@ EXAMPLES = r"""
   #   - in tcp/22 from management:10.9.0.0/24
   #   - in tcp/80 from configmgr.client@CAS.tree
   #   - ...
+
+- name: The endpoint mapper of a site server, as the Windows firewall says it
+  ansible.builtin.debug:
+    msg: "{{ (hostvars | portcullis.msports.plan | portcullis.msports.render('site01', 'windows')).rules | selectattr('service', 'defined') | first }}"
+  # =>
+  #   name: in tcp/135 from configmgr.console@CAS.tree
+  #   local_ports: [RPC-EPMap]
+  #   program: "%SystemRoot%\\system32\\svchost.exe"
+  #   service: RpcSs
+  #   "...": "..."
 """
 
 RETURN = r"""

@@ -20,9 +20,9 @@ options:
     description: A plan directory. Without it the inventory is compiled, all hosts at once, for each call; save a plan when there are many.
     type: str
   backend:
-    description: Render for this backend, and give the options of its module.
+    description: Render for this backend, and give the options of its module. Any host can be rendered for any backend.
     type: str
-    choices: [nftables]
+    choices: [nftables, windows]
 seealso:
   - plugin: portcullis.msports.render
     plugin_type: filter
@@ -33,6 +33,15 @@ EXAMPLES = r"""
   ansible.builtin.debug:
     msg: "{{ lookup('portcullis.msports.ruleset', 'fsp01').rules | selectattr('local_ports', 'eq', ['80']) | map(attribute='remote') }}"
   # => [configmgr.client@CAS.tree]
+
+- name: What opens dynamic RPC at a domain controller, as the Windows firewall says it
+  ansible.builtin.debug:
+    msg: "{{ lookup('portcullis.msports.ruleset', 'dc02', backend='windows').rules | selectattr('local_ports', 'contains', 'RPC') | map(attribute='name') }}"
+  # =>
+  #   - in tcp/rpc from configmgr.management_point
+  #   - in tcp/rpc from configmgr.site_server
+  #   - in tcp/rpc from windows_server.domain_controller
+  #   - in tcp/rpc from windows_server.domain_member
 """
 
 RETURN = r"""

@@ -75,25 +75,26 @@ def windows(plan: Plain, host: Plain) -> Options:
 
 
 class _Variant(t.NamedTuple):
-    """One rule of several that a planned rule becomes: what it says differently, and what its name ends with."""
+    """One rule of several that a planned rule becomes: its name, and what it says differently."""
 
-    suffix: str
+    name: str
     differs: Plain
 
 
 def _variants(rule: Plain, strict: bool, dynamic: t.Sequence[str]) -> t.Iterator[_Variant]:
-    inbound_tcp = (rule["direction"], rule["protocol"]) == ("in", "tcp")
+    name, inbound_tcp = rule["name"], (rule["direction"], rule["protocol"]) == ("in", "tcp")
     if inbound_tcp and rule["rpc"]:
-        yield _Variant("", {"local_ports": [RPC]})
+        yield _Variant(name, {"local_ports": [RPC]})
     elif inbound_tcp and ENDPOINT_MAPPER in rule["local_ports"]:
         others = [port for port in rule["local_ports"] if port != ENDPOINT_MAPPER]
         if others:
-            yield _Variant("", {"local_ports": others})
-        yield _Variant(f" [{EPMAP}]" if others else "", {"local_ports": [EPMAP], **EPMAP_SERVICE})
+            yield _Variant(name, {"local_ports": others})
+        yield _Variant(f"{name} [{EPMAP}]" if others else name, {"local_ports": [EPMAP], **EPMAP_SERVICE})
     else:
-        yield _Variant("", {})
+        yield _Variant(name, {})
     if strict and rule["direction"] == "in" and rule["helper"] == "tftp":  # it answers from a new port, to the port that was asked from
-        yield _Variant(" [answers]", {"direction": "out", "local_ports": list(dynamic), "remote_ports": []})
+        answers = f"out {rule['protocol']} to {rule['remote']} port {','.join(dynamic)} [tftp]"
+        yield _Variant(answers, {"direction": "out", "local_ports": list(dynamic), "remote_ports": []})
 
 
 def _dynamic_ports(host: Plain) -> list[str]:
@@ -108,7 +109,7 @@ def _split(plan: Plain, rule: Plain, variant: _Variant, sets: Sets) -> t.Iterato
     combined = list(itertools.product(enumerate(remotes, 1), enumerate(locals_, 1)))
     for number, ((remote_number, remote), (local_number, local)) in enumerate(combined, 1):
         yield {
-            "name": _name(rule["name"], variant.suffix + _part(number, len(combined))),
+            "name": _name(variant.name, _part(number, len(combined))),
             **{key: rule[key] for key in COPIED if key != "helper"},
             **variant.differs,
             "remote_addresses": refer(_name(rule["remote"], _part(remote_number, len(remotes))), remote, sets),

@@ -4,7 +4,7 @@
 """Rewrite the golden files and the output in docs/plan.md: ``python tests/unit/goldens/regenerate.py``; then read what changed.
 
 Each estate of ``estates.yml`` has a folder with ``plan.json`` (without digests, which change with every comment in a catalog) and
-``<host>.nftables.json``, the options of the module.
+``<host>.<backend>.json``, the options of the module for the system of the host.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ Plain = t.Dict[str, t.Any]
 PAGE = HERE.parents[2] / "docs" / "plan.md"
 OUTPUT = re.compile(r"(?P<head><!-- output: (?P<what>[^>]*) -->\n```\w+\n).*?```", re.DOTALL)
 TODAY = "2026-11-21"
+BACKENDS = {"linux": "nftables", "windows": "windows"}
 MANAGEMENT = {"from": ["10.9.0.0/24"], "services": ["ssh"]}
 
 
@@ -52,7 +53,8 @@ def inventory(estate: Plain) -> Plain:
 def golden(estate: Plain) -> dict[str, str]:
     """Return file name -> text of one estate."""
     plan = _compile.compile_plan(inventory(estate))
-    rulesets = {f"{name}.nftables.json": render(plan, name, "nftables") for name in plan["hosts"]}
+    backends = {name: BACKENDS[host["system"]] for name, host in plan["hosts"].items()}
+    rulesets = {f"{name}.{backend}.json": render(plan, name, backend) for name, backend in backends.items()}
     shown = {key: value for key, value in plan.items() if key not in ("digest", "inputs", "catalogs")}
     return {name: json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n" for name, content in {"plan.json": shown, **rulesets}.items()}
 

@@ -98,7 +98,7 @@ def test_keywords_are_for_inbound_tcp_and_only_the_endpoint_mapper_is_bound(give
 
 def test_a_strict_tftp_server_answers_from_its_dynamic_ports_to_any_port() -> None:
     found = rendered(TFTP_SERVER, RPC, default_outbound="block")
-    answers = next(item for item in found["rules"] if item["name"] == "in udp/69 from many [answers]")
+    answers = next(item for item in found["rules"] if item["name"] == "out udp to many port 50000-51000 [tftp]")
     assert {key: answers[key] for key in ("direction", "protocol", "local_ports", "remote_ports", "remote_addresses")} == {
         "direction": "out",
         "protocol": "udp",
