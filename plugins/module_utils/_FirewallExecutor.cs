@@ -1,0 +1,161 @@
+// Copyright (c) 2026, the portcullis.msports contributors
+// GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+//
+// One call of the module: read the firewall, and where operations are given do them all or none. Whatever thinks is on the controller.
+using System;
+using System.Collections;
+using System.Collections.Generic;
+using System.Globalization;
+using System.Linq;
+using System.Text.RegularExpressions;
+using Ansible.Basic;
+using ansible_collections.portcullis.msports.plugins.module_utils._FirewallFailures;
+using ansible_collections.portcullis.msports.plugins.module_utils._FirewallInterop;
+using ansible_collections.portcullis.msports.plugins.module_utils._FirewallOperations;
+using ansible_collections.portcullis.msports.plugins.module_utils._FirewallPolicy;
+using ansible_collections.portcullis.msports.plugins.module_utils._FirewallState;
+using ansible_collections.portcullis.msports.plugins.module_utils._FirewallStore;
+using ansible_collections.portcullis.msports.plugins.module_utils._FirewallTransaction;
+
+namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallExecutor
+{
+    public static class Executor
+    {
+        private static readonly string[] Kinds = { "add", "edit", "remove", "default_action", "logging", "memory" };
+
+        public static void Run(string[] args)
+        {
+            AnsibleModule module = AnsibleModule.Create(args, Spec());
+            Counts counts = new Counts();
+            string message = null;
+            Exception failure = null;
+            try
+            {
+                message = Work(module, counts);
+            }
+            catch (Exception unexpected)
+            {
+                failure = unexpected;
+                message = "the firewall could not be read, nothing was changed: " + Failures.Text(unexpected);
+            }
+            module.Result["counts"] = counts.Result();
+            // Older cores send all parameters back with the result: a thousand operations, once more over the wire.
+            if (module.Result.ContainsKey("invocation"))
+                module.Result["invocation"] = new Dictionary<string, object> { { "module_args", new Hashtable { { "owner", module.Params["owner"] } } } };
+
+            // Outside of the try: both end the script by an exception.
+            if (message != null)
+                module.FailJson(message, failure);
+            else
+                module.ExitJson();
+        }
+
+        private static Hashtable Spec()
+        {
+            Hashtable operation = new Hashtable
+            {
+                { "kind", Option("str", Kinds, true) },
+                { "id", Option("str") },
+                { "name", Option("str") },
+                { "rule", Option("dict") },
+                { "set", Option("dict") },
+                { "profile", Option("str", Profiles.All.Select(profile => profile.Key).ToArray()) },
+                { "direction", Option("str", new[] { "in", "out" }) },
+                { "action", Option("str", new[] { "block", "allow" }) },
+                { "allowed", Option("bool") },
+                { "path", Option("str") },
+                { "size", Option("int") },
+                { "value", Option("str") }
+            };
+            Hashtable operations = Option("list");
+            operations["elements"] = "dict";
+            operations["options"] = operation;
+            return new Hashtable
+            {
+                // Keeps a large list of operations out of the event log, which refuses it with a warning at every run.
+                { "no_log", true },
+                { "supports_check_mode", true },
+                {
+                    "options", new Hashtable
+                    {
+                        { "owner", Option("str", null, true) },
+                        { "expected", Option("str") },
+                        { "operations", operations }
+                    }
+                }
+            };
+        }
+
+        private static Hashtable Option(string type, string[] choices = null, bool required = false)
+        {
+            Hashtable option = new Hashtable { { "type", type } };
+            if (choices != null)
+                option["choices"] = choices.Cast<object>().ToList();
+            if (required)
+                option["required"] = true;
+            return option;
+        }
+
+        // The message of a failure, or null; the rest is in the module's result.
+        private static string Work(AnsibleModule module, Counts counts)
+        {
+            string owner = (string)module.Params["owner"];
+            string expected = (string)module.Params["expected"];
+            IList operations = (IList)module.Params["operations"];
+            bool writes = operations != null && operations.Count > 0;
+            if (!Regex.IsMatch(owner, @"^[a-z][a-z0-9_]{0,23}\z"))
+                return "owner \"" + owner + "\": expected a lower-case letter and up to 23 lower-case letters, digits or underscores";
+            if (writes && module.CheckMode)
+                return "check mode writes nothing, so it takes no operations; nothing was changed";
+            if (writes && String.IsNullOrEmpty(expected))
+                return "operations need \"expected\", the digest of what they were planned from; nothing was changed";
+
+            IPolicyStore store = PolicyStores.Open();
+            FirewallState state = FirewallState.Read(store, owner, counts);
+            if (!writes)
+            {
+                module.Result["state"] = state.Result();
+                return null;
+            }
+            if (state.Digest != expected)
+                return "the firewall changed in between: it is not what the operations were planned from; nothing was changed, run it again";
+            Resolver resolver = new Resolver(state);
+            List<Operation> resolved = resolver.Resolve(operations);
+            if (resolver.Problems.Count > 0)
+            {
+                module.Result["problems"] = resolver.Problems;
+                return "the operations cannot be done, nothing was changed: " + String.Join("; ", resolver.Problems.ToArray());
+            }
+            return Write(module, new Transaction(store, state, owner, counts), resolved);
+        }
+
+        private static string Write(AnsibleModule module, Transaction transaction, List<Operation> operations)
+        {
+            transaction.Run(operations);
+            if (!transaction.Failed)
+            {
+                module.Result["changed"] = true;
+                module.Result["written"] = transaction.Written;
+                return null;
+            }
+            bool undone = transaction.Remaining.Count == 0;
+            string rest = undone ? "" : " but for this: " + String.Join("; ", transaction.Remaining.ToArray());
+            module.Result["changed"] = !undone;
+            module.Result["failed_at"] = transaction.Done;
+            module.Result["done"] = transaction.Done;
+            module.Result["undone"] = undone;
+            module.Result["remaining"] = transaction.Remaining;
+            return String.Format(
+                CultureInfo.InvariantCulture,
+                "operation {0} of {1} ({2}) failed: {3}; what was done before it is undone{4}",
+                transaction.Done + 1,
+                operations.Count,
+                operations[transaction.Done].Text,
+                Failures.Text(transaction.Failure),
+                rest);
+        }
+    }
+}

@@ -1,0 +1,197 @@
+// Copyright (c) 2026, the portcullis.msports contributors
+// GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+//
+// What a call is asked to do, resolved against what was read, before anything is done. Every problem is told at once.
+using System;
+using System.Collections;
+using System.Collections.Generic;
+using System.Globalization;
+using System.Linq;
+using ansible_collections.portcullis.msports.plugins.module_utils._FirewallRules;
+using ansible_collections.portcullis.msports.plugins.module_utils._FirewallState;
+
+namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallOperations
+{
+    public class Operation
+    {
+        public string Kind;
+        // In words, for messages.
+        public string Text;
+        // edit, remove: the rule that was read. add, edit: the values in the order in which they are put.
+        public RuleCopy Rule;
+        public List<KeyValuePair<Column, object>> Values;
+        public string Profile;
+        public bool Inbound;
+        public bool Allow;
+        public string Path;
+        public int Size;
+        public string Memory;
+    }
+
+    public class Resolver
+    {
+        public readonly List<string> Problems = new List<string>();
+        private readonly Dictionary<string, RuleCopy> rules;
+        private readonly FirewallState state;
+        private readonly HashSet<string> removed = new HashSet<string>();
+        private string where;
+
+        public Resolver(FirewallState state)
+        {
+            this.state = state;
+            rules = state.Own.ToDictionary(rule => rule.Id, StringComparer.Ordinal);
+        }
+
+        public List<Operation> Resolve(IList operations)
+        {
+            List<Operation> resolved = new List<Operation>();
+            for (int i = 0; i < operations.Count; i++)
+            {
+                IDictionary raw = (IDictionary)operations[i];
+                Operation operation = new Operation { Kind = Text(raw, "kind").ToLowerInvariant() };
+                where = String.Format(CultureInfo.InvariantCulture, "operation {0} ({1})", i, operation.Kind);
+                switch (operation.Kind)
+                {
+                    case "add":
+                        Add(operation, raw);
+                        break;
+                    case "edit":
+                    case "remove":
+                        Existing(operation, raw);
+                        break;
+                    case "default_action":
+                    case "logging":
+                        ForProfile(operation, raw);
+                        break;
+                    default:
+                        operation.Memory = raw["value"] as string;
+                        operation.Text = "memory";
+                        break;
+                }
+                resolved.Add(operation);
+            }
+            return resolved;
+        }
+
+        private void Add(Operation operation, IDictionary raw)
+        {
+            operation.Values = Values(raw["rule"] as IDictionary, "rule");
+            object name = operation.Values.Where(pair => pair.Key.Name == "name").Select(pair => pair.Value).FirstOrDefault();
+            operation.Text = String.Format(CultureInfo.InvariantCulture, "add \"{0}\"", name);
+            // A rule of COM is disabled until it is told otherwise: whoever forgets it would get a rule without effect.
+            foreach (string needed in new[] { "name", "enabled" }.Where(key => operation.Values.All(pair => pair.Key.Name != key)))
+                Problem("rule.{0} is missing", needed);
+            // In the order of the table, which has the protocol before the ports; what a new rule has anyway is left alone.
+            operation.Values = Columns.All.SelectMany(column => operation.Values.Where(pair => pair.Key == column && !column.IsNeutral(pair.Value))).ToList();
+        }
+
+        private void Existing(Operation operation, IDictionary raw)
+        {
+            string id = Text(raw, "id");
+            string name = Text(raw, "name");
+            operation.Text = String.Format(CultureInfo.InvariantCulture, "{0} \"{1}\"", operation.Kind, name);
+            if (!rules.TryGetValue(id, out operation.Rule))
+                Problem("no rule of this owner has the id {0} (\"{1}\")", id, name);
+            else if (!String.Equals(operation.Rule.Name, name, StringComparison.Ordinal))
+                Problem("the rule {0} is \"{1}\", not \"{2}\"", id, operation.Rule.Name, name);
+            if (removed.Contains(id))
+                Problem("an earlier operation removes the rule {0}", id);
+            if (operation.Kind == "remove")
+                removed.Add(id);
+            else
+                operation.Values = Values(raw["set"] as IDictionary, "set").OrderBy(pair => Turn(pair.Key, pair.Value)).ToList();
+        }
+
+        private void ForProfile(Operation operation, IDictionary raw)
+        {
+            operation.Profile = Text(raw, "profile").ToLowerInvariant();
+            bool logging = operation.Kind == "logging";
+            foreach (string needed in (logging ? new[] { "profile", "allowed", "path", "size" } : new[] { "profile", "direction", "action" }))
+            {
+                if (raw[needed] == null)
+                    Problem("{0} is missing", needed);
+            }
+            operation.Inbound = Text(raw, "direction").ToLowerInvariant() == "in";
+            operation.Allow = logging ? true.Equals(raw["allowed"]) : Text(raw, "action").ToLowerInvariant() == "allow";
+            operation.Path = Text(raw, "path");
+            operation.Size = raw["size"] is int ? (int)raw["size"] : 0;
+            operation.Text = logging
+                ? "logging of the " + operation.Profile + " profile"
+                : String.Format(CultureInfo.InvariantCulture, "{0}bound default of the {1} profile", operation.Inbound ? "in" : "out", operation.Profile);
+            if (!logging)
+                return;
+            if (operation.Profile != "" && state.LogGivenByPolicy[operation.Profile])
+                Problem("group policy gives the logging of the {0} profile; a local value would be without effect", operation.Profile);
+            if (operation.Path == "" || operation.Path.IndexOf('"') >= 0 || operation.Path.EndsWith("\\", StringComparison.Ordinal))
+                Problem("path \"{0}\": expected a file name without quotes", operation.Path);
+            if (operation.Size < 1 || operation.Size > 32767)
+                Problem("size {0}: expected 1 to 32767 KB", operation.Size);
+        }
+
+        private List<KeyValuePair<Column, object>> Values(IDictionary given, string key)
+        {
+            List<KeyValuePair<Column, object>> values = new List<KeyValuePair<Column, object>>();
+            if (given == null || given.Count == 0)
+            {
+                Problem("{0} is missing or empty", key);
+                return values;
+            }
+            foreach (DictionaryEntry entry in given)
+            {
+                Column column;
+                string name = Convert.ToString(entry.Key, CultureInfo.InvariantCulture);
+                if (!Columns.Writable.TryGetValue(name, out column))
+                {
+                    Problem("{0}.{1}: expected one of {2}", key, name, String.Join(", ", Columns.Writable.Keys.ToArray()));
+                    continue;
+                }
+                object value = column.Parse(entry.Value);
+                if (value == null || (name == "name" && (string)value == ""))
+                    Problem("{0}.{1}: expected {2}, not {3}", key, name, Expectation(column), entry.Value ?? "null");
+                else
+                    values.Add(new KeyValuePair<Column, object>(column, value));
+            }
+            return values;
+        }
+
+        // Windows verifies a stored rule at every put. So a rule is switched off first and on last, what goes to "none" goes
+        // before the protocol changes, and what the new protocol allows comes after it.
+        private static int Turn(Column column, object value)
+        {
+            int place = Array.IndexOf(Columns.All, column);
+            if (column.Name == "enabled")
+                return (bool)value ? 300 : 0;
+            if (column.IsNeutral(value))
+                return 100 + place;
+            return (column.Name == "protocol" || column.Name == "direction" ? 150 : 200) + place;
+        }
+
+        private static string Expectation(Column column)
+        {
+            switch (column.Type)
+            {
+                case ColumnType.Flag:
+                    return "true or false";
+                case ColumnType.Number:
+                    return "a whole number";
+                case ColumnType.Texts:
+                    return "a list of texts";
+                default:
+                    return column.Name == "name" ? "a text that is not empty" : "a text";
+            }
+        }
+
+        private static string Text(IDictionary raw, string key)
+        {
+            return raw[key] as string ?? "";
+        }
+
+        private void Problem(string format, params object[] values)
+        {
+            Problems.Add(where + ": " + String.Format(CultureInfo.InvariantCulture, format, values));
+        }
+    }
+}

@@ -1,0 +1,192 @@
+// Copyright (c) 2026, the portcullis.msports contributors
+// GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+//
+// What the host has, read in one pass over the rules, and the digest by which a later call knows that it is still so.
+using System;
+using System.Collections.Generic;
+using System.Globalization;
+using System.Linq;
+using ansible_collections.portcullis.msports.plugins.module_utils._FirewallFailures;
+using ansible_collections.portcullis.msports.plugins.module_utils._FirewallInterop;
+using ansible_collections.portcullis.msports.plugins.module_utils._FirewallPolicy;
+using ansible_collections.portcullis.msports.plugins.module_utils._FirewallRules;
+
+namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallState
+{
+    public class FirewallState
+    {
+        public readonly List<RuleCopy> Own = new List<RuleCopy>();
+        public readonly Dictionary<string, bool> LogGivenByPolicy = new Dictionary<string, bool>();
+        public string Digest;
+        // How many rules of the store, of anyone, carry a name. Remove takes a name, and is not known to mind the case.
+        private readonly Dictionary<string, int> names = new Dictionary<string, int>(StringComparer.OrdinalIgnoreCase);
+        private readonly List<object> others = new List<object>();
+        private readonly List<object> unreadable = new List<object>();
+        private int othersDisabled;
+        private readonly Dictionary<string, object> profiles = new Dictionary<string, object>();
+        private Dictionary<string, object> rest;
+
+        public static string Grouping(string owner)
+        {
+            return "portcullis:" + owner;
+        }
+
+        public static FirewallState Read(IPolicyStore store, string owner, Counts counts)
+        {
+            FirewallState state = new FirewallState();
+            INetFwPolicy2 policy = store.Policy;
+            foreach (object item in Rules.Enumerate(policy.Rules, counts))
+                state.ReadRule(item, Grouping(owner));
+            state.NumberTwins();
+            foreach (KeyValuePair<string, int> profile in Profiles.All)
+                state.ReadProfile(store, profile.Key, profile.Value);
+            state.ReadRest(store, owner);
+            return state;
+        }
+
+        public bool IsUnique(string name)
+        {
+            int count;
+            return names.TryGetValue(name, out count) && count == 1;
+        }
+
+        public void Count(string name, int change)
+        {
+            int count;
+            names.TryGetValue(name, out count);
+            names[name] = count + change;
+        }
+
+        public Dictionary<string, object> Result()
+        {
+            Dictionary<string, object> result = new Dictionary<string, object>(rest);
+            result["digest"] = Digest;
+            result["fields"] = Columns.Fields;
+            result["rules"] = Own.Select(rule => (object)rule.Row()).ToList();
+            result["others"] = others;
+            result["others_disabled"] = othersDisabled;
+            result["unreadable"] = unreadable;
+            result["profiles"] = profiles;
+            return result;
+        }
+
+        // One rule that cannot be read, of ours or not, must not hide all the others: it is told, and never touched.
+        private void ReadRule(object item, string grouping)
+        {
+            string name = "";
+            bool own = false;
+            try
+            {
+                INetFwRule3 rule = Rules.Cast(item);
+                name = rule.Name ?? "";
+                Count(name, 1);
+                own = String.Equals(rule.Grouping, grouping, StringComparison.Ordinal);
+                if (!own && !rule.Enabled)
+                {
+                    othersDisabled++;
+                    return;
+                }
+                RuleCopy copy = new RuleCopy(rule);
+                // COM cannot make a rule of an app package again, so such a rule is nobody's to remove.
+                if (own && !copy.HasPackage)
+                    Own.Add(copy);
+                else if (rule.Enabled)
+                    others.Add(copy.Row("", ""));
+                else
+                    othersDisabled++;
+            }
+            catch (Exception failure)
+            {
+                unreadable.Add(new object[] { name, own, Failures.Text(failure) });
+            }
+        }
+
+        private void NumberTwins()
+        {
+            Dictionary<string, int> seen = new Dictionary<string, int>();
+            foreach (RuleCopy rule in Own)
+            {
+                int count;
+                seen.TryGetValue(rule.BaseId, out count);
+                seen[rule.BaseId] = ++count;
+                if (count > 1)
+                    rule.Id = rule.BaseId + "#" + count.ToString(CultureInfo.InvariantCulture);
+            }
+        }
+
+        private void ReadProfile(IPolicyStore store, string name, int number)
+        {
+            INetFwPolicy2 policy = store.Policy;
+            NET_FW_PROFILE_TYPE2 profile = (NET_FW_PROFILE_TYPE2)number;
+            ProfileLog log = store.ReadLog(number);
+            LogGivenByPolicy[name] = log.Policy;
+            profiles[name] = new Dictionary<string, object>
+            {
+                { "enabled", policy.get_FirewallEnabled(profile) },
+                { "inbound", ActionName(policy.get_DefaultInboundAction(profile)) },
+                { "outbound", ActionName(policy.get_DefaultOutboundAction(profile)) },
+                { "block_all", policy.get_BlockAllInboundTraffic(profile) },
+                { "local_rules", store.LocalRulesApply(number) },
+                { "excluded_interfaces", Columns.Texts(policy.get_ExcludedInterfaces(profile)) },
+                { "log_allowed", log.Allowed },
+                { "log_path", log.Path },
+                { "log_size", log.Size },
+                { "log_policy", log.Policy }
+            };
+        }
+
+        private void ReadRest(IPolicyStore store, string owner)
+        {
+            string memory = store.ReadMemory(owner);
+            string ssh = Environment.GetEnvironmentVariable("SSH_CONNECTION");
+            int active = store.Policy.CurrentProfileTypes;
+            rest = new Dictionary<string, object>
+            {
+                { "active", Profiles.All.Where(profile => (active & profile.Value) != 0).Select(profile => profile.Key).ToArray() },
+                { "modify_state", StateName(store.Policy.LocalPolicyModifyState) },
+                { "memory", memory },
+                { "sessions", store.ManagementPeers().Select(peer => (object)Session(peer)).ToList() },
+                { "ssh_connection", String.IsNullOrEmpty(ssh) ? null : ssh },
+                { "system", store.SystemVersion }
+            };
+            // Only what is ours or what we may change: whatever others do meanwhile does not make a plan stale.
+            List<object> seen = Own.Select(rule => rule.Id).OrderBy(id => id, StringComparer.Ordinal).Cast<object>().ToList();
+            foreach (KeyValuePair<string, int> profile in Profiles.All)
+            {
+                Dictionary<string, object> values = (Dictionary<string, object>)profiles[profile.Key];
+                seen.AddRange(new[] { "inbound", "outbound", "log_allowed", "log_path", "log_size" }.Select(key => values[key]));
+            }
+            seen.Add(memory == null ? "no memory" : "memory " + memory);
+            Digest = RuleCopy.Digest(seen);
+        }
+
+        private static Dictionary<string, object> Session(TcpPeer peer)
+        {
+            return new Dictionary<string, object>
+            {
+                { "peer", peer.Peer }, { "peer_port", peer.PeerPort }, { "local", peer.Local }, { "local_port", peer.LocalPort }
+            };
+        }
+
+        private static string ActionName(NET_FW_ACTION action)
+        {
+            return action == NET_FW_ACTION.NET_FW_ACTION_ALLOW ? "allow" : "block";
+        }
+
+        private static string StateName(NET_FW_MODIFY_STATE state)
+        {
+            switch (state)
+            {
+                case NET_FW_MODIFY_STATE.NET_FW_MODIFY_STATE_OK:
+                    return "ok";
+                case NET_FW_MODIFY_STATE.NET_FW_MODIFY_STATE_GP_OVERRIDE:
+                    return "gp_override";
+                default:
+                    return "inbound_blocked";
+            }
+        }
+    }
+}

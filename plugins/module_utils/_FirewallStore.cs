@@ -1,0 +1,234 @@
+// Copyright (c) 2026, the portcullis.msports contributors
+// GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+//
+// Where the executor finds the firewall: on Windows that of the host, by COM, registry and netsh. Elsewhere there is none.
+using System;
+using System.Collections.Generic;
+using System.Linq;
+using System.Reflection;
+using ansible_collections.portcullis.msports.plugins.module_utils._FirewallFailures;
+using ansible_collections.portcullis.msports.plugins.module_utils._FirewallInterop;
+#if WINDOWS
+using Microsoft.Win32;
+using System.Diagnostics;
+using System.Globalization;
+using System.IO;
+using System.Net;
+using System.Net.NetworkInformation;
+using System.Runtime.InteropServices;
+#endif
+
+namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallStore
+{
+    public static class PolicyStores
+    {
+#if WINDOWS
+        public static IPolicyStore Open()
+        {
+            return new WindowsPolicyStore();
+        }
+#else
+        private const string Substitute = "portcullis.msports.tests.StandIn";
+
+        // Only the tests bring such a type with them, and on Windows this is not even compiled.
+        public static IPolicyStore Open()
+        {
+            Type type = AppDomain.CurrentDomain.GetAssemblies().Select(assembly => assembly.GetType(Substitute, false)).FirstOrDefault(found => found != null);
+            MethodInfo open = type == null ? null : type.GetMethod("Open", BindingFlags.Public | BindingFlags.Static, null, Type.EmptyTypes, null);
+            if (open == null)
+                throw new FirewallException("this module manages the firewall of Windows, and this host does not run Windows");
+            return (IPolicyStore)open.Invoke(null, null);
+        }
+#endif
+    }
+
+#if WINDOWS
+    public class WindowsPolicyStore : IPolicyStore
+    {
+        private const string Policies = @"SOFTWARE\Policies\Microsoft\WindowsFirewall\";
+        private const string Local = @"SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\";
+        private const string Version = @"SOFTWARE\Microsoft\Windows NT\CurrentVersion";
+        private const string MemoryParent = @"SOFTWARE\portcullis";
+        private const string Memory = MemoryParent + @"\msports";
+        private const string DefaultLogPath = @"%systemroot%\system32\LogFiles\Firewall\pfirewall.log";
+        private const int DefaultLogSize = 4096;
+        private static readonly int[] ManagementPorts = { 22, 5985, 5986 };
+
+        // Profile: key of group policy, key of the local policy, name for netsh. The local key of the private profile is of older days.
+        private static readonly Dictionary<int, string[]> Names = new Dictionary<int, string[]>
+        {
+            { 1, new[] { "DomainProfile", "DomainProfile", "domainprofile" } },
+            { 2, new[] { "PrivateProfile", "StandardProfile", "privateprofile" } },
+            { 4, new[] { "PublicProfile", "PublicProfile", "publicprofile" } }
+        };
+
+        private readonly INetFwPolicy2 policy;
+
+        public WindowsPolicyStore()
+        {
+            try
+            {
+                policy = (INetFwPolicy2)new NetFwPolicy2();
+            }
+            catch (InvalidCastException)
+            {
+                throw new FirewallException("this Windows has no INetFwPolicy2: Windows Server 2012 or newer is needed");
+            }
+        }
+
+        public INetFwPolicy2 Policy { get { return policy; } }
+
+        public INetFwRule3 NewRule()
+        {
+            INetFwRule3 rule = new NetFwRule() as INetFwRule3;
+            if (rule == null)
+                throw new FirewallException("this Windows has no INetFwRule3: Windows Server 2012 or newer is needed");
+            return rule;
+        }
+
+        // Where group policy says so, the local rules are stored as ever and have no effect.
+        public bool LocalRulesApply(int profile)
+        {
+            return Number(Value(Policies + Names[profile][0], "AllowLocalPolicyMerge"), 1) != 0;
+        }
+
+        public ProfileLog ReadLog(int profile)
+        {
+            string given = Policies + Names[profile][0] + @"\Logging";
+            string local = Local + Names[profile][1] + @"\Logging";
+            string[] values = { "LogSuccessfulConnections", "LogFilePath", "LogFileSize" };
+            object[] found = values.Select(value => Value(given, value) ?? Value(local, value)).ToArray();
+            return new ProfileLog
+            {
+                Allowed = Number(found[0], 0) != 0,
+                Path = found[1] as string ?? DefaultLogPath,
+                Size = Number(found[2], DefaultLogSize),
+                Policy = values.Any(value => Value(given, value) != null)
+            };
+        }
+
+        // Only what differs: what stays as it is need not survive a way through a command line.
+        public void WriteLog(int profile, ProfileLog log)
+        {
+            ProfileLog before = ReadLog(profile);
+            string set = "advfirewall set " + Names[profile][2] + " logging ";
+            if (before.Path != log.Path)
+                Netsh(set + "filename \"" + log.Path + "\"");
+            if (before.Size != log.Size)
+                Netsh(set + "maxfilesize " + log.Size.ToString(CultureInfo.InvariantCulture));
+            if (before.Allowed != log.Allowed)
+                Netsh(set + "allowedconnections " + (log.Allowed ? "enable" : "disable"));
+        }
+
+        public string ReadMemory(string owner)
+        {
+            return Value(Memory, owner) as string;
+        }
+
+        public void WriteMemory(string owner, string value)
+        {
+            using (RegistryKey machine = Machine())
+            {
+                if (value != null)
+                {
+                    using (RegistryKey key = machine.CreateSubKey(Memory))
+                        key.SetValue(owner, value, RegistryValueKind.String);
+                    return;
+                }
+                using (RegistryKey key = machine.OpenSubKey(Memory, true))
+                {
+                    if (key != null)
+                        key.DeleteValue(owner, false);
+                }
+                DeleteIfEmpty(machine, Memory);
+                DeleteIfEmpty(machine, MemoryParent);
+            }
+        }
+
+        public IList<TcpPeer> ManagementPeers()
+        {
+            return IPGlobalProperties.GetIPGlobalProperties().GetActiveTcpConnections()
+                .Where(tcp => tcp.State == TcpState.Established && ManagementPorts.Contains(tcp.LocalEndPoint.Port))
+                .Select(tcp => new TcpPeer
+                {
+                    Peer = Plain(tcp.RemoteEndPoint.Address),
+                    PeerPort = tcp.RemoteEndPoint.Port,
+                    Local = Plain(tcp.LocalEndPoint.Address),
+                    LocalPort = tcp.LocalEndPoint.Port
+                })
+                .ToList();
+        }
+
+        // From the registry: Environment.OSVersion tells what the manifest of the calling program was written for.
+        public string SystemVersion
+        {
+            get
+            {
+                string[] numbers = { "CurrentMajorVersionNumber", "CurrentMinorVersionNumber", "CurrentBuildNumber", "UBR" };
+                object[] found = numbers.Select(name => Value(Version, name)).ToArray();
+                // Before Windows Server 2016 there is one text for the first two.
+                object version = found[0] == null ? Value(Version, "CurrentVersion") : found[0] + "." + found[1];
+                return version + "." + found[2] + "." + (found[3] ?? 0);
+            }
+        }
+
+        // An address as rules have it: without the zone, and IPv4 as IPv4.
+        private static string Plain(IPAddress address)
+        {
+            IPAddress plain = address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
+            return new IPAddress(plain.GetAddressBytes()).ToString();
+        }
+
+        // The 64-bit view, also from a 32-bit PowerShell.
+        private static RegistryKey Machine()
+        {
+            return RegistryKey.OpenBaseKey(RegistryHive.LocalMachine, RegistryView.Registry64);
+        }
+
+        private static object Value(string path, string name)
+        {
+            using (RegistryKey machine = Machine())
+            using (RegistryKey key = machine.OpenSubKey(path))
+                return key == null ? null : key.GetValue(name, null, RegistryValueOptions.DoNotExpandEnvironmentNames);
+        }
+
+        private static int Number(object value, int otherwise)
+        {
+            return value is int ? (int)value : otherwise;
+        }
+
+        private static void DeleteIfEmpty(RegistryKey machine, string path)
+        {
+            bool empty;
+            using (RegistryKey key = machine.OpenSubKey(path))
+                empty = key != null && key.ValueCount == 0 && key.SubKeyCount == 0;
+            if (empty)
+                machine.DeleteSubKey(path, false);
+        }
+
+        // The commands of netsh are the same in every language of Windows, and so is its exit code; its output is not.
+        private static void Netsh(string arguments)
+        {
+            ProcessStartInfo start = new ProcessStartInfo(Path.Combine(Environment.SystemDirectory, "netsh.exe"), arguments)
+            {
+                UseShellExecute = false,
+                CreateNoWindow = true,
+                RedirectStandardOutput = true
+            };
+            using (Process process = Process.Start(start))
+            {
+                string output = process.StandardOutput.ReadToEnd().Trim();
+                process.WaitForExit();
+                if (process.ExitCode != 0)
+                {
+                    string text = String.Format(CultureInfo.InvariantCulture, "netsh {0}: exit code {1}: {2}", arguments, process.ExitCode, output);
+                    throw new FirewallException(text);
+                }
+            }
+        }
+    }
+#endif
+}
