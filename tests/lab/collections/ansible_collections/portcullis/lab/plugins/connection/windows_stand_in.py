@@ -1,0 +1,159 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: windows_stand_in
+short_description: Stands where WinRM or PSRP stand, without Windows
+version_added: 0.1.0
+author: the portcullis.msports contributors (@portcullis)
+description:
+  - For tests only. Ansible takes its normal way to a Windows host; what it sends is handed to an engine that runs the C# in it
+    against a policy store in a JSON file. See tests/windows/README.md of the project.
+  - It is no PowerShell, and says so for every host. Only modules whose C(.ps1) is one call of their C# can run.
+options:
+  host:
+    description: Name of the host.
+    type: str
+    default: inventory_hostname
+    vars:
+      - name: inventory_hostname
+  policy:
+    description: The JSON file that holds this host's policy store. Goes before O(directory).
+    type: path
+    vars:
+      - name: msports_stand_in
+  directory:
+    description: A folder with a file C(<inventory_hostname>.json) per host.
+    type: path
+    env:
+      - name: MSPORTS_STAND_IN_DIRECTORY
+    vars:
+      - name: msports_stand_in_directory
+  calls:
+    description: Every call of this connection is appended to this file, as a line of JSON.
+    type: path
+    env:
+      - name: MSPORTS_STAND_IN_CALLS
+    vars:
+      - name: msports_stand_in_calls
+  engine:
+    description:
+      - What runs the modules. V(auto) is a real PowerShell of at least 7.5, named by E(MSPORTS_PWSH) or found on the path, under
+        ansible-core 2.21 and later, and Mono otherwise.
+    type: str
+    choices: [auto, mono, pwsh]
+    default: auto
+    env:
+      - name: MSPORTS_STAND_IN_ENGINE
+    vars:
+      - name: msports_stand_in_engine
+"""
+
+import importlib.util
+import json
+import os
+import pathlib
+import sys
+
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
+from ansible.module_utils.common.text.converters import to_bytes, to_text
+from ansible.plugins.connection import ConnectionBase
+from ansible.utils.display import Display
+
+display = Display()
+
+
+def _engine():
+    """tests/windows/engine.py, which is in no collection."""
+    name = "portcullis_msports_windows_engine"
+    if name not in sys.modules:
+        path = pathlib.Path(os.path.realpath(__file__)).parents[7] / "windows" / "engine.py"
+        spec = importlib.util.spec_from_file_location(name, path)
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
+    return sys.modules[name]
+
+
+class Connection(ConnectionBase):
+    """One exec_command a module call; no files."""
+
+    transport = "portcullis.lab.windows_stand_in"
+    module_implementation_preferences = (".ps1", ".exe", "")
+    allow_executable = False
+    has_pipelining = True
+    always_pipeline_modules = True
+    default_user = "Administrator"
+
+    def __init__(self, *args, **kwargs):
+        self._shell_type = "powershell"
+        super().__init__(*args, **kwargs)
+
+    def _connect(self):
+        if self._connected:
+            return self
+        self._policy = self._path()
+        if not self._policy.is_file():
+            raise AnsibleConnectionFailure(f"no file {self._policy} for the stand-in host {self.get_option('host')}")
+        display.warning(f"{self.get_option('host')} is a stand-in for a Windows host, and this is no PowerShell: the C# of modules runs against {self._policy}")
+        self._connected = True
+        return self
+
+    def exec_command(self, cmd, in_data=None, sudoable=True):
+        super().exec_command(cmd, in_data=in_data, sudoable=sudoable)
+        self._connect()
+        engine = _engine()
+        data = to_bytes(in_data or b"")
+        try:
+            call = engine.read_call(to_text(cmd), data)
+            self._note("exec_command", module=call.module, operations=len(call.arguments.get("operations") or ()), bytes=len(data))
+            pwsh = self._pwsh(engine, call)
+            done = engine.run_pwsh(to_text(cmd), data, self._policy, pwsh) if pwsh else engine.run(call, self._policy)
+        except engine.EngineError as error:
+            self._note("refused", reason=str(error))
+            raise AnsibleError(f"the stand-in for Windows: {error}") from error
+        return done.code, done.output, done.error
+
+    def put_file(self, in_path, out_path):
+        super().put_file(in_path, out_path)
+        self._refuse_file("put_file", out_path)
+
+    def fetch_file(self, in_path, out_path):
+        super().fetch_file(in_path, out_path)
+        self._refuse_file("fetch_file", in_path)
+
+    def close(self):
+        self._connected = False
+
+    def reset(self):
+        self.close()
+
+    def _path(self):
+        policy, directory = self.get_option("policy"), self.get_option("directory")
+        if not policy and not directory:
+            raise AnsibleConnectionFailure("set msports_stand_in (a file) or msports_stand_in_directory: they name the policy store of a stand-in host")
+        return pathlib.Path(policy or os.path.join(directory, f"{self.get_option('host')}.json"))
+
+    def _pwsh(self, engine, call):
+        wanted = self.get_option("engine")
+        pwsh = None if wanted == "mono" else engine.find_pwsh()
+        if pwsh and "PwshPath" in call.wrapper:
+            return pwsh
+        if wanted == "pwsh":
+            raise engine.EngineError("no pwsh >= 7.5, or an ansible-core before 2.21")
+        if wanted == "auto":
+            why = "this ansible-core (before 2.21) cannot use it here" if pwsh else "no pwsh >= 7.5 was found (MSPORTS_PWSH, PATH)"
+            display.warning(f"NOT RUN BY POWERSHELL: {why}; the C# of the modules is run by Mono, and their .ps1 is only read")
+        return None
+
+    def _note(self, what, **more):
+        if self.get_option("calls"):
+            line = json.dumps({"host": self.get_option("host"), "what": what, **more}) + "\n"
+            with open(self.get_option("calls"), "a", encoding="utf-8") as stream:
+                stream.write(line)
+
+    def _refuse_file(self, what, path):
+        self._note(what, path=to_text(path))
+        raise AnsibleError(f"the stand-in for Windows keeps no files ({what} {to_text(path)})")

@@ -1,0 +1,450 @@
+// Copyright (c) 2026, the portcullis.msports contributors
+// GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+// A policy store in a JSON file, as hostile as Windows: implements what the executor uses of COM as managed classes.
+// The file is read when the store is opened and written when the process ends; whoever starts the process holds a lock on it.
+using System;
+using System.Collections;
+using System.Collections.Generic;
+using System.Diagnostics;
+using System.Globalization;
+using System.IO;
+using System.Runtime.InteropServices;
+using System.Runtime.InteropServices.ComTypes;
+using System.Text;
+using Ansible.Basic;
+using ansible_collections.portcullis.msports.plugins.module_utils._FirewallInterop;
+
+namespace portcullis.msports.tests
+{
+    public class StandIn : IPolicyStore, INetFwPolicy2, INetFwRules
+    {
+        public readonly Switches Switches;
+        public readonly Addresses Addresses;
+        public readonly Ports Ports;
+        public readonly Texts Texts;
+
+        private static readonly Dictionary<int, string> ProfileNames = new Dictionary<int, string> { { 1, "domain" }, { 2, "private" }, { 4, "public" } };
+
+        private readonly string path;
+        private readonly PolicyFile file;
+        private int attempts;
+        private int made;
+
+        private StandIn(string path)
+        {
+            this.path = path;
+            file = AnsibleModule.FromJson<PolicyFile>(File.ReadAllText(path, Encoding.UTF8));
+            if (file.format != 1)
+                throw new InvalidDataException(path + ": not a file of the stand-in policy store");
+            Switches = file.switches;
+            Addresses = new Addresses(Switches);
+            Ports = new Ports(Switches);
+            Texts = new Texts(Switches);
+            file.counters.calls++;
+            AppDomain.CurrentDomain.ProcessExit += delegate { file.Save(path); };
+        }
+
+        public static IPolicyStore Open()
+        {
+            string path = Environment.GetEnvironmentVariable("MSPORTS_STAND_IN");
+            if (String.IsNullOrEmpty(path))
+                throw new InvalidOperationException("MSPORTS_STAND_IN does not name a file of the stand-in policy store");
+            return new StandIn(path);
+        }
+
+        // Every change of the store goes through here.
+        public void Commit(string what, RuleRecord rule, string property, object value, Action effect)
+        {
+            attempts++;
+            bool fails = attempts == Switches.fail_commit_at || (Switches.fail_commits_from > 0 && attempts >= Switches.fail_commits_from);
+            if (fails)
+                file.counters.failed_commits++;
+            if (fails && !Switches.failed_commit_took_effect)
+                throw Refuse.Rpc();
+            Note(what, rule == null ? null : rule.key, rule == null ? null : rule.name, property, value);
+            effect();
+            file.counters.commits++;
+            made++;
+            if (made == Switches.die_after_commits)
+            {
+                file.Save(path);
+                Process.GetCurrentProcess().Kill();
+            }
+            if (fails)
+                throw Refuse.Rpc();
+        }
+
+        public void CheckOpen(RuleRecord rule)
+        {
+            if (!file.rules.Contains(rule))
+                throw Refuse.Absent();
+            if (Switches.built_in_locked && rule.grouping != null && rule.grouping.StartsWith("@", StringComparison.Ordinal))
+                throw Refuse.Access();
+        }
+
+        public void CheckName(string name, RuleRecord self)
+        {
+            if (Switches.duplicate_names)
+                return;
+            foreach (RuleRecord other in file.rules)
+                if (other != self && Same(other.name, name))
+                    throw Refuse.Argument();
+        }
+
+        // IPolicyStore
+
+        public INetFwPolicy2 Policy
+        {
+            get { return this; }
+        }
+
+        public string SystemVersion
+        {
+            get { return file.system; }
+        }
+
+        public INetFwRule3 NewRule()
+        {
+            RuleRecord record = new RuleRecord();
+            record.enabled = !Switches.new_rule_disabled;
+            return new StandInRule(this, record, false);
+        }
+
+        public bool LocalRulesApply(int profile)
+        {
+            return One(profile).local_rules;
+        }
+
+        public ProfileLog ReadLog(int profile)
+        {
+            ProfileRecord record = One(profile);
+            return new ProfileLog { Allowed = record.log_allowed, Path = record.log_path, Size = record.log_size, Policy = record.log_policy };
+        }
+
+        public void WriteLog(int profile, ProfileLog log)
+        {
+            ProfileRecord record = One(profile);
+            if (String.IsNullOrEmpty(log.Path) || log.Size < 1 || log.Size > 32767)
+                throw new InvalidOperationException("netsh: A specified value is not valid.");
+            Commit("logging", null, ProfileNames[profile], log.Allowed + " " + log.Size, delegate
+            {
+                // What group policy gives stays in force.
+                if (record.log_policy)
+                    return;
+                record.log_allowed = log.Allowed;
+                record.log_path = log.Path;
+                record.log_size = log.Size;
+            });
+        }
+
+        public string ReadMemory(string owner)
+        {
+            string value;
+            return file.memory.TryGetValue(owner, out value) ? value : null;
+        }
+
+        public void WriteMemory(string owner, string value)
+        {
+            if (Switches.fail_memory)
+                throw new UnauthorizedAccessException("Access to the registry key is denied.");
+            file.counters.memory_writes++;
+            Note("memory", null, owner, null, value);
+            if (value == null)
+                file.memory.Remove(owner);
+            else
+                file.memory[owner] = value;
+        }
+
+        public IList<TcpPeer> ManagementPeers()
+        {
+            List<TcpPeer> peers = new List<TcpPeer>();
+            foreach (PeerRecord session in file.sessions)
+                peers.Add(new TcpPeer { Peer = session.peer, PeerPort = session.peer_port, Local = session.local, LocalPort = session.local_port });
+            return peers;
+        }
+
+        // INetFwRules
+
+        public int Count
+        {
+            get { return file.rules.Count; }
+        }
+
+        public void Add(INetFwRule rule)
+        {
+            StandInRule own = rule as StandInRule;
+            if (own == null)
+                throw Refuse.Argument();
+            RuleRecord record = own.Enter();
+            try
+            {
+                CheckName(record.name, record);
+                record.key = String.Format(CultureInfo.InvariantCulture, "{{00000000-0000-4000-8000-{0:x12}}}", file.counters.last_key + 1);
+                Commit("add", record, null, null, delegate
+                {
+                    file.counters.last_key++;
+                    file.rules.Add(record);
+                });
+            }
+            catch
+            {
+                if (!file.rules.Contains(record))
+                    own.Leave();
+                throw;
+            }
+        }
+
+        // An absent name is no error and no commit.
+        public void Remove(string name)
+        {
+            List<RuleRecord> found = Named(name);
+            if (found.Count == 0)
+                return;
+            if (Switches.remove_takes != "all")
+                found = found.GetRange(Switches.remove_takes == "last" ? found.Count - 1 : 0, 1);
+            foreach (RuleRecord record in found)
+                CheckOpen(record);
+            Commit("remove", found[0], null, found.Count, delegate
+            {
+                foreach (RuleRecord record in found)
+                    file.rules.Remove(record);
+            });
+        }
+
+        public INetFwRule Item(string name)
+        {
+            file.counters.lookups++;
+            List<RuleRecord> found = Named(name);
+            if (found.Count == 0)
+                throw Refuse.Absent();
+            return new StandInRule(this, found[Switches.item_takes == "last" ? found.Count - 1 : 0], true);
+        }
+
+        public object _NewEnum
+        {
+            get
+            {
+                file.counters.enumerations++;
+                List<RuleRecord> order = new List<RuleRecord>(file.rules);
+                if (Switches.enumeration_order == "reversed")
+                    order.Reverse();
+                if (Switches.enumeration_order == "rotated" && order.Count > 0)
+                {
+                    int turn = file.counters.enumerations * 7 % order.Count;
+                    order.AddRange(order.GetRange(0, turn));
+                    order.RemoveRange(0, turn);
+                }
+                List<object> views = new List<object>();
+                foreach (RuleRecord record in order)
+                    views.Add(new StandInRule(this, record, true));
+                return new Enumerator(views, Switches.enumeration_fails_at);
+            }
+        }
+
+        // INetFwPolicy2
+
+        public int CurrentProfileTypes
+        {
+            get { return file.active; }
+        }
+
+        public NET_FW_MODIFY_STATE LocalPolicyModifyState
+        {
+            get { return (NET_FW_MODIFY_STATE)file.modify_state; }
+        }
+
+        public INetFwRules Rules
+        {
+            get { return this; }
+        }
+
+        public bool get_FirewallEnabled(NET_FW_PROFILE_TYPE2 profileType)
+        {
+            return One((int)profileType).enabled;
+        }
+
+        public object get_ExcludedInterfaces(NET_FW_PROFILE_TYPE2 profileType)
+        {
+            List<string> names = One((int)profileType).excluded_interfaces;
+            return names == null ? null : Array.ConvertAll<string, object>(names.ToArray(), delegate(string name) { return name; });
+        }
+
+        public bool get_BlockAllInboundTraffic(NET_FW_PROFILE_TYPE2 profileType)
+        {
+            return One((int)profileType).block_all;
+        }
+
+        public NET_FW_ACTION get_DefaultInboundAction(NET_FW_PROFILE_TYPE2 profileType)
+        {
+            return (NET_FW_ACTION)One((int)profileType).inbound;
+        }
+
+        public void set_DefaultInboundAction(NET_FW_PROFILE_TYPE2 profileType, NET_FW_ACTION action)
+        {
+            ProfileRecord record = One((int)profileType);
+            Commit("default_inbound", null, ProfileNames[(int)profileType], (int)action, delegate { record.inbound = Known(action); });
+        }
+
+        public NET_FW_ACTION get_DefaultOutboundAction(NET_FW_PROFILE_TYPE2 profileType)
+        {
+            return (NET_FW_ACTION)One((int)profileType).outbound;
+        }
+
+        public void set_DefaultOutboundAction(NET_FW_PROFILE_TYPE2 profileType, NET_FW_ACTION action)
+        {
+            ProfileRecord record = One((int)profileType);
+            Commit("default_outbound", null, ProfileNames[(int)profileType], (int)action, delegate { record.outbound = Known(action); });
+        }
+
+        // Members that the executor has no business with
+
+        public INetFwServiceRestriction ServiceRestriction
+        {
+            get { throw new NotSupportedException(); }
+        }
+
+        public bool get_NotificationsDisabled(NET_FW_PROFILE_TYPE2 profileType)
+        {
+            throw new NotSupportedException();
+        }
+
+        public void set_NotificationsDisabled(NET_FW_PROFILE_TYPE2 profileType, bool disabled)
+        {
+            throw new NotSupportedException();
+        }
+
+        public bool get_UnicastResponsesToMulticastBroadcastDisabled(NET_FW_PROFILE_TYPE2 profileType)
+        {
+            throw new NotSupportedException();
+        }
+
+        public void set_UnicastResponsesToMulticastBroadcastDisabled(NET_FW_PROFILE_TYPE2 profileType, bool disabled)
+        {
+            throw new NotSupportedException();
+        }
+
+        public void set_FirewallEnabled(NET_FW_PROFILE_TYPE2 profileType, bool enabled)
+        {
+            throw new NotSupportedException();
+        }
+
+        public void set_ExcludedInterfaces(NET_FW_PROFILE_TYPE2 profileType, object interfaces)
+        {
+            throw new NotSupportedException();
+        }
+
+        public void set_BlockAllInboundTraffic(NET_FW_PROFILE_TYPE2 profileType, bool block)
+        {
+            throw new NotSupportedException();
+        }
+
+        public void EnableRuleGroup(int profileTypesBitmask, string group, bool enable)
+        {
+            throw new NotSupportedException();
+        }
+
+        public bool IsRuleGroupEnabled(int profileTypesBitmask, string group)
+        {
+            throw new NotSupportedException();
+        }
+
+        public bool get_IsRuleGroupCurrentlyEnabled(string group)
+        {
+            throw new NotSupportedException();
+        }
+
+        public void RestoreLocalFirewallDefaults()
+        {
+            throw new NotSupportedException();
+        }
+
+        private ProfileRecord One(int profile)
+        {
+            if (!ProfileNames.ContainsKey(profile))
+                throw Refuse.Argument();
+            return file.profiles[ProfileNames[profile]];
+        }
+
+        private static int Known(NET_FW_ACTION action)
+        {
+            if (action != NET_FW_ACTION.NET_FW_ACTION_ALLOW && action != NET_FW_ACTION.NET_FW_ACTION_BLOCK)
+                throw Refuse.Argument();
+            return (int)action;
+        }
+
+        private bool Same(string one, string other)
+        {
+            return String.Equals(one, other, Switches.names_ignore_case ? StringComparison.OrdinalIgnoreCase : StringComparison.Ordinal);
+        }
+
+        private List<RuleRecord> Named(string name)
+        {
+            return file.rules.FindAll(delegate(RuleRecord record) { return Same(record.name, name); });
+        }
+
+        private void Note(string what, string key, string name, string property, object value)
+        {
+            string text = value == null ? null : Convert.ToString(value, CultureInfo.InvariantCulture);
+            if (text != null && text.Length > 200)
+                text = text.Substring(0, 200);
+            file.journal.Add(new JournalRecord
+            {
+                call = file.counters.calls, commit = file.counters.commits + 1, what = what, key = key, name = name, property = property, value = text
+            });
+        }
+    }
+
+    public class Enumerator : IEnumVARIANT
+    {
+        private const int Ok = 0;
+        private const int False = 1;
+
+        private readonly List<object> items;
+        private readonly int failsAt;
+        private int position;
+
+        public Enumerator(List<object> items, int failsAt)
+        {
+            this.items = items;
+            this.failsAt = failsAt;
+        }
+
+        public int Next(int celt, object[] rgVar, IntPtr pceltFetched)
+        {
+            // Only a caller that asks for one item may leave out the count.
+            if (celt < 1 || rgVar == null || rgVar.Length < celt || (celt > 1 && pceltFetched == IntPtr.Zero))
+                return unchecked((int)0x80070057);
+            int fetched = 0;
+            while (fetched < celt && position < items.Count)
+            {
+                if (position + 1 == failsAt)
+                    return unchecked((int)0x800706BE);
+                rgVar[fetched++] = items[position++];
+            }
+            if (pceltFetched != IntPtr.Zero)
+                Marshal.WriteInt32(pceltFetched, fetched);
+            return fetched == celt ? Ok : False;
+        }
+
+        public int Skip(int celt)
+        {
+            position += celt;
+            return position <= items.Count ? Ok : False;
+        }
+
+        public int Reset()
+        {
+            position = 0;
+            return Ok;
+        }
+
+        public IEnumVARIANT Clone()
+        {
+            Enumerator copy = new Enumerator(items, failsAt);
+            copy.position = position;
+            return copy;
+        }
+    }
+}
