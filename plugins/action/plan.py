@@ -19,7 +19,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._compile import
 from ansible_collections.portcullis.msports.plugins.plugin_utils._inventory import inventory_of, one_host, play_variables
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.folder import claim
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.store import load, orphans, save
-from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.difference import plan_diff
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.difference import plan_diff, shortened
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MsportsError
 from ansible_collections.portcullis.msports.plugins.plugin_utils._run import Run
 
@@ -27,6 +27,7 @@ ARGUMENTS = {
     "directory": {"type": "path", "default": "msports-plan"},
     "whole": {"type": "bool", "default": True},
 }
+NOTHING = {"hosts": 0, "sets": 0}
 
 
 class ActionModule(ActionBase):
@@ -54,7 +55,7 @@ class ActionModule(ActionBase):
                     marker, planned = self._plan(run, hostvars, arguments["whole"])
                 run.write(marker, planned)
             else:  # a later batch, or another host under the free strategy
-                planned = {**planned, "changed": False, "reused": True, "difference": {"changed": False, "hosts": {}, "sets": {}}}
+                planned = {**planned, "changed": False, "reused": True, "difference": {"changed": False, "hosts": {}, "sets": {}}, "left_out": NOTHING}
                 planned.pop("diff", None)
         result.update(planned)
         return result
@@ -85,6 +86,7 @@ class ActionModule(ActionBase):
         with ansible_errors(AnsibleActionFail):
             same = {name for name, host in before["hosts"].items() if host is plan["hosts"].get(name)} if written == run.directory else ()
         files = save(plan, written, same)
+        shown, left_out = shortened(difference)
         result = {
             "changed": bool(files) if not self._task.check_mode else self._would_change(run.directory, plan, difference),
             "path": written,
@@ -94,12 +96,14 @@ class ActionModule(ActionBase):
             "notes": plan["notes"],
             "off": plan["off"],
             "orphaned": plan["orphaned"],
-            "difference": difference,
+            "difference": shown,
+            "left_out": left_out,
             "reused": False,
         }
         if self._task.diff and difference["changed"]:
             result["diff"] = {"before": _text(before), "after": _text(plan), "before_header": "saved plan", "after_header": "plan"}
-        own = inputs_of({"hosts": inventory["hosts"]})
+        # What DNS and facts found counts for the plan, but is not asked again for each task: those inputs are the same without them mostly.
+        own = inputs_of({"hosts": inventory["hosts"]}) if inventory["resolved"] or inventory["facts"] else plan["inputs"]
         return {"plan": written, "own": own}, result
 
     @staticmethod
@@ -117,12 +121,16 @@ class ActionModule(ActionBase):
 
 @contextlib.contextmanager
 def _uncollected() -> t.Iterator[None]:
-    """Do without the search for cycles: a plan of thousands of hosts has none, and looking for them takes a third of the time."""
+    """Do without the search for cycles: a plan of thousands of hosts has none, and looking for them takes a third of the time.
+
+    What was made meanwhile is not searched later either: this process ends with its task.
+    """
     was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
+        gc.freeze()
         if was_enabled:
             gc.enable()
 

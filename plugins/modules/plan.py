@@ -92,9 +92,18 @@ orphaned:
   type: list
   elements: str
 difference:
-  description: What differs from the saved plan, as the P(portcullis.msports.plan_diff#filter) filter gives it; nothing when RV(reused).
+  description:
+    - What differs from the saved plan, as the P(portcullis.msports.plan_diff#filter) filter gives it; nothing when RV(reused).
+    - Holds about 5000 rules, and as many addresses, at most - the first hosts and address sets by name, each whole. RV(left_out) counts the others.
   returned: success
   type: dict
+left_out:
+  description:
+    - The number of C(hosts) and of address C(sets) that differ, too, and are more than RV(difference) has room for. Mostly none.
+    - Diff mode shows every line, and P(portcullis.msports.plan_diff#filter) with the paths of two plan directories returns everything.
+  returned: success
+  type: dict
+  sample: {"hosts": 0, "sets": 0}
 reused:
   description: Whether an earlier task of the run had compiled the plan.
   returned: success

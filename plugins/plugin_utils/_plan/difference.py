@@ -11,6 +11,7 @@ import typing as t
 
 Plain = t.Mapping[str, t.Any]
 OPTIONS = ("managed", "system", "default_inbound", "default_outbound", "management")
+MOST = 5000
 
 
 def plan_diff(before: Plain, after: Plain) -> dict[str, t.Any]:
@@ -23,6 +24,25 @@ def plan_diff(before: Plain, after: Plain) -> dict[str, t.Any]:
     sets = {name: found for name in sorted({*before["sets"], *after["sets"]}) if (found := _set(before, after, name))}
     hosts = {name: found for name in sorted({*before["hosts"], *after["hosts"]}) if (found := _host(before, after, name, sets))}
     return {"changed": bool(hosts), "hosts": hosts, "sets": sets}
+
+
+def shortened(difference: Plain, most: int = MOST) -> tuple[dict[str, t.Any], dict[str, int]]:
+    """Return ``difference`` with about ``most`` rules and as many addresses, and how many ``hosts`` and ``sets`` it leaves out.
+
+    The first by name stay, each with everything. What a task returns is copied and searched many times over by Ansible, and kept in its memory.
+    """
+    kept = {kind: _first(difference[kind], most) for kind in ("hosts", "sets")}
+    return {**difference, **kept}, {kind: len(difference[kind]) - len(found) for kind, found in kept.items()}
+
+
+def _first(entries: t.Mapping[str, Plain], most: int) -> dict[str, t.Any]:
+    found, size = {}, 0
+    for name, entry in entries.items():
+        if size >= most:
+            break
+        found[name] = entry
+        size += sum(map(len, entry.values()))
+    return found
 
 
 def _set(before: Plain, after: Plain, name: str) -> dict[str, list[str]]:

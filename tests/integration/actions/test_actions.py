@@ -88,6 +88,8 @@ def test_plan_is_saved_once_and_unchanged_the_second_time(bench: Bench) -> None:
     first = bench.play(PLAN, hosts="localhost")
     assert first.code == 0, first.output
     assert first.results["localhost"]["hosts"] == ["db01", "web01"]
+    assert "in tcp/443 from exchange.client" in first.results["localhost"]["difference"]["hosts"]["web01"]["added"]
+    assert first.results["localhost"]["left_out"] == {"hosts": 0, "sets": 0}
     saved = bench.plan_files()
     assert set(saved) == {"msports-plan/index.json", "msports-plan/sets.json", "msports-plan/hosts/db01.json", "msports-plan/hosts/web01.json"}
     second = bench.play(PLAN, hosts="localhost")

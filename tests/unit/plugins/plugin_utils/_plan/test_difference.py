@@ -9,7 +9,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.difference import plan_diff
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.difference import plan_diff, shortened
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._plan.plans import Plain, host, plan, rule
 
 NONE = {"added": [], "removed": [], "changed": [], "options": {}}
@@ -80,3 +80,32 @@ def test_a_first_plan_has_nothing_before_it() -> None:
     found = plan_diff({"hosts": {}, "sets": {}}, BEFORE)
     assert found["hosts"]["till"]["added"] == ["in tcp/443 from desk"]
     assert found["sets"] == {"boss": {"added": ["10.0.0.9"], "removed": []}, "desk": {"added": ["10.0.0.1"], "removed": []}}
+
+
+def _grown(hosts: int, rules: int, addresses: int = 1) -> Plain:
+    """The difference to a first plan of so many hosts with so many rules each, and as many sets as hosts."""
+    ruleset = [rule("in", "tcp", "s0", [str(1000 + number)]) for number in range(rules)]
+    sets = {f"s{number}": [f"10.{number}.{last}.0/24" for last in range(addresses)] for number in range(hosts)}
+    return plan_diff(plan({}, {}), plan({f"h{number}": host(*ruleset) for number in range(hosts)}, sets))
+
+
+def test_what_is_not_long_is_not_shortened() -> None:
+    found = _grown(3, 4)
+    assert shortened(found) == (found, {"hosts": 0, "sets": 0})
+
+
+def test_what_is_long_keeps_the_first_hosts_and_sets_whole_and_counts_the_others() -> None:
+    found = _grown(5, 10, 8)
+    options = len(found["hosts"]["h0"]["options"])
+    kept, left_out = shortened(found, 2 * (10 + options))
+    assert (list(kept["hosts"]), list(kept["sets"]), left_out) == (["h0", "h1"], ["s0", "s1", "s2", "s3"], {"hosts": 3, "sets": 1})
+    assert kept["hosts"]["h1"] == found["hosts"]["h1"]
+    assert kept["sets"]["s3"] == found["sets"]["s3"]
+    assert kept["changed"]
+    assert len(found["hosts"]) == 5, "what was given stays as it was"
+
+
+def test_one_entry_is_shown_however_long_it_is() -> None:
+    kept, left_out = shortened(_grown(2, 10), 1)
+    assert (list(kept["hosts"]), left_out["hosts"]) == (["h0"], 1)
+    assert len(kept["hosts"]["h0"]["added"]) == 10

@@ -15,7 +15,7 @@ from hypothesis import given, strategies as st
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MsportsError
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.folder import claim, file_name
-from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.store import digest, load, orphans, plan_from, save
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.store import _Once, _text, digest, load, orphans, plan_from, save
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._plan.plans import Plain, host, plan, rule
 
 SHARED = [rule("in", "tcp", "desk", ["443"])]
@@ -62,6 +62,35 @@ def test_files_are_text_that_diffs(tmp_path: pathlib.Path) -> None:
         text = path.read_text(encoding="ascii")
         assert text == json.dumps(json.loads(text), sort_keys=True, indent=1) + "\n"
         assert path.stat().st_mode & 0o777 == 0o644
+
+
+def test_files_are_for_all_to_read_whatever_the_umask(tmp_path: pathlib.Path) -> None:
+    before = os.umask(0o077)
+    try:
+        save(example("till"), tmp_path)
+    finally:
+        os.umask(before)
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.rglob("*.json")} == {0o644}
+
+
+PLAIN = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+)
+
+
+@given(PLAIN)
+def test_text_is_that_of_json(value: t.Any) -> None:
+    assert _text(value) == json.dumps(value, sort_keys=True, indent=1) + "\n"
+
+
+@given(st.dictionaries(st.text(), PLAIN, max_size=4), st.lists(st.lists(st.dictionaries(st.text(), PLAIN, max_size=3), max_size=3), min_size=1, max_size=3))
+def test_text_of_hosts_that_share_rules_is_that_of_json(others: Plain, rulesets: list[list[Plain]]) -> None:
+    rendered = _Once()
+    rulesets.append([rule for ruleset in rulesets for rule in ruleset])
+    for ruleset in [*rulesets, *rulesets]:
+        entry = {**others, "rules": ruleset}
+        assert rendered.host(entry) == json.dumps(entry, sort_keys=True, indent=1) + "\n"
 
 
 def test_a_write_that_fails_leaves_the_old_file(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
