@@ -134,7 +134,7 @@ def _check_ports(ports, where, problems, keywords=False):
         first = int(match.group(1)) if match else -1
         last = int(match.group(2) or first) if match else -1
         if not match or not 0 <= first <= last <= 65535:
-            more = ", {0} or {1}".format("first-last", " or ".join(sorted(PORT_KEYWORDS.values()))) if keywords else " or first-last"
+            more = ", first-last, " + " or ".join(sorted(PORT_KEYWORDS.values())) if keywords else " or first-last"
             problems.append("{0}[{1}]: {2!r}: expected a port (0-65535){3}".format(where, index, port, more))
 
 

@@ -1,0 +1,56 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Reconcile a Windows host's owned firewall rules: the host reads and writes, all that thinks is in ``plugin_utils``."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import to_plain
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.reconcile import run
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.remote import through
+
+ARGUMENTS = {
+    "rules": {"type": "list", "elements": "dict", "default": []},
+    "address_sets": {"type": "dict", "default": {}},
+    "default_inbound": {"type": "str", "choices": ["keep", "block", "allow", "reject"], "default": "keep"},
+    "default_outbound": {"type": "str", "choices": ["keep", "block", "allow"], "default": "keep"},
+    "owner": {"type": "str", "default": "msports"},
+    "purge": {"type": "bool", "default": True},
+    "max_removals": {"type": "int"},
+    "management": {"type": "dict", "default": {}},
+    "allow_lockout": {"type": "bool", "default": False},
+    "mode": {"type": "str", "choices": ["enforce", "audit"], "default": "enforce"},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "persist": {"type": "bool", "default": True},
+    "allow_other_manager": {"type": "bool", "default": False},
+}
+
+
+class ActionModule(ActionBase):
+    """``portcullis.msports.win_firewall_ruleset``. One remote call when nothing differs, two when something does."""
+
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+    _supports_async = False
+    _supports_diff = True
+
+    def run(self, tmp: t.Optional[str] = None, task_vars: t.Optional[dict[str, t.Any]] = None) -> dict[str, t.Any]:
+        result = super().run(tmp, task_vars)
+        del tmp
+        _validation, arguments = self.validate_argument_spec(argument_spec=ARGUMENTS)
+        told: list[t.Any] = []
+
+        def execute(module: str, module_args: dict[str, t.Any]) -> dict[str, t.Any]:
+            done = self._execute_module(module_name=module, module_args=module_args, task_vars=task_vars)
+            told.extend(done.pop("warnings", None) or [])
+            return to_plain(done)
+
+        shell = getattr(self._connection, "_shell", None)
+        result.update(through(shell, self._play_context.remote_addr, execute, lambda call: run(to_plain(arguments), call, self._task.check_mode)))
+        result["warnings"] = [*told, *result.get("warnings", [])]
+        return result

@@ -1,0 +1,192 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
+"""Rules of others beside ours: blocks of theirs that stop what we allow, and allows of theirs that admit more than the plan.
+
+On Windows a block beats every allow, and every allow adds to all others: default deny denies little while allows of others stand.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from ansible_collections.portcullis.msports.plugins.module_utils._shape import BASE, Shape, covered, protocols_of, touches
+from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import some
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.reach import apart, binding, shape, unconditional, within
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.rule import PROTOCOL_NAMES, Held, Rule
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.values import ANY, PROFILES
+
+SHOWN = 20  # groups, and blocks of others, that are told one by one
+EXAMPLES = 3  # of one group
+# Groups that Windows brings along, by the reference that stands in a rule for their name in the system's language.
+GROUPS = {
+    "@firewallapi.dll,-25000": "Core Networking",
+    "@firewallapi.dll,-27000": "Core Networking Diagnostics",
+    "@firewallapi.dll,-28002": "Key Management Service",
+    "@firewallapi.dll,-28502": "File and Printer Sharing",
+    "@firewallapi.dll,-28602": "File and Printer Sharing over SMBDirect",
+    "@firewallapi.dll,-28652": "File and Printer Sharing over QUIC",
+    "@firewallapi.dll,-28752": "Remote Desktop",
+    "@firewallapi.dll,-28782": "Remote Desktop (WebSocket)",
+    "@firewallapi.dll,-29002": "iSCSI Service",
+    "@firewallapi.dll,-29252": "Remote Event Log Management",
+    "@firewallapi.dll,-29502": "Remote Service Management",
+    "@firewallapi.dll,-30002": "Windows Firewall Remote Management",
+    "@firewallapi.dll,-30252": "Windows Remote Management (Compatibility)",
+    "@firewallapi.dll,-30267": "Windows Remote Management",
+    "@firewallapi.dll,-32752": "Network Discovery",
+    "@firewallapi.dll,-33252": "Remote Scheduled Tasks Management",
+    "@firewallapi.dll,-33502": "Distributed Transaction Coordinator",
+    "@firewallapi.dll,-33752": "Routing and Remote Access",
+    "@firewallapi.dll,-34251": "Windows Management Instrumentation (WMI)",
+    "@firewallapi.dll,-34501": "Remote Volume Management",
+    "@firewallapi.dll,-34752": "Performance Logs and Alerts",
+    "@firewallapi.dll,-36751": "Remote Shutdown",
+    "@firewallapi.dll,-36801": "Remote Event Monitor",
+    "@firewallapi.dll,-37302": "mDNS",
+    "@firewallapi.dll,-38201": "Windows Deployment Services",
+    "@firewallapi.dll,-50323": "SNMP Trap",
+    "@sstpsvc.dll,-35001": "Secure Socket Tunneling Protocol",
+}
+_PACKAGE = re.compile(r"^@\{([^_}?]+)")
+_FOLDER = re.compile(r"^@%systemroot%\\system32\\")
+
+
+class Known(t.NamedTuple):
+    """A rule with what is asked of it again and again."""
+
+    rule: Rule
+    shape: Shape
+    binding: t.Tuple[str, str]
+    grouping: str
+
+
+def known(rule: Rule, grouping: str = "") -> Known:
+    return Known(rule, shape(rule), binding(rule), grouping)
+
+
+def applies(rule: Rule, profile: str) -> bool:
+    """Tell whether a rule is in force in a profile. Of a mask that cannot be read, nobody knows: then it may be."""
+    return rule.profiles == ANY or profile in rule.profiles or rule.profiles[0].startswith("?")
+
+
+class Beside:
+    """The enabled rules of others, compared with ours (as they are after the change) one direction and profile at a time."""
+
+    def __init__(self, after: t.Sequence[Rule], others: t.Sequence[Held]) -> None:
+        self._ours = [known(rule) for rule in after if rule.enabled and rule.action == "allow"]
+        self._others = [known(other.rule, other.grouping) for other in others if other.rule.enabled]
+        self._memo: t.Dict[t.Any, t.Any] = {}
+
+    def stopping(self, profile: str) -> list[str]:
+        """Return in sentences which blocks of others meet what we allow in a profile."""
+        found = []
+        for block in self._others:
+            if block.rule.action != "allow" and applies(block.rule, profile):
+                names = [ours.rule.name for ours in self._allowed(profile, block.rule.direction) if self._meets(block, ours)]
+                if names:
+                    word = "stops" if block.shape.certain and block.binding == ("", "") else "may stop"
+                    found.append(f"the rule {shown(block.rule.name)!r} of others {word} what we allow: {some(names)}")
+        return found[:SHOWN] + ([f"{len(found) - SHOWN} more rules of others stop what we allow"] if len(found) > SHOWN else [])
+
+    def admitting(self, profile: str, direction: str) -> list[Known]:
+        """Return the allows of others that admit something in a profile which ours and the basic needs of a host do not."""
+        ours = self._allowed(profile, direction)
+        same = tuple(map(id, ours))
+        return [
+            other
+            for other in self._others
+            if other.rule.action == "allow"
+            and other.rule.direction in (direction, f"?{direction}")
+            and applies(other.rule, profile)
+            and self._more((id(other), same), other, ours)
+        ]
+
+    def _allowed(self, profile: str, direction: str) -> list[Known]:
+        return [ours for ours in self._ours if ours.rule.direction == direction and applies(ours.rule, profile)]
+
+    def _meets(self, block: Known, ours: Known) -> bool:
+        key = ("meets", id(block), id(ours))
+        if key not in self._memo:
+            self._memo[key] = not apart(block.binding, ours.binding) and touches(block.shape, ours.shape)
+        return self._memo[key]
+
+    def _more(self, key: t.Any, other: Known, ours: t.Sequence[Known]) -> bool:
+        if key not in self._memo:
+            shapes = [*BASE[other.rule.direction]]
+            protocols = protocols_of(other.shape)
+            for mine in ours:
+                known_ = protocols_of(mine.shape)
+                if (known_ is None or protocols is not None and known_ & protocols) and unconditional(mine.rule) and within(other.binding, mine.binding):
+                    shapes.append(mine.shape)
+            self._memo[key] = not covered(shapes, other.shape)
+        return self._memo[key]
+
+
+def grouped(found: t.Mapping[str, t.Sequence[Known]]) -> list[dict[str, t.Any]]:
+    """Return the allows of others (by profile) as a list for people: by group, the largest first, capped.
+
+    Each has ``group``, ``direction``, ``rules`` (how many), ``profiles``, ``examples`` (names), ``admits`` (what, in words).
+    """
+    groups: t.Dict[t.Tuple[str, str], t.Dict[int, Known]] = {}
+    where: t.Dict[t.Tuple[str, str], set[str]] = {}
+    for profile, rules in found.items():
+        for item in rules:
+            key = (group_name(item), item.rule.direction)
+            groups.setdefault(key, {})[id(item)] = item
+            where.setdefault(key, set()).add(profile)
+    listed = []
+    for key, items in sorted(groups.items(), key=lambda pair: (-len(pair[1]), pair[0])):
+        listed.append(
+            {
+                "group": key[0],
+                "direction": key[1],
+                "rules": len(items),
+                "profiles": [profile for profile in PROFILES if profile in where[key]],
+                "examples": sorted({shown(item.rule.name) for item in items.values()})[:EXAMPLES],
+                "admits": sorted({admits(item.rule) for item in items.values()})[:EXAMPLES],
+            }
+        )
+    return listed
+
+
+def capped(groups: t.Sequence[dict[str, t.Any]]) -> list[dict[str, t.Any]]:
+    """Return at most ``SHOWN`` groups, and one entry more that counts the rest."""
+    rest = groups[SHOWN:]
+    if not rest:
+        return list(groups)
+    more = {"direction": "", "profiles": [], "examples": [], "admits": []}
+    return [*groups[:SHOWN], {"group": f"{len(rest)} more groups", **more, "rules": sum(item["rules"] for item in rest)}]
+
+
+def group_name(item: Known) -> str:
+    """Return a name that people know for the group of a rule, or for the rule when it has none."""
+    if not item.grouping:
+        return f"the rule {shown(item.rule.name)!r}"
+    return GROUPS.get(_FOLDER.sub("@", item.grouping.lower()), shown(item.grouping))
+
+
+def shown(name: str) -> str:
+    """Return a rule's name as people know it: of a reference to an app's resources, the app."""
+    package = _PACKAGE.match(name)
+    return package.group(1) if package else name
+
+
+def admits(rule: Rule) -> str:
+    """Return in words what a rule admits: ``tcp/445 from any``."""
+    inbound = rule.direction != "out"
+    ports = rule.local_ports if inbound else rule.remote_ports
+    protocol = PROTOCOL_NAMES.get(rule.protocol, f"protocol {rule.protocol}")
+    what = protocol if ports == ANY else f"{protocol}/{_few(ports)}"
+    if rule.icmp != ANY:
+        what += f" {_few(rule.icmp)}"
+    program = rule.program.rpartition("\\")[2]
+    bound = "".join([f" to {program}" if program else "", f" (service {rule.service})" if rule.service else ""])
+    return f"{what} {'from' if inbound else 'to'} {_few(rule.remote_addresses)}" + (bound if inbound else bound.replace(" to ", " by ", 1))
+
+
+def _few(texts: t.Sequence[str]) -> str:
+    return ",".join(texts[:EXAMPLES]) + (f" and {len(texts) - EXAMPLES} more" if len(texts) > EXAMPLES else "")

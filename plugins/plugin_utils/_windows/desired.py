@@ -1,0 +1,192 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
+"""From wire rules to rules of Windows Firewall: the columns to write, and every reason why Windows could not hold them."""
+
+from __future__ import annotations
+
+import functools
+import re
+import typing as t
+
+from ansible_collections.portcullis.msports.plugins.module_utils import _intervals, _refusals, _wire
+from ansible_collections.portcullis.msports.plugins.module_utils._refusals import UNUSABLE, Refused
+from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import some
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows import values
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.rule import NUMBERS, Rule, canonical
+
+Options = t.Mapping[str, t.Any]
+Columns = t.Dict[str, t.Any]
+
+OPTIONS: Options = {**_refusals.OPTIONS, "default_inbound": "keep", "default_outbound": "keep"}
+MOST_ADDRESSES = 1000  # of one rule; what older servers hold
+MOST_CHARACTERS = 10000  # of one text, as UTF-16 with its end
+PROTOCOLS = {"tcp": 6, "udp": 17, "any": values.ANY_PROTOCOL}
+# Family -> what stands behind the name of its half of an icmp_echo rule, its protocol, and the type of an echo request.
+ECHO = {4: (" (ICMPv4)", 1, "8:*"), 6: (" (ICMPv6)", 58, "128:*")}
+IMPOSSIBLE = _intervals.parse_addresses(["::/127", "ff00::/8"])  # Windows refuses them in a rule
+
+
+class Wanted(t.NamedTuple):
+    """One rule to hold: its canonical form, and the columns that make it."""
+
+    rule: Rule
+    columns: Columns
+
+
+class Desired(t.NamedTuple):
+    """``rules`` by name, and what is worth a warning."""
+
+    rules: t.Dict[str, Wanted]
+    warnings: t.List[str]
+
+
+def desire(options: Options) -> Desired:
+    """Return what the options want of a host; raise ``Refused`` with every problem at once. Needs nothing from the host.
+
+    With ``mode: audit`` rules that block are made, but not enabled, because nothing may be stopped.
+    """
+    problems = _unsupported(options)
+    if options["state"] == "absent":
+        if problems:
+            raise Refused(UNUSABLE, problems)
+        return Desired({}, [])
+    rules, wrong = _refusals.examined_rules(options, windows=True)
+    problems += wrong
+    places: t.Dict[str, int] = {}
+    for index, given in enumerate(options["rules"]):
+        places.setdefault(str(given.get("name")), index)
+    made: t.Dict[str, Wanted] = {}
+    spelled: t.Dict[str, str] = {}
+    nobody = []
+    for rule in rules:
+        where = f"rules[{places[str(rule['name'])]}]"
+        problems += _text_problems(rule, where)
+        if any(problem.startswith((where + ".", "address_sets.")) for problem in problems):
+            continue
+        ends, wrong = _ends(rule, options["address_sets"], where)
+        problems += wrong
+        if not all(ends.values()):
+            nobody.append(rule["name"])
+            continue
+        for columns in _columns(rule, ends, options["mode"] == "audit"):
+            name = columns["name"]
+            if spelled.setdefault(name.lower(), rule["name"]) != rule["name"] or name in made:
+                problems.append(f"{where}.name: {name!r}: the same name as another rule's, but for its case; Windows may take them for one")
+            made[name] = Wanted(canonical(columns), columns)
+    if problems:
+        raise Refused(UNUSABLE, sorted(problems, key=_place))
+    text = "these rules match nobody, because their address sets are empty, and are not written: "
+    return Desired(made, [text + some(nobody)] if nobody else [])
+
+
+def _place(problem: str) -> int:
+    """Return where a problem stands in the list: options first, then rule by rule."""
+    match = re.match(r"rules\[(\d+)\]", problem)
+    return int(match.group(1)) if match else -1
+
+
+def _unsupported(options: Options) -> list[str]:
+    """Return the options that have no meaning on Windows, with what to write in their place."""
+    found = []
+    if options["state"] == "present" and options["default_inbound"] == "reject":
+        found.append("default_inbound: 'reject': Windows Firewall answers nothing to what it stops; write block")
+    if options["state"] == "present" and not options["persist"]:
+        found.append("persist: False: the policy store of Windows is kept over every boot, there is no other; leave persist out")
+    return found
+
+
+def _text_problems(rule: t.Mapping[str, t.Any], where: str) -> list[str]:
+    found = []
+    for key in ("name", "description", *_wire.WINDOWS_KEYS):
+        text = rule[key]
+        shown = text if len(str(text)) <= 60 else text[:57] + "..."
+        if not isinstance(text, str):
+            found.append(f"{where}.{key}: {text!r}: expected text")
+            continue
+        if "|" in text:
+            found.append(f"{where}.{key}: {shown!r}: Windows takes no '|' in a text")
+        if text.startswith("@"):
+            found.append(f"{where}.{key}: {shown!r}: Windows takes a text that begins with '@' for a reference to a resource")
+        if any(ord(character) < 32 and not (key == "description" and character.isspace()) or 0xD800 <= ord(character) < 0xE000 for character in text):
+            found.append(f"{where}.{key}: {shown!r}: expected text without control characters and halves of characters")
+        size = len(text.encode("utf-16-le", "surrogatepass")) // 2 + 1
+        if size > MOST_CHARACTERS:
+            found.append(f"{where}.{key}: {shown!r}: {size} characters in UTF-16 with the end; Windows takes {MOST_CHARACTERS}")
+    if str(rule["name"]).lower() == "all":
+        found.append(f"{where}.name: {rule['name']!r}: Windows does not take this name")
+    if rule["service"] == "*":
+        found.append(f"{where}.service: '*': this means services only; leave it out for every program")
+    return found
+
+
+def _ends(rule: t.Mapping[str, t.Any], sets: t.Mapping[str, t.Any], where: str) -> t.Tuple[t.Dict[str, t.Any], list[str]]:
+    """Return ``(addresses, problems)``: both ends as intervals, one for each thing that a Windows rule lists; an end of nobody is empty."""
+    ends, found = {}, []
+    for key in ("remote_addresses", "local_addresses"):
+        given = rule[key] or ["any"]
+        intervals = _pieces(tuple(sets[given[0][1:]] if given[0].startswith("@") else given))
+        if len(intervals) > MOST_ADDRESSES:
+            found.append(f"{where}.{key}: {len(intervals)} addresses; a Windows rule holds {MOST_ADDRESSES}, split it into several rules")
+        for interval in intervals:
+            if _intervals.covers(IMPOSSIBLE, [interval]):
+                text = _intervals.address_text(interval)
+                found.append(f"{where}.{key}: {text!r}: Windows takes no unspecified, loopback or multicast IPv6 address in a rule")
+        ends[key] = intervals
+    return ends, found
+
+
+@functools.lru_cache(maxsize=1 << 12)
+def _pieces(texts: t.Tuple[str, ...]) -> t.Tuple[t.Any, ...]:
+    """Return addresses as the fewest intervals that Windows can hold."""
+    intervals = _intervals.parse_addresses(texts)
+    return intervals if intervals == _intervals.ANY else tuple(part for interval in intervals for part in _halves(interval))
+
+
+def _halves(interval: t.Tuple[int, int, int]) -> list[t.Tuple[int, int, int]]:
+    """Return one whole family as its halves: Windows takes no mask without bits."""
+    version, first, last = interval
+    if (first, last) != (0, _intervals.LAST[version]):
+        return [interval]
+    middle = last // 2
+    return [(version, 0, middle), (version, middle + 1, last)]
+
+
+def _columns(rule: t.Mapping[str, t.Any], ends: t.Mapping[str, t.Any], audit: bool) -> t.Iterator[Columns]:
+    """Yield the columns of a rule, of an ``icmp_echo`` rule for each family that both its ends have."""
+    common = {
+        "description": values.description(rule["description"]),
+        "enabled": not (audit and rule["action"] == "block"),
+        "direction": NUMBERS[rule["direction"]],
+        "action": NUMBERS[rule["action"]],
+        "profiles": values.ALL_PROFILES,
+        "edge": 0,
+        **{key: rule[key].strip() for key in _wire.WINDOWS_KEYS if rule[key].strip()},
+    }
+    if rule["protocol"] != "icmp_echo":
+        ports = {key: text for key in ("local_ports", "remote_ports") if (text := _ports(rule[key])) != "*"}
+        addresses = {key: _addresses(intervals) for key, intervals in ends.items()}
+        yield {"name": rule["name"], **common, "protocol": PROTOCOLS[rule["protocol"]], **ports, **addresses}
+        return
+    for version, (suffix, number, types) in ECHO.items():
+        parts = {key: tuple(interval for interval in intervals if interval[0] == version) for key, intervals in ends.items()}
+        if all(parts.values()):
+            addresses = {key: "*" if ends[key] == _intervals.ANY else _addresses(part) for key, part in parts.items()}
+            yield {"name": rule["name"] + suffix, **common, "protocol": number, "icmp": types, **addresses}
+
+
+def _ports(texts: t.Sequence[str]) -> str:
+    """Return ports as Windows takes them: the fewest ranges, then keywords."""
+    keywords = {word for text in texts if (word := _wire.port_keyword(text))}
+    numbers = [text for text in texts if not _wire.port_keyword(text)]
+    parsed = _intervals.parse_ports(numbers)
+    if not parsed and (numbers or not keywords):
+        return "*"
+    return ",".join([_intervals.port_text(interval) for interval in parsed] + sorted(keywords))
+
+
+@functools.lru_cache(maxsize=1 << 12)
+def _addresses(intervals: t.Tuple[t.Tuple[int, int, int], ...]) -> str:
+    return "*" if intervals == _intervals.ANY else ",".join(map(_intervals.address_text, intervals))

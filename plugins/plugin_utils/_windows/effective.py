@@ -1,0 +1,115 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
+"""What our rules come to on a host: profile by profile, whether they are in force, and what else admits or stops."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import some
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.beside import Beside, capped, grouped
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.host import Host, guarded
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.rule import Rule
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.values import PROFILES
+
+Plain = t.Dict[str, t.Any]
+
+NAMED = 4  # groups of others that a reason names
+
+
+class View(t.NamedTuple):
+    """What the rules come to, but for whether they are written: ``void`` are profiles in which nothing of ours decides."""
+
+    reasons: t.Dict[str, t.List[str]]
+    void: t.FrozenSet[str]
+    foreign_allows: t.List[Plain]
+
+
+def view(
+    host: Host, after: t.Sequence[Rule], profiles: t.Mapping[str, t.Mapping[str, t.Any]], options: t.Mapping[str, t.Any], present: bool = True
+) -> View:
+    """Return the ``View`` of our rules as they are ``after`` a change; ``profiles`` hold the default actions of then."""
+    if not present:
+        return View({profile: [f"there are no rules of {options['owner']}"] for profile in PROFILES}, frozenset(PROFILES), [])
+    beside = Beside(after, host.others)
+    reasons: t.Dict[str, list[str]] = {}
+    void = set()
+    inbound: t.Dict[str, t.Any] = {}
+    outbound: t.Dict[str, t.Any] = {}
+    for profile in PROFILES:
+        found, stops = _state_reasons(profiles[profile], profile in host.active and host.modify_state)
+        if stops:
+            void.add(profile)
+        else:
+            found += beside.stopping(profile)
+            if profiles[profile]["inbound"] == "block":
+                inbound[profile] = beside.admitting(profile, "in")
+                found += _admitted(inbound[profile], profile, "inbound")
+            elif options["default_inbound"] != "allow":
+                found.append("what no rule admits comes in all the same: the default action inbound is allow")
+            if profiles[profile]["outbound"] == "block":
+                outbound[profile] = beside.admitting(profile, "out")
+                found += _admitted(outbound[profile], profile, "outbound")
+        reasons[profile] = found + _audit(options, profiles[profile])
+    return View(reasons, frozenset(void), capped(grouped(inbound) + grouped(outbound)))
+
+
+def _state_reasons(state: t.Mapping[str, t.Any], modify_state: t.Union[str, bool]) -> t.Tuple[list[str], bool]:
+    """Return ``(reasons, whether nothing of ours decides)`` of the state of a profile."""
+    found, void = [], False
+    for holds, text in (
+        (not state["enabled"], "the firewall is off"),
+        (not state["local_rules"], "group policy ignores local rules"),
+        (modify_state == "gp_override", "group policy overrides local changes"),
+        (modify_state == "inbound_blocked" or state["block_all"], "all inbound traffic is blocked, whatever the rules admit"),
+    ):
+        if holds:
+            found.append(text)
+            void = True
+    if state["excluded_interfaces"] and state["enabled"]:
+        found.append(f"nothing is filtered on these interfaces, they are excluded: {some(state['excluded_interfaces'])}")
+    return found, void
+
+
+def _admitted(found: t.Sequence[t.Any], profile: str, word: str) -> list[str]:
+    if not found:
+        return []
+    groups = [f"{item['group']} ({item['rules']})" if item["rules"] > 1 else item["group"] for item in grouped({profile: found})]
+    named = ", ".join(groups[:NAMED]) + (f" and {len(groups) - NAMED} more groups" if len(groups) > NAMED else "")
+    return [f"{len(found)} {word} rules of others admit more than these rules: {named}"]
+
+
+def _audit(options: t.Mapping[str, t.Any], state: t.Mapping[str, t.Any]) -> list[str]:
+    if options["state"] != "present" or options["mode"] != "audit":
+        return []
+    text = "mode is audit: allowed connections are logged, our rules that block are written but not enabled, and default actions stay as they are"
+    return [text + (" (inbound is blocked by default)" if state["inbound"] == "block" else "")]
+
+
+def effective(found: View, host: Host, in_force: bool) -> Plain:
+    """Return ``effective`` of a result. Above the profiles stands what holds in those that are active now (in all, when none is)."""
+    profiles = {
+        profile: {"in_force": in_force and profile not in found.void, "exact": not reasons, "reasons": list(reasons)}
+        for profile, reasons in found.reasons.items()
+    }
+    shown = host.active or list(PROFILES)
+    return {
+        "in_force": all(profiles[profile]["in_force"] for profile in shown),
+        "exact": all(profiles[profile]["exact"] for profile in shown),
+        "reasons": _together({profile: found.reasons[profile] for profile in shown}),
+        "guarded": guarded(host),
+        "profiles": profiles,
+        "foreign_allows": found.foreign_allows,
+    }
+
+
+def _together(reasons: t.Mapping[str, t.Sequence[str]]) -> list[str]:
+    """Return the reasons of several profiles, each once, with the profiles that it holds for."""
+    where: t.Dict[str, list[str]] = {}
+    for profile, texts in reasons.items():
+        for text in texts:
+            where.setdefault(text, []).append(profile)
+    return [f"{', '.join(profiles)}: {text}" for text, profiles in where.items()]

@@ -1,0 +1,80 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
+"""What a host is like besides its own rules: profiles, sessions, and how much of it matters to what we write."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.portcullis.msports.plugins.module_utils._guard import Session, parse_session, plain_address
+from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import some
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.rule import Held, held
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.values import PROFILES
+
+Plain = t.Mapping[str, t.Any]
+
+
+class Host(t.NamedTuple):
+    """One reading of a host. ``others`` are the enabled rules that are not ours; ``active`` are the profiles in use now."""
+
+    digest: str
+    rules: t.List[Held]
+    others: t.List[Held]
+    profiles: t.Dict[str, Plain]
+    active: t.List[str]
+    modify_state: str
+    memory: t.Optional[str]
+    sessions: t.List[Session]
+    how: str
+    warnings: t.List[str]
+
+
+def host_of(state: Plain) -> Host:
+    """Return the value of what the host sent (``state`` of a read)."""
+    sessions, how = _sessions(state)
+    return Host(
+        digest=state["digest"],
+        rules=held(state["fields"], state["rules"]),
+        others=held(state["fields"], state["others"]),
+        profiles={name: state["profiles"][name] for name in PROFILES},
+        active=[name for name in PROFILES if name in state["active"]],
+        modify_state=state["modify_state"],
+        memory=state.get("memory"),
+        sessions=sessions,
+        how=how,
+        warnings=_unreadable(state.get("unreadable") or []),
+    )
+
+
+def _sessions(state: Plain) -> t.Tuple[list[Session], str]:
+    """Return the sessions that manage the host, and how they were found: the one that we came by, else all there are."""
+    ours = parse_session(state.get("ssh_connection"))
+    if ours:
+        return [ours], "SSH_CONNECTION"
+    found = set()
+    for item in state["sessions"]:
+        try:
+            found.add(Session(plain_address(item["peer"]), int(item["peer_port"]), plain_address(item["local"]), int(item["local_port"])))
+        except ValueError:
+            continue  # an address that is none cannot be guarded; the others are
+    if found:
+        return sorted(found), "established"
+    return [], "no management session over the network was found: there is nothing to guard"
+
+
+def _unreadable(items: t.Sequence[t.Sequence[t.Any]]) -> list[str]:
+    """Return warnings about rules that the host could not read."""
+    warnings = []
+    for ours, whose in ((True, "of this owner"), (False, "of others")):
+        names = [str(name) or "(no name)" for name, own, _error in items if bool(own) is ours]
+        if names:
+            warnings.append(f"{len(names)} rules {whose} could not be read and are left as they are: {some(names)}")
+    return warnings
+
+
+def guarded(host: Host) -> list[str]:
+    """Return the sessions that the guard looks at, in words, or that there is none."""
+    return [f"{session.local} port {session.local_port} from {session.peer} ({host.how})" for session in host.sessions] or [host.how]

@@ -1,0 +1,156 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
+"""What a Windows rule can match, for comparing and judging: as a shape, and as a wire rule for the lockout guard.
+
+A rule that allows is taken for no more than it certainly admits, a rule that blocks for everything that it may stop.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.portcullis.msports.plugins.module_utils import _intervals
+from ansible_collections.portcullis.msports.plugins.module_utils._shape import Shape, typed
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows import values
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.rule import Rule
+
+# What stands behind a keyword, as far as it can be said in numbers.
+KEYWORD_PORTS = {"RPC": "49152-65535", "RPC-EPMap": "135", "IPHTTPS": "443"}
+TYPED = (1, 58)
+_KEYWORDS = frozenset(values.ADDRESS_KEYWORDS.values())
+
+
+def shape(rule: Rule) -> Shape:
+    """Return which new connections a rule can match at most, and whether it certainly matches all of them.
+
+    Program and service are left out, ``binding`` has them; so are the profiles.
+    """
+    inbound = rule.direction != "out"
+    near, far = (rule.local_ports, rule.remote_ports) if inbound else (rule.remote_ports, rule.local_ports)
+    ports, known_ports = _ports(near)
+    addresses, known_addresses = _addresses(rule.remote_addresses)
+    protocols, known_protocols = _protocols(rule)
+    limited = far != values.ANY or rule.local_addresses != values.ANY
+    certain = known_ports and known_addresses and known_protocols and not limited and unconditional(rule)
+    return Shape(protocols, ports, addresses, certain)
+
+
+def binding(rule: Rule) -> t.Tuple[str, str]:
+    """Return the program and the service that a rule is bound to."""
+    return rule.program, rule.service
+
+
+def within(inner: t.Tuple[str, str], outer: t.Tuple[str, str]) -> bool:
+    """Tell whether all traffic of one binding is traffic of another."""
+    return all(theirs in ("", mine) for mine, theirs in zip(inner, outer))
+
+
+def apart(left: t.Tuple[str, str], right: t.Tuple[str, str]) -> bool:
+    """Tell whether no traffic can have both bindings."""
+    programs, services = zip(left, right)
+    return all(programs) and programs[0] != programs[1] or all(services) and "*" not in services and services[0] != services[1]
+
+
+def unconditional(rule: Rule) -> bool:
+    """Tell whether a rule has no condition besides addresses, ports, profiles, program and service."""
+    return rule.enabled and (rule.interface_types, rule.interfaces, rule.secure, rule.users) == (values.ANY, values.ANY, 0, "")
+
+
+def _ports(texts: values.Texts) -> t.Tuple[t.Tuple[t.Tuple[int, int], ...], bool]:
+    if "any" in texts:
+        return _intervals.ALL_PORTS, True
+    known = [KEYWORD_PORTS.get(text, text) for text in texts]
+    if any(not text[0].isdigit() for text in known):
+        return _intervals.ALL_PORTS, False
+    return _intervals.parse_ports(known) or _intervals.ALL_PORTS, True
+
+
+def _addresses(texts: values.Texts) -> t.Tuple[t.Tuple[t.Tuple[int, int, int], ...], bool]:
+    if "any" in texts:
+        return _intervals.ANY, True
+    if not all(is_address(text) for text in texts):
+        return _intervals.ANY, False
+    return _intervals.parse_addresses(texts), True
+
+
+def is_address(text: str) -> bool:
+    """Tell whether a canonical text is an address, a network or a range, and no keyword."""
+    return text[0] != "?" and text not in _KEYWORDS
+
+
+def _protocols(rule: Rule) -> t.Tuple[t.Optional[t.FrozenSet[t.Any]], bool]:
+    number = rule.protocol
+    if isinstance(number, str) or number == values.ANY_PROTOCOL:
+        return None, not isinstance(number, str)
+    if number not in TYPED:
+        return frozenset([number]), True
+    if "any" in rule.icmp:
+        return typed(number), True
+    pairs = [text.partition(":")[::2] for text in rule.icmp]
+    if not all(kind.isdigit() for kind, _code in pairs):
+        return typed(number), False
+    return typed(number, [int(kind) for kind, _code in pairs]), all(code == "*" for _kind, code in pairs)
+
+
+# What serves management: WinRM listens in the kernel, so its program is System; the server of ssh is a program of its own.
+WINRM_PORTS = ("5985", "5986")
+SERVERS = ("", "sshd", "winrm", "*")
+
+
+def as_wire(rule: Rule, ssh_ports: t.Collection[str]) -> t.Optional[t.Dict[str, t.Any]]:
+    """Return an inbound rule as the guard's judge takes it, or ``None`` when it says nothing certain about TCP connections to a server of management."""
+    if rule.direction == "out" or not rule.enabled or rule.protocol not in (6, values.ANY_PROTOCOL) and not isinstance(rule.protocol, str):
+        return None
+    made = {
+        "name": rule.name,
+        "direction": "in",
+        "protocol": "tcp",
+        "action": rule.action,
+        "local_ports": _plain(rule.local_ports),
+        "remote_ports": _plain(rule.remote_ports),
+        "local_addresses": _plain(rule.local_addresses),
+        "remote_addresses": list(rule.remote_addresses),
+    }
+    return _blocking(rule, made) if rule.action != "allow" else _allowing(rule, made, ssh_ports)
+
+
+def _plain(texts: values.Texts) -> list[str]:
+    return [] if "any" in texts else list(texts)
+
+
+def _blocking(rule: Rule, made: t.Dict[str, t.Any]) -> t.Optional[t.Dict[str, t.Any]]:
+    """Widen what is not known; leave out what is bound to a program that serves no management."""
+    name = rule.program.rpartition("\\")[2]
+    if name not in ("", "system", "sshd.exe", "svchost.exe") or rule.service not in SERVERS:
+        return None
+    ports = [KEYWORD_PORTS.get(text, text) for text in made["local_ports"]]
+    made["local_ports"] = ports if all(text[0].isdigit() for text in ports) else []
+    made["remote_ports"] = []
+    made["local_addresses"] = made["local_addresses"] if all(map(is_address, made["local_addresses"])) else []
+    made["remote_addresses"] = made["remote_addresses"] if all(map(is_address, made["remote_addresses"])) else ["any"]
+    return dict(made, action="block")
+
+
+def _allowing(rule: Rule, made: t.Dict[str, t.Any], ssh_ports: t.Collection[str]) -> t.Optional[t.Dict[str, t.Any]]:
+    """Leave out what is not certain, part by part."""
+    if not unconditional(rule) or rule.service or isinstance(rule.protocol, str):
+        return None
+    for key, known in (("local_ports", _is_number), ("remote_ports", _is_number), ("local_addresses", is_address), ("remote_addresses", is_address)):
+        sure = [text for text in made[key] if known(text)]
+        if made[key] and not sure:
+            return None
+        made[key] = sure
+    if rule.program:
+        served = WINRM_PORTS if rule.program == "system" else tuple(ssh_ports) if rule.program.endswith("\\sshd.exe") else ()
+        intervals = _intervals.parse_ports(made["local_ports"]) or _intervals.ALL_PORTS
+        made["local_ports"] = [port for port in served if any(first <= int(port) <= last for first, last in intervals)]
+        if not made["local_ports"]:
+            return None
+    return made
+
+
+def _is_number(text: str) -> bool:
+    return text[0].isdigit()

@@ -1,0 +1,82 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
+"""One Windows host's owned rules, reconciled as a whole: read, compare, look around, guard, and then write once, or stop.
+
+``run`` takes the options of the module and a function that runs the executor once; everything that it knows of the host comes by that.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.portcullis.msports.plugins.module_utils import _refusals
+from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows import result
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.desired import OPTIONS, desire
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.effective import effective, view
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.guard import watch
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.host import host_of
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.operations import plan_rules
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.result import HostFailed, Plain
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.rule import COLUMNS, held
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.settings import plan_settings
+
+__all__ = ["OPTIONS", "HostFailed", "Refused", "inspect", "run"]
+
+Call = t.Callable[[Plain], Plain]
+
+
+def run(options: t.Mapping[str, t.Any], call: Call, check_mode: bool = False) -> Plain:
+    """Reconcile and return the result.
+
+    ``call`` takes the arguments of ``win_firewall_policy`` and returns its result. Raises ``Refused`` before anything was changed, and
+    ``HostFailed`` when the host says that it could not (its text tells what was undone).
+    """
+    options = {**OPTIONS, **{key: value for key, value in options.items() if value is not None}}
+    _refusals.check_owner(options["owner"])
+    desired = desire(options)
+    calls = result.Calls(call)
+    host = host_of(calls.run({"owner": options["owner"]})["state"])
+
+    present = options["state"] == "present"
+    planned = plan_rules(desired.rules, host.rules, options["purge"] or not present, options["max_removals"] if present else None)
+    settings = plan_settings(host, options)
+    around = view(host, planned.after, settings.after, options, present)
+    inbound = {profile: state["inbound"] for profile, state in settings.after.items()}
+    warnings = host.warnings + desired.warnings + settings.warnings + watch(host, planned.after, inbound, options)
+
+    operations = [*settings.remember, *planned.adds, *planned.edits, *settings.operations, *planned.removes, *settings.forget]
+    in_force = not operations
+    if operations and not check_mode:
+        done = calls.run({"owner": options["owner"], "expected": host.digest, "operations": operations})
+        written = [item.rule for item in held(COLUMNS, done["written"])]
+        in_force = set(planned.written) <= set(written)
+        if not in_force:
+            warnings.append("Windows does not hold what was written: " + result.difference(planned.written, written))
+    return {
+        "changed": bool(operations),
+        **result.told(options, host, planned, settings),
+        "effective": effective(around, host, present and in_force),
+        "calls": calls.counts,
+        "warnings": warnings,
+    }
+
+
+def inspect(owner: str, call: Call) -> Plain:
+    """Return what a host holds of one owner, and what stands beside it: the result of the info module."""
+    _refusals.check_owner(owner)
+    calls = result.Calls(call)
+    host = host_of(calls.run({"owner": owner})["state"])
+    rules = [item.rule for item in host.rules]
+    around = view(host, rules, host.profiles, {**OPTIONS, "owner": owner}, bool(rules))
+    return {
+        "present": bool(rules),
+        "names": sorted(rule.name for rule in rules),
+        "lines": result.lines(rules, host.profiles),
+        "effective": effective(around, host, bool(rules)),
+        "calls": calls.counts,
+        "warnings": host.warnings,
+    }
