@@ -188,7 +188,9 @@ def missing_programs() -> list[str]:
     return [f"{name} (package {package})" for name, package in (("mcs", "mono-mcs"), ("mono", "mono-runtime")) if shutil.which(name) is None]
 
 
-def compiled(payload: t.Mapping[str, str], added: t.Iterable[pathlib.Path] = STAND_IN, defines: t.Sequence[str] = ("AMD64",), host: bool = True) -> pathlib.Path:
+def compiled(
+    payload: t.Mapping[str, str], added: t.Iterable[pathlib.Path] = STAND_IN, defines: t.Sequence[str] = ("AMD64",), host: bool = True
+) -> pathlib.Path:
     """The program made of the payload's C#, the stub, the host and ``added``; compiled once for all runs with the same sources.
 
     ``defines``: the symbol WINDOWS is not among them by default, so activation of COM is left out. A warning in C# of a collection is
@@ -227,7 +229,8 @@ def _compile(folder: pathlib.Path, program: pathlib.Path, sources: t.Mapping[str
         done = subprocess.run([*command, *(f"-r:{name}" for name in used), *paths], cwd=place, capture_output=True, text=True, check=False)
         said = done.stdout + done.stderr
         # CS1701, CS1702, CS1610: ansible-core leaves these out, too
-        warned = [found[0] for found in _WARNING.finditer(said) if found["file"].startswith("ansible_collections.") and found["code"] not in ("1701", "1702", "1610")]
+        ours = [found for found in _WARNING.finditer(said) if found["file"].startswith("ansible_collections.")]
+        warned = [found[0] for found in ours if found["code"] not in ("1701", "1702", "1610")]
         if done.returncode != 0:
             raise CompileError(said)
         if warned:
@@ -248,10 +251,11 @@ def _locked(path: pathlib.Path) -> t.Iterator[None]:
 def run(call: Call, policy: t.Optional[pathlib.Path], wide: bool = False, timeout: float = 300) -> Done:
     """Run a decoded call against the stand-in file ``policy``; what comes back is what a PowerShell host gives back.
 
+    Without ``policy`` there is no stand-in either, as on a host that is neither Windows nor a test.
     ``wide``: whole numbers arrive as Int64, as in PowerShell 7, instead of as Int32.
     """
     try:
-        program = compiled(call.csharp)
+        program = compiled(call.csharp, STAND_IN if policy else ())
     except CompileError as error:
         return _wrapper_failure(f"Failed to compile C# code: {error}")
     order = {"type": call.type, "method": call.method, "arguments": call.arguments, "wide": wide}
@@ -280,11 +284,20 @@ def _wrapper_failure(message: str) -> Done:
 # -- building a payload without ansible-playbook, for tests of the engine and of the C# alone
 
 
-def payload(module: str, script: str, csharp: t.Mapping[str, str], arguments: t.Mapping[str, t.Any], environment: t.Optional[t.Mapping[str, str]] = None) -> tuple[str, bytes]:
+def payload(
+    module: str, script: str, csharp: t.Mapping[str, str], arguments: t.Mapping[str, t.Any], environment: t.Optional[t.Mapping[str, str]] = None
+) -> tuple[str, bytes]:
     """Command and standard input in the form of ansible-core 2.19."""
     scripts = {name: {"path": name, "script": base64.b64encode(text.encode()).decode()} for name, text in {module: script, **csharp}.items()}
     variables = [{"Name": "complex_args", "Value": dict(arguments), "Scope": "Global"}]
-    parameters = {"Script": module, "Environment": dict(environment or {}), "Variables": variables, "CSharpModules": list(csharp), "PowerShellModules": [_ADD_TYPE], "ForModule": True}
+    parameters = {
+        "Script": module,
+        "Environment": dict(environment or {}),
+        "Variables": variables,
+        "CSharpModules": list(csharp),
+        "PowerShellModules": [_ADD_TYPE],
+        "ForModule": True,
+    }
     manifest = {"scripts": scripts, "actions": [{"name": "module_wrapper.ps1", "params": parameters, "secure_params": {}}], "signed_hashlist": []}
     wrapper = {"name": "exec_wrapper", "script": "", "params": {"MinOSVersion": None, "MinPSVersion": None, "TempPath": None}}
     bootstrap = base64.b64encode('"`0`0`0`0" $code.script'.encode("utf-16-le")).decode()
@@ -295,7 +308,7 @@ def payload(module: str, script: str, csharp: t.Mapping[str, str], arguments: t.
 # -- the second engine: a real PowerShell, where there is one
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def find_pwsh() -> t.Optional[str]:
     """A ``pwsh`` of at least 7.5 (what the exec wrapper of ansible-core 2.21 needs): MSPORTS_PWSH, or the one on PATH.
 
@@ -307,7 +320,9 @@ def find_pwsh() -> t.Optional[str]:
         if asked:
             raise EngineError(f"MSPORTS_PWSH: {asked} is no program")
         return None
-    done = subprocess.run([path, "-NoProfile", "-NonInteractive", "-Command", "$PSVersionTable.PSVersion.ToString()"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [path, "-NoProfile", "-NonInteractive", "-Command", "$PSVersionTable.PSVersion.ToString()"], capture_output=True, text=True, check=False
+    )
     version = re.match(r"(\d+)\.(\d+)", done.stdout.strip())
     if version is not None and (int(version[1]), int(version[2])) >= (7, 5):
         return os.path.realpath(path)

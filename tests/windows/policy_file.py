@@ -40,7 +40,7 @@ SWITCHES: dict[str, tuple[t.Any, str]] = {
     "all_profiles_value": (True, "all three profiles come back as 0x7fffffff, also when 7 was given; off: as 7, whatever was given"),
     "ipv6_text": ("prefix", "IPv6: prefix = compressed, single addresses with /128; plain = single ones bare; expanded = eight groups, upper case"),
     "enumeration_order": ("rotated", "rules are listed from another place each time; stored, reversed"),
-    "ports_need_protocol": (True, "ports (even *) are refused unless the protocol is TCP or UDP, ICMP types unless it is ICMP, and a protocol while others' ports are set"),
+    "ports_need_protocol": (True, "ports (even *) are refused without TCP or UDP, ICMP types without ICMP; and a protocol that does not fit them"),
     "bar_refused": (True, "| in any text is refused"),
     "name_all_refused": (True, "the name `all` is refused"),
     "zero_mask_refused": (True, "an address with mask or prefix 0 is refused"),
@@ -198,8 +198,9 @@ def _core_networking() -> list[Rule]:
             one_of = one(f"{name} (ICMPv6-{suffix})", direction=direction, protocol=ICMP6, icmp=kind, remote_addresses=peers, program=program)
             rules.append(one_of)
         rules.append(one(f"Internet Group Management Protocol (IGMP-{suffix})", direction=direction, protocol=IGMP, program="System"))
-        rules.append(one(f"Dynamic Host Configuration Protocol (DHCP-{suffix})", direction=direction, protocol=UDP, local_ports="68", remote_ports="67", program=SVCHOST, service="Dhcp"))
-        rules.append(one(f"Dynamic Host Configuration Protocol for IPv6(DHCPV6-{suffix})", direction=direction, protocol=UDP, local_ports="546", remote_ports="547", program=SVCHOST, service="Dhcp"))
+        for label, local, remote in (("", "68", "67"), (" for IPv6", "546", "547")):
+            ends = {"local_ports": local, "remote_ports": remote, "program": SVCHOST, "service": "Dhcp"}
+            rules.append(one(f"Dynamic Host Configuration Protocol{label} ({suffix})", direction=direction, protocol=UDP, **ends))
     rules.append(one("Destination Unreachable Fragmentation Needed (ICMPv4-In)", protocol=ICMP4, icmp="3:4", program="System"))
     rules.append(one("Teredo (UDP-In)", protocol=UDP, local_ports="Teredo", program=SVCHOST, service="iphlpsvc"))
     rules.append(one("IPHTTPS (TCP-In)", protocol=TCP, local_ports="IPHTTPS", program="System"))
@@ -213,14 +214,13 @@ def _core_networking() -> list[Rule]:
 def _winrm() -> list[Rule]:
     # two rules of one name, as on every Windows
     name, group = "Windows Remote Management (HTTP-In)", _group(30267)
-    rules = [
+    return [
         rule(name, grouping=group, protocol=TCP, local_ports="5985", profiles=DOMAIN | PRIVATE, program="System"),
         rule(name, grouping=group, protocol=TCP, local_ports="5985", profiles=PUBLIC, remote_addresses="LocalSubnet", program="System"),
-        rule("Windows Remote Management - Compatibility Mode (HTTP-In)", grouping=_group(30252), enabled=False, protocol=TCP, local_ports="80", program="System"),
+        rule("Windows Remote Management - Compatibility Mode (HTTP-In)", grouping=_group(30252), enabled=False, protocol=TCP, local_ports="80"),
         # not of the system: administrators add it for HTTPS
         rule("WinRM over HTTPS", protocol=TCP, local_ports="5986"),
     ]
-    return rules
 
 
 def _groups(remote_desktop: bool, file_sharing: bool, wmi: bool) -> list[Rule]:
@@ -237,8 +237,9 @@ def _groups(remote_desktop: bool, file_sharing: bool, wmi: bool) -> list[Rule]:
                 scope = {local: port, "remote_addresses": peers, "program": "System"}
                 one(28502, file_sharing, f"File and Printer Sharing ({label}-{suffix})", direction=direction, protocol=protocol, profiles=profiles, **scope)
         spooler = {"protocol": TCP, "profiles": profiles, "remote_addresses": peers}
-        one(28502, file_sharing, "File and Printer Sharing (Spooler Service - RPC)", local_ports="RPC", program="C:\\Windows\\system32\\spoolsv.exe", service="Spooler", **spooler)
-        one(28502, file_sharing, "File and Printer Sharing (Spooler Service - RPC-EPMAP)", local_ports="RPC-EPMap", program=SVCHOST, service="RpcSs", **spooler)
+        for label, port, program, service in (("RPC", "RPC", "C:\\Windows\\system32\\spoolsv.exe", "Spooler"), ("RPC-EPMAP", "RPC-EPMap", SVCHOST, "RpcSs")):
+            answers = {"local_ports": port, "program": program, "service": service}
+            one(28502, file_sharing, f"File and Printer Sharing (Spooler Service - {label})", **spooler, **answers)
         one(28502, file_sharing, "File and Printer Sharing (Echo Request - ICMPv4-In)", protocol=ICMP4, icmp="8:*", profiles=profiles, remote_addresses=peers)
     one(28752, remote_desktop, "Remote Desktop - User Mode (TCP-In)", protocol=TCP, local_ports="3389", program=SVCHOST, service="termservice")
     one(28752, remote_desktop, "Remote Desktop - User Mode (UDP-In)", protocol=UDP, local_ports="3389", program=SVCHOST, service="termservice")

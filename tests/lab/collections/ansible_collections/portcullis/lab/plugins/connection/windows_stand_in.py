@@ -39,6 +39,13 @@ options:
       - name: MSPORTS_STAND_IN_CALLS
     vars:
       - name: msports_stand_in_calls
+  keep:
+    description: Command and standard input of every call are kept in this folder, as one JSON file each.
+    type: path
+    env:
+      - name: MSPORTS_STAND_IN_KEEP
+    vars:
+      - name: msports_stand_in_keep
   engine:
     description:
       - What runs the modules. V(auto) is a real PowerShell of at least 7.5, named by E(MSPORTS_PWSH) or found on the path, under
@@ -57,6 +64,7 @@ import json
 import os
 import pathlib
 import sys
+import tempfile
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.module_utils.common.text.converters import to_bytes, to_text
@@ -106,6 +114,7 @@ class Connection(ConnectionBase):
         self._connect()
         engine = _engine()
         data = to_bytes(in_data or b"")
+        self._keep(to_text(cmd), data)
         try:
             call = engine.read_call(to_text(cmd), data)
             self._note("exec_command", module=call.module, operations=len(call.arguments.get("operations") or ()), bytes=len(data))
@@ -153,6 +162,13 @@ class Connection(ConnectionBase):
             line = json.dumps({"host": self.get_option("host"), "what": what, **more}) + "\n"
             with open(self.get_option("calls"), "a", encoding="utf-8") as stream:
                 stream.write(line)
+
+    def _keep(self, command, data):
+        folder = self.get_option("keep")
+        if folder:
+            handle, _path = tempfile.mkstemp(prefix=f"{self.get_option('host')}-", suffix=".json", dir=folder)
+            with os.fdopen(handle, "w", encoding="utf-8") as stream:
+                json.dump({"command": command, "in_data": to_text(data)}, stream)
 
     def _refuse_file(self, what, path):
         self._note(what, path=to_text(path))

@@ -1,0 +1,147 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Stand-ins for Windows hosts: the internal module by itself, and whole playbook runs."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import typing as t
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+for _folder in ("tools", "windows"):
+    if str(ROOT / "tests" / _folder) not in sys.path:
+        sys.path.insert(0, str(ROOT / "tests" / _folder))
+
+import engine
+import policy_file
+
+READ = """
+- hosts: all
+  gather_facts: false
+  tasks:
+    - name: Read
+      portcullis.msports.win_firewall_policy:
+        owner: msports
+      environment:
+        OF_THE_TASK: "yes"
+"""
+
+
+def pytest_report_header() -> str:
+    pwsh = engine.find_pwsh()
+    return f"windows stand-ins: {f'PowerShell is {pwsh}' if pwsh else 'NOT RUN BY POWERSHELL: no pwsh >= 7.5 (MSPORTS_PWSH, PATH); C# by Mono, .ps1 only read'}"
+
+
+def playbook_environment(folder: pathlib.Path, **more: str) -> dict[str, str]:
+    """What ansible-playbook needs to find this collection and the test connection, and nothing of the user's own."""
+    namespace = folder / "collections" / "ansible_collections" / "portcullis"
+    namespace.mkdir(parents=True, exist_ok=True)
+    if not namespace.joinpath("msports").exists():
+        namespace.joinpath("msports").symlink_to(ROOT, target_is_directory=True)
+    paths = os.pathsep.join((str(folder / "collections"), str(ROOT / "tests" / "lab" / "collections")))
+    kept = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR", "MSPORTS_PWSH") if name in os.environ}
+    own = {"HOME": str(folder), "ANSIBLE_HOME": str(folder / "home"), "ANSIBLE_COLLECTIONS_PATH": paths, "ANSIBLE_NOCOLOR": "1", "LC_ALL": "C.UTF-8"}
+    return {**kept, **own, **more}
+
+
+def run_playbook(folder: pathlib.Path, text: str, hosts: t.Sequence[str], program: t.Optional[pathlib.Path] = None, **environment: str) -> tuple[int, str]:
+    """Run a playbook on stand-in hosts whose stores are ``<folder>/<host>.json``; exit code and everything that was said."""
+    play = folder / "play.yml"
+    play.write_text(text, encoding="utf-8")
+    inventory = folder / "hosts.json"
+    shared = {"ansible_connection": "portcullis.lab.windows_stand_in", "msports_stand_in_directory": str(folder)}
+    inventory.write_text(json.dumps({"all": {"hosts": dict.fromkeys(hosts, {}), "vars": shared}}), encoding="utf-8")
+    command = [str(program or pathlib.Path(sys.executable).with_name("ansible-playbook")), "-i", str(inventory), str(play)]
+    done = subprocess.run(
+        command, cwd=folder, env=playbook_environment(folder, **environment), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, check=False
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+class Sent(t.NamedTuple):
+    """What ansible-core sent to a host, and what the run of it said."""
+
+    command: str
+    in_data: bytes
+    said: str
+
+
+def send(folder: pathlib.Path, program: t.Optional[pathlib.Path] = None) -> Sent:
+    """A read of one stand-in by a playbook, with what went over the wire."""
+    policy_file.write(folder / "w1.json", policy_file.fresh_server())
+    kept = folder / "kept"
+    kept.mkdir()
+    code, said = run_playbook(folder, READ, ["w1"], program, MSPORTS_STAND_IN_KEEP=str(kept))
+    assert code == 0, said
+    (path,) = kept.iterdir()
+    found = json.loads(path.read_text(encoding="utf-8"))
+    return Sent(found["command"], found["in_data"].encode(), said)
+
+
+@pytest.fixture(scope="session")
+def sent(tmp_path_factory: pytest.TempPathFactory) -> Sent:
+    """What the ansible-core that these tests run with sends for a read."""
+    return send(tmp_path_factory.mktemp("sent"))
+
+
+@pytest.fixture(scope="session")
+def read(sent: Sent) -> engine.Call:
+    """The same, decoded."""
+    return engine.read_call(sent.command, sent.in_data)
+
+
+class Host:
+    """One stand-in host: its file, and the internal module on it, as ansible-core sent it, with parameters of the test's own."""
+
+    def __init__(self, path: pathlib.Path, call: engine.Call) -> None:
+        self.path = path
+        self._call = call
+
+    @property
+    def content(self) -> policy_file.Content:
+        return policy_file.read(self.path)
+
+    def switch(self, **switches: t.Any) -> None:
+        with policy_file.edited(self.path) as content:
+            policy_file.switch(content, **switches)
+
+    def __call__(
+        self, operations: t.Optional[list[dict[str, t.Any]]] = None, expected: t.Optional[str] = None, owner: str = "msports", wide: bool = False, **more: t.Any
+    ) -> dict[str, t.Any]:
+        """One call of the module. With operations and no ``expected`` it reads first. Other keywords go to the module as they are."""
+        if operations is not None and expected is None:
+            expected = self(owner=owner)["state"]["digest"]
+        given = {"owner": owner, "operations": operations, "expected": expected, **more}
+        arguments = {**self._call.arguments, **{name: value for name, value in given.items() if value is not None}}
+        done = engine.run(dataclasses.replace(self._call, arguments=arguments), self.path, wide=wide)
+        assert not done.error, done.error.decode()
+        result = t.cast(dict[str, t.Any], json.loads(done.output))
+        assert (done.code != 0) == bool(result.get("failed")), done
+        return result
+
+    def rows(self, owner: str = "msports") -> list[dict[str, t.Any]]:
+        """Our rules, as columns by name."""
+        found = self(owner=owner)["state"]
+        return [dict(zip(found["fields"], row)) for row in found["rules"]]
+
+
+@pytest.fixture
+def make_host(tmp_path: pathlib.Path, read: engine.Call) -> t.Callable[..., Host]:
+    def make(content: t.Optional[policy_file.Content] = None, name: str = "host") -> Host:
+        return Host(policy_file.write(tmp_path / f"{name}.json", content or policy_file.fresh_server()), read)
+
+    return make
+
+
+@pytest.fixture
+def host(make_host: t.Callable[..., Host]) -> Host:
+    """A fresh Windows Server."""
+    return make_host()
