@@ -135,7 +135,7 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallE
         private static string Write(AnsibleModule module, Transaction transaction, List<Operation> operations)
         {
             transaction.Run(operations);
-            if (!transaction.Failed)
+            if (transaction.Failure == null)
             {
                 module.Result["changed"] = true;
                 module.Result["written"] = transaction.Written;

@@ -35,15 +35,26 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallF
 
         public static string Text(Exception failure)
         {
+            string hint;
+            return Hints.TryGetValue(Cause(failure).HResult, out hint) ? Short(failure) + ": " + hint : Short(failure);
+        }
+
+        public static string Short(Exception failure)
+        {
+            Exception cause = Cause(failure);
+            string number = String.Format(CultureInfo.InvariantCulture, "0x{0:X8}", cause.HResult);
+            // Most messages of COM tell the number by themselves, and our own need none.
+            if (cause is FirewallException || cause.Message.IndexOf(number, StringComparison.OrdinalIgnoreCase) >= 0)
+                return cause.Message;
+            return cause.Message.Trim().TrimEnd('.') + " (" + number + ")";
+        }
+
+        private static Exception Cause(Exception failure)
+        {
             Exception cause = failure;
             while (cause is TargetInvocationException && cause.InnerException != null)
                 cause = cause.InnerException;
-            if (cause is FirewallException)
-                return cause.Message;
-
-            string text = String.Format(CultureInfo.InvariantCulture, "{0} (0x{1:X8})", cause.Message.Trim().TrimEnd('.'), cause.HResult);
-            string hint;
-            return Hints.TryGetValue(cause.HResult, out hint) ? text + ": " + hint : text;
+            return cause;
         }
     }
 }

@@ -36,6 +36,7 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallO
         public readonly List<string> Problems = new List<string>();
         private readonly Dictionary<string, RuleCopy> rules;
         private readonly FirewallState state;
+        private readonly HashSet<string> edited = new HashSet<string>();
         private readonly HashSet<string> removed = new HashSet<string>();
         private string where;
 
@@ -52,7 +53,7 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallO
             {
                 IDictionary raw = (IDictionary)operations[i];
                 Operation operation = new Operation { Kind = Text(raw, "kind").ToLowerInvariant() };
-                where = String.Format(CultureInfo.InvariantCulture, "operation {0} ({1})", i, operation.Kind);
+                where = String.Format(CultureInfo.InvariantCulture, "operations[{0}] ({1})", i, operation.Kind);
                 switch (operation.Kind)
                 {
                     case "add":
@@ -99,9 +100,11 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallO
                 Problem("the rule {0} is \"{1}\", not \"{2}\"", id, operation.Rule.Name, name);
             if (removed.Contains(id))
                 Problem("an earlier operation removes the rule {0}", id);
-            if (operation.Kind == "remove")
-                removed.Add(id);
-            else
+            // What removes a rule keeps it as it is then; there would be no way back behind an edit.
+            if (operation.Kind == "remove" && edited.Contains(id))
+                Problem("an earlier operation edits the rule {0}", id);
+            (operation.Kind == "remove" ? removed : edited).Add(id);
+            if (operation.Kind == "edit")
                 operation.Values = Values(raw["set"] as IDictionary, "set").OrderBy(pair => Turn(pair.Key, pair.Value)).ToList();
         }
 

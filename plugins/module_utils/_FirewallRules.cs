@@ -43,13 +43,21 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallR
             return list != null ? list.Count == 0 : neutral.Contains(value);
         }
 
+        public static bool Same(object one, object other)
+        {
+            string[] list = one as string[];
+            return list != null ? list.SequenceEqual((string[])other) : one.Equals(other);
+        }
+
         // The value as this column holds it; null when it is of another type.
         public object Parse(object value)
         {
             switch (Type)
             {
                 case ColumnType.Text:
-                    return value == null ? "" : value as string;
+                    string text = value == null ? "" : value as string;
+                    // A BSTR may hold a NUL, but Windows ends the text there.
+                    return text == null || text.IndexOf('\0') >= 0 ? null : text;
                 case ColumnType.Flag:
                     return value is bool ? value : null;
                 case ColumnType.Number:

@@ -23,6 +23,7 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
         public string Digest;
         // How many rules of the store, of anyone, carry a name. Remove takes a name, and is not known to mind the case.
         private readonly Dictionary<string, int> names = new Dictionary<string, int>(StringComparer.OrdinalIgnoreCase);
+        private bool someNameUnknown;
         private readonly List<object> others = new List<object>();
         private readonly List<object> unreadable = new List<object>();
         private int othersDisabled;
@@ -50,7 +51,7 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
         public bool IsUnique(string name)
         {
             int count;
-            return names.TryGetValue(name, out count) && count == 1;
+            return !someNameUnknown && names.TryGetValue(name, out count) && count == 1;
         }
 
         public void Count(string name, int change)
@@ -76,7 +77,7 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
         // One rule that cannot be read, of ours or not, must not hide all the others: it is told, and never touched.
         private void ReadRule(object item, string grouping)
         {
-            string name = "";
+            string name = null;
             bool own = false;
             try
             {
@@ -100,7 +101,8 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
             }
             catch (Exception failure)
             {
-                unreadable.Add(new object[] { name, own, Failures.Text(failure) });
+                someNameUnknown = someNameUnknown || name == null;
+                unreadable.Add(new object[] { name ?? "", own, Failures.Text(failure) });
             }
         }
 

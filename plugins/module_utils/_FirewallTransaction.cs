@@ -7,14 +7,14 @@
 // The resolved operations, done one after the other, and undone backwards when one of them fails: Windows has no transaction.
 using System;
 using System.Collections.Generic;
-using System.Globalization;
-using System.Linq;
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallFailures;
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallInterop;
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallOperations;
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallPolicy;
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallRules;
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallState;
+using ansible_collections.portcullis.msports.plugins.module_utils._FirewallUndo;
+using ansible_collections.portcullis.msports.plugins.module_utils._FirewallWriter;
 
 namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallTransaction
 {
@@ -22,28 +22,24 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallT
     {
         // The rows of every rule that was added or edited, as its object tells them afterwards.
         public readonly List<object> Written = new List<object>();
-        // What could not be undone, in words.
-        public readonly List<string> Remaining = new List<string>();
-        // How many operations were done before the first that failed, and what failed.
+        // How many operations were done before the first that failed, what failed, and what could not be undone.
         public int Done;
         public Exception Failure;
-        public bool Failed { get { return Failure != null; } }
+        public List<string> Remaining = new List<string>();
 
         private readonly IPolicyStore store;
-        private readonly INetFwRules rules;
-        private readonly FirewallState state;
         private readonly string owner;
         private readonly Counts counts;
-        private readonly Stack<KeyValuePair<string, Action>> undo = new Stack<KeyValuePair<string, Action>>();
-        private List<INetFwRule3> present;
+        private readonly RuleWriter rules;
+        private readonly UndoStack undo;
 
         public Transaction(IPolicyStore store, FirewallState state, string owner, Counts counts)
         {
             this.store = store;
-            this.state = state;
             this.owner = owner;
             this.counts = counts;
-            rules = store.Policy.Rules;
+            rules = new RuleWriter(store, state, owner, counts);
+            undo = new UndoStack(rules.Forget);
         }
 
         public void Run(IList<Operation> operations)
@@ -59,7 +55,7 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallT
             catch (Exception failure)
             {
                 Failure = failure;
-                Undo();
+                Remaining = undo.Run();
             }
         }
 
@@ -71,12 +67,10 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallT
                     Add(operation);
                     break;
                 case "edit":
-                    foreach (KeyValuePair<Column, object> value in operation.Values)
-                        Put(operation.Rule.Live, value.Key, value.Value, operation.Text);
-                    Written.Add(new RuleCopy(operation.Rule.Live).Row());
+                    Edit(operation);
                     break;
                 case "remove":
-                    Remove(operation.Rule.Live, operation.Text);
+                    Remove(operation);
                     break;
                 case "default_action":
                     SetDefault(operation);
@@ -85,121 +79,107 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallT
                     SetLogging(operation);
                     break;
                 default:
-                    string before = store.ReadMemory(owner);
-                    store.WriteMemory(owner, operation.Memory);
-                    Undoable("put the memory back", () => store.WriteMemory(owner, before));
+                    SetMemory(operation);
                     break;
             }
         }
 
-        // The rule is complete before it is given to the store: that is one commit, and it is never in force half made.
         private void Add(Operation operation)
         {
-            INetFwRule3 rule = store.NewRule();
-            foreach (KeyValuePair<Column, object> value in operation.Values)
-                value.Key.Put(rule, value.Value);
-            rule.Grouping = FirewallState.Grouping(owner);
-            Add(rule);
-            string name = rule.Name;
-            // Until it is read back, its name is all there is to know it by.
-            RuleCopy copy = null;
-            Undoable(String.Format(CultureInfo.InvariantCulture, "remove the added rule \"{0}\"", name), () => RemoveAdded(name, copy));
+            INetFwRule3 rule = rules.Build(operation.Values);
+            RuleCopy copy = new RuleCopy(rule);
+            string aside = null;
+            int before = rules.Known(copy);
+            UndoStep step = undo.Note(
+                "undo " + operation.Text,
+                () => (aside == null || rules.Find(aside) == null) && rules.PresentLike(copy) <= before,
+                () =>
+                {
+                    aside = aside ?? rules.NameToRemoveBy(copy.Name);
+                    RemoveAdded(copy, aside);
+                });
+            rules.Add(rule);
+            step.Certain = true;
             copy = new RuleCopy(rule);
+            rules.Note(copy, 1);
             Written.Add(copy.Row());
         }
 
-        private void Add(INetFwRule3 rule)
+        // The object that was added need not stand for the rule in the store. By a name that is unique it is found all the same;
+        // otherwise any rule of the same content will do, because nothing tells it from the one that was added.
+        private void RemoveAdded(RuleCopy copy, string aside)
         {
-            rules.Add((INetFwRule)rule);
-            counts.Commits++;
-            state.Count(rule.Name, 1);
+            if (aside != null && rules.Find(aside) == null)
+            {
+                INetFwRule3 rule = rules.Find(copy);
+                if (rule == null)
+                    throw new FirewallException("no rule of the same content is there");
+                rules.Rename(rule, aside);
+                rules.Present().Remove(rule);
+            }
+            rules.Remove(aside ?? copy.Name);
         }
 
-        private void Put(INetFwRule3 rule, Column column, object value, string text)
+        // Each put is a commit of its own.
+        private void Edit(Operation operation)
         {
-            object before = column.Get(rule);
-            Commit(rule, column, value);
-            Undoable(String.Format(CultureInfo.InvariantCulture, "put back {0} ({1})", column.Name, text), () => Commit(rule, column, before));
+            INetFwRule3 rule = operation.Rule.Live;
+            RuleCopy before = new RuleCopy(rule);
+            foreach (KeyValuePair<Column, object> value in operation.Values)
+            {
+                Column column = value.Key;
+                object old = column.Get(rule);
+                undo.Note(
+                    "put back " + column.Name + " (" + operation.Text + ")",
+                    () => Column.Same(column.Get(rule), old),
+                    () => rules.Put(rule, column, old));
+                rules.Put(rule, column, value.Value);
+            }
+            RuleCopy after = new RuleCopy(rule);
+            rules.Note(before, -1);
+            rules.Note(after, 1);
+            Written.Add(after.Row());
         }
 
-        private void Commit(INetFwRule3 rule, Column column, object value)
+        // Exactly this rule, by a name that no other has.
+        private void Remove(Operation operation)
         {
-            string name = rule.Name;
-            column.Put(rule, value);
-            counts.Commits++;
-            if (column.Name != "name")
-                return;
-            state.Count(name, -1);
-            state.Count((string)value, 1);
-        }
-
-        // Exactly this rule. Remove takes a name, and names are not unique: where another rule has it too, this one gets a name of
-        // its own first.
-        private void Remove(INetFwRule3 rule, string text)
-        {
+            INetFwRule3 rule = operation.Rule.Live;
             RuleCopy copy = new RuleCopy(rule);
-            string name = copy.Name;
-            bool renamed = !state.IsUnique(name);
-            if (renamed)
-            {
-                name = "portcullis-remove-" + Guid.NewGuid().ToString("D");
-                Put(rule, Columns.Writable["name"], name, text + ", now called \"" + name + "\"");
-            }
-            rules.Remove(name);
-            counts.Commits++;
-            state.Count(name, -1);
-            // What puts the rule back puts it back under its own name.
-            if (renamed)
-                undo.Pop();
-            Undoable("add the rule again (" + text + ")", () => Add(copy.Rebuild(store.NewRule())));
-        }
-
-        // The object that was added need not stand for the stored rule, so a name that is not unique needs a look at the store.
-        private void RemoveAdded(string name, RuleCopy added)
-        {
-            if (state.IsUnique(name))
-            {
-                rules.Remove(name);
-                counts.Commits++;
-                state.Count(name, -1);
-                return;
-            }
-            if (present == null)
-                present = OwnRules();
-            INetFwRule3 rule = added == null ? null : present.FirstOrDefault(item => item.Name == name && new RuleCopy(item).BaseId == added.BaseId);
-            if (rule == null)
-                throw new FirewallException("it cannot be told from other rules of the same name");
-            present.Remove(rule);
-            Remove(rule, "undo");
-            undo.Pop();
-        }
-
-        private List<INetFwRule3> OwnRules()
-        {
-            List<INetFwRule3> own = new List<INetFwRule3>();
-            foreach (object item in Rules.Enumerate(rules, counts))
-            {
-                INetFwRule3 rule = item as INetFwRule3;
-                try
+            string aside = rules.NameToRemoveBy(copy.Name);
+            int before = rules.Known(copy);
+            UndoStep step = null;
+            step = undo.Note(
+                "undo " + operation.Text + (aside == null ? "" : " (the rule may be called \"" + aside + "\" now)"),
+                () => rules.PresentLike(copy) >= before,
+                () =>
                 {
-                    if (rule != null && rule.Grouping == FirewallState.Grouping(owner))
-                        own.Add(rule);
-                }
-                catch (Exception)
-                {
-                    // A rule that cannot be read is not the one that was added a moment ago.
-                    continue;
-                }
-            }
-            return own;
+                    if (aside != null && !step.Certain && rules.Find(aside) != null)
+                        rules.Rename(rules.Find(aside), copy.Name);
+                    else
+                        rules.Add(rules.Build(copy));
+                });
+            if (aside != null)
+                rules.Rename(rule, aside);
+            rules.Remove(aside ?? copy.Name);
+            step.Certain = true;
+            rules.Note(copy, -1);
         }
 
         private void SetDefault(Operation operation)
         {
             NET_FW_PROFILE_TYPE2 profile = Profiles.Find(operation.Profile);
-            NET_FW_ACTION before = operation.Inbound ? store.Policy.get_DefaultInboundAction(profile) : store.Policy.get_DefaultOutboundAction(profile);
+            NET_FW_ACTION before = GetDefault(operation.Inbound, profile);
+            undo.Note(
+                "put back the " + operation.Text,
+                () => GetDefault(operation.Inbound, profile) == before,
+                () => SetDefault(operation.Inbound, profile, before));
             SetDefault(operation.Inbound, profile, operation.Allow ? NET_FW_ACTION.NET_FW_ACTION_ALLOW : NET_FW_ACTION.NET_FW_ACTION_BLOCK);
-            Undoable("put back the " + operation.Text, () => SetDefault(operation.Inbound, profile, before));
+        }
+
+        private NET_FW_ACTION GetDefault(bool inbound, NET_FW_PROFILE_TYPE2 profile)
+        {
+            return inbound ? store.Policy.get_DefaultInboundAction(profile) : store.Policy.get_DefaultOutboundAction(profile);
         }
 
         private void SetDefault(bool inbound, NET_FW_PROFILE_TYPE2 profile, NET_FW_ACTION action)
@@ -215,8 +195,14 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallT
         {
             int profile = (int)Profiles.Find(operation.Profile);
             ProfileLog before = store.ReadLog(profile);
-            // Noted first: netsh may do half of it and fail.
-            Undoable("put back the " + operation.Text, () => WriteLog(profile, before));
+            undo.Note(
+                "put back the " + operation.Text,
+                () =>
+                {
+                    ProfileLog now = store.ReadLog(profile);
+                    return now.Allowed == before.Allowed && now.Path == before.Path && now.Size == before.Size;
+                },
+                () => WriteLog(profile, before));
             WriteLog(profile, new ProfileLog { Allowed = operation.Allow, Path = operation.Path, Size = operation.Size });
         }
 
@@ -226,25 +212,11 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallT
             counts.Commits++;
         }
 
-        private void Undoable(string text, Action action)
+        private void SetMemory(Operation operation)
         {
-            undo.Push(new KeyValuePair<string, Action>(text, action));
-        }
-
-        private void Undo()
-        {
-            while (undo.Count > 0)
-            {
-                KeyValuePair<string, Action> step = undo.Pop();
-                try
-                {
-                    step.Value();
-                }
-                catch (Exception failure)
-                {
-                    Remaining.Add("could not " + step.Key + ": " + Failures.Text(failure));
-                }
-            }
+            string before = store.ReadMemory(owner);
+            undo.Note("put the memory back", () => store.ReadMemory(owner) == before, () => store.WriteMemory(owner, before));
+            store.WriteMemory(owner, operation.Memory);
         }
     }
 }
