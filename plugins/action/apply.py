@@ -21,7 +21,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._run import Run
 
 ARGUMENTS = {
     "directory": {"type": "path", "default": "msports-plan"},
-    "backend": {"type": "str", "choices": ["auto", "nftables"], "default": "auto"},
+    "backend": {"type": "str", "choices": ["auto", "nftables", "windows"], "default": "auto"},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "mode": {"type": "str", "choices": ["enforce", "audit"], "default": "enforce"},
     "owner": {"type": "str", "default": "msports"},
@@ -34,11 +34,19 @@ ARGUMENTS = {
     "part": {"type": "bool", "default": False},
 }
 PASSED_ON = ("state", "mode", "owner", "purge", "max_removals", "persist", "allow_lockout", "allow_other_manager")
-BACKENDS = {"linux": "nftables"}  # system -> what ``auto`` chooses
+BACKENDS = {"linux": "nftables", "windows": "windows"}  # system -> what ``auto`` chooses
+SYSTEMS = {backend: system for system, backend in BACKENDS.items()}
+MODULES = {"nftables": "portcullis.msports.nftables_ruleset", "windows": "portcullis.msports.win_firewall_ruleset"}
+# system of the backend -> what to do when the connection speaks to the other one
+UNFIT = {
+    "windows": "reach a Windows host by winrm or psrp, or over ssh with ansible_shell_type powershell or cmd; is it Linux, then msports_system says so",
+    "linux": "declare msports_system: windows in the inventory; unset, it follows from ansible_connection and ansible_shell_type there, "
+    "not from the connection of a play",
+}
 
 
 class ActionModule(ActionBase):
-    """``portcullis.msports.apply``. One remote call for a host, whatever the number of rules."""
+    """``portcullis.msports.apply``. One remote call for a host, whatever the number of rules; on Windows a second one when something changes."""
 
     TRANSFERS_FILES = False
     _supports_check_mode = True
@@ -51,18 +59,44 @@ class ActionModule(ActionBase):
         task_vars = task_vars or {}
         name = task_vars["inventory_hostname"]
         options = {key: arguments[key] for key in PASSED_ON if arguments[key] is not None}
-        backend = "nftables" if arguments["backend"] == "auto" else arguments["backend"]
-        if arguments["state"] == "present":
+        if arguments["state"] == "absent":
+            backend = self._backend(name, self._there(), arguments["backend"])  # there may be no plan
+        else:
             run = Run(C.DEFAULT_LOCAL_TMP, arguments["directory"])
             plan = self._planned(run, name, task_vars["hostvars"], arguments)
             if name not in plan["hosts"]:
                 return {**result, "changed": False, "skipped": True, "msg": f"{name} has no ruleset in the plan: {self._why_none(plan, name)}"}
-            backend = self._backend(plan["hosts"][name]["system"], arguments["backend"])
+            backend = self._backend(name, plan["hosts"][name]["system"], arguments["backend"])
             with ansible_errors(AnsibleActionFail):
                 options.update(render(plan, name, backend))
-        result.update(self._execute_module(module_name=f"portcullis.msports.{backend}_ruleset", module_args=options, task_vars=task_vars))
+        result.update(self._windows(options, task_vars) if backend == "windows" else self._linux(MODULES[backend], options, task_vars))
         result["backend"] = backend
         return result
+
+    def _linux(self, module: str, options: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+        return self._execute_module(module_name=module, module_args=options, task_vars=task_vars)
+
+    def _windows(self, options: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+        """Run the action of the Windows backend, which thinks on the controller, with these options in place of ours.
+
+        One play with ``become: true`` is for hosts of both systems: on Windows there is only runas to become somebody by, and whoever may
+        log on from afar as an administrator has all rights already.
+        """
+        become = self._connection.become
+        if become is not None and become.name != "runas":
+            self._connection.set_become_plugin(None)
+        task = self._task.copy()
+        task.args = options
+        action = self._shared_loader_obj.action_loader.get(
+            MODULES["windows"],
+            task=task,
+            connection=self._connection,
+            play_context=self._play_context,
+            loader=self._loader,
+            templar=self._templar,
+            shared_loader_obj=self._shared_loader_obj,
+        )
+        return action.run(task_vars=task_vars)
 
     def _planned(self, run: Run, name: str, hostvars: t.Mapping[str, t.Any], arguments: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         """Return the plan with at most this host in it; refuse a stale plan, and one of a part of the inventory."""
@@ -105,13 +139,16 @@ class ActionModule(ActionBase):
             return "it is not managed (msports_managed: false)"
         return "it holds no product role"
 
-    @staticmethod
-    def _backend(system: str, asked: str) -> str:
-        if asked != "auto":
-            return asked
-        if system not in BACKENDS:
+    def _there(self) -> str:
+        """Return the system whose shell is at the other end of the connection."""
+        return "windows" if getattr(self._connection._shell, "_IS_WINDOWS", False) else "linux"
+
+    def _backend(self, name: str, system: str, asked: str) -> str:
+        """Return the backend; refuse one that the shell at the other end could not serve."""
+        backend, there = BACKENDS[system] if asked == "auto" else asked, self._there()
+        if SYSTEMS[backend] != there:
+            connection = getattr(self._connection, "ansible_name", None) or self._connection.transport
             raise AnsibleActionFail(
-                f"msports_system is {system}, and this version of the collection applies rulesets on {', '.join(sorted(BACKENDS))} only; "
-                "plan, matrix and explain cover the host all the same"
+                f"the backend {backend} does not fit {name}: the connection {connection} speaks to a shell of {there}; {UNFIT[SYSTEMS[backend]]}"
             )
-        return BACKENDS[system]
+        return backend

@@ -18,22 +18,28 @@ extends_documentation_fragment:
   - portcullis.msports.apply
 options:
   backend:
-    description: The backend. V(auto) chooses by the system of the host.
+    description:
+      - The backend. V(auto) chooses by C(msports_system) of the host as it was planned, and with O(state=absent) by the shell that the connection speaks to.
+      - A backend that the connection cannot serve is refused. A host that was planned for one system can be played by one of the other by name.
     type: str
-    choices: [auto, nftables]
+    choices: [auto, nftables, windows]
     default: auto
   state:
-    description: V(absent) removes everything that this collection owns on the host. It needs no plan.
+    description:
+      - V(absent) removes everything that this collection owns on the host. It needs no plan.
+      - On Windows a default action goes back to what it was, unless somebody else has changed it since.
     type: str
     choices: [present, absent]
     default: present
   mode:
-    description: V(audit) logs what would be dropped, and drops nothing.
+    description:
+      - With V(audit) nothing is stopped that passed before. On nftables it logs what would be dropped.
+        On Windows it leaves the default actions as they are and has the firewall log the connections that it allows.
     type: str
     choices: [enforce, audit]
     default: enforce
   owner:
-    description: The mark of ownership. On nftables, the name of the table.
+    description: The mark of ownership. On nftables it is the name of the table, on Windows part of the group of the rules.
     type: str
     default: msports
   purge:
@@ -44,7 +50,7 @@ options:
     description: Refuse to remove more own rules than this.
     type: int
   persist:
-    description: Whether the rules are there after a reboot.
+    description: Whether the rules are there after a reboot. On Windows they always are, so V(false) is refused there.
     type: bool
     default: true
   allow_lockout:
@@ -54,6 +60,7 @@ options:
   allow_other_manager:
     description:
       - Apply the rules although firewalld, ufw or another manager of firewall rules is active. Its rules stay, and what they stop stays stopped.
+        On Windows there is nothing of the kind.
       - There is no backend for firewalld or ufw in this version. Without this option such a host is refused until the manager is stopped and masked.
     type: bool
     default: false
@@ -76,11 +83,12 @@ attributes:
     description: Shows one canonical line for each rule.
   platform:
     support: full
-    platforms: linux
+    platforms: linux, windows
     description: Systems whose firewall can be set.
 seealso:
   - module: portcullis.msports.plan
   - module: portcullis.msports.nftables_ruleset
+  - module: portcullis.msports.win_firewall_ruleset
 """
 
 EXAMPLES = r"""
@@ -93,6 +101,21 @@ EXAMPLES = r"""
       portcullis.msports.apply:
         directory: msports-plan
         max_removals: 10
+
+- name: Apply, where some hosts run Windows and are reached by PSRP
+  hosts: all
+  gather_facts: false
+  become: true  # of no effect on the Windows hosts
+  tasks:
+    - name: Reconcile the firewall with the saved plan, whatever the system is
+      portcullis.msports.apply:
+        directory: msports-plan
+      register: applied
+
+    - name: Show what else the Windows firewall admits, beyond the plan
+      ansible.builtin.debug:
+        var: applied.effective.foreign_allows
+      when: applied.backend | default('') == 'windows'
 """
 
 RETURN = r"""

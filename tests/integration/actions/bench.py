@@ -1,0 +1,75 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A folder with an inventory of three hosts, from which ansible-playbook is run in a network namespace, and what each task gave."""
+
+from __future__ import annotations
+
+import copy
+import os
+import pathlib
+import sys
+import typing as t
+
+import yaml
+from playbook_runs import Place
+
+COUNTED = pathlib.Path(__file__).resolve().parent / "collections"
+UNSHARE = ["unshare", "--net", "--mount", *([] if os.geteuid() == 0 else ["--user", "--map-root-user"])]
+HOSTS = ("web01", "db01", "bare01")
+INVENTORY: dict[str, t.Any] = {
+    "all": {
+        "vars": {
+            "ansible_connection": "portcullis.counted.local",
+            "ansible_python_interpreter": sys.executable,
+            "ansible_user": "root",
+            "msports_management": {"from": ["10.9.0.0/24"], "services": ["ssh"]},
+            "msports_networks": {"exchange.client": ["10.20.0.0/16"]},
+            "msports_absent": ["windows_server.domain_controller"],
+        },
+        "children": {
+            "exchange_client_access": {"hosts": {"web01": {"msports_addresses": ["10.0.0.1"]}}},
+            "exchange_mailbox": {"hosts": {"db01": {"msports_addresses": ["10.0.0.2"]}}},
+            "others": {"hosts": {"bare01": {"msports_addresses": ["10.0.0.3"]}}},
+        },
+    }
+}
+
+
+class Run(t.NamedTuple):
+    code: int
+    output: str
+    results: dict[str, dict[str, t.Any]]  # host -> the last task's result
+    calls: list[str]
+
+
+class Bench:
+    """A folder with an inventory, from which ansible-playbook is run in a network namespace."""
+
+    def __init__(self, folder: pathlib.Path, *collections: pathlib.Path) -> None:
+        self.folder = folder
+        self.inventory = copy.deepcopy(INVENTORY)
+        self.environment = {"ANSIBLE_PIPELINING": "1"}
+        self._place = Place(folder, COUNTED, *collections)
+
+    @property
+    def variables(self) -> dict[str, t.Any]:
+        return self.inventory["all"]["vars"]
+
+    def plan_files(self) -> dict[str, str]:
+        return {str(path.relative_to(self.folder)): path.read_text() for path in sorted(self.folder.glob("msports-plan/**/*.json"))}
+
+    def play(self, *tasks: dict[str, t.Any], arguments: t.Sequence[str] = (), hosts: str = "all", **play: t.Any) -> Run:
+        plays = [{"hosts": hosts, "gather_facts": False, **play, "tasks": [{"register": "result", **task} for task in tasks]}]
+        self._place.write("play.yml", yaml.safe_dump(plays, sort_keys=False))
+        return self.run("play.yml", *arguments)
+
+    def run(self, playbook: str, *arguments: str) -> Run:
+        self._place.write("inventory.yml", yaml.safe_dump(self.inventory))
+        calls = self._place.write("calls", "")
+        played = self._place.play("-i", "inventory.yml", playbook, *arguments, within=UNSHARE, MSPORTS_CALLS=str(calls), **self.environment)
+        return Run(played.code, played.output, played.by_host(), calls.read_text().split())
+
+
+PLAN = {"portcullis.msports.plan": {}}
+APPLY = {"portcullis.msports.apply": {"persist": False}}
