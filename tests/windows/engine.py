@@ -80,11 +80,16 @@ class Done(t.NamedTuple):
 
 def command_script(command: str) -> str:
     """The script behind ``-EncodedCommand``."""
-    words = shlex.split(command, posix=False)
+    words = _words(command)
     flags = {word.lower() for word in words[1:-2]} - {"-executionpolicy", "unrestricted"}
     if len(words) < 3 or not _COMMAND.match(words[0]) or words[-2].lower() != "-encodedcommand" or flags - _FLAGS:
         raise EngineError(f"not a command that starts ansible-core's bootstrap wrapper: {command[:200]}")
-    return base64.b64decode(words[-1]).decode("utf-16-le")
+    return base64.b64decode(words[-1], validate=True).decode("utf-16-le")
+
+
+def _words(command: str) -> list[str]:
+    """The words of a command line for PowerShell: ansible-core 2.21 puts those with a ``=`` in quotes; a backslash is itself."""
+    return [word[1:-1] if word[:1] in "'\"" and word[-1:] == word[:1] else word for word in shlex.split(command, posix=False)]
 
 
 def manifest_of(command: str, in_data: bytes) -> tuple[dict[str, t.Any], dict[str, t.Any]]:
@@ -118,7 +123,7 @@ def read_call(command: str, in_data: bytes) -> Call:
         raise EngineError(f"the module asks for PowerShell {version}: Windows Server comes with 5.1")
     names = [action["name"] for action in manifest["actions"]]
     if names != ["module_wrapper.ps1"]:
-        raise EngineError(f"actions {names}: only a plain module can be run here, without become, async and coverage")
+        raise EngineError(f"actions {names}: only a plain module can be run here, without files, become, async and coverage")
     action = manifest["actions"][0]
     _only(action, {"name", "params", "secure_params"}, "the action")
     parameters = action["params"]
@@ -344,7 +349,7 @@ def for_pwsh(command: str, in_data: bytes, policy: pathlib.Path, pwsh: str) -> t
         manifest["scripts"][path.name] = {"path": str(path), "script": base64.b64encode(path.read_bytes()).decode()}
     parameters["CSharpModules"] = [*parameters["CSharpModules"], *(path.name for path in STAND_IN)]
     parameters["Environment"] = {**(parameters["Environment"] or {}), "MSPORTS_STAND_IN": str(policy)}
-    return [pwsh, *shlex.split(command, posix=False)[1:]], _BETWEEN.join(json.dumps(document).encode() for document in documents)
+    return [pwsh, *_words(command)[1:]], _BETWEEN.join(json.dumps(document).encode() for document in documents)
 
 
 def run_pwsh(command: str, in_data: bytes, policy: pathlib.Path, pwsh: str, timeout: float = 300) -> Done:

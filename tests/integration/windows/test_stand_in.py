@@ -360,7 +360,7 @@ CASES: list[tuple[str, t.Any, t.Any, str, t.Optional[str], t.Any, t.Any, dict[st
     ("addresses_as_masks", True, False, "Addresses", "10.0.0.0/24", "10.0.0.0/255.255.255.0", "10.0.0.0/24", {}),
     ("addresses_as_masks", True, False, "Addresses", "10.0.0.5", "10.0.0.5/255.255.255.255", "10.0.0.5", {}),
     ("addresses_as_masks", True, False, "Addresses", "10.0.0.0/255.255.255.0", "10.0.0.0/255.255.255.0", "10.0.0.0/24", {}),
-    ("reorder_addresses", True, False, "Addresses", "10.0.0.1-10.0.0.9,10.0.1.0/24", "10.0.1.0/24,10.0.0.1-10.0.0.9", "10.0.0.1-10.0.0.9,10.0.1.0/24", {"addresses_as_masks": False}),
+    ("reorder_addresses", True, False, "Addresses", "fd00::/8,fe80::/64", "fe80::/64,fd00::/8", "fd00::/8,fe80::/64", {}),
     ("reorder_ports", True, False, "LocalPorts", "80,443,5000-5010", "5000-5010,443,80", "80,443,5000-5010", {}),
     ("trailing_comma", True, False, "LocalPorts", "RPC", "RPC,", "RPC", {}),
     ("trailing_comma", True, False, "LocalPorts", "80", "80", "80", {}),

@@ -1,0 +1,526 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The engine reads what each ansible-core sends, runs what is in it, and refuses in words whatever it cannot play."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import json
+import pathlib
+import shlex
+import stat
+import subprocess
+import sys
+import textwrap
+import typing as t
+import zlib
+
+import engine
+import policy_file
+import pytest
+import sanity
+from conftest import READ, ROOT, Sent, run_playbook, send
+
+MODULE = "ansible_collections.portcullis.msports.plugins.modules.win_firewall_policy.ps1"
+UTILS = "ansible_collections.portcullis.msports.plugins.module_utils."
+BETWEEN = b"\n\0\0\0\0\n"
+
+#: A module of a test: says what it got.
+ECHO = r"""
+using System;
+using System.Collections;
+using System.Collections.Generic;
+using System.Linq;
+using Ansible.Basic;
+
+namespace echo
+{
+    public static class Module
+    {
+        private static AnsibleModule Create(string[] args)
+        {
+            Hashtable given = new Hashtable { { "type", "dict" } };
+            return AnsibleModule.Create(args, new Hashtable { { "no_log", true }, { "options", new Hashtable { { "given", given } } } });
+        }
+
+        public static void Run(string[] args)
+        {
+            AnsibleModule module = Create(args);
+            IDictionary given = (IDictionary)module.Params["given"];
+            module.Result["types"] = given.Keys.Cast<string>().ToDictionary(key => key, key => given[key] == null ? "null" : given[key].GetType().Name);
+            module.Result["values"] = given;
+            module.Result["environment"] = Environment.GetEnvironmentVariables().Keys.Cast<string>().OrderBy(name => name).ToList();
+            module.Result["variable"] = Environment.GetEnvironmentVariable("OF_THE_TASK");
+            module.ExitJson();
+        }
+
+        // Takes the end of the script for an error.
+        public static void Swallow(string[] args)
+        {
+            AnsibleModule module = Create(args);
+            try
+            {
+                module.ExitJson();
+            }
+            catch (Exception error)
+            {
+                module.FailJson("swallowed " + error.GetType().Name);
+            }
+        }
+
+        public static void Break(string[] args)
+        {
+            throw new InvalidOperationException("broken on purpose");
+        }
+
+        public static void Warned(string[] args)
+        {
+            AnsibleModule module = Create(args);
+            module.Warn("a warning");
+            module.ExitJson();
+        }
+    }
+}
+"""
+
+
+@pytest.fixture
+def echo(read: engine.Call) -> t.Callable[..., engine.Done]:
+    """Run a method of the test's own module with what is given."""
+
+    def run(method: str = "Run", given: t.Optional[dict[str, t.Any]] = None, wide: bool = False, environment: t.Optional[dict[str, str]] = None) -> engine.Done:
+        sources = {"Ansible.Basic.cs": read.csharp["Ansible.Basic.cs"], "echo.cs": ECHO}
+        script = f"#!powershell\n\n# a comment\n[echo.Module]::{method}($args)\n"
+        return engine.run(engine.read_call(*engine.payload("echo.ps1", script, sources, {"given": given or {}}, environment)), None, wide=wide)
+
+    return run
+
+
+# -- what ansible-core sends
+
+
+@pytest.fixture(scope="session", params=sorted(sanity.PYTHONS))
+def sent_by(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Sent]:
+    """What each supported ansible-core sends for a read."""
+    python = sanity.find_python(request.param)
+    if python is None:
+        pytest.skip(f"ansible-core {request.param} needs a Python from {' to '.join(sanity.PYTHONS[request.param])}, none is here")
+    program = sanity.make_venv(request.param, python) / "bin" / "ansible-playbook"
+    return request.param, send(tmp_path_factory.mktemp(f"sent-{request.param}"), program)
+
+
+def test_the_payload_of_every_core_is_decoded(sent_by: tuple[str, Sent]) -> None:
+    core, sent = sent_by
+    call = engine.read_call(sent.command, sent.in_data)
+    assert call.module == MODULE
+    assert call.script == ROOT.joinpath("plugins/modules/win_firewall_policy.ps1").read_text(encoding="utf-8")
+    assert {"Ansible.Basic.cs", f"{UTILS}_FirewallExecutor.cs", f"{UTILS}_FirewallInterop.cs", f"{UTILS}_FirewallStore.cs"} <= set(call.csharp)
+    assert call.arguments["owner"] == "msports"
+    assert call.arguments["_ansible_version"].startswith(core)
+    assert call.environment == {"OF_THE_TASK": "yes"}
+    assert call.type.startswith(f"{UTILS}_FirewallExecutor.")
+    assert ("PwshPath" in call.wrapper) == (core == "2.21")
+
+
+def test_the_payload_of_every_core_runs(sent_by: tuple[str, Sent], tmp_path: pathlib.Path) -> None:
+    _core, sent = sent_by
+    path = policy_file.write(tmp_path / "host.json", policy_file.fresh_server())
+    done = engine.run(engine.read_call(sent.command, sent.in_data), path)
+    assert (done.code, done.error) == (0, b"")
+    assert done.output.endswith(b"\r\n")
+    assert json.loads(done.output)["counts"] == {"enumerations": 1, "commits": 0}
+
+
+def test_every_start_says_that_this_is_no_powershell(sent_by: tuple[str, Sent]) -> None:
+    _core, sent = sent_by
+    said = " ".join(sent.said.split())
+    assert "w1 is a stand-in for a Windows host, and this is no PowerShell" in said
+    if engine.find_pwsh() is None:
+        assert said.count("NOT RUN BY POWERSHELL: no pwsh >= 7.5 was found") == 1
+
+
+def changed(sent: Sent, which: int, change: t.Callable[[dict[str, t.Any]], t.Any]) -> bytes:
+    """The payload with one of its two documents changed in place."""
+    documents = [json.loads(part) for part in sent.in_data.split(BETWEEN)]
+    change(documents[which])
+    return BETWEEN.join(json.dumps(document).encode() for document in documents)
+
+
+def parameters(manifest: dict[str, t.Any]) -> dict[str, t.Any]:
+    return t.cast(dict[str, t.Any], manifest["actions"][-1]["params"])
+
+
+def compressed(sent: Sent) -> bytes:
+    wrapper, manifest = sent.in_data.split(BETWEEN)
+    return wrapper + BETWEEN + base64.b64encode(zlib.compress(manifest))
+
+
+FORMS: list[tuple[str, t.Callable[[Sent], bytes], str]] = [
+    ("a third document", lambda sent: sent.in_data + BETWEEN + b"{}", "3 documents"),
+    ("no second document", lambda sent: sent.in_data.split(BETWEEN)[0], "1 documents"),
+    ("compressed", compressed, "compressed, in a form"),
+    ("another wrapper", lambda sent: changed(sent, 0, lambda one: one.update(name="other")), "a wrapper called 'other'"),
+    ("another key of the wrapper", lambda sent: changed(sent, 0, lambda one: one.update(new=1)), "the wrapper document has a form of another .*new"),
+    ("another parameter of the wrapper", lambda sent: changed(sent, 0, lambda one: one["params"].update(New=1)), "parameters of the exec wrapper.*New"),
+    ("another key of the manifest", lambda sent: changed(sent, 1, lambda one: one.update(packed="zlib")), "the manifest has a form of another .*packed"),
+    ("another parameter of the module", lambda sent: changed(sent, 1, lambda one: parameters(one).update(New=1)), "parameters of the module wrapper.*New"),
+    ("another variable", lambda sent: changed(sent, 1, lambda one: parameters(one)["Variables"][0].update(Name="args")), "an unknown variable: args"),
+    ("a later PowerShell", lambda sent: changed(sent, 0, lambda one: one["params"].update(MinPSVersion="7.2")), "asks for PowerShell 7.2"),
+    ("a PowerShell util", lambda sent: changed(sent, 1, lambda one: parameters(one)["PowerShellModules"].append("x.psm1")), "utils cannot be run"),
+    ("become", lambda sent: changed(sent, 1, lambda one: one["actions"].insert(0, {"name": "become_wrapper.ps1"})), "without files, become, async and coverage"),
+    ("a lost script", lambda sent: changed(sent, 1, lambda one: one["scripts"].pop("Ansible.Basic.cs")), "lacks the script Ansible.Basic.cs"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form[0])
+def test_a_form_that_is_not_known_is_refused(form: tuple[str, t.Callable[[Sent], bytes], str], sent: Sent) -> None:
+    _name, make, sentence = form
+    with pytest.raises(engine.EngineError, match=sentence):
+        engine.read_call(sent.command, make(sent))
+
+
+@pytest.mark.parametrize(
+    "command", ["whoami", "powershell -File C:\\x.ps1", "PowerShell -NoProfile -EncodedCommand " + base64.b64encode("Get-Item x".encode("utf-16-le")).decode()]
+)
+def test_a_command_that_does_not_start_the_wrapper_is_refused(command: str, sent: Sent) -> None:
+    with pytest.raises(engine.EngineError, match="bootstrap wrapper"):
+        engine.read_call(command, sent.in_data)
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "",
+        "[echo.Module]::Run($args)\nGet-Item x\n",
+        "[echo.Module]::Run($args); Get-Item x\n",
+        "$x = 1\n[echo.Module]::Run($args)\n",
+        "[echo.Module]::Run('args')\n",
+        "<# a comment that this does not read\n#>\n[echo.Module]::Run($args)\n",
+    ],
+)
+def test_a_script_with_more_than_its_one_call_is_refused(script: str) -> None:
+    with pytest.raises(engine.EngineError, match="does more than one call"):
+        engine.read_call(*engine.payload("echo.ps1", script, {}, {}))
+
+
+# -- compiling
+
+
+def test_the_code_is_that_of_the_payload(echo: t.Callable[..., engine.Done]) -> None:
+    # nothing in the checkout holds this module
+    assert json.loads(echo(given={"a": 1}).output)["values"] == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("string a = args?.ToString();", "not part of the C# 5.0 language"),
+        ('string a = $"{args}";', "not part of the C# 5.0 language"),
+        ("int unused = 0;", "warnings, which Add-CSharpType takes for errors"),
+        ("System.Web.HttpUtility.HtmlEncode(null);", "does not exist in the namespace"),
+        ("int a = ;", "error CS1525"),
+    ],
+)
+def test_what_windows_powershell_would_not_compile_fails_as_there(line: str, sentence: str, read: engine.Call) -> None:
+    name = "ansible_collections.portcullis.lab.plugins.module_utils.Wrong"
+    source = "namespace wrong { public static class Module { public static void Run(string[] args) { " + line + " } } }"
+    call = engine.read_call(*engine.payload("wrong.ps1", "[wrong.Module]::Run($args)\n", {f"{name}.cs": source}, {}))
+    done = engine.run(call, None)
+    assert done.code == 1
+    assert "failure during exec_wrapper: Failed to compile C# code" in json.loads(done.output)["msg"]
+    assert sentence in json.loads(done.output)["msg"]
+
+
+def test_references_are_those_of_the_comments_in_the_code(read: engine.Call) -> None:
+    assert engine.references([]) == ["System.dll", "System.Core.dll"]
+    assert engine.references([read.csharp["Ansible.Basic.cs"]]) == ["System.dll", "System.Core.dll", "System.Web.Extensions.dll"]
+
+
+def test_everything_also_compiles_as_on_windows(read: engine.Call) -> None:
+    # with COM, registry and netsh; nothing of it can be run here
+    library = engine.compiled(read.csharp, added=(), defines=("AMD64", "WINDOWS"), host=False)
+    assert library.stat().st_size > 10_000
+
+
+def test_without_windows_and_without_a_stand_in_nothing_is_run(read: engine.Call) -> None:
+    done = engine.run(read, None)
+    assert done.code == 1
+    assert "Windows" in json.loads(done.output)["msg"]
+
+
+def test_the_stand_in_is_not_even_looked_for_where_windows_is_defined(read: engine.Call, tmp_path: pathlib.Path) -> None:
+    path = policy_file.write(tmp_path / "host.json", policy_file.fresh_server())
+    program = engine.compiled(read.csharp, defines=("AMD64", "WINDOWS"))
+    order = {"type": read.type, "method": read.method, "arguments": read.arguments, "wide": False}
+    with engine.environment_for(path, {}) as environment:
+        done = subprocess.run(["mono", str(program)], input=json.dumps(order).encode(), capture_output=True, env=environment, check=False)
+    assert done.returncode != 0
+    assert policy_file.read(path)["counters"]["calls"] == 0
+
+
+def test_several_processes_compile_once_and_all_run(sent: Sent, tmp_path: pathlib.Path) -> None:
+    tmp_path.joinpath("payload.json").write_text(json.dumps([sent.command, sent.in_data.decode()]), encoding="utf-8")
+    script = tmp_path / "one.py"
+    script.write_text(
+        textwrap.dedent(f"""
+        import json, pathlib, sys
+        sys.path.insert(0, {str(ROOT / "tests" / "windows")!r})
+        import engine
+        command, in_data = json.loads(pathlib.Path("payload.json").read_text())
+        done = engine.run(engine.read_call(command, in_data.encode()), pathlib.Path(sys.argv[1]))
+        sys.stdout.buffer.write(done.output)
+        """),
+        encoding="utf-8",
+    )
+    paths = [policy_file.write(tmp_path / f"host{number}.json", policy_file.fresh_server()) for number in range(3)]
+    environment = {"PATH": "/usr/bin:/bin", "MSPORTS_ENGINE_CACHE": str(tmp_path / "cache")}
+    # two of them are on one host
+    started = [
+        subprocess.Popen([sys.executable, str(script), str(path)], cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for path in (*paths, paths[0])
+    ]
+    for one in started:
+        output, error = one.communicate(timeout=120)
+        assert json.loads(output)["counts"]["enumerations"] == 1, error.decode()
+    assert len(list(tmp_path.glob("cache/*.exe"))) == 1
+    assert [policy_file.read(path)["counters"]["calls"] for path in paths] == [2, 1, 1]
+
+
+# -- running
+
+
+def test_values_are_those_of_powershell(echo: t.Callable[..., engine.Done]) -> None:
+    given = {"whole": 5, "large": 5_000_000_000, "flag": True, "text": "x", "list": [1], "map": {"Key": None}, "nothing": None}
+    types = {"large": "Int64", "flag": "Boolean", "text": "String", "list": "Object[]", "map": "Hashtable", "nothing": "null"}
+    for wide, whole in ((False, "Int32"), (True, "Int64")):
+        result = json.loads(echo(given=given, wide=wide).output)
+        assert result["types"] == {**types, "whole": whole}
+        assert result["values"] == given
+
+
+@pytest.mark.parametrize(
+    "text", ["", "ünï€ \U0001f600", "\"quoted\" 'single' `tick` $(Get-Item x) %PATH% \\", "line\nline\r\ntab\t", " ", "x" * 10_000, "</script>\u2028"]
+)
+def test_texts_arrive_and_come_back_unchanged(text: str, echo: t.Callable[..., engine.Done]) -> None:
+    given = {"text": text, "list": [text, {"in it": text}]}
+    assert json.loads(echo(given=given).output)["values"] == given
+
+
+def test_names_that_differ_in_case_alone_are_no_hashtable(echo: t.Callable[..., engine.Done]) -> None:
+    done = echo(given={"name": 1, "NAME": 2})
+    assert done.code != 0
+
+
+def test_the_environment_is_that_of_the_host_and_of_the_task(echo: t.Callable[..., engine.Done], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSH_CONNECTION", "10.0.0.1 50000 10.0.0.2 22")
+    result = json.loads(echo(environment={"OF_THE_TASK": "ünï"}).output)
+    assert result["variable"] == "ünï"
+    assert "SSH_CONNECTION" not in result["environment"], "that is the controller's"
+
+
+def test_the_end_of_a_script_is_an_exception_that_can_be_swallowed(echo: t.Callable[..., engine.Done]) -> None:
+    done = echo("Swallow")
+    assert done.code == 1
+    assert [json.loads(line).get("msg") for line in done.output.decode().split("\r\n") if line] == [None, "swallowed ExitException"]
+
+
+def test_an_error_that_nobody_catches(echo: t.Callable[..., engine.Done]) -> None:
+    done = echo("Break")
+    result = json.loads(done.output)
+    assert (done.code, result["failed"]) == (1, True)
+    assert result["msg"] == 'Unhandled exception while executing module: Exception calling "Break" with "1" argument(s): "broken on purpose"'
+
+
+def test_warnings_of_a_module_come_through(echo: t.Callable[..., engine.Done]) -> None:
+    assert json.loads(echo("Warned").output)["warnings"] == ["a warning"]
+
+
+def test_a_method_that_is_not_there(echo: t.Callable[..., engine.Done]) -> None:
+    done = echo("Missing")
+    assert done.code == 1
+    assert "Unable to find" in json.loads(done.output)["msg"]
+
+
+def test_check_mode_reaches_the_module(read: engine.Call, tmp_path: pathlib.Path) -> None:
+    path = policy_file.write(tmp_path / "host.json", policy_file.fresh_server())
+    arguments = {**read.arguments, "_ansible_check_mode": True, "expected": "x", "operations": [{"kind": "memory", "value": "x"}]}
+    done = engine.run(dataclasses.replace(read, arguments=arguments), path)
+    assert "check mode" in json.loads(done.output)["msg"]
+
+
+# -- a real PowerShell, where there is one
+
+
+def documents_of(in_data: bytes) -> tuple[dict[str, t.Any], dict[str, t.Any]]:
+    wrapper, manifest = (json.loads(part) for part in in_data.split(BETWEEN))
+    return wrapper, manifest
+
+
+def test_the_payload_for_pwsh_is_the_same_but_for_the_stand_in(sent_by: tuple[str, Sent], tmp_path: pathlib.Path) -> None:
+    core, sent = sent_by
+    if core != "2.21":
+        with pytest.raises(engine.EngineError, match="ansible-core 2.21 and later only"):
+            engine.for_pwsh(sent.command, sent.in_data, tmp_path / "host.json", "/opt/pwsh")
+        return
+    words, in_data = engine.for_pwsh(sent.command, sent.in_data, tmp_path / "host.json", "/opt/pwsh")
+    assert words == ["/opt/pwsh", *shlex.split(sent.command)[1:]]
+    (wrapper, manifest), (wrapper_before, manifest_before) = documents_of(in_data), documents_of(sent.in_data)
+    assert wrapper["params"].pop("PwshPath") == "/opt/pwsh"
+    wrapper_before["params"].pop("PwshPath")
+    assert wrapper == wrapper_before
+    names = [path.name for path in engine.STAND_IN]
+    for path in engine.STAND_IN:
+        added = manifest["scripts"].pop(path.name)
+        assert base64.b64decode(added["script"]) == path.read_bytes()
+    assert parameters(manifest)["CSharpModules"][-len(names) :] == names
+    del parameters(manifest)["CSharpModules"][-len(names) :]
+    assert parameters(manifest)["Environment"].pop("MSPORTS_STAND_IN") == str(tmp_path / "host.json")
+    assert manifest == manifest_before
+
+
+@pytest.fixture
+def pretend_pwsh(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> t.Iterator[t.Callable[[str], pathlib.Path]]:
+    """A program that says a version, and writes down what it is given: it shows the handing over, not PowerShell."""
+
+    def make(version: str) -> pathlib.Path:
+        program = tmp_path / "pwsh"
+        program.write_text(
+            f"#!{sys.executable}\n"
+            "import json, os, sys\n"
+            f"if '-Command' in sys.argv: print({version!r}); sys.exit()\n"
+            "given = sys.stdin.buffer.read()\n"
+            "print(json.dumps({'failed': False, 'words': sys.argv[1:], 'size': len(given), 'stand_in': os.environ['MSPORTS_STAND_IN']}))\n",
+            encoding="utf-8",
+        )
+        program.chmod(program.stat().st_mode | stat.S_IXUSR)
+        monkeypatch.setenv("MSPORTS_PWSH", str(program))
+        engine.find_pwsh.cache_clear()
+        return program
+
+    yield make
+    monkeypatch.undo()
+    engine.find_pwsh.cache_clear()
+
+
+def test_a_pwsh_that_is_too_old_or_not_there_is_an_error_when_it_was_asked_for(
+    pretend_pwsh: t.Callable[[str], pathlib.Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = pretend_pwsh("7.5.0")
+    assert engine.find_pwsh() == str(program)
+    for version in ("7.4.6", "5.1.17763.1", "no version"):
+        pretend_pwsh(version)
+        with pytest.raises(engine.EngineError, match="needed is 7.5"):
+            engine.find_pwsh()
+    monkeypatch.setenv("MSPORTS_PWSH", "/nowhere/pwsh")
+    engine.find_pwsh.cache_clear()
+    with pytest.raises(engine.EngineError, match="is no program"):
+        engine.find_pwsh()
+
+
+def test_a_pwsh_gets_the_whole_payload_under_2_21_alone(
+    sent_by: tuple[str, Sent], pretend_pwsh: t.Callable[[str], pathlib.Path], tmp_path: pathlib.Path
+) -> None:
+    core, sent = sent_by
+    pretend_pwsh("7.6.0")
+    policy_file.write(tmp_path / "w1.json", policy_file.fresh_server())
+    python = sanity.find_python(core)
+    assert python is not None
+    program = sanity.make_venv(core, python) / "bin" / "ansible-playbook"
+    shown = READ.replace("      environment:", "      register: out\n      environment:") + "    - ansible.builtin.debug: {var: out}\n"
+    code, said = run_playbook(tmp_path, shown, ["w1"], program)
+    assert code == 0, said
+    if core == "2.21":
+        assert '"stand_in": "' + str(tmp_path / "w1.json") in said
+        assert "NOT RUN BY POWERSHELL" not in said
+    else:
+        assert '"digest"' in said
+        assert "cannot use it here" in " ".join(said.split())
+
+
+# -- the connection
+
+
+def task(text: str) -> str:
+    return "- hosts: all\n  gather_facts: false\n  tasks:\n" + textwrap.indent(textwrap.dedent(text).strip(), "    ") + "\n"
+
+
+def calls(folder: pathlib.Path) -> list[dict[str, t.Any]]:
+    return [json.loads(line) for line in (folder / "calls").read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.fixture
+def folder(tmp_path: pathlib.Path) -> pathlib.Path:
+    for name in ("w1", "w2"):
+        policy_file.write(tmp_path / f"{name}.json", policy_file.fresh_server())
+    return tmp_path
+
+
+def test_one_module_call_is_one_call_of_the_connection_and_hosts_run_side_by_side(folder: pathlib.Path) -> None:
+    code, said = run_playbook(folder, READ, ["w1", "w2"], MSPORTS_STAND_IN_CALLS=str(folder / "calls"))
+    assert code == 0, said
+    made = calls(folder)
+    assert sorted((call["host"], call["what"], call["module"], call["operations"]) for call in made) == [
+        ("w1", "exec_command", MODULE, 0),
+        ("w2", "exec_command", MODULE, 0),
+    ]
+    for name in ("w1", "w2"):
+        assert policy_file.read(folder / f"{name}.json")["counters"]["calls"] == 1
+
+
+def test_it_says_once_per_host_and_run_what_it_is(folder: pathlib.Path) -> None:
+    code, said = run_playbook(folder, READ + READ.split("tasks:\n")[1].split("      environment:")[0], ["w1", "w2"])
+    assert code == 0, said
+    said = " ".join(said.split())
+    for name in ("w1", "w2"):
+        assert said.count(f"{name} is a stand-in for a Windows host") == 1
+        assert policy_file.read(folder / f"{name}.json")["counters"]["calls"] == 2
+
+
+REFUSALS = [
+    ("raw", "- ansible.builtin.raw: whoami", "not a command that starts ansible-core's bootstrap wrapper", "refused"),
+    (
+        "sudo",
+        "- {portcullis.msports.win_firewall_policy: {owner: msports}, become: true}",
+        "Become plugin sudo is not supported by the Windows exec wrapper",
+        None,
+    ),
+    (
+        "runas",
+        "- {portcullis.msports.win_firewall_policy: {owner: msports}, become: true, become_method: runas, become_user: SYSTEM}",
+        "without files, become, async and coverage",
+        "refused",
+    ),
+    ("a file", "- {ansible.builtin.copy: {content: x, dest: 'C:/x'}}", "without files, become", "refused"),
+]
+
+
+@pytest.mark.parametrize("case", REFUSALS, ids=lambda case: case[0])
+def test_what_cannot_be_played_fails_in_words(case: tuple[str, str, str, t.Optional[str]], folder: pathlib.Path) -> None:
+    _name, text, sentence, what = case
+    code, said = run_playbook(folder, task(text), ["w1"], MSPORTS_STAND_IN_CALLS=str(folder / "calls"))
+    assert code != 0
+    assert sentence in " ".join(said.split())
+    if what:
+        assert calls(folder)[-1]["what"] == what
+    assert policy_file.read(folder / "w1.json")["counters"]["calls"] == 0
+
+
+def test_async_fails_in_words(folder: pathlib.Path) -> None:
+    text = "- {portcullis.msports.win_firewall_policy: {owner: msports}, async: 60, poll: 1}"
+    code, said = run_playbook(folder, task(text), ["w1"])
+    assert code != 0
+    assert "only a plain module can be run here, without files, become, async and coverage" in " ".join(said.split())
+
+
+def test_a_host_without_a_file_is_told(folder: pathlib.Path) -> None:
+    code, said = run_playbook(folder, READ, ["w3"])
+    assert code != 0
+    assert f"no file {folder}/w3.json for the stand-in host w3" in " ".join(said.split())
+
+
+def test_the_connection_is_not_in_the_collection() -> None:
+    ignored = ROOT.joinpath("galaxy.yml").read_text(encoding="utf-8").split("build_ignore:")[1]
+    assert "  - tests\n" in ignored
+    assert not list(ROOT.joinpath("plugins").rglob("*stand_in*"))
