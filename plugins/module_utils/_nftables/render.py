@@ -204,6 +204,10 @@ def chains_of(direction, rules, default, owner, mode):
         steps.append(("", _log(owner, direction)))
     elif default == "reject":
         steps += [("", "meta l4proto tcp reject with tcp reset"), ("", "reject with icmpx admin-prohibited")]
+    elif closed:
+        # The policy says it as well, but when a table replaces another, the kernel sets the policy of a new chain only after its rules are in force
+        # and the old chain is gone: what no rule stops would come through for that moment.
+        steps.append(("", "drop"))
     return {
         base: Chain(None, BASE[direction]),
         own: Chain(None, in_order(rules)),
