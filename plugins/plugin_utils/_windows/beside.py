@@ -15,7 +15,7 @@ import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils._shape import BASE, Shape, covered, protocols_of, touches
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import some
-from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.reach import apart, binding, shape, unconditional, within
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.reach import apart, binding, shape, within
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.rule import PROTOCOL_NAMES, Held, Rule
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.values import ANY, PROFILES
 
@@ -79,14 +79,15 @@ class Beside:
     def __init__(self, after: t.Sequence[Rule], others: t.Sequence[Held]) -> None:
         self._ours = [known(rule) for rule in after if rule.enabled and rule.action == "allow"]
         self._others = [known(other.rule, other.grouping) for other in others if other.rule.enabled]
-        self._memo: t.Dict[t.Any, t.Any] = {}
+        self._allows: t.Dict[t.Tuple[str, str], t.Tuple[int, list[Known]]] = {}
+        self._memo: t.Dict[t.Any, bool] = {}
 
     def stopping(self, profile: str) -> list[str]:
         """Return in sentences which blocks of others meet what we allow in a profile."""
         found = []
         for block in self._others:
             if block.rule.action != "allow" and applies(block.rule, profile):
-                names = [ours.rule.name for ours in self._allowed(profile, block.rule.direction) if self._meets(block, ours)]
+                names = [ours.rule.name for direction in directions(block.rule) for ours in self._allowed(profile, direction)[1] if self._meets(block, ours)]
                 if names:
                     word = "stops" if block.shape.certain and block.binding == ("", "") else "may stop"
                     found.append(f"the rule {shown(block.rule.name)!r} of others {word} what we allow: {some(names)}")
@@ -94,36 +95,46 @@ class Beside:
 
     def admitting(self, profile: str, direction: str) -> list[Known]:
         """Return the allows of others that admit something in a profile which ours and the basic needs of a host do not."""
-        ours = self._allowed(profile, direction)
-        same = tuple(map(id, ours))
         return [
             other
             for other in self._others
-            if other.rule.action == "allow"
-            and other.rule.direction in (direction, f"?{direction}")
-            and applies(other.rule, profile)
-            and self._more((id(other), same), other, ours)
+            if other.rule.action == "allow" and direction in directions(other.rule) and applies(other.rule, profile) and self._more(other, profile, direction)
         ]
 
-    def _allowed(self, profile: str, direction: str) -> list[Known]:
-        return [ours for ours in self._ours if ours.rule.direction == direction and applies(ours.rule, profile)]
+    def _allowed(self, profile: str, direction: str) -> t.Tuple[int, list[Known]]:
+        """Return ``(number, rules)``: ours in a profile. Profiles that have the same rules have the same number, and are compared once."""
+        if (profile, direction) not in self._allows:
+            rules = [ours for ours in self._ours if ours.rule.direction == direction and applies(ours.rule, profile)]
+            same = next((number for number, others in self._allows.values() if others == rules), len(self._allows))
+            self._allows[profile, direction] = (same, rules)
+        return self._allows[profile, direction]
 
     def _meets(self, block: Known, ours: Known) -> bool:
-        key = ("meets", id(block), id(ours))
+        key = (id(block), id(ours))
         if key not in self._memo:
             self._memo[key] = not apart(block.binding, ours.binding) and touches(block.shape, ours.shape)
         return self._memo[key]
 
-    def _more(self, key: t.Any, other: Known, ours: t.Sequence[Known]) -> bool:
+    def _more(self, other: Known, profile: str, direction: str) -> bool:
+        number, ours = self._allowed(profile, direction)
+        key = (id(other), direction, number)
         if key not in self._memo:
-            shapes = [*BASE[other.rule.direction]]
-            protocols = protocols_of(other.shape)
-            for mine in ours:
-                known_ = protocols_of(mine.shape)
-                if (known_ is None or protocols is not None and known_ & protocols) and unconditional(mine.rule) and within(other.binding, mine.binding):
-                    shapes.append(mine.shape)
-            self._memo[key] = not covered(shapes, other.shape)
+            shapes = [mine.shape for mine in ours if _may_hold(mine.shape, other.shape) and within(other.binding, mine.binding)]
+            self._memo[key] = not covered([*BASE[direction], *shapes], other.shape)
         return self._memo[key]
+
+
+def _may_hold(ours: Shape, theirs: Shape) -> bool:
+    """Tell quickly whether one of ours is worth a look: it has a protocol of theirs, and holds one of their intervals of ports."""
+    own, other = protocols_of(ours), protocols_of(theirs)
+    if own is not None and (other is None or not own & other):
+        return False
+    return any(a[0] <= b[0] and b[1] <= a[1] for a in ours.ports for b in theirs.ports)
+
+
+def directions(rule: Rule) -> t.Tuple[str, ...]:
+    """Return the direction of a rule, or both when it cannot be read."""
+    return (rule.direction,) if rule.direction in ("in", "out") else ("in", "out")
 
 
 def grouped(found: t.Mapping[str, t.Sequence[Known]]) -> list[dict[str, t.Any]]:

@@ -26,6 +26,7 @@ MOST_CHARACTERS = 10000  # of one text, as UTF-16 with its end
 PROTOCOLS = {"tcp": 6, "udp": 17, "any": values.ANY_PROTOCOL}
 # Family -> what stands behind the name of its half of an icmp_echo rule, its protocol, and the type of an echo request.
 ECHO = {4: (" (ICMPv4)", 1, "8:*"), 6: (" (ICMPv6)", 58, "128:*")}
+_PROGRAM = re.compile(r"^(?:system|[a-z]:\\[^/]+|%[^%/]+%\\[^/]+)\Z", re.IGNORECASE)
 IMPOSSIBLE = _intervals.parse_addresses(["::/127", "ff00::/8"])  # Windows refuses them in a rule
 
 
@@ -64,20 +65,19 @@ def desire(options: Options) -> Desired:
     for rule in rules:
         where = f"rules[{places[str(rule['name'])]}]"
         problems += _text_problems(rule, where)
-        if any(problem.startswith((where + ".", "address_sets.")) for problem in problems):
-            continue
-        ends, wrong = _ends(rule, options["address_sets"], where)
-        problems += wrong
-        if not all(ends.values()):
-            nobody.append(rule["name"])
-            continue
-        for columns in _columns(rule, ends, options["mode"] == "audit"):
-            name = columns["name"]
-            if spelled.setdefault(name.lower(), rule["name"]) != rule["name"] or name in made:
-                problems.append(f"{where}.name: {name!r}: the same name as another rule's, but for its case; Windows may take them for one")
-            made[name] = Wanted(canonical(columns), columns)
+        found: list[Columns] = []
+        if not any(problem.startswith((where + ".", "address_sets.")) for problem in problems):
+            ends, wrong = _ends(rule, options["address_sets"], where)
+            problems += wrong
+            found = list(_columns(rule, ends, options["mode"] == "audit")) if all(ends.values()) else []
+            if not all(ends.values()):
+                nobody.append(rule["name"])
+        for name in [columns["name"] for columns in found] or [str(rule["name"])]:
+            if spelled.setdefault(name.lower(), where) != where:
+                problems.append(f"{where}.name: {name!r}: the same as a name of {spelled[name.lower()]}, but for its case; Windows may take them for one")
+        made.update({columns["name"]: Wanted(canonical(columns), columns) for columns in found})
     if problems:
-        raise Refused(UNUSABLE, sorted(problems, key=_place))
+        raise Refused(UNUSABLE, sorted(dict.fromkeys(problems), key=_place))
     text = "these rules match nobody, because their address sets are empty, and are not written: "
     return Desired(made, [text + some(nobody)] if nobody else [])
 
@@ -115,6 +115,10 @@ def _text_problems(rule: t.Mapping[str, t.Any], where: str) -> list[str]:
         size = len(text.encode("utf-16-le", "surrogatepass")) // 2 + 1
         if size > MOST_CHARACTERS:
             found.append(f"{where}.{key}: {shown!r}: {size} characters in UTF-16 with the end; Windows takes {MOST_CHARACTERS}")
+    if rule["name"] != str(rule["name"]).strip():
+        found.append(f"{where}.name: {rule['name']!r}: expected no space at either end")
+    if isinstance(rule["program"], str) and rule["program"].strip() and not _PROGRAM.match(rule["program"].strip()):
+        found.append(f"{where}.program: {rule['program']!r}: expected System, or a full path such as C:\\... or %SystemRoot%\\...")
     if str(rule["name"]).lower() == "all":
         found.append(f"{where}.name: {rule['name']!r}: Windows does not take this name")
     if rule["service"] == "*":

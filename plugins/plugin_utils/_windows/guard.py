@@ -24,10 +24,11 @@ SSH_PORT = 22
 IGNORED = "group policy ignores local rules, so this change cuts nothing there, and admits nothing; the guard did not judge it"
 
 
-def watch(host: Host, after: t.Sequence[Rule], inbound: t.Mapping[str, str], options: t.Mapping[str, t.Any]) -> list[str]:
+def watch(host: Host, after: t.Sequence[Rule], inbound: t.Mapping[str, str], options: t.Mapping[str, t.Any], writes: bool) -> list[str]:
     """Return warnings; raise ``Refused`` when a present session or ``management`` would not be admitted, unless that is allowed.
 
-    ``after`` are our rules after the change, ``inbound`` is the default action of each profile then.
+    ``after`` are our rules after the change, ``inbound`` is the default action of each profile then. Where nothing is to be written, nothing
+    can be cut, so it is a warning only.
     """
     locked, warnings = [], []
     for profile in PROFILES:
@@ -43,9 +44,11 @@ def watch(host: Host, after: t.Sequence[Rule], inbound: t.Mapping[str, str], opt
             locked += [f"profile {profile}: {reason}" for reason in found]
         elif found:
             warnings.append(f"profile {profile}, which is not active now, but may be after a reboot: {found[0]}" + _more(len(found) - 1))
-    if locked and not options["allow_lockout"]:
+    if options["allow_lockout"]:
+        return warnings
+    if locked and writes:
         raise Refused(LOCKED_OUT, locked)
-    return warnings
+    return warnings + [f"nothing is changed, but whoever manages this host is not certainly admitted: {reason}" for reason in locked]
 
 
 def _more(count: int) -> str:

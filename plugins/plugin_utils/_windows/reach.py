@@ -10,6 +10,7 @@ A rule that allows is taken for no more than it certainly admits, a rule that bl
 
 from __future__ import annotations
 
+import functools
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _intervals
@@ -68,6 +69,7 @@ def _ports(texts: values.Texts) -> t.Tuple[t.Tuple[t.Tuple[int, int], ...], bool
     return _intervals.parse_ports(known) or _intervals.ALL_PORTS, True
 
 
+@functools.lru_cache(maxsize=1 << 12)
 def _addresses(texts: values.Texts) -> t.Tuple[t.Tuple[t.Tuple[int, int, int], ...], bool]:
     if "any" in texts:
         return _intervals.ANY, True

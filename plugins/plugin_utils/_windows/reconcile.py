@@ -46,9 +46,9 @@ def run(options: t.Mapping[str, t.Any], call: Call, check_mode: bool = False) ->
     settings = plan_settings(host, options)
     around = view(host, planned.after, settings.after, options, present)
     inbound = {profile: state["inbound"] for profile, state in settings.after.items()}
-    warnings = host.warnings + desired.warnings + settings.warnings + watch(host, planned.after, inbound, options)
-
     operations = [*settings.remember, *planned.adds, *planned.edits, *settings.operations, *planned.removes, *settings.forget]
+    warnings = host.warnings + desired.warnings + settings.warnings + watch(host, planned.after, inbound, options, bool(operations))
+
     in_force = not operations
     if operations and not check_mode:
         done = calls.run({"owner": options["owner"], "expected": host.digest, "operations": operations})

@@ -7,7 +7,9 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import re
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows import values
@@ -41,6 +43,7 @@ COLUMNS = (
 DIRECTIONS = {1: "in", 2: "out"}
 ACTIONS = {0: "block", 1: "allow"}
 NUMBERS = {"in": 1, "out": 2, "block": 0, "allow": 1}
+_ODD = re.compile(r'[\s,"=]')  # what a text in a list stands in quotes for
 PROTOCOL_NAMES: t.Dict[t.Union[int, str], str] = {values.ANY_PROTOCOL: "any", 1: "icmpv4", 6: "tcp", 17: "udp", 58: "icmpv6"}
 
 
@@ -91,13 +94,12 @@ def held(fields: t.Sequence[str], rows: t.Iterable[t.Sequence[t.Any]]) -> list[H
 
 def canonical(columns: Columns) -> Rule:
     """Return the canonical form of a rule's columns; a column that is missing has the value of a new rule."""
-    direction, action = columns.get("direction", 1), columns.get("action", 1)
     return Rule(
         name=str(columns.get("name") or ""),
         description=values.description(columns.get("description")),
         enabled=columns.get("enabled") is True,
-        direction=DIRECTIONS.get(direction, values.unread(direction)),
-        action=ACTIONS.get(action, values.unread(action)),
+        direction=_named(DIRECTIONS, columns.get("direction", 1)),
+        action=_named(ACTIONS, columns.get("action", 1)),
         protocol=values.protocol(columns.get("protocol", values.ANY_PROTOCOL)),
         local_ports=values.ports(columns.get("local_ports")),
         remote_ports=values.ports(columns.get("remote_ports")),
@@ -113,6 +115,10 @@ def canonical(columns: Columns) -> Rule:
         secure=_number(columns.get("secure")),
         users=str(columns.get("users") or ""),
     )
+
+
+def _named(names: t.Mapping[int, str], value: t.Any) -> str:
+    return names[value] if type(value) is int and value in names else values.unread(value)
 
 
 def _number(value: t.Any) -> t.Union[int, str]:
@@ -155,12 +161,13 @@ def _part(column: str, value: t.Any) -> list[str]:
     if column in _QUIET and value == _QUIET[column]:
         return []
     if isinstance(value, tuple):
-        return [f"{column}={','.join(text if _plain(text) else json.dumps(text) for text in value)}"]
+        return [f"{column}={_listed(value)}"]
     return [f"{column}={value if isinstance(value, int) else json.dumps(value, ensure_ascii=False)}"]
 
 
-def _plain(text: str) -> bool:
-    return not any(character in text for character in ' ,"=')
+@functools.lru_cache(maxsize=1 << 12)
+def _listed(texts: values.Texts) -> str:
+    return ",".join(json.dumps(text) if _ODD.search(text) else text for text in texts)
 
 
 def differing(left: Rule, right: Rule) -> list[str]:

@@ -82,10 +82,14 @@ def ports(value: object) -> Texts:
     return _several(value, _port)
 
 
-@functools.lru_cache(maxsize=1 << 12)
-def addresses(value: t.Hashable) -> Texts:
+def addresses(value: object) -> Texts:
     """Return addresses: ``10.0.0.5``, ``10.0.0.0/24``, ``10.0.0.1-10.0.0.9`` or a keyword each."""
-    return _several(value, _address)
+    return _address_list(value) if isinstance(value, str) else _several(value, _address)
+
+
+@functools.lru_cache(maxsize=1 << 12)
+def _address_list(text: str) -> Texts:
+    return _several(text, _address)
 
 
 def icmp(value: object) -> Texts:
@@ -173,6 +177,8 @@ def _address(token: str) -> str:
     mask = token.partition("/")[2]
     if "." in mask and mask != "0.0.0.0" and not mask.startswith(_MASKS):
         return unread(token)  # Python would take it for a mask turned inside out
+    if "%" in token:
+        return unread(token)  # a zone, which Python would leave out
     try:
         return _intervals.address_text(_intervals.parse_address(re.sub(r"\s*-\s*", "-", token)))
     except ValueError:

@@ -218,6 +218,8 @@ def hostile(row: Columns, chance: random.Random) -> Columns:
 def _masked(token: str, chance: random.Random) -> str:
     if token == "*" or "-" in token:
         return token
+    if token[:1].isalpha() and ":" not in token:
+        return chance.choice([token, token.lower(), token.upper()])
     network = ipaddress.ip_network(token)
     if network.version == 4:
         return network.with_netmask
