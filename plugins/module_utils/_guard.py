@@ -31,15 +31,15 @@ EPHEMERAL = (1024, 65535)
 def find_sessions(environment=None, proc="/proc", pid=None):
     """Return ``(sessions, how)``: the management sessions over the network, and a sentence on how they were found."""
     environment = os.environ if environment is None else environment
-    sockets = established(proc)
+    kernel = _Sockets(proc)
     pids = _ancestors(proc, os.getpid() if pid is None else pid)
-    seen = {session for session, _inode in sockets}
     for place, variables in [("the environment", environment)] + [("the environment of process {0}".format(p), None) for p in pids]:
         value = variables.get("SSH_CONNECTION") if variables is not None else _variable(proc, place.rsplit(" ", 1)[1], "SSH_CONNECTION")
         session = parse_session(value)
-        if session in seen:
+        if session and kernel.has(session):
             return [session], "SSH_CONNECTION in {0}".format(place)
     servers = [p for p in pids if _command(proc, p) in SERVERS]
+    sockets = kernel.all()
     found = _of(proc, servers, sockets)
     if found:
         return found, "sockets of sshd among the ancestors"
@@ -50,17 +50,37 @@ def find_sessions(environment=None, proc="/proc", pid=None):
     return [], "no management session over the network was found: there is nothing to guard"
 
 
-def established(proc="/proc"):
-    """Return ``[(Session, inode), ...]`` of every established TCP socket of this network namespace."""
-    found = []
-    for name in ("tcp", "tcp6"):
-        for line in _read(os.path.join(proc, "net", name)).splitlines()[1:]:
+class _Sockets:
+    """The established TCP sockets of this network namespace, as ``(Session, inode)``.
+
+    Read file by file: for each the kernel walks through all the room that it has for sockets, which takes milliseconds, and mostly the first one tells.
+    """
+
+    def __init__(self, proc):
+        self._files = [os.path.join(proc, "net", name) for name in ("tcp", "tcp6")]
+        self._found = []
+
+    def has(self, session):
+        """Tell whether ``session`` is one of them."""
+        while session not in (known for known, _inode in self._found):
+            if not self._files:
+                return False
+            self._read_next()
+        return True
+
+    def all(self):
+        """Return every one."""
+        while self._files:
+            self._read_next()
+        return self._found
+
+    def _read_next(self):
+        for line in _read(self._files.pop(0)).splitlines()[1:]:
             fields = line.split()
             if len(fields) > 9 and fields[3] == ESTABLISHED:
                 local, local_port = _socket_address(fields[1])
                 peer, peer_port = _socket_address(fields[2])
-                found.append((Session(peer, peer_port, local, local_port), fields[9]))
-    return found
+                self._found.append((Session(peer, peer_port, local, local_port), fields[9]))
 
 
 def _socket_address(field):

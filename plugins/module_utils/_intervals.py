@@ -12,6 +12,7 @@ give the one shortest sorted list for a coverage; the ``*_text`` functions give 
 from __future__ import annotations
 
 import bisect
+import functools
 import ipaddress
 import socket
 
@@ -20,6 +21,7 @@ ALL_PORTS = ((0, 65535),)
 ANY = ((4, 0, LAST[4]), (6, 0, LAST[6]))
 
 
+@functools.lru_cache(maxsize=2**14)  # a run asks for each several times: is it one, what does the rule match, whom does it admit
 def parse_address(text):
     """Return the interval of an address, a network or a ``first-last`` range; ValueError for anything else."""
     if "-" in text:

@@ -27,8 +27,9 @@ inbound TCP, in any spelling:
 
 from __future__ import annotations
 
-import ipaddress
 import re
+
+from ansible_collections.portcullis.msports.plugins.module_utils import _intervals
 
 RULE_KEYS = (
     "name",
@@ -161,10 +162,7 @@ def _check_addresses(addresses, where, address_sets, problems, allow_empty):
 def is_address(text):
     """Tell whether ``text`` is one address, a network without host bits, or a ``first-last`` range of one family."""
     try:
-        if "-" in text:
-            first, last = (ipaddress.ip_address(part) for part in text.split("-", 1))
-            return first.version == last.version and int(first) <= int(last)
-        ipaddress.ip_network(text)
+        _intervals.parse_address(text)
         return True
     except (ValueError, TypeError):
         return False

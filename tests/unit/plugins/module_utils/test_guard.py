@@ -81,6 +81,18 @@ def test_from_the_own_environment(proc: Proc) -> None:
     assert proc.find(SSH_CONNECTION=variable(PEER)) == ([PEER], "SSH_CONNECTION in the environment")
 
 
+def test_the_second_list_of_sockets_is_read_only_when_the_first_does_not_tell(proc: Proc, monkeypatch: pytest.MonkeyPatch) -> None:
+    proc.socket(PEER, 7)
+    proc.socket(PEER6, 8)
+    proc.process(50, 1, "python3")
+    read, files = _guard._read, []
+    monkeypatch.setattr(_guard, "_read", lambda path: (files.append(pathlib.Path(path).name), read(path))[1])
+    assert proc.find(SSH_CONNECTION=variable(PEER))[0] == [PEER]
+    assert [name for name in files if name.startswith("tcp")] == ["tcp"]
+    assert proc.find(SSH_CONNECTION=variable(PEER6))[0] == [PEER6]
+    assert [name for name in files if name.startswith("tcp")] == ["tcp", "tcp", "tcp6"]
+
+
 def test_a_v4_session_of_a_v6_socket(proc: Proc) -> None:
     proc.socket(PEER, 7, mapped=True)
     proc.process(50, 1, "python3")
