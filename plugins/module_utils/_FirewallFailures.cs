@@ -45,7 +45,7 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallF
             string number = String.Format(CultureInfo.InvariantCulture, "0x{0:X8}", cause.HResult);
             // Most messages of COM tell the number by themselves, and our own need none.
             if (cause is FirewallException || cause.Message.IndexOf(number, StringComparison.OrdinalIgnoreCase) >= 0)
-                return cause.Message;
+                return cause.Message.Trim();
             return cause.Message.Trim().TrimEnd('.') + " (" + number + ")";
         }
 

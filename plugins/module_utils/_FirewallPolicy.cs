@@ -43,31 +43,25 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallP
 
     public static class Rules
     {
-        private const int Batch = 64;
-
+        // One at a time, the way of every documented use of this enumerator; it works within the process, so batches would save nothing.
         public static IEnumerable<object> Enumerate(INetFwRules rules, Counts counts)
         {
             counts.Enumerations++;
             IEnumVARIANT items = (IEnumVARIANT)rules._NewEnum;
-            object[] batch = new object[Batch];
+            object[] one = new object[1];
             IntPtr fetched = Marshal.AllocCoTaskMem(sizeof(int));
             try
             {
-                int status;
-                do
+                while (true)
                 {
                     Marshal.WriteInt32(fetched, 0);
-                    status = items.Next(batch.Length, batch, fetched);
+                    int status = items.Next(1, one, fetched);
                     if (status < 0)
                         Marshal.ThrowExceptionForHR(status);
-                    int count = Marshal.ReadInt32(fetched);
-                    for (int i = 0; i < count; i++)
-                        yield return batch[i];
-                    // A full batch with S_OK may have more after it; S_FALSE, or nothing at all, is the end.
-                    if (count == 0)
-                        status = 1;
+                    if (status != 0 || Marshal.ReadInt32(fetched) == 0)
+                        yield break;
+                    yield return one[0];
                 }
-                while (status == 0);
             }
             finally
             {

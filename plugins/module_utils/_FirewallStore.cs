@@ -89,24 +89,24 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
             return rule;
         }
 
-        // Where group policy says so, the local rules are stored as ever and have no effect.
+        // Where a policy says so, the local rules are stored as ever and have no effect.
         public bool LocalRulesApply(int profile)
         {
-            return Number(Value(Policies + Names[profile][0], "AllowLocalPolicyMerge"), 1) != 0;
+            return Number(Given(profile, "", "AllowLocalPolicyMerge"), 1) != 0;
         }
 
         public ProfileLog ReadLog(int profile)
         {
-            string given = Policies + Names[profile][0] + @"\Logging";
             string local = Local + Names[profile][1] + @"\Logging";
             string[] values = { "LogSuccessfulConnections", "LogFilePath", "LogFileSize" };
-            object[] found = values.Select(value => Value(given, value) ?? Value(local, value)).ToArray();
+            object[] given = values.Select(value => Given(profile, @"\Logging", value)).ToArray();
+            object[] found = values.Select((value, i) => given[i] ?? Value(local, value)).ToArray();
             return new ProfileLog
             {
                 Allowed = Number(found[0], 0) != 0,
                 Path = found[1] as string ?? DefaultLogPath,
                 Size = Number(found[2], DefaultLogSize),
-                Policy = values.Any(value => Value(given, value) != null)
+                Policy = given.Any(value => value != null)
             };
         }
 
@@ -173,6 +173,13 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
                 object version = found[0] == null ? Value(Version, "CurrentVersion") : found[0] + "." + found[1];
                 return version + "." + found[2] + "." + (found[3] ?? 0);
             }
+        }
+
+        // What group policy, or the policy of a device management, gives for a profile; null if neither does.
+        private static object Given(int profile, string below, string name)
+        {
+            string[] places = { Policies + Names[profile][0], Local + @"Mdm\" + Names[profile][0], Local + @"Mdm\" + Names[profile][1] };
+            return places.Select(place => Value(place + below, name)).FirstOrDefault(value => value != null);
         }
 
         // An address as rules have it: without the zone, and IPv4 as IPv4.
