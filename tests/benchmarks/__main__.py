@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-"""How fast the collection is, and how fast what people would use instead: ``python -m tests.benchmarks [--quick] [plan|play|apply ...]``.
+"""How fast the collection is, and how fast what people would use instead: ``python -m tests.benchmarks [--quick] [plan|play|apply|windows ...]``.
 
 Times depend on the machine and on what else it does; the ratios are what counts. Nothing here decides whether a change is good.
 """
@@ -28,7 +28,7 @@ OUTPUT = ROOT / ".cache" / "bench"
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="PART", help="apply, plan, play; all when none is given")
+    parser.add_argument("parts", nargs="*", metavar="PART", help="apply, plan, play, windows; all when none is given")
     parser.add_argument("--quick", action="store_true", help="fewer turns and sizes, no loop of 400 rules")
     parser.add_argument("--no-loops", action="store_true", help="leave out the looped rival, which takes most of the time")
     parser.add_argument("--turns", type=int, help="how often everything is measured")
@@ -168,7 +168,30 @@ def play(options: argparse.Namespace) -> None:
     print(table(["hosts", "task", "whole play", "task", "added to the play", "added, CPU s"], rows))
 
 
-PARTS: dict[str, t.Callable[[argparse.Namespace], None]] = {"plan": plan, "play": play, "apply": apply}
+def windows(options: argparse.Namespace) -> None:
+    """Reconcile rules of a stand-in for Windows, and loop over them."""
+    from tests.benchmarks import windows as part
+
+    sizes = part.SIZES[:2] if options.quick else part.SIZES
+    turns = options.turns or (1 if options.quick else 3)
+    loops = {} if options.no_loops else {20: 1 if options.quick else 2, 100: 0 if options.quick else 1}
+    bench = part.measure(turns, sizes, loops, _say)
+    series = bench.series
+    _keep("windows", {"series": series.plain(), "counts": [[*key, *found[1:]] for key, found in bench.counts.items()]})
+    print(f"\nSeconds, medians (minima) of {turns} turns; loops fewer. No time of Windows is in them.\n")
+    rows, ratios = [], []
+    for (case, size, run), counted in sorted(bench.counts.items(), key=lambda item: (list(part.CASES).index(item[0][0]), item[0][1])):
+        key = (case, size, run)
+        rows.append([case, size, run, *(_seconds(series, key, what) for what in ("wall", "task", "cpu")), *counted[1:]])
+        ours = (part.OURS, size, run)
+        if case == part.LOOPED:
+            ratios.append([size, run, *(series.ratio(key, ours, what) for what in ("wall", "task", "cpu")), counted.calls / bench.counts[ours].calls])
+    print(table(["", "rules", "run", "play", "task", "CPU", "calls", "enumerations", "commits", "KiB sent"], rows), end="\n\n")
+    print("The loop to ours, median of pairs.\n")
+    print(table(["rules", "run", "play", "task", "CPU", "calls"], ratios))
+
+
+PARTS: dict[str, t.Callable[[argparse.Namespace], None]] = {"plan": plan, "play": play, "apply": apply, "windows": windows}
 
 
 def _keep(part: str, measured: t.Any) -> None:

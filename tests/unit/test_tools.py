@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import types
 import typing as t
 
 import pytest
+import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TOOLS = ROOT / "tests" / "tools"
@@ -219,6 +221,16 @@ def test_all_powershell_parses() -> None:
     assert "plugins/modules/win_firewall_policy.ps1" in names
     errors = {name: load("host_sources").parse_errors(ROOT.joinpath(name).read_text(encoding="utf-8")) for name in names}
     assert errors == {name: [] for name in names}
+
+
+def test_powershell_within_yaml_parses() -> None:
+    workflow = yaml.safe_load(ROOT.joinpath(".github/workflows/windows-acceptance.yml").read_text(encoding="utf-8"))
+    steps = [step["run"] for job in workflow["jobs"].values() for step in job["steps"] if step.get("shell") == "powershell"]
+    tasks = yaml.safe_load(ROOT.joinpath("playbooks/tasks/windows_acceptance_powershell.yml").read_text(encoding="utf-8"))
+    scripts = list(tasks[0]["ansible.builtin.set_fact"]["windows_acceptance_scripts"].values())
+    assert len(steps) == 3 and len(scripts) == 3
+    parse = load("host_sources").parse_errors
+    assert [error for text in steps + scripts for error in parse(re.sub(r"\$\{\{.*?\}\}", "x", text))] == []
 
 
 @pytest.mark.parametrize("name", BROKEN)

@@ -96,7 +96,7 @@ def test_a_session_that_is_not_seen_is_told(tmp_path: pathlib.Path) -> None:
     assert asked.rows == {"reads": "FAIL", "guard": "FAIL"}
 
 
-@pytest.mark.parametrize(("form", "words"), [("refuse", "is refused"), ("mask", "comes back as 192.0.2.0/255.255.255.0"), ("keep", "comes back as 192.0.2.7/255.255.255.0")])
+@pytest.mark.parametrize(("form", "words"), [("refuse", "is refused"), ("keep", "comes back as 192.0.2.7/255.255.255.0")])
 def test_what_becomes_of_host_bits_is_told(form: str, words: str, tmp_path: pathlib.Path) -> None:
     asked = ask(tmp_path, server(host_bits=form), {"host_bits"})
     assert asked.rows == {"host_bits": "told"} and words in asked.lines["host_bits"]
@@ -126,5 +126,5 @@ def test_there_is_no_check_mode(tmp_path: pathlib.Path) -> None:
 
 def test_the_page_says_of_every_check_what_to_do() -> None:
     page = ROOT.joinpath("docs", "windows-acceptance.md").read_text(encoding="utf-8")
-    rows = {match for line in page.splitlines() if line.startswith("| `") for match in re.findall(r"^\| `(\w+)`", line)}
-    assert ALL <= rows
+    rows = {name for line in page.splitlines() if line.startswith("| `") for name in re.findall(r"`(\w+)`", line.split("|")[1])}
+    assert rows >= ALL
