@@ -15,20 +15,25 @@ import typing as t
 from dataclasses import dataclass
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-CONNECTION = "portcullis.lab.netns"
-# The hosts are plain Debian machines: modules run under the system's own Python there, not under the controller's.
-# They are entered as their root, so nothing has to become it.
-VARIABLES = {"ansible_connection": CONNECTION, "ansible_python_interpreter": "/usr/bin/python3", "ansible_become": False}
+LINUX, WINDOWS = "portcullis.lab.netns", "portcullis.lab.windows_stand_in"
+# The connection is given on the command line and not in the inventory, because one inventory and one plan serve both systems' stand-ins.
+# Linux: plain Debian machines, where modules run under the system's own Python, not under the controller's. They are entered as their
+# root, so nothing has to become it; hosts that were planned for Windows are played there by name. Windows: what anybody would have.
+VARIABLES: dict[str, dict[str, t.Any]] = {
+    LINUX: {"ansible_python_interpreter": "/usr/bin/python3", "ansible_become": False, "host_firewall_backend": "nftables"},
+    WINDOWS: {"apply_hosts": "windows", "apply_saved_plan": True},
+}
 _RECAP = re.compile(r"^(\S+)\s*: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)\s+skipped=(\d+)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Played:
-    """What one run of ansible-playbook said: its text, its exit code and, by host, its counts."""
+    """What one run of ansible-playbook said: its text, its exit code and, by host, its counts and what ``apply`` gave."""
 
     code: int
     text: str
     counts: t.Mapping[str, t.Mapping[str, int]]
+    results: t.Mapping[str, t.Mapping[str, t.Any]]
 
     def changed(self) -> set[str]:
         """Return the hosts that the run changed."""
@@ -38,7 +43,7 @@ class Played:
 class Ansible:
     """A controller inside the lab. Everything it writes is below ``work``, which belongs to the lab."""
 
-    def __init__(self, inventory: pathlib.Path, work: pathlib.Path, pids: t.Mapping[str, int]) -> None:
+    def __init__(self, inventory: pathlib.Path, work: pathlib.Path, pids: t.Mapping[str, int], stores: pathlib.Path) -> None:
         self.inventory = inventory
         self.work = work
         hosts = work / "hosts.json"
@@ -57,16 +62,22 @@ class Ansible:
             "ANSIBLE_REMOTE_TEMP": "/run/ansible",
             "ANSIBLE_GATHERING": "explicit",
             "ANSIBLE_RETRY_FILES_ENABLED": "0",
+            "ANSIBLE_CALLBACKS_ENABLED": "portcullis.lab.results",
             "MSPORTS_LAB_HOSTS": str(hosts),
+            "MSPORTS_STAND_IN_DIRECTORY": str(stores),
         }
         (work / "ansible.cfg").write_text("[defaults]\n", encoding="utf-8")
 
-    def play(self, playbook: str, variables: t.Optional[t.Mapping[str, t.Any]] = None, options: t.Sequence[str] = ()) -> Played:
-        """Run a playbook, by the name in a collection or by path, and return what it said."""
-        extra = json.dumps({**VARIABLES, "lab_work": str(self.work), **(variables or {})})
-        command = [_program("ansible-playbook"), "-i", str(self.inventory), "--extra-vars", extra, *options, playbook]
-        done = subprocess.run(command, cwd=self.work, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-        return Played(done.returncode, done.stdout, _counts(done.stdout))
+    def play(self, playbook: str, connection: str = LINUX) -> Played:
+        """Run a playbook, by the name in a collection or by path, over one of the connections, and return what it said."""
+        extra = json.dumps({"lab_work": str(self.work), **VARIABLES[connection]})
+        command = [_program("ansible-playbook"), "-i", str(self.inventory), "--connection", connection, "--extra-vars", extra, playbook]
+        told = self.work / f"results.{connection}"  # runs over different connections may go on at once
+        told.write_text("", encoding="utf-8")
+        environment = {**self.environment, "MSPORTS_LAB_RESULTS": str(told)}
+        done = subprocess.run(command, cwd=self.work, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        results = dict(map(json.loads, told.read_text(encoding="utf-8").splitlines()))
+        return Played(done.returncode, done.stdout, _counts(done.stdout), results)
 
 
 def _program(name: str) -> str:
