@@ -11,6 +11,7 @@ not those of Windows. Counts that are not as promised end the benchmark.
 
 import json
 import pathlib
+import shutil
 import sys
 import tempfile
 import typing as t
@@ -96,9 +97,8 @@ class Bench:
 
     def __init__(self, work: pathlib.Path) -> None:
         self.work = work
-        self.controller = Controller(work)
-        bench = HERE / "collections/ansible_collections/portcullis/bench"
-        work.joinpath("collections/ansible_collections/portcullis/bench").symlink_to(bench, target_is_directory=True)
+        self.controller = Controller(work, {"MSPORTS_ENGINE_CACHE": str(work / "engine")})
+        self._copy()
         self.path, self.calls = work / "w1.json", work / "calls.jsonl"
         host = {
             "ansible_connection": "portcullis.lab.windows_stand_in",
@@ -109,6 +109,15 @@ class Bench:
         self.inventory = self.controller.write("hosts.json", {"all": {"hosts": {"w1": host}}})
         self.series = Series()
         self.counts: dict[tuple[str, int, str], Counted] = {}
+
+    def _copy(self) -> None:
+        """Copy the connection with its engine, and the rival, as the controller does with the collection: somebody may be working on them."""
+        tests, collections = ROOT / "tests", self.work / "collections/ansible_collections/portcullis"
+        for part in ("windows", "lab/collections"):
+            shutil.copytree(tests / part, self.work / "tests" / part, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(HERE / "collections/ansible_collections/portcullis/bench", collections / "bench")
+        (collections / "lab").unlink()
+        (collections / "lab").symlink_to(self.work / "tests/lab/collections/ansible_collections/portcullis/lab", target_is_directory=True)
 
     def warm(self) -> None:
         """Compile what each case sends, once, as the engine does for all runs with the same sources."""
