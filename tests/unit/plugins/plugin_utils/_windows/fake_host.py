@@ -204,11 +204,11 @@ def hostile(row: Columns, chance: random.Random) -> Columns:
         chance.shuffle(tokens)
         keyword = any(token[:1].isalpha() for token in tokens)
         found[key] = ",".join(tokens) + ("," if keyword else "")
-        if row["protocol"] not in (6, 17):
+        if row["protocol"] not in (6, 17) and row[key] == "*":
             found[key] = chance.choice(["", "*", None])
     if row["profiles"] == 0x7FFFFFFF:
         found["profiles"] = chance.choice([7, 0x7FFFFFFF])
-    if row["icmp"] == "*" or row["protocol"] not in (1, 58):
+    if row["icmp"] == "*":
         found["icmp"] = chance.choice(["", None, "*"])
     found["program"] = chance.choice([row["program"], row["program"].upper(), row["program"].lower().replace("%systemroot%", "C:\\Windows")])
     found["service"] = chance.choice([row["service"], row["service"].upper()])
@@ -220,7 +220,10 @@ def _masked(token: str, chance: random.Random) -> str:
         return token
     if token[:1].isalpha() and ":" not in token:
         return chance.choice([token, token.lower(), token.upper()])
-    network = ipaddress.ip_network(token)
+    try:
+        network = ipaddress.ip_network(token)
+    except ValueError:
+        return token
     if network.version == 4:
         return network.with_netmask
     return chance.choice([token, token.upper(), f"{network.network_address.exploded}/{network.prefixlen}"])
