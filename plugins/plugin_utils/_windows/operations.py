@@ -31,6 +31,8 @@ EDITABLE: t.Dict[str, t.Any] = {
     "profiles": values.ALL_PROFILES,
     "icmp": "*",
 }
+# Windows takes these with some protocols only, even where they say "any".
+EDITABLE_WITH: t.Dict[str, t.Tuple[int, ...]] = {"local_ports": (6, 17), "remote_ports": (6, 17), "icmp": (1, 58)}
 
 
 class Planned(t.NamedTuple):
@@ -91,7 +93,7 @@ def _way(wanted: Rule, there: Rule) -> int:
     filtering = [column for column in differing(wanted, there) if column != "description"]
     if not filtering:
         return KEEP if wanted.description == there.description else EDIT
-    return EDIT if len(filtering) == 1 and filtering[0] in EDITABLE else REPLACE
+    return EDIT if len(filtering) == 1 and wanted.protocol in EDITABLE_WITH.get(filtering[0], (wanted.protocol,)) and filtering[0] in EDITABLE else REPLACE
 
 
 def _edit(wanted: Wanted, there: Held) -> Operation:

@@ -1,0 +1,266 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the result says of the rules' effect, profile by profile: in force or not, exact or not, and why."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.beside import GROUPS
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.reconcile import inspect, run
+from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._windows.fake_host import Columns, FakeHost, foreign
+from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._windows.wanted import Plain, options, rule
+
+WEB = rule("web", ["443"], ["10.0.0.0/24"])
+CORE = "@FirewallAPI.dll,-25000"
+
+
+def effective(*rules: Columns, given: t.Optional[Plain] = None, **changed: t.Any) -> Plain:
+    """``effective`` after a run on a host with rules of others; ``changed`` are values of the domain profile."""
+    host = FakeHost(rules, seed=7)
+    host.profiles["domain"].update(changed)
+    return run(given or options(WEB), host)["effective"]
+
+
+def domain(*rules: Columns, given: t.Optional[Plain] = None, **changed: t.Any) -> list[str]:
+    found = effective(*rules, given=given, **changed)
+    assert found["profiles"]["domain"]["exact"] == (not found["profiles"]["domain"]["reasons"])
+    return found["profiles"]["domain"]["reasons"]
+
+
+def test_nothing_else_is_there() -> None:
+    found = effective()
+    alone = {"in_force": True, "exact": True, "reasons": []}
+    assert found == {
+        **alone,
+        "guarded": ["no management session over the network was found: there is nothing to guard"],
+        "profiles": {"domain": alone, "private": alone, "public": alone},
+        "foreign_allows": [],
+    }
+
+
+STATES: list[tuple[Columns, bool, str]] = [
+    ({"enabled": False}, False, "the firewall is off"),
+    ({"local_rules": False}, False, "group policy ignores local rules"),
+    ({"block_all": True}, False, "all inbound traffic is blocked, whatever the rules admit"),
+    ({"inbound": "allow"}, True, "what no rule admits comes in all the same: the default action inbound is allow"),
+    ({"excluded_interfaces": ["Ethernet 2", "Ethernet 1"]}, True, "nothing is filtered on these interfaces, they are excluded: Ethernet 1, Ethernet 2"),
+]
+
+
+@pytest.mark.parametrize(("changed", "in_force", "reason"), STATES)
+def test_states_of_a_profile(changed: Columns, in_force: bool, reason: str) -> None:
+    found = effective(**changed)
+    assert found["profiles"]["domain"] == {"in_force": in_force, "exact": False, "reasons": [reason]}
+    assert found["profiles"]["public"]["exact"]
+    assert (found["in_force"], found["exact"], found["reasons"]) == (in_force, False, [f"domain: {reason}"])
+
+
+@pytest.mark.parametrize(
+    ("state", "reason"),
+    [("gp_override", "group policy overrides local changes"), ("inbound_blocked", "all inbound traffic is blocked, whatever the rules admit")],
+)
+def test_group_policy_says_so_of_the_active_profiles(state: str, reason: str) -> None:
+    host = FakeHost()
+    host.active, host.modify_state = ["private", "public"], state
+    found = run(options(WEB), host)["effective"]
+    assert [found["profiles"][profile]["reasons"] for profile in ("domain", "private", "public")] == [[], [reason], [reason]]
+    assert found["reasons"] == [f"private, public: {reason}"] and not found["in_force"]
+
+
+def test_above_stands_what_is_active() -> None:
+    host = FakeHost([foreign("open", protocol=6, local_ports="80", profiles=4)])
+    found = run(options(WEB), host)["effective"]
+    assert (found["exact"], found["reasons"], found["profiles"]["public"]["exact"]) == (True, [], False)
+    host.active = []
+    found = run(options(WEB), host)["effective"]
+    assert (found["exact"], found["reasons"]) == (False, ["public: 1 inbound rules of others admit more than these rules: the rule 'open'"])
+
+
+def more(text: str, count: int = 1) -> list[str]:
+    return [f"{count} inbound rules of others admit more than these rules: {text}"]
+
+
+@pytest.mark.parametrize(
+    ("other", "admits_more"),
+    [
+        (foreign("x", protocol=6, local_ports="443", remote_addresses="10.0.0.0/24"), False),
+        (foreign("x", protocol=6, local_ports="443", remote_addresses="10.0.0.7"), False),
+        (foreign("x", protocol=6, local_ports="443", remote_addresses="10.0.0.0/23"), True),
+        (foreign("x", protocol=6, local_ports="443,444", remote_addresses="10.0.0.7"), True),
+        (foreign("x", protocol=17, local_ports="443", remote_addresses="10.0.0.7"), True),
+        (foreign("x", protocol=256, remote_addresses="10.0.0.7"), True),
+        (foreign("x", protocol=6, local_ports="443", remote_addresses="LocalSubnet"), True),
+        (foreign("x", protocol=6, local_ports="443", remote_addresses="10.0.0.7", program="C:\\x.exe"), False),
+        (foreign("x", protocol=6, local_ports="80", program="C:\\x.exe"), True),
+        (foreign("x", protocol=6, local_ports="80", enabled=False), False),
+        (foreign("x", protocol=6, local_ports="80", direction=2), False),
+        (foreign("x", protocol=6, local_ports="RPC", program="C:\\Exchange\\store.exe"), True),
+        (foreign("x", protocol=1, icmp="8:*"), True),
+        (foreign("x", protocol=1, icmp="3:4,"), False),
+        (foreign("x", protocol=58, icmp="135:*", remote_addresses="LocalSubnet"), False),
+        (foreign("x", protocol=2), False),
+        (foreign("x", protocol=17, local_ports="68", remote_ports="67", program="%SystemRoot%\\system32\\svchost.exe", service="dhcp"), False),
+        (foreign("x", protocol=41, program="System"), True),
+        (foreign("x", protocol="odd"), True),
+    ],
+)
+def test_allows_of_others(other: Columns, admits_more: bool) -> None:
+    """What keeps any host alive (ICMP errors, neighbours, DHCP) is not told."""
+    assert domain(other) == (more("the rule 'x'") if admits_more else [])
+
+
+def test_an_allow_of_others_bound_like_ours_admits_no_more() -> None:
+    bound = {"program": "%SystemRoot%\\system32\\svchost.exe", "service": "RpcSs"}
+    wanted = options(rule("epmap", ["RPC-EPMap"], **bound))
+    theirs = {"protocol": 6, "local_ports": "135"}
+    assert domain(foreign("x", **theirs, **bound), given=wanted) == []
+    assert domain(foreign("x", **theirs), given=wanted) == more("the rule 'x'")
+    assert domain(foreign("x", **theirs, program=bound["program"], service="other"), given=wanted) == more("the rule 'x'")
+
+
+def test_the_keyword_rpc_stands_for_the_dynamic_ports() -> None:
+    assert domain(foreign("x", protocol=6, local_ports="49152-65535"), given=options(rule("rpc", ["RPC"]))) == []
+    assert domain(foreign("x", protocol=6, local_ports="RPC,"), given=options(rule("rpc", ["49152-65535"]))) == []
+    assert domain(foreign("x", protocol=6, local_ports="RPC,"), given=options(rule("rpc", ["50000-65535"]))) == more("the rule 'x'")
+
+
+def test_several_of_ours_cover_one_of_theirs() -> None:
+    wanted = options(rule("low", ["443"], ["10.0.0.0/25"]), rule("high", ["443", "80"], ["10.0.0.128/25"]))
+    assert domain(foreign("x", protocol=6, local_ports="443", remote_addresses="10.0.0.0/24"), given=wanted) == []
+    assert domain(foreign("x", protocol=6, local_ports="80,443", remote_addresses="10.0.0.0/24"), given=wanted) == more("the rule 'x'")
+
+
+def test_groups_are_named_counted_and_capped() -> None:
+    smb = [foreign(f"SMB {number}", protocol=6, local_ports=str(445 + number), grouping="@FirewallAPI.dll,-28502") for number in range(5)]
+    mdns = foreign("mDNS (UDP-In)", protocol=17, local_ports="5353", grouping="@%SystemRoot%\\system32\\firewallapi.dll,-37302", profiles=1)
+    exchange = [foreign(f"MSExchange - RPC {number}", protocol=6, local_ports="RPC", grouping="Microsoft Exchange") for number in range(2)]
+    app = foreign("@{Microsoft.Windows.Search_1.14.2_neutral_cw5n1h2txyewy?ms-resource://x}", protocol=17, local_ports="1")
+    found = effective(*smb, mdns, *exchange, app)
+    assert found["profiles"]["domain"]["reasons"] == more(
+        "File and Printer Sharing (5), Microsoft Exchange (2), mDNS, the rule 'Microsoft.Windows.Search'", 9
+    )
+    assert found["foreign_allows"] == [
+        {
+            "group": "File and Printer Sharing",
+            "direction": "in",
+            "rules": 5,
+            "profiles": ["domain", "private", "public"],
+            "examples": ["SMB 0", "SMB 1", "SMB 2"],
+            "admits": ["tcp/445 from any", "tcp/446 from any", "tcp/447 from any"],
+        },
+        {
+            "group": "Microsoft Exchange",
+            "direction": "in",
+            "rules": 2,
+            "profiles": ["domain", "private", "public"],
+            "examples": ["MSExchange - RPC 0", "MSExchange - RPC 1"],
+            "admits": ["tcp/RPC from any"],
+        },
+        {"group": "mDNS", "direction": "in", "rules": 1, "profiles": ["domain"], "examples": ["mDNS (UDP-In)"], "admits": ["udp/5353 from any"]},
+        {
+            "group": "the rule 'Microsoft.Windows.Search'",
+            "direction": "in",
+            "rules": 1,
+            "profiles": ["domain", "private", "public"],
+            "examples": ["Microsoft.Windows.Search"],
+            "admits": ["udp/1 from any"],
+        },
+    ]
+    many = [foreign(f"rule {number:02}", protocol=6, local_ports=str(1000 + number)) for number in range(30)]
+    found = effective(*many)
+    assert found["foreign_allows"][-1] == {"group": "10 more groups", "direction": "", "rules": 10, "profiles": [], "examples": [], "admits": []}
+    assert len(found["foreign_allows"]) == 21
+    assert found["profiles"]["domain"]["reasons"] == more("the rule 'rule 00', the rule 'rule 01', the rule 'rule 02', the rule 'rule 03' and 26 more groups", 30)
+
+
+def test_groups_have_their_names_by_lower_case_references() -> None:
+    assert all(reference == reference.lower() and reference.startswith("@") for reference in GROUPS)
+
+
+def test_outbound_counts_where_outbound_is_blocked() -> None:
+    dns = foreign("DNS", direction=2, protocol=17, remote_ports="53", program="%SystemRoot%\\system32\\svchost.exe", service="dnscache", grouping=CORE)
+    assert domain(dns) == []
+    strict = options(WEB, default_outbound="block")
+    assert domain(dns, given=strict) == ["1 outbound rules of others admit more than these rules: Core Networking"]
+    mine = {"name": "dns", "direction": "out", "protocol": "udp", "remote_ports": ["53"], "remote_addresses": ["any"]}
+    assert domain(dns, given=options(mine, default_outbound="block")) == []
+    found = effective(dns, given=strict)["foreign_allows"]
+    assert found[0]["admits"] == ["udp/53 to any by svchost.exe (service dnscache)"]
+
+
+@pytest.mark.parametrize(
+    ("other", "word"),
+    [
+        (foreign("no", action=0), "stops"),
+        (foreign("no", action=0, protocol=6, local_ports="400-500", remote_addresses="10.0.0.9"), "stops"),
+        (foreign("no", action=0, remote_addresses="LocalSubnet"), "may stop"),
+        (foreign("no", action=0, program="C:\\x.exe"), "may stop"),
+        (foreign("no", action=0, interfaces=["Ethernet"]), "may stop"),
+        (foreign("no", action=0, protocol=17), None),
+        (foreign("no", action=0, protocol=6, local_ports="80"), None),
+        (foreign("no", action=0, remote_addresses="10.0.1.0/24"), None),
+        (foreign("no", action=0, direction=2), None),
+        (foreign("no", action=0, profiles=6), None),
+        (foreign("no", action=0, profiles=0), "stops"),
+        (foreign("no", action=0, enabled=False), None),
+        (foreign("no", action=0, direction=3), "stops"),
+    ],
+)
+def test_blocks_of_others(other: Columns, word: t.Optional[str]) -> None:
+    assert domain(other) == ([f"the rule 'no' of others {word} what we allow: web"] if word else [])
+
+
+def test_a_block_of_another_program_stops_nothing_of_ours() -> None:
+    bound = rule("web", ["443"], program="C:\\web.exe")
+    assert domain(foreign("no", action=0, program="C:\\x.exe"), given=options(bound)) == []
+    assert domain(foreign("no", action=0, program="C:\\WEB.exe"), given=options(bound)) == ["the rule 'no' of others may stop what we allow: web"]
+
+
+def test_blocks_name_the_first_of_ours_and_are_capped() -> None:
+    blocks = [foreign(f"no {number:02}", action=0, protocol=6, local_ports=str(1000 + number)) for number in range(25)]
+    wanted = options(*(rule(name, ["1000-2000"]) for name in "dcbae"))
+    reasons = domain(*blocks, given=wanted)
+    assert reasons[0] == "the rule 'no 00' of others stops what we allow: a, b, c and 2 more"
+    assert (len(reasons), reasons[-1]) == (21, "5 more rules of others stop what we allow")
+
+
+AUDIT = "mode is audit: allowed connections are logged, our rules that block are written but not enabled, and default actions stay as they are"
+
+
+def test_audit_says_so() -> None:
+    assert domain(given=options(WEB, mode="audit")) == [f"{AUDIT} (inbound is blocked by default)"]
+    assert domain(given=options(WEB, mode="audit"), enabled=False) == ["the firewall is off", f"{AUDIT} (inbound is blocked by default)"]
+
+
+def test_default_allow_that_is_wanted_is_no_surprise() -> None:
+    assert domain(given=options(WEB, default_inbound="allow")) == []
+
+
+def test_absent() -> None:
+    found = effective(foreign("open"), given={"state": "absent", "owner": "me"})
+    assert (found["in_force"], found["exact"], found["reasons"], found["foreign_allows"]) == (False, False, ["domain: there are no rules of me"], [])
+
+
+def test_inspect_tells_what_is_there() -> None:
+    host = FakeHost([foreign("open", protocol=6, local_ports="80")], seed=5)
+    assert inspect("msports", host)["present"] is False
+    run(options(WEB), host)
+    host.unreadable = [["broken", False, "0x80070002"], ["", True, "0x80070002"]]
+    found = inspect("msports", host)
+    assert (found["present"], found["names"], found["effective"]["in_force"]) == (True, ["web"], True)
+    assert found["lines"] == [
+        "profile domain: inbound block, outbound allow, allowed connections not logged",
+        "profile private: inbound block, outbound allow, allowed connections not logged",
+        "profile public: inbound block, outbound allow, allowed connections not logged",
+        "in 'web': allow tcp local_ports=443 remote_addresses=10.0.0.0/24",
+    ]
+    assert found["effective"]["reasons"] == ["domain: 1 inbound rules of others admit more than these rules: the rule 'open'"]
+    assert found["warnings"] == [
+        "1 rules of this owner could not be read and are left as they are: (no name)",
+        "1 rules of others could not be read and are left as they are: broken",
+    ]
+    assert found["calls"] == {"remote_calls": 1, "enumerations": 1, "commits": 0}

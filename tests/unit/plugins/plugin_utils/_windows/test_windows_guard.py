@@ -1,0 +1,233 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lockout guard on Windows: what stands after the change must admit whoever manages the host, in every active profile."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.portcullis.msports.plugins.module_utils._refusals import LOCKED_OUT, Refused
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.reconcile import run
+from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._windows.fake_host import NEW_RULE, WINRM, Columns, FakeHost, foreign
+from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._windows.wanted import Plain, options, rule
+
+PEER = "10.9.0.5"
+SESSION = f"the present session from {PEER} to 10.1.1.20 port 5985"
+NOT_ADMITTED = f"profile domain: {SESSION}: no rule admits it"
+OTHER = rule("other", ["443"])
+
+
+def host(*rules: Columns, port: int = 5985, **more: t.Any) -> FakeHost:
+    found = FakeHost(rules)
+    found.session(PEER, port)
+    for name, value in more.items():
+        setattr(found, name, value)
+    return found
+
+
+def refusal(given: Plain, found: FakeHost) -> list[str]:
+    """The reasons of a refusal, ``[]`` when the run went through. A refused run has called once."""
+    calls = len(found.calls)
+    try:
+        run(given, found)
+    except Refused as refused:
+        assert str(refused) == f"{LOCKED_OUT}: {'; '.join(refused.problems)}"
+        assert len(found.calls) == calls + 1
+        return refused.problems
+    return []
+
+
+def winrm(**columns: t.Any) -> Columns:
+    return {**WINRM, **columns}
+
+
+def block(**columns: t.Any) -> Columns:
+    return foreign("deny", action=0, **columns)
+
+
+ADMITTED: list[str] = []
+SSHD = foreign("OpenSSH SSH Server (sshd)", protocol=6, local_ports="22", program="C:\\Windows\\System32\\OpenSSH\\sshd.exe")
+
+
+@pytest.mark.parametrize(
+    ("rules", "reasons"),
+    [
+        ([], [NOT_ADMITTED]),
+        ([WINRM], ADMITTED),
+        ([winrm(program="")], ADMITTED),
+        ([winrm(program="system")], ADMITTED),
+        ([winrm(enabled=False)], [NOT_ADMITTED]),
+        ([winrm(direction=2)], [NOT_ADMITTED]),
+        ([winrm(protocol=17)], [NOT_ADMITTED]),
+        ([winrm(protocol=256, local_ports="*")], ADMITTED),
+        ([winrm(local_ports="5980-5990")], ADMITTED),
+        ([winrm(local_ports="5986")], [NOT_ADMITTED]),
+        ([winrm(local_ports="RPC,")], [NOT_ADMITTED]),
+        ([winrm(local_ports="RPC,5985,")], ADMITTED),
+        ([winrm(remote_ports="5985")], [NOT_ADMITTED]),
+        ([winrm(remote_ports="1024-65535")], ADMITTED),
+        ([winrm(remote_addresses="10.9.0.0/255.255.255.0")], ADMITTED),
+        ([winrm(remote_addresses="10.8.0.0/255.255.255.0")], [NOT_ADMITTED]),
+        ([winrm(remote_addresses="LocalSubnet")], [NOT_ADMITTED]),
+        ([winrm(remote_addresses="LocalSubnet,10.9.0.5")], ADMITTED),
+        ([winrm(local_addresses="10.1.1.20")], ADMITTED),
+        ([winrm(local_addresses="10.1.1.21")], [NOT_ADMITTED]),
+        ([winrm(profiles=1)], ADMITTED),
+        ([winrm(profiles=6)], [NOT_ADMITTED]),
+        ([winrm(profiles=0)], [NOT_ADMITTED]),
+        ([winrm(program="%SystemRoot%\\system32\\svchost.exe", service="WinRM")], [NOT_ADMITTED]),
+        ([winrm(program="C:\\x.exe")], [NOT_ADMITTED]),
+        ([winrm(service="*")], [NOT_ADMITTED]),
+        ([winrm(interface_types="Lan")], [NOT_ADMITTED]),
+        ([winrm(interfaces=["Ethernet"])], [NOT_ADMITTED]),
+        ([winrm(secure=1)], [NOT_ADMITTED]),
+        ([winrm(users="D:(A;;CC;;;S-1-5-11)")], [NOT_ADMITTED]),
+        ([winrm(action=0)], [f"profile domain: {SESSION}: the rule 'Windows Remote Management (HTTP-In)' blocks it"]),
+        ([WINRM, block()], [f"profile domain: {SESSION}: the rule 'deny' blocks it"]),
+        ([WINRM, block(protocol=17)], ADMITTED),
+        ([WINRM, block(protocol=6, local_ports="80")], ADMITTED),
+        ([WINRM, block(protocol=6, local_ports="odd")], [f"profile domain: {SESSION}: the rule 'deny' blocks it"]),
+        ([WINRM, block(direction=2)], ADMITTED),
+        ([WINRM, block(profiles=4)], ADMITTED),
+        ([WINRM, block(remote_addresses="10.8.0.0/255.255.0.0")], ADMITTED),
+        ([WINRM, block(remote_addresses="LocalSubnet")], [f"profile domain: {SESSION}: the rule 'deny' blocks it"]),
+        ([WINRM, block(interface_types="Wireless")], [f"profile domain: {SESSION}: the rule 'deny' blocks it"]),
+        ([WINRM, block(program="C:\\x.exe")], ADMITTED),
+        ([WINRM, block(program="System")], [f"profile domain: {SESSION}: the rule 'deny' blocks it"]),
+        ([WINRM, block(program="%SystemRoot%\\system32\\svchost.exe", service="TermService")], ADMITTED),
+        ([WINRM, block(service="WinRM")], [f"profile domain: {SESSION}: the rule 'deny' blocks it"]),
+        ([WINRM, block(enabled=False)], ADMITTED),
+    ],
+)
+def test_rules_of_others(rules: list[Columns], reasons: list[str]) -> None:
+    assert refusal(options(OTHER), host(*rules)) == reasons
+
+
+@pytest.mark.parametrize(
+    ("wire", "reasons"),
+    [
+        (rule("m", ["5985"], [PEER]), ADMITTED),
+        (rule("m", ["5985"], ["10.9.0.0/24"], program="System"), ADMITTED),
+        (rule("m", protocol="any", remote=[PEER]), ADMITTED),
+        (rule("m", ["5985"], ["10.8.0.0/24"]), [NOT_ADMITTED]),
+        (rule("m", ["5985"], [PEER], service="WinRM"), [NOT_ADMITTED]),
+        (rule("m", ["5985"], [PEER], program="%SystemRoot%\\system32\\svchost.exe"), [NOT_ADMITTED]),
+    ],
+)
+def test_our_own_rules(wire: Plain, reasons: list[str]) -> None:
+    assert refusal(options(wire), host()) == reasons
+
+
+def test_our_own_block_beats_what_others_allow() -> None:
+    assert refusal(options(rule("no", ["5000-6000"], action="block")), host(WINRM)) == [f"profile domain: {SESSION}: the rule 'no' blocks it"]
+
+
+def test_a_rule_of_ours_that_goes_away_admits_nothing_any_more() -> None:
+    found = host()
+    assert refusal(options(rule("m", ["5985"], [PEER])), found) == []
+    assert refusal(options(OTHER), found) == [NOT_ADMITTED]
+    assert refusal({"state": "absent"}, found) == [NOT_ADMITTED]
+    assert refusal(options(OTHER, purge=False), found) == []
+    assert refusal({"state": "absent", "allow_lockout": True}, found) == []
+    assert found.rules == []
+
+
+def test_audit_is_guarded_too_because_it_removes_rules() -> None:
+    found = host()
+    run(options(rule("m", ["5985"], [PEER])), found)
+    assert refusal(options(OTHER, mode="audit"), found) == [NOT_ADMITTED]
+
+
+def test_a_disabled_own_rule_that_stays_admits_nothing() -> None:
+    disabled = {**NEW_RULE, "name": "m", "protocol": 6, "local_ports": "5985", "grouping": "portcullis:msports"}
+    assert refusal(options(OTHER, purge=False), host(disabled)) == [NOT_ADMITTED]
+
+
+def test_ssh_sessions() -> None:
+    found = host(SSHD, port=22)
+    assert refusal(options(OTHER), found) == []
+    found = host({**SSHD, "local_ports": "2222"}, ssh_connection=f"{PEER} 50000 10.1.1.20 2222", sessions=[])
+    assert refusal(options(OTHER), found) == []
+    found = host(SSHD, ssh_connection=f"{PEER} 50000 10.1.1.20 2222", sessions=[])
+    assert refusal(options(OTHER), found) == [f"profile domain: the present session from {PEER} to 10.1.1.20 port 2222: no rule admits it"]
+
+
+def test_the_session_that_we_came_by_goes_before_all_others() -> None:
+    found = host(SSHD, ssh_connection=f"{PEER} 50000 10.1.1.20 22")
+    found.session("10.66.0.1", 5985)
+    result = run(options(OTHER), found)
+    assert result["effective"]["guarded"] == [f"10.1.1.20 port 22 from {PEER} (SSH_CONNECTION)"]
+
+
+def test_every_established_session_is_guarded() -> None:
+    found = host(winrm(remote_addresses=PEER))
+    found.session("::ffff:10.9.0.6", 5986, "::ffff:10.1.1.20")
+    assert refusal(options(OTHER), found) == ["profile domain: the present session from 10.9.0.6 to 10.1.1.20 port 5986: no rule admits it"]
+
+
+def test_no_session_nothing_to_guard() -> None:
+    result = run(options(OTHER), FakeHost())
+    assert result["effective"]["guarded"] == ["no management session over the network was found: there is nothing to guard"]
+
+
+MANAGEMENT = {"addresses": ["10.9.0.0/24"], "ports": ["5986", "3389"]}
+
+
+def test_management() -> None:
+    found = FakeHost([winrm(local_ports="5986")])
+    assert refusal(options(OTHER, management=MANAGEMENT), found) == ["profile domain: management from 10.9.0.0/24 to port 3389: no rule admits it"]
+    assert refusal(options(rule("rdp", ["3389"], ["10.9.0.0/16"]), management=MANAGEMENT), found) == []
+
+
+@pytest.mark.parametrize(
+    ("profile", "given", "reasons"),
+    [
+        ({"enabled": False}, {}, ADMITTED),
+        ({"inbound": "allow"}, {}, ADMITTED),
+        ({"inbound": "allow"}, {"default_inbound": "block"}, [NOT_ADMITTED]),
+        ({}, {"default_inbound": "allow"}, ADMITTED),
+        ({"local_rules": False}, {}, ADMITTED),
+        ({"block_all": True}, {}, [f"profile domain: {SESSION}: the rule 'block all inbound traffic' blocks it"]),
+        ({"block_all": True, "enabled": False}, {}, ADMITTED),
+    ],
+)
+def test_states_of_a_profile(profile: Columns, given: Plain, reasons: list[str]) -> None:
+    found = host()
+    found.profiles["domain"].update(profile)
+    assert refusal(options(OTHER, **given), found) == reasons
+
+
+def test_local_rules_that_group_policy_ignores_are_not_judged_and_it_is_said() -> None:
+    found = host()
+    found.profiles["domain"]["local_rules"] = False
+    expected = "profile domain: group policy ignores local rules, so this change cuts nothing there, and admits nothing; the guard did not judge it"
+    assert expected in run(options(OTHER), found)["warnings"]
+
+
+def test_every_active_profile_must_admit() -> None:
+    found = host(winrm(profiles=1), active=["domain", "public"])
+    assert refusal(options(OTHER), found) == [f"profile public: {SESSION}: no rule admits it"]
+
+
+def test_a_profile_that_is_not_active_is_a_warning() -> None:
+    found = host(winrm(profiles=1))
+    found.session(PEER, 5985, "10.1.1.21")
+    found.profiles["private"]["enabled"] = False
+    result = run(options(OTHER), found)
+    assert result["warnings"] == [f"profile public, which is not active now, but may be after a reboot: {SESSION}: no rule admits it (and 1 more)"]
+
+
+def test_where_nothing_is_written_nothing_is_refused() -> None:
+    found = host()
+    run(options(OTHER, allow_lockout=True), found)
+    assert run(options(OTHER), found)["warnings"][-1] == f"nothing is changed, but whoever manages this host is not certainly admitted: {NOT_ADMITTED}"
+    assert run({"state": "absent"}, host())["changed"] is False
+
+
+def test_check_mode_refuses_alike() -> None:
+    with pytest.raises(Refused) as caught:
+        run(options(OTHER), host(), check_mode=True)
+    assert caught.value.problems == [NOT_ADMITTED]
