@@ -50,6 +50,15 @@ def find_sessions(environment=None, proc="/proc", pid=None):
     return [], "no management session over the network was found: there is nothing to guard"
 
 
+def established(proc="/proc"):
+    """Return every established TCP session over the network, whoever serves it."""
+    return [session for session, _inode in _Sockets(proc).all() if not _is_inside(session)]
+
+
+def _is_inside(session):
+    return session.peer == session.local or session.peer.startswith("127.") or session.peer == "::1"
+
+
 class _Sockets:
     """The established TCP sockets of this network namespace, as ``(Session, inode)``.
 
@@ -181,10 +190,10 @@ def lockout(rules, address_sets, default_inbound, management, sessions):
     judge = _Judge(rules, address_sets, default_inbound)
     found = []
     for session in sessions:
+        if _is_inside(session):
+            continue
         peer = (_intervals.parse_address(session.peer),)
         local = (_intervals.parse_address(session.local),)
-        if peer == local or session.peer.startswith("127.") or session.peer == "::1":
-            continue
         reason = judge.refuses(peer, (session.local_port,) * 2, local)
         if reason:
             found.append("the present session from {0} to {1} port {2}: {3}".format(session.peer, session.local, session.local_port, reason))

@@ -43,7 +43,7 @@ def examine(objects, rules, options, root="/", proc="/proc"):
         consequence = "replies to them are dropped as if nobody had asked"
         reasons.append("{0} takes packets out of connection tracking ({1}): {2}".format(compare.place(key), text, consequence))
     if _read(os.path.join(proc, "sys/net/netfilter/nf_conntrack_tcp_loose")).strip() == "0":
-        warnings.append("nf_conntrack_tcp_loose is 0: TCP sessions older than the first rule that tracks connections will be cut")
+        warnings.append("nf_conntrack_tcp_loose is 0: TCP sessions older than the first rule of anybody that tracks connections may be cut")
     warnings += _containers(tables)
     return Outside(managers, reasons, warnings)
 

@@ -11,6 +11,8 @@ import os
 import sys
 import time
 
+from ansible_collections.portcullis.msports.plugins.module_utils import _guard
+from ansible_collections.portcullis.msports.plugins.module_utils._nftables import tracking
 from ansible_collections.portcullis.msports.plugins.module_utils._nftables.nft import Nft
 from ansible_collections.portcullis.msports.plugins.module_utils._nftables.persist import reload_systemd
 
@@ -31,15 +33,16 @@ table inet {owner} {{
 
 
 class Host:
-    """The machine as a run sees it. Tests give another root, environment, /proc or pause."""
+    """The machine as a run sees it. Tests give another root, environment, /proc or pause, or a kernel that cannot be told of sessions."""
 
-    def __init__(self, nft=None, root="/", environment=None, proc="/proc", pause=time.sleep, nudge=None):
+    def __init__(self, nft=None, root="/", environment=None, proc="/proc", pause=time.sleep, nudge=None, learn=tracking.learn):
         self.nft = nft or Nft()
         self.root = root
         self.environment = os.environ if environment is None else environment
         self.proc = proc
         self.pause = pause
         self.nudge = nudge or _nudge
+        self.learn = learn
 
 
 def _nudge():
@@ -49,12 +52,16 @@ def _nudge():
 
 
 def load(options, host, actual, text, sessions):
-    """Load the rules; before a first default drop give conntrack a moment to learn the sessions that are open."""
+    """Load the rules; before a first default drop the sessions that are open are made known to connection tracking, which knows none yet.
+
+    Where the kernel cannot be told, it gets a moment to learn ``sessions``, those of the management, from what they say.
+    """
     closes = options["mode"] == "enforce" and (options["default_inbound"] in ("block", "reject") or options["default_outbound"] == "block")
-    if closes and sessions and actual is None and _untracked(host.proc):
-        host.nft.load(WARM_UP.format(owner=options["owner"]))
-        host.nudge()
-        host.pause(WARM_UP_SECONDS)
+    if closes and actual is None and _untracked(host.proc) and _guard.established(host.proc):
+        host.nft.load(WARM_UP.format(owner=options["owner"]))  # from here on it sees what begins
+        if not host.learn(_guard.established(host.proc)) and sessions:
+            host.nudge()
+            host.pause(WARM_UP_SECONDS)
     host.nft.load(text)
 
 

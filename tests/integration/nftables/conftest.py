@@ -9,7 +9,7 @@ import os
 import typing as t
 
 import pytest
-from ansible_collections.portcullis.msports.plugins.module_utils._nftables import nft, reconcile
+from ansible_collections.portcullis.msports.plugins.module_utils._nftables import nft, reconcile, tracking
 
 
 class Backend:
@@ -22,9 +22,10 @@ class Backend:
         self.nudges = 0
         self.processes = 0
         self.nft_path: t.Optional[str] = None
+        self.learn: t.Callable[[t.Any], bool] = tracking.learn
 
     def __call__(self, *rules: dict[str, t.Any], check: bool = False, **options: t.Any) -> dict[str, t.Any]:
-        host = reconcile.Host(nft=nft.Nft(self.nft_path), root=self.root, environment=self.environment, pause=self._pause, nudge=self._nudge)
+        host = reconcile.Host(nft=nft.Nft(self.nft_path), root=self.root, environment=self.environment, pause=self._pause, nudge=self._nudge, learn=self.learn)
         try:
             return reconcile.run({"rules": list(rules), **options}, check_mode=check, host=host)
         finally:

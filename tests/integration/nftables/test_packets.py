@@ -12,7 +12,8 @@ import time
 import typing as t
 
 import pytest
-from ansible_collections.portcullis.msports.plugins.module_utils._nftables import loading
+from ansible_collections.portcullis.msports.plugins.module_utils._guard import Session
+from ansible_collections.portcullis.msports.plugins.module_utils._nftables import loading, tracking
 from ansible_collections.portcullis.msports.plugins.module_utils._nftables.reconcile import Refused
 from network_namespaces import Peer, run
 
@@ -365,10 +366,39 @@ def test_a_session_that_is_not_in_this_namespace_has_nothing_to_guard(apply: t.A
     assert apply.pauses == []
 
 
+def _loose(value: int) -> None:
+    """Tell whether the kernel picks up sessions midway."""
+    run(f"echo {value} > /proc/sys/net/netfilter/nf_conntrack_tcp_loose")
+
+
+def _speak(session: SshSession, first: str) -> None:
+    if first == "peer":
+        session.tell("speak")
+        assert session.server.recv(9) == b"peer"
+    session.server.send(b"server")
+    if first == "server":
+        session.tell("listen")
+    assert session.heard() == "b'server'"
+
+
+@pytest.mark.parametrize("loose", [1, 0])
 @pytest.mark.parametrize("first", ["peer", "server"])
-def test_an_idle_session_from_before_survives_the_first_default_drop(apply: t.Any, rule: t.Any, session: SshSession, first: str) -> None:
+def test_an_idle_session_from_before_survives_the_first_default_drop(apply: t.Any, rule: t.Any, session: SshSession, first: str, loose: int) -> None:
+    """Nothing was tracked until now, and the session says nothing until the rules are in force: the kernel was told of it."""
+    _loose(loose)
+    apply.environment = {"SSH_CONNECTION": session.variable}
+    apply(rule("ssh", local_ports=["22"], remote_addresses=["10.7.0.2"]), default_outbound="block")
+    assert (apply.pauses, apply.nudges) == ([], 0)
+    _speak(session, first)
+    apply(rule("ssh", local_ports=["22"], remote_addresses=["10.7.0.0/24"]), default_outbound="block")
+    assert (apply.pauses, apply.nudges) == ([], 0)
+
+
+@pytest.mark.parametrize("first", ["peer", "server"])
+def test_where_the_kernel_cannot_be_told_of_sessions_they_get_a_moment(apply: t.Any, rule: t.Any, session: SshSession, first: str) -> None:
     """Nothing was tracked until now: the session must be learnt before anything is dropped, and carry one packet meanwhile."""
     apply.environment = {"SSH_CONNECTION": session.variable}
+    apply.learn = lambda sessions: False
 
     def nudge() -> None:
         apply.nudges += 1
@@ -379,15 +409,61 @@ def test_an_idle_session_from_before_survives_the_first_default_drop(apply: t.An
     assert (apply.pauses, apply.nudges) == ([2.0], 1)
     session.tell("listen")
     assert session.heard() == "b'nudge'"
-    if first == "peer":
-        session.tell("speak")
-        assert session.server.recv(9) == b"peer"
-    session.server.send(b"server")
-    if first == "server":
-        session.tell("listen")
-    assert session.heard() == "b'server'"
+    _speak(session, first)
     apply(rule("ssh", local_ports=["22"], remote_addresses=["10.7.0.0/24"]), default_outbound="block")
     assert apply.pauses == [2.0], "only the first time"
+
+
+ANSWER_LATE = """
+import socket, sys
+listener = socket.create_server((%r, 1433), family=socket.AF_INET6 if ":" in %r else socket.AF_INET); print("ready")
+session, _ = listener.accept(); session.settimeout(5); print(session.recv(9))
+sys.stdin.readline()
+session.sendall(bytes(2 ** 20))
+print(sum(len(data) for data in iter(lambda: session.recv(65536), b"")))
+"""
+
+
+@pytest.mark.parametrize("family", [4, 6])
+@pytest.mark.parametrize(("told", "survives"), [(True, True), (False, False)])
+def test_what_this_host_waits_for_from_elsewhere_still_comes(apply: t.Any, peer: Peer, family: int, told: bool, survives: bool) -> None:
+    """A session that this host began before the first rules, and whose other end speaks first; without the telling it is cut."""
+    _loose(0)
+    there = peer.there if family == 4 else peer.there6
+    other = peer.python(ANSWER_LATE % (there, there))
+    assert other.stdout is not None
+    assert other.stdin is not None
+    assert other.stdout.readline() == "ready\n"
+    apply.learn = apply.learn if told else lambda sessions: True
+    with socket.create_connection((there, 1433), timeout=5) as client:
+        client.send(b"question")
+        assert other.stdout.readline() == "b'question'\n"
+        apply(default_outbound="keep")
+        client.settimeout(WAIT * 3)
+        other.stdin.write("now\n")
+        other.stdin.flush()
+        received = 0
+        with contextlib.suppress(TimeoutError):
+            while received < 2**20:
+                received += len(client.recv(65536))
+        assert (received == 2**20) is survives
+        if survives:
+            client.sendall(bytes(2**20))
+            client.shutdown(socket.SHUT_WR)
+            assert other.stdout.readline() == f"{2**20}\n"
+    assert apply.pauses == []
+    other.kill()
+    other.communicate()
+
+
+def test_a_kernel_that_is_told_twice_keeps_what_it_knows(network: None) -> None:
+    sessions = [Session("10.9.0.5", 50022, "10.0.1.11", 22), Session("fd09::5", 50023, "fd00::11", 22)]
+    assert tracking.learn(sessions)
+    assert tracking.learn(sessions)
+    entries = run("cat /proc/net/nf_conntrack").splitlines()
+    assert len(entries) == 2
+    assert all("ESTABLISHED" in entry and "[ASSURED]" in entry for entry in entries)
+    assert not tracking.learn([Session("10.9.0.5", 50022, "10.0.1", 22)]), "what is no address is refused"
 
 
 def test_without_the_warm_up_the_idle_session_would_die(apply: t.Any, rule: t.Any, session: SshSession, monkeypatch: pytest.MonkeyPatch) -> None:
