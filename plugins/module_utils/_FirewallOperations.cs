@@ -53,7 +53,7 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallO
             {
                 IDictionary raw = (IDictionary)operations[i];
                 Operation operation = new Operation { Kind = Text(raw, "kind").ToLowerInvariant() };
-                where = String.Format(CultureInfo.InvariantCulture, "operations[{0}] ({1})", i, operation.Kind);
+                where = String.Format(CultureInfo.InvariantCulture, "operation {0} ({1})", i, operation.Kind);
                 switch (operation.Kind)
                 {
                     case "add":
@@ -91,6 +91,7 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallO
 
         private void Existing(Operation operation, IDictionary raw)
         {
+            int problems = Problems.Count;
             string id = Text(raw, "id");
             string name = Text(raw, "name");
             operation.Text = String.Format(CultureInfo.InvariantCulture, "{0} \"{1}\"", operation.Kind, name);
@@ -103,7 +104,8 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallO
             // What removes a rule keeps it as it is then; there would be no way back behind an edit.
             if (operation.Kind == "remove" && edited.Contains(id))
                 Problem("an earlier operation edits the rule {0}", id);
-            (operation.Kind == "remove" ? removed : edited).Add(id);
+            if (Problems.Count == problems)
+                (operation.Kind == "remove" ? removed : edited).Add(id);
             if (operation.Kind == "edit")
                 operation.Values = Values(raw["set"] as IDictionary, "set").OrderBy(pair => Turn(pair.Key, pair.Value)).ToList();
         }
