@@ -47,7 +47,7 @@ class ActionModule(ActionBase):
 
         def execute(module: str, module_args: dict[str, t.Any]) -> dict[str, t.Any]:
             done = self._execute_module(module_name=module, module_args=module_args, task_vars=task_vars)
-            told.extend(done.pop("warnings", None) or [])
+            told.extend(text for text in done.pop("warnings", None) or [] if text not in told)
             return to_plain(done)
 
         shell = getattr(self._connection, "_shell", None)

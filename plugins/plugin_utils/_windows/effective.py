@@ -28,9 +28,7 @@ class View(t.NamedTuple):
     foreign_allows: t.List[Plain]
 
 
-def view(
-    host: Host, after: t.Sequence[Rule], profiles: t.Mapping[str, t.Mapping[str, t.Any]], options: t.Mapping[str, t.Any], present: bool = True
-) -> View:
+def view(host: Host, after: t.Sequence[Rule], profiles: t.Mapping[str, t.Mapping[str, t.Any]], options: t.Mapping[str, t.Any], present: bool = True) -> View:
     """Return the ``View`` of our rules as they are ``after`` a change; ``profiles`` hold the default actions of then."""
     if not present:
         return View({profile: [f"there are no rules of {options['owner']}"] for profile in PROFILES}, frozenset(PROFILES), [])
@@ -79,7 +77,8 @@ def _admitted(found: t.Sequence[t.Any], profile: str, word: str) -> list[str]:
         return []
     groups = [f"{item['group']} ({item['rules']})" if item["rules"] > 1 else item["group"] for item in grouped({profile: found})]
     named = ", ".join(groups[:NAMED]) + (f" and {len(groups) - NAMED} more groups" if len(groups) > NAMED else "")
-    return [f"{len(found)} {word} rules of others admit more than these rules: {named}"]
+    many = f"{len(found)} {word} rules of others admit" if len(found) > 1 else f"1 {word} rule of others admits"
+    return [f"{many} more than these rules: {named}"]
 
 
 def _audit(options: t.Mapping[str, t.Any], state: t.Mapping[str, t.Any]) -> list[str]:

@@ -71,7 +71,8 @@ def _unreadable(items: t.Sequence[t.Sequence[t.Any]]) -> list[str]:
     for ours, whose in ((True, "of this owner"), (False, "of others")):
         names = [str(name) or "(no name)" for name, own, _error in items if bool(own) is ours]
         if names:
-            warnings.append(f"{len(names)} rules {whose} could not be read and are left as they are: {some(names)}")
+            many = f"{len(names)} rules {whose} could not be read and are" if len(names) > 1 else f"1 rule {whose} could not be read and is"
+            warnings.append(f"{many} left as found: {some(names)}")
     return warnings
 
 

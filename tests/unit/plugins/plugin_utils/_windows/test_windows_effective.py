@@ -77,11 +77,11 @@ def test_above_stands_what_is_active() -> None:
     assert (found["exact"], found["reasons"], found["profiles"]["public"]["exact"]) == (True, [], False)
     host.active = []
     found = run(options(WEB), host)["effective"]
-    assert (found["exact"], found["reasons"]) == (False, ["public: 1 inbound rules of others admit more than these rules: the rule 'open'"])
+    assert (found["exact"], found["reasons"]) == (False, ["public: 1 inbound rule of others admits more than these rules: the rule 'open'"])
 
 
 def more(text: str, count: int = 1) -> list[str]:
-    return [f"{count} inbound rules of others admit more than these rules: {text}"]
+    return [f"{f'{count} inbound rules of others admit' if count > 1 else '1 inbound rule of others admits'} more than these rules: {text}"]
 
 
 @pytest.mark.parametrize(
@@ -140,9 +140,7 @@ def test_groups_are_named_counted_and_capped() -> None:
     exchange = [foreign(f"MSExchange - RPC {number}", protocol=6, local_ports="RPC", grouping="Microsoft Exchange") for number in range(2)]
     app = foreign("@{Microsoft.Windows.Search_1.14.2_neutral_cw5n1h2txyewy?ms-resource://x}", protocol=17, local_ports="1")
     found = effective(*smb, mdns, *exchange, app)
-    assert found["profiles"]["domain"]["reasons"] == more(
-        "File and Printer Sharing (5), Microsoft Exchange (2), mDNS, the rule 'Microsoft.Windows.Search'", 9
-    )
+    assert found["profiles"]["domain"]["reasons"] == more("File and Printer Sharing (5), Microsoft Exchange (2), mDNS, the rule 'Microsoft.Windows.Search'", 9)
     assert found["foreign_allows"] == [
         {
             "group": "File and Printer Sharing",
@@ -174,7 +172,9 @@ def test_groups_are_named_counted_and_capped() -> None:
     found = effective(*many)
     assert found["foreign_allows"][-1] == {"group": "10 more groups", "direction": "", "rules": 10, "profiles": [], "examples": [], "admits": []}
     assert len(found["foreign_allows"]) == 21
-    assert found["profiles"]["domain"]["reasons"] == more("the rule 'rule 00', the rule 'rule 01', the rule 'rule 02', the rule 'rule 03' and 26 more groups", 30)
+    assert found["profiles"]["domain"]["reasons"] == more(
+        "the rule 'rule 00', the rule 'rule 01', the rule 'rule 02', the rule 'rule 03' and 26 more groups", 30
+    )
 
 
 def test_groups_have_their_names_by_lower_case_references() -> None:
@@ -185,7 +185,7 @@ def test_outbound_counts_where_outbound_is_blocked() -> None:
     dns = foreign("DNS", direction=2, protocol=17, remote_ports="53", program="%SystemRoot%\\system32\\svchost.exe", service="dnscache", grouping=CORE)
     assert domain(dns) == []
     strict = options(WEB, default_outbound="block")
-    assert domain(dns, given=strict) == ["1 outbound rules of others admit more than these rules: Core Networking"]
+    assert domain(dns, given=strict) == ["1 outbound rule of others admits more than these rules: Core Networking"]
     mine = {"name": "dns", "direction": "out", "protocol": "udp", "remote_ports": ["53"], "remote_addresses": ["any"]}
     assert domain(dns, given=options(mine, default_outbound="block")) == []
     found = effective(dns, given=strict)["foreign_allows"]
@@ -258,9 +258,9 @@ def test_inspect_tells_what_is_there() -> None:
         "profile public: inbound block, outbound allow, allowed connections not logged",
         "in 'web': allow tcp local_ports=443 remote_addresses=10.0.0.0/24",
     ]
-    assert found["effective"]["reasons"] == ["domain: 1 inbound rules of others admit more than these rules: the rule 'open'"]
+    assert found["effective"]["reasons"] == ["domain: 1 inbound rule of others admits more than these rules: the rule 'open'"]
     assert found["warnings"] == [
-        "1 rules of this owner could not be read and are left as they are: (no name)",
-        "1 rules of others could not be read and are left as they are: broken",
+        "1 rule of this owner could not be read and is left as found: (no name)",
+        "1 rule of others could not be read and is left as found: broken",
     ]
     assert found["calls"] == {"remote_calls": 1, "enumerations": 1, "commits": 0}

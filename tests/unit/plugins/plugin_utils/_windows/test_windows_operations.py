@@ -130,7 +130,12 @@ def test_adds_that_allow_then_adds_that_block_then_edits_that_widen_then_others_
             own("z gone"),
         ]
     )
-    run(options(rule("a narrows", ["80"]), rule("b widens", ["22", "23"]), rule("block", ["25"], action="block"), rule("new", ["443"]), default_inbound="allow"), host)
+    run(
+        options(
+            rule("a narrows", ["80"]), rule("b widens", ["22", "23"]), rule("block", ["25"], action="block"), rule("new", ["443"]), default_inbound="allow"
+        ),
+        host,
+    )
     told = [(operation["kind"], operation.get("name") or operation.get("rule", {}).get("name")) for operation in host.calls[1]["operations"]]
     assert told == [
         ("memory", None),
@@ -176,9 +181,14 @@ DAMAGE: dict[str, list[t.Any]] = {
     "name": ["a", "b", "zzz"],
 }
 DAMAGES = st.lists(
-    st.tuples(st.integers(0, 5), st.sampled_from(sorted(DAMAGE)).flatmap(lambda column: st.tuples(st.just(column), st.sampled_from(DAMAGE[column])))), max_size=6
+    st.tuples(st.integers(0, 5), st.sampled_from(sorted(DAMAGE)).flatmap(lambda column: st.tuples(st.just(column), st.sampled_from(DAMAGE[column])))),
+    max_size=6,
 )
-STRANGERS = [foreign("a", protocol=6, local_ports="443"), foreign("a", enabled=False), foreign("LocalSubnet things", remote_addresses="LocalSubnet,", profiles=4)]
+STRANGERS = [
+    foreign("a", protocol=6, local_ports="443"),
+    foreign("a", enabled=False),
+    foreign("LocalSubnet things", remote_addresses="LocalSubnet,", profiles=4),
+]
 
 
 @settings(deadline=None)

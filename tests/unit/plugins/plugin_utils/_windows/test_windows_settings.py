@@ -197,7 +197,10 @@ STEPS = st.lists(
 )
 
 
-@given(STEPS, st.fixed_dictionaries({name: st.tuples(st.sampled_from(["block", "allow"]), st.sampled_from(["block", "allow"]), st.booleans()) for name in PROFILES}))
+@given(
+    STEPS,
+    st.fixed_dictionaries({name: st.tuples(st.sampled_from(["block", "allow"]), st.sampled_from(["block", "allow"]), st.booleans()) for name in PROFILES}),
+)
 def test_whatever_was_done_absent_leaves_everything_as_it_was(steps: list[Plain], start: dict[str, tuple[str, str, bool]]) -> None:
     host = FakeHost()
     for name, (coming, going, logged) in start.items():

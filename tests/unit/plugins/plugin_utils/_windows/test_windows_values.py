@@ -16,14 +16,14 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.rule i
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._windows.fake_host import NEW_RULE
 
 
-@pytest.mark.parametrize("text", ["10.0.0.5", "10.0.0.5/32", "10.0.0.5/255.255.255.255", " 10.0.0.5 ", "10.0.0.5,", "10.0.0.5,10.0.0.5/32", "10.0.0.5-10.0.0.5"])
+@pytest.mark.parametrize(
+    "text", ["10.0.0.5", "10.0.0.5/32", "10.0.0.5/255.255.255.255", " 10.0.0.5 ", "10.0.0.5,", "10.0.0.5,10.0.0.5/32", "10.0.0.5-10.0.0.5"]
+)
 def test_a_single_address_in_every_form(text: str) -> None:
     assert values.addresses(text) == ("10.0.0.5",)
 
 
-@pytest.mark.parametrize(
-    "text", ["10.0.0.0/24", "10.0.0.0/255.255.255.0", "10.0.0.0-10.0.0.255", "10.0.0.0 - 10.0.0.255"]
-)
+@pytest.mark.parametrize("text", ["10.0.0.0/24", "10.0.0.0/255.255.255.0", "10.0.0.0-10.0.0.255", "10.0.0.0 - 10.0.0.255"])
 def test_a_network_in_every_form(text: str) -> None:
     assert values.addresses(text) == ("10.0.0.0/24",)
 
@@ -115,7 +115,20 @@ def test_icmp_lists() -> None:
 
 
 def test_protocols() -> None:
-    assert [values.protocol(value) for value in (6, "6", "TCP", 17, "udp", 256, "Any", 1, "ICMPv4", 58, "ICMPv6", 0)] == [6, 6, 6, 17, 17, 256, 256, 1, 1, 58, 58, 0]
+    assert [values.protocol(value) for value in (6, "6", "TCP", 17, "udp", 256, "Any", 1, "ICMPv4", 58, "ICMPv6", 0)] == [
+        6,
+        6,
+        6,
+        17,
+        17,
+        256,
+        256,
+        1,
+        1,
+        58,
+        58,
+        0,
+    ]
     assert [values.protocol(value) for value in (257, -1, None, True, "gre")] == ["?257", "?-1", "?None", "?True", "?gre"]
 
 
@@ -128,7 +141,12 @@ def test_profiles() -> None:
     ("spellings", "canonical_text"),
     [
         (
-            ["%SystemRoot%\\System32\\svchost.exe", "C:\\Windows\\system32\\SVCHOST.EXE", "%windir%\\system32\\svchost.exe", "%SystemDrive%\\Windows\\system32\\svchost.exe"],
+            [
+                "%SystemRoot%\\System32\\svchost.exe",
+                "C:\\Windows\\system32\\SVCHOST.EXE",
+                "%windir%\\system32\\svchost.exe",
+                "%SystemDrive%\\Windows\\system32\\svchost.exe",
+            ],
             "%systemroot%\\system32\\svchost.exe",
         ),
         (["%ProgramFiles%\\x.exe", "C:\\Program Files\\X.exe", "D:\\program files\\x.exe"], "%programfiles%\\x.exe"),
@@ -213,17 +231,19 @@ def test_everything_that_filters_stands_in_the_line() -> None:
 
 
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=8)
-ODD = st.one_of(st.none(), st.booleans(), st.integers(-(2**40), 2**40), st.floats(), TEXTS, st.lists(TEXTS, max_size=2), st.sampled_from(["*", "any", "?*", "1,2", "a=b c"]))
+ODD = st.one_of(
+    st.none(), st.booleans(), st.integers(-(2**40), 2**40), st.floats(), TEXTS, st.lists(TEXTS, max_size=2), st.sampled_from(["*", "any", "?*", "1,2", "a=b c"])
+)
 
 
-@given(st.fixed_dictionaries({}, optional={column: ODD for column in Rule._fields}))
+@given(st.fixed_dictionaries({}, optional=dict.fromkeys(Rule._fields, ODD)))
 def test_the_canonical_form_is_total_and_its_line_tells_it_from_any_other(columns: dict[str, t.Any]) -> None:
     """Whatever a host sends has a canonical form; a line that is equal to another rule's is only there when the rules are equal."""
     rule = canonical(columns)
     assert isinstance(line(rule), str) and hash(rule) == hash(canonical(dict(columns)))
 
 
-@given(st.fixed_dictionaries({column: ODD for column in ("remote_addresses", "local_ports", "program", "users", "interfaces")}), st.data())
+@given(st.fixed_dictionaries(dict.fromkeys(("remote_addresses", "local_ports", "program", "users", "interfaces"), ODD)), st.data())
 def test_lines_are_equal_only_for_equal_rules(columns: dict[str, t.Any], data: st.DataObject) -> None:
     column = data.draw(st.sampled_from(sorted(columns)))
     other = {**columns, column: data.draw(ODD)}

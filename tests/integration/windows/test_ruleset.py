@@ -1,0 +1,339 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``win_firewall_ruleset`` on stand-in Windows hosts: real playbooks, what ansible-core sends, the executor that Windows would run."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pathlib
+import typing as t
+
+import policy_file
+import pytest
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.reconcile import HostFailed, inspect, run
+from hypothesis import HealthCheck, Phase, given, settings
+
+from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._windows.wanted import RULESETS, SETS, Plain, options, rule
+from conftest import ROOT, Host
+from playbook_runs import Place, Played
+
+OURS = "portcullis:msports"
+WEB = rule("in tcp/443 from clients", ["443"], ["@clients"], description="web (document, section 2, row 1)")
+RPC = rule("in RPC from site server", ["RPC"], ["10.1.0.5"])
+EPMAP = rule("in endpoint mapper", ["RPC-EPMap", "8443-8444"], ["10.1.0.5"], program="%SystemRoot%\\system32\\svchost.exe", service="RpcSs")
+PING = rule("ping", remote=["10.0.0.0/8", "fd00::/8"], protocol="icmp_echo")
+FIRST = options(WEB, RPC, EPMAP, PING, address_sets={"clients": ["10.20.0.0/16", "10.21.0.0/16", "192.0.2.7", "fd00:20::/48"]})
+
+
+def module(name: str, **given_options: t.Any) -> Plain:
+    return {"name": name, "portcullis.msports.win_firewall_ruleset": given_options}
+
+
+def checked(task: Plain) -> Plain:
+    return {**task, "name": f"{task['name']} (check)", "check_mode": True}
+
+
+class Estate(Place):
+    """A place with stand-in hosts whose stores lie in it, and a line for every call of a host."""
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        super().__init__(folder, ROOT / "tests" / "lab" / "collections")
+
+    def store(self, name: str, content: t.Optional[policy_file.Content] = None) -> pathlib.Path:
+        return policy_file.write(self.folder / f"{name}.json", content or policy_file.fresh_server())
+
+    def content(self, name: str) -> policy_file.Content:
+        return policy_file.read(self.folder / f"{name}.json")
+
+    def tasks(self, *tasks: Plain, hosts: t.Sequence[str] = ("w1",)) -> Played:
+        """Run tasks on hosts. JSON is YAML; what looks like a template in it is one."""
+        shared = {
+            "ansible_connection": "portcullis.lab.windows_stand_in",
+            "msports_stand_in_directory": str(self.folder),
+            "msports_stand_in_calls": str(self.folder / "calls.jsonl"),
+        }
+        self.write("calls.jsonl", "")
+        self.write("hosts.json", json.dumps({"all": {"hosts": dict.fromkeys(hosts, {}), "vars": shared}}))
+        self.write("play.yml", json.dumps([{"hosts": "all", "gather_facts": False, "tasks": tasks}]))
+        return self.play("-i", "hosts.json", "play.yml", ANSIBLE_LOCALHOST_WARNING="false")
+
+    def calls(self) -> list[Plain]:
+        return [json.loads(line) for line in (self.folder / "calls.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.fixture
+def estate(tmp_path: pathlib.Path) -> Estate:
+    return Estate(tmp_path)
+
+
+def warnings(result: Plain) -> list[str]:
+    """The warnings of a result, without those by which the stand-in says that it is none of Windows."""
+    return [text for text in result["warnings"] if "stand-in" not in text and "is only read" not in text]
+
+
+def steady(result: Plain) -> Plain:
+    """What check mode and a real run must have alike: all but whether it is in force, and what was called."""
+    found = copy.deepcopy({key: value for key, value in result.items() if key not in ("calls", "check_mode", "invocation")})
+    for part in (found["effective"], *found["effective"]["profiles"].values()):
+        del part["in_force"]
+    return found
+
+
+CHANGED = options(
+    {**WEB, "local_ports": ["443", "444"]},
+    {**RPC, "action": "block", "remote_addresses": ["10.1.0.6"]},
+    PING,
+    rule("new", ["8530"], ["@clients"]),
+    address_sets=FIRST["address_sets"],
+)
+
+
+def test_create_change_and_leave(estate: Estate) -> None:
+    estate.store("w1", policy_file.fresh_server(remote_desktop=True, exchange=True))
+    before = estate.content("w1")
+    create, change = module("create", **FIRST), module("change", **CHANGED)
+    info = {"name": "info", "portcullis.msports.win_firewall_ruleset_info": {}}
+    leave = module("leave", state="absent")
+    tasks = [checked(create), create, {**create, "name": "again"}, checked(change), change, info, checked(leave), leave, {**leave, "name": "leave again"}]
+    played = estate.tasks(*tasks)
+    assert played.code == 0, played.output
+    results = played.by_task()
+
+    for name in ("create", "change", "leave"):
+        assert steady(results[f"{name} (check)"]) == steady(results[name])
+        assert results[f"{name} (check)"]["calls"] == {"remote_calls": 1, "enumerations": 1, "commits": 0}
+    created, changed = results["create"], results["change"]
+    assert created["added"] == ["in RPC from site server", "in endpoint mapper", "in tcp/443 from clients", "ping (ICMPv4)", "ping (ICMPv6)"]
+    assert created["calls"] == {"remote_calls": 2, "enumerations": 2, "commits": 5}
+    assert warnings(created) == [] and created["effective"]["in_force"] and not created["effective"]["exact"]
+    assert created["effective"]["guarded"] == ["10.1.1.20 port 5986 from 10.9.0.5 (established)"]
+    groups = {item["group"] for item in created["effective"]["foreign_allows"]}
+    assert groups >= {"Remote Desktop", "Microsoft Exchange", "Windows Remote Management", "the rule 'WinRM over HTTPS'", "mDNS"}
+    assert (results["again"]["changed"], results["again"]["kept"]) == (False, 5)
+    assert results["again"]["calls"] == {"remote_calls": 1, "enumerations": 1, "commits": 0}
+    assert (changed["added"], changed["removed"], changed["kept"]) == (["new"], ["in endpoint mapper"], 2)
+    assert changed["changed_rules"] == ["in RPC from site server", "in tcp/443 from clients"]
+    # one added, one edited, one removed, one replaced: its old one is renamed first, because its name is there twice
+    assert changed["calls"] == {"remote_calls": 2, "enumerations": 2, "commits": 6}
+    assert results["info"]["lines"] == changed["diff"]["after"].splitlines()
+    assert results["info"]["effective"] == changed["effective"]
+    assert [call["what"] for call in estate.calls()] == ["exec_command"] * 12
+    after = estate.content("w1")
+    assert policy_file.state(after) == policy_file.state(before) and policy_file.foreign(after) == policy_file.foreign(before)
+    assert results["leave again"]["changed"] is False
+
+
+def test_the_store_holds_what_was_wanted(estate: Estate) -> None:
+    estate.store("w1")
+    played = estate.tasks(module("create", **FIRST))
+    assert played.code == 0, played.output
+    owned = {found["name"]: found for found in policy_file.own(estate.content("w1"))}
+    web, mapper, ping = owned["in tcp/443 from clients"], owned["in endpoint mapper"], owned["ping (ICMPv6)"]
+    assert (web["enabled"], web["direction"], web["action"], web["protocol"], web["profiles"], web["edge"]) == (True, 1, 1, 6, 0x7FFFFFFF, 0)
+    assert (web["local_ports"], web["description"]) == ("443", "web (document, section 2, row 1)")
+    assert set(web["remote_addresses"].split(",")) == {"10.20.0.0/15", "192.0.2.7", "fd00:20::/48"} or web["remote_addresses"].count(",") == 2
+    assert (mapper["local_ports"], mapper["service"]) == ("8443-8444,RPC-EPMap", "RpcSs")
+    assert (ping["protocol"], ping["icmp"]) == (58, "128:*")
+
+
+def test_a_failure_in_the_middle_undoes_and_says_so(estate: Estate) -> None:
+    estate.store("w1")
+    estate.tasks(module("create", **FIRST))
+    with policy_file.edited(estate.folder / "w1.json") as content:
+        policy_file.switch(content, fail_commit_at=4)
+    before = estate.content("w1")
+    played = estate.tasks(module("change", **CHANGED))
+    result = played.by_task()["change"]
+    assert played.code != 0 and result["failed"] and not result["changed"]
+    assert "failed: " in result["msg"] and "what was done before it is undone" in result["msg"]
+    assert (result["undone"], result["remaining"], result["problems"]) == (True, [], [])
+    assert policy_file.state(estate.content("w1")) == policy_file.state(before)
+    with policy_file.edited(estate.folder / "w1.json") as content:
+        policy_file.switch(content, fail_commit_at=0)
+    assert estate.tasks(module("change", **CHANGED)).by_task()["change"]["changed"]
+
+
+def test_the_guard_refuses_and_nothing_is_written(estate: Estate) -> None:
+    lonely = policy_file.fresh_server()
+    lonely["rules"] = [found for found in lonely["rules"] if found["name"] != "WinRM over HTTPS"]
+    for name in ("w1", "w2"):
+        estate.store(name, lonely)
+    refused, allowed = module("refused", **options(RPC)), module("allowed", **options(RPC, rule("m", ["5986"], ["10.9.0.0/24"], program="System")))
+    played = estate.tasks({**refused, "ignore_errors": True}, allowed, {**refused, "name": "refused again"}, hosts=["w1"])
+    results = played.by_task()
+    reason = "profile domain: the present session from 10.9.0.5 to 10.1.1.20 port 5986: no rule admits it"
+    for name in ("refused", "refused again"):
+        assert results[name]["problems"] == [reason]
+        assert results[name]["msg"].endswith(reason) and results[name]["msg"].startswith("these rules would lock out")
+    assert results["allowed"]["changed"] and results["allowed"]["effective"]["in_force"]
+    assert {found["name"] for found in policy_file.own(estate.content("w1"))} == {"in RPC from site server", "m"}
+
+
+def test_every_bad_rule_is_told_before_the_host_is_called(estate: Estate) -> None:
+    estate.store("w1")
+    bad = options(rule("all", ["70000"]), rule("a|b"), rule("x", remote=["server.example.com"]), default_inbound="reject")
+    result = estate.tasks(module("bad", **bad)).by_task()["bad"]
+    assert [problem.split(":")[0] for problem in result["problems"]] == [
+        "default_inbound",
+        "rules[0].local_ports[0]",
+        "rules[0].name",
+        "rules[1].name",
+        "rules[2].remote_addresses[0]",
+    ]
+    assert estate.calls() == []
+
+
+def test_a_host_that_is_no_windows_is_told_so(estate: Estate) -> None:
+    estate.write("hosts", "linux ansible_connection=local\n")
+    estate.write("play.yml", json.dumps([{"hosts": "all", "gather_facts": False, "tasks": [module("try", **options(RPC))]}]))
+    result = estate.play("-i", "hosts", "play.yml").by_task()["try"]
+    assert result["failed"] and result["msg"].startswith("this is for Windows hosts, and the connection to linux speaks to another shell; nothing was done.")
+
+
+ODD_TEXTS = [
+    "$(Get-Process) `whoami` ${x} %PATH% & calc; #",
+    "'single' \"double\" \\back\\ /slash/ <xml> &amp;",
+    "Gr\u00fc\u00dfe \u4e2d\u6587 \U0001f600 \u202e right to left",
+    "{{ 7 * 7 }} {% if %} {# no #}",
+    "a\tb\nc",
+]
+
+
+def test_hostile_texts_arrive_as_they_are(estate: Estate) -> None:
+    names = ["$(x) %y% {{ z }}; & <a> #", "[a]*?~^!", "@x"[1:] + "plain, (text): 1/2"]
+    rules = [rule(name, ["80"], description=text) for name, text in zip(names + ["d", "e"], ODD_TEXTS)]
+    estate.write("rules.json", json.dumps(rules))
+    estate.store("w1")
+    read = "{{ lookup('ansible.builtin.file', '" + str(estate.folder / "rules.json") + "') | from_json }}"
+    task = module("odd", rules=read)
+    played = estate.tasks(task, {**task, "name": "again"})
+    assert played.code == 0, played.output
+    owned = {found["name"]: found["description"] for found in policy_file.own(estate.content("w1"))}
+    assert owned == {made["name"]: " ".join(made["description"].split()) for made in rules}
+    assert played.by_task()["again"]["changed"] is False and warnings(played.by_task()["again"]) == []
+
+
+def test_a_thousand_rules(estate: Estate) -> None:
+    estate.store("w1")
+    many = options(
+        *(rule(f"rule {number}", [str(1000 + number)], ["@peers"]) for number in range(1000)), address_sets={"peers": [f"10.0.{n}.0/25" for n in range(40)]}
+    )
+    task = module("many", **many)
+    fewer = module("fewer", **{**many, "rules": many["rules"][:990]})
+    results = estate.tasks(task, {**task, "name": "again"}, fewer).by_task()
+    assert results["many"]["calls"] == {"remote_calls": 2, "enumerations": 2, "commits": 1000}
+    assert results["again"]["calls"] == {"remote_calls": 1, "enumerations": 1, "commits": 0}
+    assert results["fewer"]["calls"] == {"remote_calls": 2, "enumerations": 2, "commits": 10}
+    assert [warnings(results[name]) for name in ("many", "again", "fewer")] == [[], [], []]
+    assert estate.content("w1")["counters"]["enumerations"] == 5
+
+
+def test_audit_and_default_actions_come_and_go(estate: Estate) -> None:
+    estate.store("w1")
+    before = estate.content("w1")
+    block = rule("no", ["25"], action="block")
+    steps = [
+        module("audit", **options(WEB, block, address_sets=FIRST["address_sets"], mode="audit")),
+        module("enforce", **options(WEB, block, address_sets=FIRST["address_sets"], default_outbound="block")),
+        module("audit again", **options(WEB, block, address_sets=FIRST["address_sets"], default_outbound="block", mode="audit")),
+        module("leave", state="absent"),
+    ]
+    profiles = []
+    for step in steps:
+        played = estate.tasks(checked(step), step, {**step, "name": "twice"})
+        assert played.code == 0, played.output
+        results = played.by_task()
+        assert steady(results[checked(step)["name"]]) == steady(results[step["name"]])
+        assert results["twice"]["changed"] is False
+        content = estate.content("w1")
+        profiles.append(
+            (
+                [(found["name"], found["enabled"]) for found in sorted(policy_file.own(content), key=lambda found: str(found["name"]))],
+                [content["profiles"][name]["outbound"] for name in policy_file.PROFILES],
+                [(content["profiles"][name]["log_allowed"], content["profiles"][name]["log_size"]) for name in policy_file.PROFILES],
+            )
+        )
+    web = WEB["name"]
+    assert profiles == [
+        ([(web, True), ("no", False)], [1] * 3, [(True, 16384)] * 3),
+        ([(web, True), ("no", True)], [0] * 3, [(False, 4096)] * 3),
+        ([(web, True), ("no", False)], [0] * 3, [(True, 16384)] * 3),
+        ([], [1] * 3, [(False, 4096)] * 3),
+    ]
+    assert policy_file.state(estate.content("w1")) == policy_file.state(before)
+
+
+# --- the executor without a playbook ---------------------------------------------------------------------------------
+
+
+def caller(host: Host, between: t.Optional[t.Callable[[], None]] = None) -> t.Callable[[Plain], Plain]:
+    """What an action gives ``run`` to call its host with; ``between`` happens when the host has been read."""
+
+    def call(arguments: Plain) -> Plain:
+        done = host(**arguments)
+        if between and not arguments.get("operations"):
+            between()
+        return done
+
+    return call
+
+
+def test_a_change_in_between_is_refused(host: Host) -> None:
+    run(FIRST, caller(host))
+
+    def somebody() -> None:
+        with policy_file.edited(host.path) as content:
+            policy_file.own(content)[0]["enabled"] = False
+
+    before = policy_file.foreign(host.content)
+    with pytest.raises(HostFailed, match="nothing was changed"):
+        run(CHANGED, caller(host, somebody))
+    assert {found["name"] for found in policy_file.own(host.content)} == set(inspect("msports", caller(host))["names"])
+    assert len(policy_file.own(host.content)) == 5 and policy_file.foreign(host.content) == before
+
+
+def test_what_others_do_in_between_does_not_matter(host: Host) -> None:
+    def somebody() -> None:
+        with policy_file.edited(host.path) as content:
+            policy_file.add(content, policy_file.rule("theirs", protocol=6, local_ports="80"))
+
+    assert run(FIRST, caller(host, somebody))["effective"]["in_force"]
+
+
+def test_duplicates_of_ours_and_of_others(host: Host) -> None:
+    run(options(WEB, address_sets=FIRST["address_sets"]), caller(host))
+    with policy_file.edited(host.path) as content:
+        (ours,) = policy_file.own(content)
+        policy_file.add(content, {**ours, "key": None}, {**ours, "key": None, "enabled": False}, {**ours, "key": None, "grouping": None, "protocol": 17})
+    before = policy_file.foreign(host.content)
+    result = run(options(WEB, address_sets=FIRST["address_sets"]), caller(host))
+    assert (result["changed_rules"], result["warnings"]) == ([WEB["name"]], [])
+    assert len(policy_file.own(host.content)) == 1 and policy_file.foreign(host.content) == before
+    assert not run(options(WEB, address_sets=FIRST["address_sets"]), caller(host))["changed"]
+
+
+FEW = settings(
+    max_examples=25, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+@FEW
+@given(RULESETS, RULESETS)
+def test_generated_pairs(make_host: t.Callable[..., Host], before: list[Plain], after: list[Plain]) -> None:
+    """canonicalise(read(apply(x))) = canonicalise(x), check = apply, twice = nothing, absent leaves nothing: for any pair of rulesets."""
+    host = make_host()
+    start = host.content
+    call = caller(host)
+    for rules in (before, after):
+        given_options = {"rules": rules, "address_sets": SETS, "allow_lockout": True}
+        check = run(given_options, call, check_mode=True)
+        result = run(given_options, call)
+        assert result["effective"]["in_force"] and not [text for text in result["warnings"] if "does not hold" in text]
+        assert steady(check) == steady(result)
+        again = run(given_options, call)
+        assert (again["changed"], again["diff"]["after"], again["kept"]) == (False, result["diff"]["after"], len(result["diff"]["after"].splitlines()) - 3)
+        assert policy_file.foreign(host.content) == policy_file.foreign(start)
+    run({"state": "absent", "allow_lockout": True}, call)
+    assert policy_file.state(host.content) == policy_file.state(start)
