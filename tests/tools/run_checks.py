@@ -8,10 +8,13 @@ Usage: ``run_checks.py [GROUP]...`` with groups ``lint docs sanity unit integrat
 A linter counts as one check, ansible-test counts each of its sanity tests, pytest each of its tests. A skipped test is a failed one, unless
 ``MSPORTS_SKIP`` allows it by name: a comma-separated list of patterns (``*`` as in a shell) for tests or for whole parts, e.g.
 ``MSPORTS_SKIP='lab,tests/integration/test_boot.py::*'``. What was skipped or not run is told either way.
+
+Parts that only read the sources (lint, docs, sanity) run beside those that run things, one after the other; their results are told at the end.
 """
 
 from __future__ import annotations
 
+import concurrent.futures
 import fnmatch
 import functools
 import os
@@ -29,16 +32,19 @@ import sanity
 ROOT, CACHE = checkout.ROOT, checkout.CACHE
 RESULTS = CACHE / "test"
 BIN = pathlib.Path(sys.executable).parent
+READERS = ("lint", "docs", "sanity")
 
 
 @dataclass
 class Outcome:
-    """What a part of the run came to. ``skipped`` holds names of tests, ``said`` what must not be overlooked."""
+    """What a part of the run came to. ``skipped`` holds names of tests, ``said`` what must not be overlooked, ``shown`` what explains failures."""
 
     passed: int = 0
     failed: int = 0
     skipped: list[str] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
+    shown: list[str] = field(default_factory=list)
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -70,8 +76,7 @@ def linter(name: str, *argv: str) -> Part:
         status, output = logged(name, [BIN / argv[0], *argv[1:]])
         if status == 0:
             return Outcome(passed=1)
-        print(output.rstrip())
-        return Outcome(failed=1)
+        return Outcome(failed=1, shown=[output.rstrip()])
 
     return Part(name, "lint", run)
 
@@ -87,7 +92,7 @@ def docs() -> Outcome:
         outcome.passed += status == 0
         outcome.failed += status != 0
         if status != 0:
-            print(f"{name}:\n{output.rstrip()}")
+            outcome.shown.append(f"{name}:\n{output.rstrip()}")
     return outcome
 
 
@@ -98,12 +103,11 @@ def run_sanity(core: str) -> Outcome:
     job = sanity.job(core, python, [])
     result, output = job.run()
     RESULTS.joinpath(f"sanity-{core}.log").write_text(output, encoding="utf-8")
-    for line in result.complaints:
-        print(line)
-    outcome = Outcome(passed=result.passed, failed=len(result.failed), skipped=[f"sanity-{core}::{name}" for name in result.skipped])
+    skipped = [f"sanity-{core}::{name}" for name in result.skipped]
+    outcome = Outcome(passed=result.passed, failed=len(result.failed), skipped=skipped, shown=list(result.complaints))
     outcome.said += job.left_out(core, result)
     if result.failed:
-        print(f"failed on {core}: {', '.join(result.failed)}")
+        outcome.shown.append(f"failed on {core}: {', '.join(result.failed)}")
     if result.missing_pythons:
         outcome.said.append(f"NOT RUN: sanity-{core} did not compile and import on Python {', '.join(result.missing_pythons)}: not on this machine")
     return outcome
@@ -173,6 +177,40 @@ def judge(part: Part, outcome: Outcome) -> Outcome:
     return outcome
 
 
+def timed(part: Part) -> Outcome:
+    """Run one part, with the time that it took."""
+    start = time.monotonic()
+    outcome = judge(part, part.run())
+    outcome.seconds = time.monotonic() - start
+    return outcome
+
+
+def told(part: Part, outcome: Outcome) -> str:
+    """Print what a part came to, and return its line of the summary."""
+    line = f"{part.name:<14} {outcome.passed:>6} passed {outcome.failed:>4} failed {outcome.seconds:>7.1f} s"
+    for text in (*outcome.shown, f"   {line}"):
+        print(text, flush=True)
+    return line
+
+
+def run_all(parts: t.Sequence[Part]) -> tuple[list[str], dict[str, Outcome]]:
+    """Run the parts, readers beside the others; lines of the summary, and outcomes by name."""
+    readers = [part for part in parts if part.group in READERS]
+    runners = [part for part in parts if part.group not in READERS]
+    lines, outcomes = [], {}
+    with concurrent.futures.ThreadPoolExecutor(max_workers=1) as beside:
+        pending = [(part, beside.submit(timed, part)) for part in readers]
+        for part in runners:
+            print(f"== {part.name}", flush=True)
+            outcomes[part.name] = timed(part)
+            lines.append(told(part, outcomes[part.name]))
+        for part, future in pending:
+            print(f"== {part.name}", flush=True)
+            outcomes[part.name] = future.result()
+            lines.append(told(part, outcomes[part.name]))
+    return lines, outcomes
+
+
 def main() -> int:
     groups = sys.argv[1:]
     unknown = sorted(set(groups) - {part.group for part in PARTS})
@@ -183,26 +221,20 @@ def main() -> int:
     for old in (CACHE / "coverage").glob("data*"):
         old.unlink()
     chosen = [part for part in PARTS if not groups or part.group in groups]
-    lines: list[str] = []
     total = Outcome()
-    for part in chosen:
-        if allowed(part.name):
-            total.said.append(f"NOT RUN: {part.name} (allowed by MSPORTS_SKIP)")
-            total.skipped.append(part.name)
-            continue
-        print(f"== {part.name}", flush=True)
-        start = time.monotonic()
-        outcome = judge(part, part.run())
-        lines.append(f"{part.name:<14} {outcome.passed:>6} passed {outcome.failed:>4} failed {time.monotonic() - start:>7.1f} s")
-        print(f"   {lines[-1]}", flush=True)
+    for part in [part for part in chosen if allowed(part.name)]:
+        total.said.append(f"NOT RUN: {part.name} (allowed by MSPORTS_SKIP)")
+        total.skipped.append(part.name)
+    lines, outcomes = run_all([part for part in chosen if not allowed(part.name)])
+    for outcome in outcomes.values():
         total.passed += outcome.passed
         total.failed += outcome.failed
         total.skipped += outcome.skipped
         total.said += outcome.said
-    if any(part.group == "sanity" for part in chosen) and not any(line.startswith("sanity") for line in lines if " 0 passed    0 failed" not in line):
-        if not all(allowed(part.name) for part in chosen if part.group == "sanity"):
-            total.said.append("FAILED: ansible-test sanity ran on no core at all")
-            total.failed += 1
+    cores = [outcome for name, outcome in outcomes.items() if name.startswith("sanity")]
+    if cores and not any(outcome.passed or outcome.failed for outcome in cores):
+        total.said.append("FAILED: ansible-test sanity ran on no core at all")
+        total.failed += 1
     print("\n== summary")
     for line in [*lines, *total.said]:
         print(line)
