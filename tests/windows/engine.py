@@ -41,7 +41,7 @@ _ADD_TYPE = "Ansible.ModuleUtils.AddType.psm1"
 _WRAPPER_PARAMETERS = {"MinOSVersion", "MinPSVersion", "TempPath", "PwshPath"}
 _MODULE_PARAMETERS = {"Script", "Environment", "Variables", "CSharpModules", "PowerShellModules", "ForModule"}
 # Windows has these; nothing of the controller's own environment is there.
-_ENVIRONMENT = {"SystemRoot": "C:\\Windows", "COMPUTERNAME": "STAND-IN", "LANG": "C.UTF-8", "PATH": "/usr/bin:/bin"}
+_ENVIRONMENT = {"SystemRoot": "C:\\Windows", "COMPUTERNAME": "STAND-IN"}
 
 
 class EngineError(Exception):
@@ -253,26 +253,41 @@ def _locked(path: pathlib.Path) -> t.Iterator[None]:
 # -- running
 
 
-def run(call: Call, policy: t.Optional[pathlib.Path], wide: bool = False, timeout: float = 300) -> Done:
+def run(call: Call, policy: t.Optional[pathlib.Path], wide: bool = False) -> Done:
     """Run a decoded call against the stand-in file ``policy``; what comes back is what a PowerShell host gives back.
 
     Without ``policy`` there is no stand-in either, as on a host that is neither Windows nor a test.
     ``wide``: whole numbers arrive as Int64, as in PowerShell 7, instead of as Int32.
     """
+    (done,) = run_all([(call, policy)], wide)
+    return done
+
+
+def run_all(calls: t.Sequence[tuple[Call, t.Optional[pathlib.Path]]], wide: bool = False, timeout: float = 300) -> list[Done]:
+    """Run several calls of one module, each against a file of its own, in one process: starting one is what takes longest."""
+    code = calls[0][0].csharp
+    if any(call.csharp != code for call, _policy in calls) or len({policy for _call, policy in calls}) < len(calls):
+        raise ValueError("calls of one process need the same code and a file each")
     try:
-        program = compiled(call.csharp, STAND_IN if policy else ())
+        program = compiled(code, STAND_IN if calls[0][1] else ())
     except CompileError as error:
-        return _wrapper_failure(f"Failed to compile C# code: {error}")
-    order = {"type": call.type, "method": call.method, "arguments": call.arguments, "wide": wide}
-    with environment_for(policy, call.environment) as environment:
-        done = subprocess.run(["mono", str(program)], input=json.dumps(order).encode(), capture_output=True, env=environment, timeout=timeout, check=False)
-    return Done(done.returncode, done.stdout, done.stderr)
+        return [_wrapper_failure(f"Failed to compile C# code: {error}")] * len(calls)
+    with contextlib.ExitStack() as locks:
+        orders = []
+        for call, policy in calls:
+            environment = locks.enter_context(environment_for(policy, call.environment))
+            orders.append({"type": call.type, "method": call.method, "arguments": call.arguments, "environment": environment, "wide": wide})
+        plain = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": tempfile.gettempdir()}
+        done = subprocess.run(["mono", str(program)], input=json.dumps(orders).encode(), capture_output=True, env=plain, timeout=timeout, check=False)
+    if done.returncode != 0:
+        return [Done(done.returncode, done.stdout, done.stderr)] * len(calls)
+    return [Done(one["code"], one["output"].encode(), done.stderr) for one in json.loads(done.stdout)]
 
 
 @contextlib.contextmanager
 def environment_for(policy: t.Optional[pathlib.Path], task: t.Mapping[str, str]) -> t.Iterator[dict[str, str]]:
     """The environment of the host's process, while the stand-in file is locked: the host's own, the file's, then the task's."""
-    environment = dict(_ENVIRONMENT, HOME=tempfile.gettempdir())
+    environment = dict(_ENVIRONMENT)
     if policy is None:
         yield {**environment, **task}
         return
@@ -356,6 +371,6 @@ def run_pwsh(command: str, in_data: bytes, policy: pathlib.Path, pwsh: str, time
     """Hand command and payload to a real PowerShell."""
     words, data = for_pwsh(command, in_data, policy, pwsh)
     with environment_for(policy, {}) as environment:
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "DOTNET_ROOT") if name in os.environ}
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR", "DOTNET_ROOT") if name in os.environ}
         done = subprocess.run(words, input=data, capture_output=True, env={**environment, **kept}, timeout=timeout, check=False)
     return Done(done.returncode, done.stdout, done.stderr)

@@ -3,7 +3,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 // Stands where module_wrapper.ps1 of ansible-core stands: sets $complex_args, calls the one static method that the module's .ps1
-// calls, and gives back its output and exit code. Reads {type, method, arguments, wide} as JSON from standard input.
+// calls, and gives back its output and exit code. Reads [{type, method, arguments, environment, wide}] as JSON from standard input
+// and writes [{code, output}]: a host runs one call in a process, tests that need hundreds run them in one.
 using System;
 using System.Collections;
 using System.Collections.Generic;
@@ -23,43 +24,55 @@ namespace portcullis.msports.tests
             JavaScriptSerializer serializer = new JavaScriptSerializer();
             serializer.MaxJsonLength = int.MaxValue;
             serializer.RecursionLimit = 99;
-            Dictionary<string, object> order;
+            List<Dictionary<string, object>> orders;
             using (StreamReader reader = new StreamReader(Console.OpenStandardInput(), utf8))
-                order = serializer.Deserialize<Dictionary<string, object>>(reader.ReadToEnd());
+                orders = serializer.Deserialize<List<Dictionary<string, object>>>(reader.ReadToEnd());
+            List<object> results = new List<object>();
+            foreach (Dictionary<string, object> order in orders)
+            {
+                StringWriter written = new StringWriter();
+                written.NewLine = "\r\n";
+                TextWriter before = Console.Out;
+                Console.SetOut(written);
+                IDictionary<string, object> environment = (IDictionary<string, object>)order["environment"];
+                foreach (KeyValuePair<string, object> variable in environment)
+                    Environment.SetEnvironmentVariable(variable.Key, (string)variable.Value);
+                int code = Call(order, written, serializer);
+                foreach (string name in environment.Keys)
+                    Environment.SetEnvironmentVariable(name, null);
+                Console.SetOut(before);
+                results.Add(new Dictionary<string, object> { { "code", code }, { "output", written.ToString() } });
+            }
+            byte[] output = utf8.GetBytes(serializer.Serialize(results));
+            using (Stream stream = Console.OpenStandardOutput())
+                stream.Write(output, 0, output.Length);
+            return 0;
+        }
 
-            ScriptBlock.ComplexArgs = AsPowerShell(order["arguments"], (bool)order["wide"]);
-            Type type = Assembly.GetExecutingAssembly().GetType((string)order["type"], false, true);
-            MethodInfo method = type == null ? null : type.GetMethod((string)order["method"], BindingFlags.Public | BindingFlags.Static, null, new[] { typeof(string[]) }, null);
-
-            StringWriter written = new StringWriter();
-            written.NewLine = "\r\n";
-            TextWriter before = Console.Out;
-            Console.SetOut(written);
-            int code = 0;
+        private static int Call(Dictionary<string, object> order, StringWriter written, JavaScriptSerializer serializer)
+        {
+            string name = (string)order["method"];
             try
             {
+                ScriptBlock.LastExitCode = null;
+                ScriptBlock.ComplexArgs = AsPowerShell(order["arguments"], (bool)order["wide"]);
+                Type type = Assembly.GetExecutingAssembly().GetType((string)order["type"], false, true);
+                Type[] takes = { typeof(string[]) };
+                MethodInfo method = type == null ? null : type.GetMethod(name, BindingFlags.Public | BindingFlags.Static, null, takes, null);
                 if (method == null)
-                    throw new InvalidOperationException(String.Format("Unable to find [{0}]::{1}(string[])", order["type"], order["method"]));
+                    throw new InvalidOperationException(String.Format("Unable to find [{0}]::{1}(string[])", order["type"], name));
                 method.Invoke(null, new object[] { new string[0] });
-                code = ScriptBlock.LastExitCode ?? 0;
+                return ScriptBlock.LastExitCode ?? 0;
             }
             catch (TargetInvocationException wrapped)
             {
                 ExitException exit = wrapped.InnerException as ExitException;
-                if (exit != null)
-                    code = exit.Code;
-                else
-                    code = Unhandled(written, serializer, wrapped.InnerException, (string)order["method"]);
+                return exit != null ? exit.Code : Unhandled(written, serializer, wrapped.InnerException, name);
             }
-            catch (InvalidOperationException error)
+            catch (Exception error)
             {
-                code = Unhandled(written, serializer, error, (string)order["method"]);
+                return Unhandled(written, serializer, error, name);
             }
-            Console.SetOut(before);
-            byte[] output = utf8.GetBytes(written.ToString());
-            using (Stream stream = Console.OpenStandardOutput())
-                stream.Write(output, 0, output.Length);
-            return code;
         }
 
         private static int Unhandled(StringWriter written, JavaScriptSerializer serializer, Exception error, string method)

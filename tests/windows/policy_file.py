@@ -39,7 +39,7 @@ SWITCHES: dict[str, tuple[t.Any, str]] = {
     "program_expanded": (True, "%SystemRoot% in a program comes back expanded"),
     "all_profiles_value": (True, "all three profiles come back as 0x7fffffff, also when 7 was given; off: as 7, whatever was given"),
     "ipv6_text": ("prefix", "IPv6: prefix = compressed, single addresses with /128; plain = single ones bare; expanded = eight groups, upper case"),
-    "enumeration_order": ("rotated", "rules are listed from another place each time; stored, reversed"),
+    "enumeration_order": ("shuffled", "rules are listed in another order each time; stored, reversed"),
     "ports_need_protocol": (True, "ports (even *) are refused without TCP or UDP, ICMP types without ICMP; and a protocol that does not fit them"),
     "bar_refused": (True, "| in any text is refused"),
     "name_all_refused": (True, "the name `all` is refused"),

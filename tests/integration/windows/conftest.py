@@ -98,6 +98,20 @@ def read(sent: Sent) -> engine.Call:
     return engine.read_call(sent.command, sent.in_data)
 
 
+def result_of(done: engine.Done) -> dict[str, t.Any]:
+    """What a module said, whose exit code has to fit."""
+    assert not done.error, done.error.decode()
+    result = t.cast(dict[str, t.Any], json.loads(done.output))
+    assert (done.code != 0) == bool(result.get("failed")), done
+    return result
+
+
+def together(hosts: t.Sequence[Host], operations: list[dict[str, t.Any]], expected: str) -> list[dict[str, t.Any]]:
+    """The same operations on several hosts, in one process."""
+    calls = [(host.call(owner="msports", operations=operations, expected=expected), host.path) for host in hosts]
+    return [result_of(done) for done in engine.run_all(calls)]
+
+
 class Host:
     """One stand-in host: its file, and the internal module on it, as ansible-core sent it, with parameters of the test's own."""
 
@@ -119,13 +133,11 @@ class Host:
         """One call of the module. With operations and no ``expected`` it reads first. Other keywords go to the module as they are."""
         if operations is not None and expected is None:
             expected = self(owner=owner)["state"]["digest"]
-        given = {"owner": owner, "operations": operations, "expected": expected, **more}
-        arguments = {**self._call.arguments, **{name: value for name, value in given.items() if value is not None}}
-        done = engine.run(dataclasses.replace(self._call, arguments=arguments), self.path, wide=wide)
-        assert not done.error, done.error.decode()
-        result = t.cast(dict[str, t.Any], json.loads(done.output))
-        assert (done.code != 0) == bool(result.get("failed")), done
-        return result
+        return result_of(engine.run(self.call(owner=owner, operations=operations, expected=expected, **more), self.path, wide=wide))
+
+    def call(self, **given: t.Any) -> engine.Call:
+        """The module's call with these parameters; None is not given."""
+        return dataclasses.replace(self._call, arguments={**self._call.arguments, **{name: value for name, value in given.items() if value is not None}})
 
     def rows(self, owner: str = "msports") -> list[dict[str, t.Any]]:
         """Our rules, as columns by name."""

@@ -370,7 +370,7 @@ CASES: list[tuple[str, t.Any, t.Any, str, t.Optional[str], t.Any, t.Any, dict[st
     ("all_profiles_value", False, True, "Profiles", str(0x7FFFFFFF), 7, 0x7FFFFFFF, {}),
     ("ipv6_text", "prefix", "plain", "Addresses", "fd00::1", "fd00::1/128", "fd00::1", {}),
     ("ipv6_text", "expanded", "plain", "Addresses", "fd00:a::/32", "FD00:000A:0000:0000:0000:0000:0000:0000/32", "fd00:a::/32", {}),
-    ("enumeration_order", "rotated", "stored", "SameOrder", None, False, True, {}),
+    ("enumeration_order", "shuffled", "stored", "SameOrder", None, False, True, {}),
     ("ports_need_protocol", True, False, "PortsBeforeProtocol", "80", REFUSED, "80", {}),
     ("ports_need_protocol", True, False, "PortsBeforeProtocol", "*", REFUSED, "*", {}),
     ("ports_need_protocol", True, False, "ProtocolOfLiveRule", None, REFUSED, 1, {}),

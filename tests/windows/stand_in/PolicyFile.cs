@@ -25,7 +25,7 @@ namespace portcullis.msports.tests
         public bool program_expanded = true;
         public bool all_profiles_value = true;
         public string ipv6_text = "prefix";
-        public string enumeration_order = "rotated";
+        public string enumeration_order = "shuffled";
 
         // What is refused
         public bool ports_need_protocol = true;

@@ -230,12 +230,8 @@ namespace portcullis.msports.tests
                 List<RuleRecord> order = new List<RuleRecord>(file.rules);
                 if (Switches.enumeration_order == "reversed")
                     order.Reverse();
-                if (Switches.enumeration_order == "rotated" && order.Count > 0)
-                {
-                    int turn = file.counters.enumerations * 7 % order.Count;
-                    order.AddRange(order.GetRange(0, turn));
-                    order.RemoveRange(0, turn);
-                }
+                if (Switches.enumeration_order == "shuffled")
+                    order.Sort(new Shuffled(file.counters.enumerations).Compare);
                 List<object> views = new List<object>();
                 foreach (RuleRecord record in order)
                     views.Add(new StandInRule(this, record, true));
@@ -393,6 +389,31 @@ namespace portcullis.msports.tests
             {
                 call = file.counters.calls, commit = file.counters.commits + 1, what = what, key = key, name = name, property = property, value = text
             });
+        }
+    }
+
+    // Another order at each enumeration, and the same one in each run of a test.
+    public class Shuffled
+    {
+        private readonly int turn;
+
+        public Shuffled(int turn)
+        {
+            this.turn = turn;
+        }
+
+        public int Compare(RuleRecord one, RuleRecord other)
+        {
+            int order = Place(one).CompareTo(Place(other));
+            return order != 0 ? order : String.CompareOrdinal(one.key, other.key);
+        }
+
+        private uint Place(RuleRecord rule)
+        {
+            uint place = 2166136261u + (uint)turn * 97;
+            foreach (char letter in rule.key ?? rule.name)
+                place = unchecked((place ^ letter) * 16777619u);
+            return unchecked((place ^ (place >> 15)) * 2246822519u);
         }
     }
 
