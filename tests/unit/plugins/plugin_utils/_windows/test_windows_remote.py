@@ -1,0 +1,120 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The way to the host and back, and what of Windows the wire rules of other systems do not know."""
+
+from __future__ import annotations
+
+import types
+import typing as t
+
+import pytest
+
+from ansible_collections.portcullis.msports.plugins.module_utils import _wire
+from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.reconcile import run
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.remote import MODULE, through
+from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._windows.fake_host import FakeHost
+from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._windows.wanted import Plain, options, rule
+
+WINDOWS = types.SimpleNamespace(_IS_WINDOWS=True)
+POSIX = types.SimpleNamespace(_IS_WINDOWS=False)
+
+
+@pytest.mark.parametrize("shell", [POSIX, types.SimpleNamespace(), None])
+def test_a_host_that_is_no_windows_is_never_called(shell: t.Any) -> None:
+    def never(*arguments: t.Any) -> Plain:
+        raise AssertionError(arguments)
+
+    text = (
+        "this is for Windows hosts, and the connection to web01 speaks to another shell; nothing was done. On a Windows host set ansible_connection "
+        "to winrm or psrp, or over ssh set ansible_shell_type to powershell (or cmd), whichever the host's DefaultShell is"
+    )
+    assert through(shell, "web01", never, never) == {"failed": True, "msg": text, "problems": [text]}
+    assert "the connection to this host" in through(shell, None, never, never)["msg"]
+
+
+def test_the_executor_is_called_by_its_name() -> None:
+    host, names = FakeHost(), []
+
+    def execute(name: str, arguments: Plain) -> Plain:
+        names.append(name)
+        return host(arguments)
+
+    result = through(WINDOWS, "w1", execute, lambda call: run(options(rule("web")), call))
+    assert (names, result["changed"]) == ([MODULE, MODULE], True)
+
+
+def test_refusals_and_failures_become_results() -> None:
+    def refuse(call: t.Any) -> Plain:
+        raise Refused("no", ["a", "b"])
+
+    assert through(WINDOWS, "w1", lambda name, arguments: {}, refuse) == {"failed": True, "msg": "no: a; b", "problems": ["a", "b"]}
+    failed = {
+        "failed": True,
+        "msg": "operation 2 of 3 failed: x; what was done before it is undone but for this: y",
+        "changed": True,
+        "undone": False,
+        "remaining": ["y"],
+        "failed_at": 1,
+        "done": 1,
+        "counts": {},
+    }
+    result = through(WINDOWS, "w1", lambda name, arguments: failed, lambda call: run({}, call))
+    assert result == {**{key: value for key, value in failed.items() if key != "counts"}, "problems": ["y"]}
+    result = through(WINDOWS, "w1", lambda name, arguments: {"failed": True, "problems": ["operations[0]: x"]}, lambda call: run({}, call))
+    assert result == {"failed": True, "msg": "the host gave no reason", "problems": ["operations[0]: x"]}
+
+
+def test_what_reads_otherwise_than_it_was_written_is_told_and_not_in_force() -> None:
+    host = FakeHost()
+
+    def stubborn(arguments: Plain) -> Plain:
+        done = host(arguments)
+        for row in done.get("written", []):
+            row[10] = "*"
+        return done
+
+    result = run(options(rule("web", ["443"], ["10.0.0.1"])), stubborn)
+    assert result["effective"]["in_force"] is False
+    assert result["warnings"] == [
+        "Windows does not hold what was written: wanted: in 'web': allow tcp local_ports=443 remote_addresses=10.0.0.1; "
+        "found: in 'web': allow tcp local_ports=443 remote_addresses=any"
+    ]
+
+
+# --- wire rules ------------------------------------------------------------------------------------------------------
+
+
+def test_other_systems_know_neither_keywords_nor_programs() -> None:
+    given = [rule("x", ["RPC"]), rule("y", program="C:\\x.exe")]
+    assert _wire.check(given, {})[1] == [
+        "rules[0].local_ports[0]: 'RPC': expected a port (0-65535) or first-last",
+        "rules[1].program: unknown key; expected one of name, direction, action, protocol, local_ports, remote_ports, remote_addresses, "
+        "local_addresses, helper, description",
+    ]
+    complete, problems = _wire.check(given, {}, windows=True)
+    assert problems == [] and [(found["program"], found["service"]) for found in complete] == [("", ""), ("C:\\x.exe", "")]
+
+
+@pytest.mark.parametrize("keys", [{"protocol": "udp"}, {"direction": "out"}])
+def test_keywords_are_for_inbound_tcp(keys: Plain) -> None:
+    assert _wire.check([rule("x", ["RPC"], **keys)], {}, windows=True)[1] == ["rules[0].local_ports[0]: 'RPC': expected a port (0-65535) or first-last"]
+
+
+@pytest.mark.parametrize("key", ["local_ports", "remote_ports", "remote_addresses", "local_addresses"])
+def test_a_text_is_no_list(key: str) -> None:
+    """Letter by letter, ``80`` would be the ports 8 and 0."""
+    assert _wire.check([rule("x") | {key: "80"}], {})[1] == [f"rules[0].{key}: '80': expected a list"]
+
+
+def test_spellings_of_keywords() -> None:
+    assert [_wire.port_keyword(text) for text in ("RPC", "rpc", " RPC-EPMap", "RPCEPMap", "rpc-epmap", "135", "IPHTTPS")] == [
+        "RPC",
+        "RPC",
+        "RPC-EPMap",
+        "RPC-EPMap",
+        "RPC-EPMap",
+        None,
+        None,
+    ]
