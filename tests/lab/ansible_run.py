@@ -48,14 +48,15 @@ class Ansible:
         self.work = work
         hosts = work / "hosts.json"
         hosts.write_text(json.dumps({**pids, "localhost": os.getpid()}), encoding="utf-8")
-        collections = work / "collections" / "ansible_collections" / "portcullis"
+        self.collections = work / "collections"
+        collections = self.collections / "ansible_collections" / "portcullis"
         collections.mkdir(parents=True)
         (collections / "msports").symlink_to(ROOT, target_is_directory=True)
         (collections / "lab").symlink_to(ROOT / "tests/lab/collections/ansible_collections/portcullis/lab", target_is_directory=True)
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")},
             "ANSIBLE_HOME": str(work / "ansible"),
-            "ANSIBLE_COLLECTIONS_PATH": str(work / "collections"),
+            "ANSIBLE_COLLECTIONS_PATH": str(self.collections),
             "ANSIBLE_CONFIG": str(work / "ansible.cfg"),
             "ANSIBLE_NOCOLOR": "1",
             "ANSIBLE_FORKS": "8",

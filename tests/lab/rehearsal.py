@@ -12,6 +12,7 @@ import shutil
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
 
+import both_systems
 import on_purpose
 import special_cases
 import topology
@@ -133,6 +134,10 @@ class Rehearsal:
             self.report.say(f"{len(self.managed)} hosts got a ruleset")
             self._keep_rulesets()
             self._show_beside()
+            differing = self._differing()
+            self.report.say(f"of {len(self.stores.names)} hosts, {len(self.stores.names) - len(differing)} allow the same by kernel and by policy store")
+            self.report.count("hosts alike on both systems", len(self.stores.names) - len(differing))
+            self.report.disagree(f"both systems: {name}: {text}" for name, texts in differing.items() for text in texts)
 
     def _prove(self) -> None:
         with self.report.step("Packet proof: every pair of hosts, every port, against the oracle"):
@@ -170,7 +175,12 @@ class Rehearsal:
     def _on_purpose(self) -> None:
         with self.report.step("Red on purpose: a rule deleted, a rule widened, an address swapped"):
             self.faults = on_purpose.make_faults(self.company, self.hosts, self.expected)
-            self.report.say(f"and in the policy store of {BESIDE}: {self.stores.lose_a_rule(BESIDE)} deleted")
+            lost = self.stores.lose_a_rule(BESIDE)
+            seen = sorted(self._differing())
+            self.report.say(
+                f"a rule deleted in the policy store of {BESIDE} ({lost}): seen as a difference between the systems at {', '.join(seen) or 'no host'}"
+            )
+            self.report.disagree([f"on purpose, in the policy store of {BESIDE}: not seen as it is: {seen}"] if seen != [BESIDE] else [])
             broken = {fault.host for fault in self.faults}
             found = self.prover.compare(all_probes(self.company, self.ports, broken), self.expected)
             opened, closed = set(found.opened), set(found.closed)
@@ -215,7 +225,9 @@ class Rehearsal:
         print(f"  {counts['proof probes']} probes among {counts['hosts']} hosts: 0 wrongly open, 0 wrongly closed;")
         print(f"  {counts['proof answers']} of them cross-checked with what the senders saw")
         print(f"  {counts['tuples']} tuples written by hand, {counts['faults seen']} faults on purpose seen, {counts['special exchanges']} special exchanges")
-        print(f"The same plan, {counts['windows rules']} rules on {counts['windows hosts']} Windows hosts, executed against stand-ins of their policy stores")
+        print(
+            f"The same plan, {counts['windows rules']} rules on {counts['windows hosts']} Windows hosts, is executed against stand-ins of their policy stores; they allow what the kernels allow"
+        )
         for what, name in KEPT.items():
             print(f"  {what + ':':36}{_shown(self.report.folder / name)}")
 
@@ -274,6 +286,11 @@ class Rehearsal:
                 raise LabFailed(f"windows: these hosts were not applied to: {', '.join(missing)}")
             found.append({name: results[name] for name in self.stores.names})
         return found
+
+    def _differing(self) -> dict[str, list[str]]:
+        """Return what only one of a host's two stand-ins allows, for the hosts where there is such a thing."""
+        found = {name: both_systems.differences(self.ansible.collections, self.hosts[name], self.stores.own(name)) for name in self.stores.names}
+        return {name: texts for name, texts in found.items() if texts}
 
     def _show_beside(self) -> None:
         """Say some rules of one host as each system holds them."""

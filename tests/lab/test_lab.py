@@ -65,6 +65,7 @@ def test_the_demo_agrees(tmp_path: pathlib.Path) -> None:
     assert told["counts"]["faults seen"] == 3
     assert told["counts"]["windows hosts"] >= 15
     assert told["counts"]["windows rules"] >= 300
+    assert told["counts"]["hosts alike on both systems"] == told["counts"]["windows hosts"]
     assert told["counts"]["windows hosts not exact"] == told["counts"]["windows hosts"], "rules that Windows brings admit more than the plan, everywhere"
     print("seconds in all:", told["seconds"]["all"])  # told, not judged: a loaded machine is no defect
     for kept in ("msports-plan/index.json", "matrix.csv", "matrix.md", "rulesets/mp01.nft", "rulesets/mp01.windows.txt"):

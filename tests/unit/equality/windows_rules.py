@@ -35,6 +35,7 @@ NEW_RULE = {
     "secure": 0,
     "users": "",
 }
+TOLD_ELSEWHERE = ("id", "key", "name", "description", "grouping")  # what a rule is called and whose it is
 MAPPER = {"program": r"%systemroot%\system32\svchost.exe", "service": "rpcss"}
 _PROTOCOLS = {6: ("tcp",), 17: ("udp",), 256: KINDS}
 _ECHO = {1: (4, "8:*"), 58: (6, "128:*")}
@@ -50,7 +51,7 @@ class Ruleset:
     def __init__(self, rows: t.Iterable[Row], inbound: str = "block", outbound: str = "allow", dynamic: Spans = ((49152, 65535),)) -> None:
         self._defaults = {"in": inbound == "allow", "out": outbound == "allow"}
         self._dynamic = dynamic
-        rules = [{**NEW_RULE, **{key: value for key, value in row.items() if key not in ("id", "grouping")}} for row in rows]
+        rules = [{**NEW_RULE, **{key: value for key, value in row.items() if value is not None}} for row in rows]  # none: as a new rule has it
         self.rules = [rule for rule in rules if rule["enabled"]]
         self._boxes = {action: [box for rule in self.rules if rule["action"] == action for box in self._of(rule)] for action in (0, 1)}
 
@@ -87,7 +88,9 @@ class Ruleset:
     @staticmethod
     def _check_reach(rule: Row) -> None:
         """Refuse what makes a rule hold only sometimes."""
-        bound = {"program": rule["program"].lower(), "service": rule["service"].lower()}
+        if unknown := sorted(set(rule) - {*NEW_RULE, *TOLD_ELSEWHERE}):
+            raise Unreadable(f"{rule['name']}: {unknown[0]} is {rule[unknown[0]]!r}")
+        bound = {"program": rule["program"].lower().replace("c:\\windows\\", "%systemroot%\\"), "service": rule["service"].lower()}
         free = {"program": "", "service": ""}
         if bound not in (free, MAPPER) or (bound == MAPPER and rule["local_ports"].strip(",").upper() not in ("RPC-EPMAP", "135")):
             raise Unreadable(f"{rule['name']}: bound to {bound}")
