@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import pathlib
 import shutil
 import subprocess
+import sys
+import typing as t
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CACHE = ROOT / ".cache"
@@ -22,8 +25,26 @@ def files(*patterns: str) -> list[str]:
     return sorted({name for name in listing.decode().split("\0") if name and (ROOT / name).exists()})
 
 
+_held: dict[str, t.IO[str]] = {}
+
+
+def hold(name: str) -> None:
+    """Keep the copy of this name until the process ends: another run would take its files away in the middle of a tool's work."""
+    if name in _held:
+        return
+    path = CACHE / "tree" / f"{name}.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _held[name] = path.open("w")
+    try:
+        fcntl.flock(_held[name], fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print(f"another run works on .cache/tree/{name}: waiting until it ends", file=sys.stderr, flush=True)
+        fcntl.flock(_held[name], fcntl.LOCK_EX)
+
+
 def place(name: str) -> pathlib.Path:
     """A fresh copy of the checkout, at ``.cache/tree/<name>/collections/ansible_collections/portcullis/msports``, where every tool accepts it."""
+    hold(name)
     copy = CACHE / "tree" / name / "collections" / "ansible_collections" / "portcullis" / "msports"
     shutil.rmtree(copy, ignore_errors=True)
     for path in files():

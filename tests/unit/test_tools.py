@@ -229,6 +229,8 @@ def test_powershell_within_yaml_parses() -> None:
     tasks = yaml.safe_load(ROOT.joinpath("playbooks/tasks/windows_acceptance_powershell.yml").read_text(encoding="utf-8"))
     scripts = list(tasks[0]["ansible.builtin.set_fact"]["windows_acceptance_scripts"].values())
     assert len(steps) == 3 and len(scripts) == 3
+    # WinRM encodes the command once more, and runs it by cmd, which takes 8,191 characters.
+    assert max(len(text) for text in scripts) * (8 / 3) ** 2 < 8000
     parse = load("host_sources").parse_errors
     assert [error for text in steps + scripts for error in parse(re.sub(r"\$\{\{.*?\}\}", "x", text))] == []
 
@@ -256,3 +258,15 @@ UNTIDY = {
 def test_untidy_sources_of_the_host_side_are_seen(name: str) -> None:
     text, numbers = UNTIDY[name]
     assert [line.split(":")[0] for line in load("host_sources").complaints(text)] == numbers
+
+
+def test_two_runs_do_not_share_a_copy_of_the_checkout(tmp_path: pathlib.Path) -> None:
+    code = "import pathlib, sys; sys.path.insert(0, sys.argv[1]); import checkout; checkout.CACHE = pathlib.Path(sys.argv[2]); checkout.hold('x')"
+    argv = [sys.executable, "-c", code + "; print('held', flush=True); sys.stdin.read()", str(TOOLS), str(tmp_path)]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdin and first.stdout and first.stdout.readline() == "held\n"
+        with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as second:
+            assert second.stdout and second.stderr and "waiting" in second.stderr.readline()
+            assert second.poll() is None
+            first.stdin.close()
+            assert second.stdout.readline() == "held\n"
