@@ -225,9 +225,8 @@ class Rehearsal:
         print(f"  {counts['proof probes']} probes among {counts['hosts']} hosts: 0 wrongly open, 0 wrongly closed;")
         print(f"  {counts['proof answers']} of them cross-checked with what the senders saw")
         print(f"  {counts['tuples']} tuples written by hand, {counts['faults seen']} faults on purpose seen, {counts['special exchanges']} special exchanges")
-        print(
-            f"The same plan, {counts['windows rules']} rules on {counts['windows hosts']} Windows hosts, is executed against stand-ins of their policy stores; they allow what the kernels allow"
-        )
+        print(f"The same plan, {counts['windows rules']} rules on {counts['windows hosts']} Windows hosts, against stand-ins of their policy stores:")
+        print("  they allow what the kernels allow; once more, and nothing changes")
         for what, name in KEPT.items():
             print(f"  {what + ':':36}{_shown(self.report.folder / name)}")
 
