@@ -536,4 +536,4 @@ def test_loading_opens_no_gap(apply: t.Any, rule: t.Any, peer: Peer) -> None:
         run("nft delete table inet msports")
         run("nft -f -", ruleset)
 
-    assert _came_through(peer, 1, load_in_two_steps)[0] > 20
+    assert _came_through(peer, 2, load_in_two_steps)[0] > 20
