@@ -79,7 +79,8 @@ namespace portcullis.msports.tests
         {
             Dictionary<string, object> result = new Dictionary<string, object>();
             result["failed"] = true;
-            result["msg"] = String.Format("Unhandled exception while executing module: Exception calling \"{0}\" with \"1\" argument(s): \"{1}\"", method, error.Message);
+            string call = String.Format("Exception calling \"{0}\" with \"1\" argument(s): \"{1}\"", method, error.Message);
+            result["msg"] = "Unhandled exception while executing module: " + call;
             result["exception"] = error.ToString();
             written.WriteLine(serializer.Serialize(result));
             return 1;

@@ -132,17 +132,28 @@ class Host:
     ) -> dict[str, t.Any]:
         """One call of the module. With operations and no ``expected`` it reads first. Other keywords go to the module as they are."""
         if operations is not None and expected is None:
-            expected = self(owner=owner)["state"]["digest"]
+            expected = self.known(owner)["digest"]
         return result_of(engine.run(self.call(owner=owner, operations=operations, expected=expected, **more), self.path, wide=wide))
 
     def call(self, **given: t.Any) -> engine.Call:
         """The module's call with these parameters; None is not given."""
         return dataclasses.replace(self._call, arguments={**self._call.arguments, **{name: value for name, value in given.items() if value is not None}})
 
+    def known(self, owner: str = "msports") -> dict[str, t.Any]:
+        """What a read tells; not read anew where the same store was read before, by whichever test."""
+        content = self.content
+        key = json.dumps([owner, policy_file.state(content), content["switches"]])
+        if key not in _READS:
+            _READS[key] = self(owner=owner)["state"]
+        return _READS[key]
+
     def rows(self, owner: str = "msports") -> list[dict[str, t.Any]]:
         """Our rules, as columns by name."""
-        found = self(owner=owner)["state"]
+        found = self.known(owner)
         return [dict(zip(found["fields"], row)) for row in found["rules"]]
+
+
+_READS: dict[str, dict[str, t.Any]] = {}
 
 
 @pytest.fixture

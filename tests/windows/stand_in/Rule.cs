@@ -108,7 +108,7 @@ namespace portcullis.msports.tests
 
         public object Interfaces
         {
-            get { return Read(record.interfaces == null ? null : Array.ConvertAll<string, object>(record.interfaces.ToArray(), delegate(string name) { return name; })); }
+            get { return Read(StandIn.Variants(record.interfaces)); }
             set { Put("interfaces", null, delegate(RuleRecord next) { next.interfaces = KeepInterfaces(value); }); }
         }
 

@@ -10,6 +10,7 @@ using System.Collections.Generic;
 using System.Diagnostics;
 using System.Globalization;
 using System.IO;
+using System.Linq;
 using System.Runtime.InteropServices;
 using System.Runtime.InteropServices.ComTypes;
 using System.Text;
@@ -52,6 +53,12 @@ namespace portcullis.msports.tests
             if (String.IsNullOrEmpty(path))
                 throw new InvalidOperationException("MSPORTS_STAND_IN does not name a file of the stand-in policy store");
             return new StandIn(path);
+        }
+
+        // Names as COM gives them: an array of VARIANT, or none at all.
+        public static object Variants(List<string> names)
+        {
+            return names == null ? null : names.ToArray().Cast<object>().ToArray();
         }
 
         // Every change of the store goes through here.
@@ -263,8 +270,7 @@ namespace portcullis.msports.tests
 
         public object get_ExcludedInterfaces(NET_FW_PROFILE_TYPE2 profileType)
         {
-            List<string> names = One((int)profileType).excluded_interfaces;
-            return names == null ? null : Array.ConvertAll<string, object>(names.ToArray(), delegate(string name) { return name; });
+            return Variants(One((int)profileType).excluded_interfaces);
         }
 
         public bool get_BlockAllInboundTraffic(NET_FW_PROFILE_TYPE2 profileType)
