@@ -49,13 +49,10 @@ def desire(options: Options) -> Desired:
 
     With ``mode: audit`` rules that block are made, but not enabled, because nothing may be stopped.
     """
-    problems = _unsupported(options)
     if options["state"] == "absent":
-        if problems:
-            raise Refused(UNUSABLE, problems)
         return Desired({}, [])
     rules, wrong = _refusals.examined_rules(options, windows=True)
-    problems += wrong
+    problems = _unsupported(options) + wrong
     places: t.Dict[str, int] = {}
     for index, given in enumerate(options["rules"]):
         places.setdefault(str(given.get("name")), index)
@@ -91,9 +88,9 @@ def _place(problem: str) -> int:
 def _unsupported(options: Options) -> list[str]:
     """Return the options that have no meaning on Windows, with what to write in their place."""
     found = []
-    if options["state"] == "present" and options["default_inbound"] == "reject":
+    if options["default_inbound"] == "reject":
         found.append("default_inbound: 'reject': Windows Firewall answers nothing to what it stops; write block")
-    if options["state"] == "present" and not options["persist"]:
+    if not options["persist"]:
         found.append("persist: False: the policy store of Windows is kept over every boot, there is no other; leave persist out")
     return found
 

@@ -35,6 +35,7 @@ def view(host: Host, after: t.Sequence[Rule], profiles: t.Mapping[str, t.Mapping
     beside = Beside(after, host.others)
     reasons: t.Dict[str, list[str]] = {}
     void = set()
+    asks = options["default_outbound"] == "block" or any((rule.direction, rule.action) == ("out", "allow") for rule in after)
     inbound: t.Dict[str, t.Any] = {}
     outbound: t.Dict[str, t.Any] = {}
     for profile in PROFILES:
@@ -48,7 +49,9 @@ def view(host: Host, after: t.Sequence[Rule], profiles: t.Mapping[str, t.Mapping
                 found += _admitted(inbound[profile], profile, "inbound")
             elif options["default_inbound"] != "allow":
                 found.append("what no rule admits comes in all the same: the default action inbound is allow")
-            if profiles[profile]["outbound"] == "block":
+            if profiles[profile]["outbound"] == "block" and not asks:
+                found.append("what no rule of others admits does not go out: the default action outbound is block, and these rules do not ask for that")
+            elif profiles[profile]["outbound"] == "block":
                 outbound[profile] = beside.admitting(profile, "out")
                 found += _admitted(outbound[profile], profile, "outbound")
         reasons[profile] = found + _audit(options, profiles[profile])

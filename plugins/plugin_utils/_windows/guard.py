@@ -31,16 +31,17 @@ def watch(host: Host, after: t.Sequence[Rule], inbound: t.Mapping[str, str], opt
     can be cut, so it is a warning only.
     """
     locked, warnings = [], []
+    active = host.active or PROFILES  # none is known: it may be any
     for profile in PROFILES:
         state = host.profiles[profile]
         if not state["enabled"]:
             continue
         if not state["local_rules"]:
-            if profile in host.active:
+            if profile in active:
                 warnings.append(f"profile {profile}: {IGNORED}")
             continue
         found = _lockout(host, after, inbound[profile], profile, options["management"])
-        if profile in host.active:
+        if profile in active:
             locked += [f"profile {profile}: {reason}" for reason in found]
         elif found:
             warnings.append(f"profile {profile}, which is not active now, but may be after a reboot: {found[0]}" + _more(len(found) - 1))

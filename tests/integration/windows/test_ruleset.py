@@ -314,9 +314,32 @@ def test_duplicates_of_ours_and_of_others(host: Host) -> None:
     assert not run(options(WEB, address_sets=FIRST["address_sets"]), caller(host))["changed"]
 
 
-FEW = settings(
-    max_examples=25, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+def test_a_name_in_another_case_is_another_rule(host: Host) -> None:
+    wanted = options(rule("Web", ["443"]))
+    run(wanted, caller(host))
+    with policy_file.edited(host.path) as content:
+        policy_file.own(content)[0]["name"] = "WEB"
+    result = run(wanted, caller(host))
+    assert (result["added"], result["removed"], result["warnings"]) == (["Web"], ["WEB"], [])
+    assert [found["name"] for found in policy_file.own(host.content)] == ["Web"]
+
+
+def test_group_policy_states_reach_the_result(host: Host) -> None:
+    with policy_file.edited(host.path) as content:
+        content["profiles"]["domain"]["local_rules"] = False
+        content["profiles"]["private"]["excluded_interfaces"] = ["Ethernet 2"]
+        content["profiles"]["public"]["enabled"] = False
+        content["active"] = policy_file.DOMAIN | policy_file.PRIVATE
+    found = run(FIRST, caller(host))["effective"]
+    assert not found["in_force"] and "domain: group policy ignores local rules" in found["reasons"]
+    assert "private: nothing is filtered on these interfaces, they are excluded: Ethernet 2" in found["reasons"]
+    assert found["profiles"]["public"]["reasons"] == ["the firewall is off"]
+    with policy_file.edited(host.path) as content:
+        content["modify_state"] = 1
+    assert "domain, private: group policy overrides local changes" in inspect("msports", caller(host))["effective"]["reasons"]
+
+
+FEW = settings(max_examples=8, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @FEW

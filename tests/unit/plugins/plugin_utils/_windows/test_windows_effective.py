@@ -192,6 +192,13 @@ def test_outbound_counts_where_outbound_is_blocked() -> None:
     assert found[0]["admits"] == ["udp/53 to any by svchost.exe (service dnscache)"]
 
 
+def test_outbound_that_somebody_else_blocks() -> None:
+    expected = "what no rule of others admits does not go out: the default action outbound is block, and these rules do not ask for that"
+    assert domain(outbound="block") == [expected]
+    assert domain(outbound="block", given=options(WEB, default_outbound="allow")) == []
+    assert domain(outbound="block", given=options(WEB, default_outbound="block")) == []
+
+
 @pytest.mark.parametrize(
     ("other", "word"),
     [

@@ -212,6 +212,11 @@ def test_every_active_profile_must_admit() -> None:
     assert refusal(options(OTHER), found) == [f"profile public: {SESSION}: no rule admits it"]
 
 
+def test_where_no_profile_is_known_to_be_active_all_must_admit() -> None:
+    found = host(winrm(profiles=3), active=[])
+    assert refusal(options(OTHER), found) == [f"profile public: {SESSION}: no rule admits it"]
+
+
 def test_a_profile_that_is_not_active_is_a_warning() -> None:
     found = host(winrm(profiles=1))
     found.session(PEER, 5985, "10.1.1.21")
