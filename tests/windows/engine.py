@@ -27,6 +27,7 @@ import shlex
 import shutil
 import subprocess
 import tempfile
+import time
 import typing as t
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -40,6 +41,8 @@ _WARNING = re.compile(r"(?m)^(?P<file>[^\n(]+)\(\d+,\d+\): warning CS(?P<code>\d
 _ADD_TYPE = "Ansible.ModuleUtils.AddType.psm1"
 _WRAPPER_PARAMETERS = {"MinOSVersion", "MinPSVersion", "TempPath", "PwshPath"}
 _MODULE_PARAMETERS = {"Script", "Environment", "Variables", "CSharpModules", "PowerShellModules", "ForModule"}
+# Programs that nobody used for a week are thrown away whenever a new one is made.
+_KEPT = 7 * 24 * 3600
 # Windows has these; nothing of the controller's own environment is there.
 _ENVIRONMENT = {"SystemRoot": "C:\\Windows", "COMPUTERNAME": "STAND-IN"}
 
@@ -210,11 +213,16 @@ def compiled(
     digest = hashlib.sha256(json.dumps([sources, used, list(defines), host, 2], sort_keys=True).encode()).hexdigest()[:32]
     folder = cache_folder()
     program = folder / (digest + (".exe" if host else ".dll"))
-    if program.exists():
+    with contextlib.suppress(FileNotFoundError):
+        os.utime(program)
         return program
     if missing_programs():
         raise EngineError(f"not installed: {', '.join(missing_programs())}")
     folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.iterdir():
+        with contextlib.suppress(OSError):
+            if old.is_file() and time.time() - old.stat().st_mtime > _KEPT:
+                old.unlink()
     with _locked(folder / f"{digest}.lock"):
         if not program.exists():
             _compile(folder, program, sources, used, defines, host)
@@ -370,7 +378,8 @@ def for_pwsh(command: str, in_data: bytes, policy: pathlib.Path, pwsh: str) -> t
 def run_pwsh(command: str, in_data: bytes, policy: pathlib.Path, pwsh: str, timeout: float = 300) -> Done:
     """Hand command and payload to a real PowerShell."""
     words, data = for_pwsh(command, in_data, policy, pwsh)
-    with environment_for(policy, {}) as environment:
+    with environment_for(policy, {}) as everything:
+        environment = {name: value for name, value in everything.items() if name not in _ENVIRONMENT}
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR", "DOTNET_ROOT") if name in os.environ}
         done = subprocess.run(words, input=data, capture_output=True, env={**environment, **kept}, timeout=timeout, check=False)
     return Done(done.returncode, done.stdout, done.stderr)

@@ -35,9 +35,11 @@ READ = """
 """
 
 
-def pytest_report_header() -> str:
-    pwsh = engine.find_pwsh()
-    return f"windows stand-ins: {f'PowerShell is {pwsh}' if pwsh else 'NOT RUN BY POWERSHELL: no pwsh >= 7.5 (MSPORTS_PWSH, PATH); C# by Mono, .ps1 only read'}"
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if engine.find_pwsh() is None:
+        terminalreporter.write_line(
+            "NOT RUN BY POWERSHELL: no pwsh >= 7.5 (MSPORTS_PWSH, PATH); the C# for Windows hosts was run by Mono, its .ps1 only read", yellow=True
+        )
 
 
 def playbook_environment(folder: pathlib.Path, **more: str) -> dict[str, str]:

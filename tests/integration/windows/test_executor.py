@@ -354,6 +354,15 @@ def test_default_actions_logging_and_memory(full: Host) -> None:
     assert full.content["memory"] == {}
 
 
+def test_logging_that_group_policy_gives_is_told_and_left_alone(full: Host) -> None:
+    with policy_file.edited(full.path) as content:
+        content["profiles"]["private"]["log_policy"] = True
+    before = policy(full)
+    result = full([new("x"), {"kind": "logging", "profile": "private", "allowed": True, "path": "D:\\fw.log", "size": 16384}])
+    assert result["failed"] is True and "group policy" in result["msg"]
+    assert policy(full) == before
+
+
 def test_owners_do_not_see_each_other(full: Host) -> None:
     full([new("other's")], owner="other")
     assert [row["name"] for row in full.rows("other")] == ["other's"]
