@@ -1,0 +1,94 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What connection tracking is told and answers; a real kernel is told in tests/integration/nftables."""
+
+from __future__ import annotations
+
+import errno
+import struct
+import typing as t
+
+import pytest
+from ansible_collections.portcullis.msports.plugins.module_utils._guard import Session
+from ansible_collections.portcullis.msports.plugins.module_utils._nftables import tracking
+
+SESSION = Session("10.9.0.5", 50022, "10.0.1.11", 22)
+SESSION6 = Session("fd09::5", 50023, "fd00::11", 22)
+
+
+def attributes(data: bytes) -> dict[int, t.Any]:
+    found: dict[int, t.Any] = {}
+    while data:
+        length, kind = struct.unpack_from("=HH", data)
+        value = data[4:length]
+        found[kind & 0x7FFF] = attributes(value) if kind & 0x8000 else value
+        data = data[(length + 3) & ~3 :]
+    return found
+
+
+@pytest.mark.parametrize(("session", "family", "first"), [(SESSION, 2, 1), (SESSION6, 10, 3)])
+def test_the_message_names_both_ways_of_the_session(session: Session, family: int, first: int) -> None:
+    message = tracking.message(7, session)
+    length, kind, flags, number, port = struct.unpack_from("=IHHII", message)
+    assert (length, kind, flags, number, port) == (len(message), 0x100, 0x605, 7, 0)
+    assert message[16:20] == bytes([family, 0, 0, 0])
+    found = attributes(message[20:])
+    there, back = found[1], found[2]
+    assert (there[1][first], there[1][first + 1]) == (back[1][first + 1], back[1][first])
+    assert there[2] == {1: b"\x06", 2: struct.pack(">H", session.peer_port), 3: struct.pack(">H", 22)}
+    assert back[2] == {1: b"\x06", 2: struct.pack(">H", 22), 3: struct.pack(">H", session.peer_port)}
+    assert found[3] == b"\0\0\0\x0e"
+    assert found[4] == {1: {1: b"\x03", 4: b"\x0a\x0a", 5: b"\x0a\x0a"}}
+
+
+class Kernel:
+    """A netlink socket that gives the answers in turn, and counts what it is sent."""
+
+    def __init__(self, *answers: t.Any) -> None:
+        self.answers = list(answers)
+        self.sent: list[bytes] = []
+
+    def __call__(self, *_kind: int) -> Kernel:
+        return self
+
+    def __enter__(self) -> Kernel:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        pass
+
+    def bind(self, _address: object) -> None:
+        pass
+
+    settimeout = bind
+
+    def send(self, data: bytes) -> None:
+        self.sent.append(data)
+
+    def recv(self, _size: int) -> bytes:
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        number, code = answer
+        return struct.pack("=IHHIIi", 36, 2, 0, number, 1, -code) + self.sent[-1][:16]
+
+
+@pytest.mark.parametrize(
+    ("answers", "known", "sent"),
+    [
+        ([(0, 0), (1, 0)], True, 2),
+        ([(0, errno.EEXIST), (1, 0)], True, 2),
+        ([(9, 0), (0, 0), (1, 0)], True, 2),
+        ([(0, errno.EOPNOTSUPP), (1, 0)], False, 2),
+        ([(0, 0), (1, errno.EPERM)], False, 2),
+        ([TimeoutError()], False, 1),
+        ([PermissionError()], False, 1),
+    ],
+    ids=["told", "there already", "answer to something else", "one is not supported, the other is told", "not permitted", "no answer", "no socket"],
+)
+def test_answers(monkeypatch: pytest.MonkeyPatch, answers: list[t.Any], known: bool, sent: int) -> None:
+    kernel = Kernel(*answers)
+    monkeypatch.setattr(tracking.socket, "socket", kernel)
+    assert tracking.learn([SESSION, SESSION6]) is known
+    assert len(kernel.sent) == sent
