@@ -57,6 +57,10 @@ def rules(size: int, changed: int = 0) -> list[Plain]:
     ]
 
 
+def tenth(size: int) -> int:
+    return max(1, size // 10)
+
+
 def store() -> Plain:
     """Return a server whose management is admitted, with as many rules of others as servers have."""
     content = policy_file.fresh_server(remote_desktop=True, file_sharing=True, wmi=True)
@@ -132,7 +136,7 @@ class Bench:
         for case in cases:
             self.reset()
             for run in (UNCHANGED,) if case == NOTHING else (FIRST, UNCHANGED, CHANGED):
-                changes = {FIRST: size, UNCHANGED: 0, CHANGED: size // 10}[run]
+                changes = {FIRST: size, UNCHANGED: 0, CHANGED: tenth(size)}[run]
                 counted = self._play(case, rules(size, changes if run == CHANGED else 0))
                 self._check(case, size, run, changes, counted)
                 self.counts[case, size, run] = counted

@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT))
 
 from tests.benchmarks import windows  # noqa: E402  (a package of the checkout)
 
-SIZE = 10
+SIZE = 3
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def test_both_come_to_the_same_rules(bench: windows.Bench) -> None:
     """After the last run the store of the loop holds what ours would: the same rules but for the group."""
     looped = [rule for rule in windows.policy_file.read(bench.path)["rules"] if rule["grouping"] == "looped"]
     bench.reset()
-    bench._play(windows.OURS, windows.rules(SIZE, SIZE // 10))
+    bench._play(windows.OURS, windows.rules(SIZE, windows.tenth(SIZE)))
     ours = windows.policy_file.own(windows.policy_file.read(bench.path))
     plain = [sorted(json.dumps({**rule, "grouping": "", "key": ""}, sort_keys=True) for rule in rules) for rules in (looped, ours)]
     assert plain[0] == plain[1] and len(ours) == SIZE
