@@ -201,7 +201,7 @@ def test_a_system_package_is_proven_by_a_command_or_by_a_path(tmp_path: pathlib.
     assert (there, missing) == ([], ["update -q", "install -q -y --no-install-recommends a-package lib-cil"])
 
 
-SPDX = "# SPDX-License" "-Identifier: GPL-3.0-or-later"
+SPDX = "# SPDX-License" + "-Identifier: GPL-3.0-or-later"
 LICENSED = ("#!powershell", "# Copyright (c) 2026, somebody", "# GNU General Public License v3.0+ (see there)", SPDX)
 GOOD = lines(*LICENSED, "", "#AnsibleRequires -CSharpUtil Ansible.Basic", "", "[Some.Namespace.Executor]::Run($args)")
 BROKEN = {
