@@ -12,7 +12,8 @@ import sys
 import typing as t
 
 INSIDE = "MSPORTS_LAB_INSIDE"
-NEEDED = ("unshare", "nsenter", "ip", "nft", "mount")
+NEEDED = ("unshare", "nsenter", "ip", "nft", "mount", "mcs", "mono")
+INSTALL = "apt-get install nftables iproute2 util-linux mount mono-mcs mono-runtime libmono-system-web-extensions4.0-cil"
 _NAMESPACES = ["--net", "--mount", "--uts", "--ipc", "--pid", "--fork", "--mount-proc", "--kill-child=KILL"]
 _USER = ["--user", "--map-root-user"]
 # sbin is not on an ordinary user's PATH, but nft and ip live there
@@ -36,7 +37,7 @@ def enter(arguments: t.Sequence[str]) -> t.NoReturn:
     path = os.environ.get("PATH", "") + ":" + SYSTEM_PATH
     missing = [name for name in NEEDED if shutil.which(name, path=path) is None]
     if missing:
-        raise CannotIsolate(f"missing programs: {', '.join(missing)}; on Debian: apt-get install nftables iproute2 util-linux mount")
+        raise CannotIsolate(f"missing programs: {', '.join(missing)}; on Debian: {INSTALL}")
     os.environ.update({INSIDE: "1", "PATH": path})
     # The lab's hosts are not managed over the developer's own ssh session, and must not guard it.
     for name in [name for name in os.environ if name.startswith("SSH_")]:
