@@ -314,6 +314,50 @@ def test_duplicates_of_ours_and_of_others(host: Host) -> None:
     assert not run(options(WEB, address_sets=FIRST["address_sets"]), caller(host))["changed"]
 
 
+READINGS: list[tuple[str, t.Any]] = [
+    ("addresses_as_masks", False),
+    ("reorder_addresses", False),
+    ("reorder_ports", False),
+    ("trailing_comma", False),
+    ("null_strings", False),
+    ("program_expanded", False),
+    ("all_profiles_value", False),
+    ("ipv6_text", "plain"),
+    ("ipv6_text", "expanded"),
+    ("enumeration_order", "stored"),
+    ("enumeration_order", "reversed"),
+]
+
+
+def test_in_whatever_way_rules_are_read_back_they_are_the_same(host: Host) -> None:
+    """Each of these makes a naive reader see another ruleset; test_stand_in.py shows it."""
+    first = run(FIRST, caller(host))
+    assert warnings(first) == []
+    for switch, value in READINGS:
+        host.switch(**{switch: value})
+        again = run(FIRST, caller(host), check_mode=True)
+        assert (again["changed"], again["kept"], again["diff"]["before"]) == (False, 5, first["diff"]["after"]), switch
+        host.switch(**{switch: policy_file.SWITCHES[switch][0]})
+
+
+def test_a_failure_at_any_commit_leaves_everything_as_it_was(host: Host) -> None:
+    run(FIRST, caller(host))
+    start = host.content
+    changed = {**CHANGED, "default_outbound": "block"}
+    commits = run(changed, caller(host))["calls"]["commits"]
+    assert commits == 9
+    wanted = policy_file.state(host.content)
+    for number in range(1, commits + 1):
+        policy_file.write(host.path, policy_file.switch(copy.deepcopy(start), fail_commit_at=number))
+        with pytest.raises(HostFailed, match="what was done before it is undone"):
+            run(changed, caller(host))
+        assert policy_file.state(host.content) == policy_file.state(start), number
+        assert policy_file.foreign(host.content) == policy_file.foreign(start)
+    host.switch(fail_commit_at=0)
+    run(changed, caller(host))
+    assert policy_file.state(host.content) == wanted
+
+
 def test_a_name_in_another_case_is_another_rule(host: Host) -> None:
     wanted = options(rule("Web", ["443"]))
     run(wanted, caller(host))
