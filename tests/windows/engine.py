@@ -375,6 +375,13 @@ def for_pwsh(command: str, in_data: bytes, policy: pathlib.Path, pwsh: str) -> t
     return [pwsh, *_words(command)[1:]], _BETWEEN.join(json.dumps(document).encode() for document in documents)
 
 
+def with_arguments(in_data: bytes, arguments: t.Mapping[str, t.Any]) -> bytes:
+    """The same payload with other parameters of the module."""
+    wrapper, manifest = (json.loads(part) for part in in_data.split(_BETWEEN))
+    manifest["actions"][-1]["params"]["Variables"][0]["Value"] = dict(arguments)
+    return _BETWEEN.join(json.dumps(document).encode() for document in (wrapper, manifest))
+
+
 def run_pwsh(command: str, in_data: bytes, policy: pathlib.Path, pwsh: str, timeout: float = 300) -> Done:
     """Hand command and payload to a real PowerShell."""
     words, data = for_pwsh(command, in_data, policy, pwsh)

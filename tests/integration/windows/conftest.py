@@ -109,17 +109,24 @@ def result_of(done: engine.Done) -> dict[str, t.Any]:
 
 
 def together(hosts: t.Sequence[Host], operations: list[dict[str, t.Any]], expected: str) -> list[dict[str, t.Any]]:
-    """The same operations on several hosts, in one process."""
+    """The same operations on several hosts, in one process (of Mono; a PowerShell runs one call after the other)."""
+    if hosts[0].pwsh:
+        return [host(operations, expected=expected) for host in hosts]
     calls = [(host.call(owner="msports", operations=operations, expected=expected), host.path) for host in hosts]
     return [result_of(done) for done in engine.run_all(calls)]
 
 
 class Host:
-    """One stand-in host: its file, and the internal module on it, as ansible-core sent it, with parameters of the test's own."""
+    """One stand-in host: its file, and the internal module on it, as ansible-core sent it, with parameters of the test's own.
 
-    def __init__(self, path: pathlib.Path, call: engine.Call) -> None:
+    Run by a real PowerShell where there is one and ansible-core is 2.21 or later, and by Mono otherwise.
+    """
+
+    def __init__(self, path: pathlib.Path, call: engine.Call, sent: Sent) -> None:
         self.path = path
+        self.pwsh = engine.find_pwsh() if "PwshPath" in call.wrapper else None
         self._call = call
+        self._sent = sent
 
     @property
     def content(self) -> policy_file.Content:
@@ -135,7 +142,13 @@ class Host:
         """One call of the module. With operations and no ``expected`` it reads first. Other keywords go to the module as they are."""
         if operations is not None and expected is None:
             expected = self.known(owner)["digest"]
-        return result_of(engine.run(self.call(owner=owner, operations=operations, expected=expected, **more), self.path, wide=wide))
+        call = self.call(owner=owner, operations=operations, expected=expected, **more)
+        if self.pwsh:
+            in_data = engine.with_arguments(self._sent.in_data, call.arguments)
+            done = engine.run_pwsh(self._sent.command, in_data, self.path, self.pwsh)
+            # a PowerShell writes progress and the like there
+            return result_of(done._replace(error=b"") if done.output else done)
+        return result_of(engine.run(call, self.path, wide=wide))
 
     def call(self, **given: t.Any) -> engine.Call:
         """The module's call with these parameters; None is not given."""
@@ -159,9 +172,9 @@ _READS: dict[str, dict[str, t.Any]] = {}
 
 
 @pytest.fixture
-def make_host(tmp_path: pathlib.Path, read: engine.Call) -> t.Callable[..., Host]:
+def make_host(tmp_path: pathlib.Path, read: engine.Call, sent: Sent) -> t.Callable[..., Host]:
     def make(content: t.Optional[policy_file.Content] = None, name: str = "host") -> Host:
-        return Host(policy_file.write(tmp_path / f"{name}.json", content or policy_file.fresh_server()), read)
+        return Host(policy_file.write(tmp_path / f"{name}.json", content or policy_file.fresh_server()), read, sent)
 
     return make
 

@@ -380,6 +380,25 @@ def test_the_payload_for_pwsh_is_the_same_but_for_the_stand_in(sent_by: tuple[st
     assert manifest == manifest_before
 
 
+def test_the_stand_in_compiles_and_is_found_as_part_of_the_payload(sent_by: tuple[str, Sent], tmp_path: pathlib.Path) -> None:
+    core, sent = sent_by
+    if core != "2.21":
+        assert "PwshPath" not in engine.read_call(sent.command, sent.in_data).wrapper
+        return
+    path = policy_file.write(tmp_path / "host.json", policy_file.fresh_server())
+    _words, in_data = engine.for_pwsh(sent.command, sent.in_data, path, "/opt/pwsh")
+    done = engine.run(engine.read_call(sent.command, in_data), None)
+    assert json.loads(done.output)["counts"] == {"enumerations": 1, "commits": 0}
+    assert policy_file.read(path)["counters"]["calls"] == 1
+
+
+def test_other_arguments_in_the_same_payload(sent_by: tuple[str, Sent]) -> None:
+    _core, sent = sent_by
+    call = engine.read_call(sent.command, sent.in_data)
+    other = engine.read_call(sent.command, engine.with_arguments(sent.in_data, {"owner": "other"}))
+    assert other == dataclasses.replace(call, arguments={"owner": "other"})
+
+
 @pytest.fixture
 def pretend_pwsh(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> t.Iterator[t.Callable[[str], pathlib.Path]]:
     """A program that says a version, and writes down what it is given: it shows the handing over, not PowerShell."""

@@ -659,6 +659,29 @@ def test_an_unreadable_rule_of_others_is_no_hindrance_for_operations(full: Host)
     assert policy_file.foreign(full.content) == foreign
 
 
+def test_where_a_name_cannot_be_read_no_name_is_known_to_be_unique(full: Host) -> None:
+    row = row_of(full, "rpc")
+    full.switch(unreadable_rule="WinRM over HTTPS")
+    assert full([remove(row)])["counts"]["commits"] == 2
+    assert not named(full.content, "rpc")
+
+
+def test_a_rule_of_an_app_in_our_group_is_not_ours_to_remove(make_host: t.Callable[..., Host]) -> None:
+    host = make_host(policy_file.add(policy_file.empty(), ours("app", app_package="S-1-15-2-1"), ours("plain")))
+    state = host()["state"]
+    assert [row[1] for row in state["rules"]] == ["plain"]
+    assert [row[1] for row in state["others"]] == ["app"]
+
+
+def test_one_rule_is_touched_once_in_a_call(full: Host) -> None:
+    before = policy(full)
+    web = row_of(full, "web")
+    for operations in ([edit(web, description="x"), remove(web)], [remove(web), edit(web, description="x")], [remove(web), remove(web)]):
+        result = full(operations)
+        assert result["failed"] is True and len(result["problems"]) == 1, result
+    assert policy(full) == before
+
+
 def test_names_are_told_apart_in_every_order_of_the_operations(make_host: t.Callable[..., Host]) -> None:
     """Rules of one name: adding, renaming and removing them in one call, in any order, hits the rule that is meant."""
     first = make_host(estate(), "first")
