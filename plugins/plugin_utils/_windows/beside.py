@@ -20,7 +20,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.rule i
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.values import ANY, PROFILES
 
 SHOWN = 20  # groups, and blocks of others, that are told one by one
-EXAMPLES = 3  # of one group
+OF_ONE_GROUP = 3  # of one group
 # Groups that Windows brings along, by the reference that stands in a rule for their name in the system's language.
 GROUPS = {
     "@firewallapi.dll,-25000": "Core Networking",
@@ -157,8 +157,8 @@ def grouped(found: t.Mapping[str, t.Sequence[Known]]) -> list[dict[str, t.Any]]:
                 "direction": key[1],
                 "rules": len(items),
                 "profiles": [profile for profile in PROFILES if profile in where[key]],
-                "examples": sorted({shown(item.rule.name) for item in items.values()})[:EXAMPLES],
-                "admits": sorted({admits(item.rule) for item in items.values()})[:EXAMPLES],
+                "examples": sorted({shown(item.rule.name) for item in items.values()})[:OF_ONE_GROUP],
+                "admits": sorted({admits(item.rule) for item in items.values()})[:OF_ONE_GROUP],
             }
         )
     return listed
@@ -200,4 +200,4 @@ def admits(rule: Rule) -> str:
 
 
 def _few(texts: t.Sequence[str]) -> str:
-    return ",".join(texts[:EXAMPLES]) + (f" and {len(texts) - EXAMPLES} more" if len(texts) > EXAMPLES else "")
+    return ",".join(texts[:OF_ONE_GROUP]) + (f" and {len(texts) - OF_ONE_GROUP} more" if len(texts) > OF_ONE_GROUP else "")

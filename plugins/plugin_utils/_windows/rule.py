@@ -118,7 +118,7 @@ def canonical(columns: Columns) -> Rule:
 
 
 def _named(names: t.Mapping[int, str], value: t.Any) -> str:
-    return names[value] if type(value) is int and value in names else values.unread(value)
+    return names[value] if isinstance(value, int) and not isinstance(value, bool) and value in names else values.unread(value)
 
 
 def _number(value: t.Any) -> t.Union[int, str]:

@@ -83,7 +83,7 @@ def _enum(body: str) -> dict[str, int]:
     values: dict[str, int] = {}
     following = 0
     for item in filter(str.strip, body.split(",")):
-        name, _, value = (part.strip() for part in item.partition("="))
+        name, _equals, value = (part.strip() for part in item.partition("="))
         values[name] = int(value, 0) if value else following
         following = values[name] + 1
     return values
