@@ -104,7 +104,7 @@ def test_what_a_run_that_was_cut_off_left_is_removed_by_the_next(tmp_path: pathl
     store = server()
     clean = policy_file.state(store)
     for owner in ("acc_bulk", "acc_bulk", "acc_twins"):
-        policy_file.add(store, policy_file.rule("left", grouping=f"portcullis:{owner}", protocol=6, local_ports="47808"))
+        policy_file.add(store, policy_file.rule("left", grouping=f"portcullis:{owner}", protocol=6, local_ports="48888"))
     store["memory"] = {"acc_memory": '{"in": {}}', "msports": '{"in": {}}'}
     asked = ask(tmp_path, store, clean_only=True)
     assert asked.played.code == 0, asked.played.output[-4000:]
