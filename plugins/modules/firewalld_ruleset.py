@@ -14,7 +14,8 @@ description:
   - Zones, policies, ipsets, services and direct rules of others are never changed. They are read, and what they admit beyond these rules and stop
     of them is told in RV(ignore:effective).
   - A direction has up to three policies, named after the owner - C(msports-in-block), C(msports-in-allow) and C(msports-in-rest), the same with C(out).
-    Inbound policies go from C(ANY) to C(HOST), outbound ones from C(HOST) to C(ANY). Long lists of addresses are ipsets of type C(hash:net), helpers are services.
+    Inbound policies go from C(ANY) to C(HOST), outbound ones from C(HOST) to C(ANY). Long lists of addresses are ipsets of type C(hash:net), helpers are
+      services.
   - While firewalld does not run, the rules are saved only, and RV(ignore:effective) says that they are not in force.
   - The rules leave the kernel when firewalld is stopped, as long as C(CleanupOnExit) is C(yes) in C(firewalld.conf), which is its default.
   - Forwarded traffic, and with it published ports of containers, is not filtered.
@@ -23,11 +24,14 @@ author:
 notes:
   - A reload of firewalld loses what only its running configuration holds, and flushes rules that others made with iptables. Where there is such, small
     changes of rules and addresses are made without a reload. Where a reload is needed (a policy, an ipset or a service is new, goes or changes its
-    place, the kernel was changed behind the daemon, or too much differs), what was lost is put back at once behind it, and a warning lists it. The daemon does not tell
-    how long a rule with a timeout had still to live, so what is put back has none. Entries of ipsets with a timeout are known to the kernel only and cannot be put back.
+    place, the kernel was changed behind the daemon, or too much differs), what was lost is put back at once behind it, and a warning lists it. The daemon
+      does not tell
+    how long a rule with a timeout had still to live, so what is put back has none. Entries of ipsets with a timeout are known to the kernel only and
+      cannot be put back.
   - A rich rule has room for the ports of one end only. A rule with local and remote ports is refused.
   - C(tftp) is attached to udp/69 and C(netbios-ns) to udp/137, as firewalld does; other ports are refused.
-  - MLD has no name in every version of firewalld. Where a default of ours stops packets, all ICMPv6 to multicast groups is admitted instead, inbound from this link only.
+  - MLD has no name in every version of firewalld. Where a default of ours stops packets, all ICMPv6 to multicast groups is admitted instead, inbound from
+    this link only.
   - Talks to the daemon over the message bus by itself. Python libraries of firewalld are not needed.
 requirements:
   - firewalld 0.9 or later on the target
@@ -67,7 +71,8 @@ options:
   place:
     description:
       - Where the rules and the default stand towards the zones. Rules that block are asked before the zones in any case.
-      - V(around) puts rules that allow before the zones and the default behind them - what a zone of the administrator admits stays admitted, and is reported.
+      - V(around) puts rules that allow before the zones and the default behind them - what a zone of the administrator admits stays admitted, and is
+        reported.
         What a zone stops (a ban of fail2ban as a rich rule, for instance) is passed over where a rule allows it; a warning says so.
       - V(before) puts both before the zones. With a default that stops packets, nothing that a zone admits is admitted.
       - V(after) puts both behind the zones' own rules and before their targets. What a zone stops stays stopped, and is reported.
@@ -90,7 +95,8 @@ options:
     type: int
   management:
     description:
-      - V(addresses) and V(ports) (TCP) that must stay able to connect. Where neither the rules nor every zone in use would admit them, the run is refused before any change.
+      - V(addresses) and V(ports) (TCP) that must stay able to connect. Where neither the rules nor every zone in use would admit them, the run is refused
+        before any change.
     type: dict
     default: {}
   allow_lockout:
@@ -175,7 +181,8 @@ added:
   elements: str
   sample: ["in tcp/443 from clients"]
 changed_rules:
-  description: Names of rules that were there otherwise - also when only the content of their address set changed, or one of the places (saved, daemon, kernel) lacked them.
+  description: Names of rules that were there otherwise - also when only the content of their address set changed, or one of the places (saved, daemon,
+    kernel) lacked them.
   returned: success
   type: list
   elements: str
@@ -189,7 +196,8 @@ kept:
   returned: success
   type: int
 structure:
-  description: Parts other than rules that were not right - policies, ipsets, services, the kernel's copy of them, and V(saved) for what is kept for the next boot.
+  description: Parts other than rules that were not right - policies, ipsets, services, the kernel's copy of them, and V(saved) for what is kept for the
+    next boot.
   returned: success
   type: list
   elements: str

@@ -73,7 +73,8 @@ saved:
   sample: ["/etc/firewalld/policies/msports-in-allow.xml"]
 effective:
   description:
-    - V(in_force) tells whether the rules that are there are in the daemon and in the kernel, V(reasons) say what else filters on the host, V(guarded) which management
+    - V(in_force) tells whether the rules that are there are in the daemon and in the kernel, V(reasons) say what else filters on the host, V(guarded)
+      which management
       sessions are open.
   returned: success
   type: dict

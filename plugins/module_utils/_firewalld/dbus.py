@@ -107,10 +107,8 @@ class Bus:
         if length > LARGEST or fields_length > LARGEST:
             raise BusError("an answer over the message bus is too large")
         rest = self._take(fields_length + -fields_length % 8 + length)
-        reader = Reader(head[12:] + rest[:fields_length], order)
-        # The header's array begins at a multiple of 8 behind its length of 4 bytes, seen from the message's start.
-        reader.offset = 4
-        fields = {code: value for code, value in (tuple(item) for item in reader.fields(4 + fields_length))}
+        # The fields begin at the message's 16th byte, so what they align to is the same seen from there.
+        fields = dict(Reader(rest[:fields_length], order).all("(yv)"))
         body = Reader(rest[fields_length + -fields_length % 8 :], order)
         return kind, fields, [body.value(one) for one in split(fields.get(SIGNATURE, ""))]
 
@@ -212,13 +210,10 @@ class Reader:
         self.offset += length + 1
         return text
 
-    def fields(self, end):
-        """Yield ``(code, value)`` of a message's header up to ``end``."""
-        # Seen from the message's start the first field lies at 16, here at 4.
-        self._data = self._data[4:]
-        self.offset = 0
-        while self.offset < end - 4:
-            yield self.value("(yv)")
+    def all(self, kind):
+        """Yield values of the one complete type ``kind`` up to the end."""
+        while self.offset < len(self._data):
+            yield self.value(kind)
 
     def value(self, kind):
         """Return the next value, which is of the one complete type ``kind``."""
