@@ -147,7 +147,8 @@ class _Maker:
             return typed(1) | typed(58), (), ()
         if kind == "icmp-type":
             types = ICMP.get(element[1], {})
-            return frozenset().union(*(typed({4: 1, 6: 58}[version], [number]) for version, number in types.items())) or None, (), () if types else None
+            found = [typed({4: 1, 6: 58}[version], [number]) for version, number in types.items()] or [typed(1), typed(58)]
+            return frozenset().union(*found), (), () if types else None
         if kind == "protocol":
             value = element[1]
             if value in ("icmp", "ipv6-icmp", "icmpv6"):

@@ -157,7 +157,7 @@ def _cleanup(found):
 def _absent(options, check_mode, host, found):
     actual, none = found.actual, objects.EMPTY
     changed = bool(found.texts) or any(side != none for side in layers.sides(actual))
-    writer = Writer(found.daemon, found.store, found.start, found.ruleset, host.proc)
+    writer = Writer(found, host.nft, host.proc)
     if changed and not check_mode:
         writer.write(actual, none, found.daemon is not None and actual.running != none)
     return dict(result.absent(options["owner"], actual, changed), warnings=[writer.how] if writer.how else [])
@@ -178,7 +178,7 @@ def _present(options, check_mode, host, found):
     warnings = list(wanted.warnings)
     after = actual
     if changed and not check_mode:
-        writer = Writer(daemon, found.store, found.start, found.ruleset, host.proc)
+        writer = Writer(found, host.nft, host.proc)
         writer.write(actual, wanted.objects, differs)
         after = found.again(host)
         warnings += [writer.how] if writer.how else []

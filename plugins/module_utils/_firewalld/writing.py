@@ -16,6 +16,7 @@ from ansible_collections.portcullis.msports.plugins.module_utils._firewalld impo
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.dbus import BusError
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.iptables import Iptables, families
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.objects import files
+from ansible_collections.portcullis.msports.plugins.module_utils._nftables.nft import NftError
 
 
 class FirewalldError(Exception):
@@ -25,11 +26,13 @@ class FirewalldError(Exception):
 class Writer:
     """Writes the wanted state of one owner. ``how`` says afterwards what was done, in words for people, or is empty."""
 
-    def __init__(self, daemon, store, start, nft_objects, proc="/proc"):
-        self._daemon = daemon
-        self._store = store
-        self._start = start
-        self._objects = nft_objects
+    def __init__(self, found, nft, proc="/proc"):
+        self._daemon = found.daemon
+        self._store = found.store
+        self._start = found.start
+        self._objects = found.ruleset
+        self._looks = found.looks
+        self._nft = nft
         self._proc = proc
         self.iptables = Iptables()
         self.how = ""
@@ -41,7 +44,7 @@ class Writer:
             self._save(before, files(wanted))
             if running_differs and self._daemon is not None:
                 self._enforce(actual, wanted)
-        except (BusError, OSError, FirewalldError) as error:
+        except (BusError, NftError, OSError, FirewalldError) as error:
             self._undo(before, actual, running_differs)
             raise FirewalldError("{0}; the rules from before are saved and in force".format(error)) from error
 
@@ -64,7 +67,7 @@ class Writer:
                 pass
         saved = self.iptables.save(flushed)
         try:
-            self._daemon.reload()
+            self._reload()
         finally:
             self._restore(others, saved)
         if lost or flushed:
@@ -74,6 +77,12 @@ class Writer:
                 + "; ".join(what)
             )
         self._check(wanted)
+
+    def _reload(self):
+        if self._nft is not None and self._looks and not any(value.get("table") == "firewalld" for kind, value in self._objects if kind == "chain"):
+            # The daemon deletes its table before it makes it anew, and fails when somebody else was faster.
+            self._nft.load("add table inet firewalld\n")
+        self._daemon.reload()
 
     def _restore(self, others, saved):
         failed = self.iptables.restore(saved)
@@ -98,9 +107,9 @@ class Writer:
             if running_differs and self._daemon is not None and layers.plain(self._daemon.own(self._start)) != layers.plain(actual.running):
                 others = self._daemon.snapshot(self._start)
                 saved = self.iptables.save(families(self._objects, self._proc))
-                self._daemon.reload()
+                self._reload()
                 self._restore(others, saved)
-        except (BusError, OSError) as error:
+        except (BusError, NftError, OSError) as error:
             raise FirewalldError("the rules from before could not be put back: {0}".format(error)) from error
 
 
