@@ -105,6 +105,8 @@ class Daemon:
         for name, policy in after.policies.items():
             if before.policies[name]._replace(rules=(), record={}) != policy._replace(rules=(), record={}):
                 raise NeedsReload("the policy {0} changes its target, priority or zones".format(name))
+            if any("service name=" in line for line in set(policy.rules) - set(before.policies[name].rules)):
+                raise NeedsReload("the policy {0} attaches a helper, which must come before what it has".format(name))
             if before.policies[name].rules != policy.rules:
                 rules.append((name, before.policies[name].rules, policy.rules))
         for name, (version, intervals) in after.sets.items():

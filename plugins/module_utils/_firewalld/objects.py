@@ -75,8 +75,9 @@ def _policy_xml(policy):
         record = record.replace("  ", " \\u0020")
     lines = ['<policy priority="{0}" target="{1}">'.format(policy.priority, policy.target)]
     lines.append("  <description>{0}</description>".format(escape(MARK + record)))
-    for line in policy.rules:
-        lines += rich_rules.xml(rich_rules.parse(line))
+    # A helper is attached by a rule that ends nothing: it must stand before those that accept, and the daemon keeps the order of the file.
+    for rich in sorted((rich_rules.parse(line) for line in policy.rules), key=lambda rich: rich.element[:1] != ("service",)):
+        lines += rich_rules.xml(rich)
     lines += ['  <{0}-zone name="{1}"/>'.format(kind, zone) for kind, zones in (("ingress", policy.ingress), ("egress", policy.egress)) for zone in zones]
     return HEAD + "\n".join(lines) + "\n</policy>\n"
 

@@ -85,12 +85,14 @@ class Writer:
         self._daemon.reload()
 
     def _restore(self, others, saved):
-        failed = self.iptables.restore(saved)
+        failed = []
         after = self._daemon.snapshot(self._start)
         if after != others:
             failed += self._daemon.put_back(others, after)
-            left = [text for text in daemons.differences(others, self._daemon.snapshot(self._start)) if "timeout" not in text]
+            left = [text for text in daemons.differences(others, self._daemon.snapshot(self._start)) if not text.startswith("ipset")]
             failed += ["still different: {0}".format("; ".join(left))] if left and not failed else []
+        # Last, because direct rules of the daemon are rules of iptables, too.
+        failed += self.iptables.restore(saved)
         if failed:
             raise FirewalldError("the reload of firewalld lost what others had at run time, and it could not be put back: {0}".format("; ".join(failed)))
 

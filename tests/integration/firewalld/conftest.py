@@ -67,7 +67,7 @@ class Firewalld:
 
     @staticmethod
     def command(jobs: str) -> str:
-        return f'PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=/collections python3 /opt/test/run.py /opt/test/{jobs}'
+        return f"PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=/collections python3 /opt/test/run.py /opt/test/{jobs}"
 
     def __call__(self, *rules: dict[str, t.Any], check: bool = False, **options: t.Any) -> dict[str, t.Any]:
         return self.jobs({"check": check, "options": {"rules": list(rules), **options}})[0]

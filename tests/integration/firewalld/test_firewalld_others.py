@@ -88,7 +88,9 @@ def test_a_reload_loses_nothing_of_others_and_small_changes_need_none(apply: t.A
 
 def test_what_is_saved_and_not_yet_running_stays_so(apply: t.Any, rule: Rule) -> None:
     apply.sh(_script(SAVED))
-    apply.sh("firewall-cmd --permanent --add-service=http; firewall-cmd --permanent --remove-service=ssh; firewall-cmd --permanent --zone=work --add-source=192.0.2.0/24")
+    apply.sh(
+        "firewall-cmd --permanent --add-service=http; firewall-cmd --permanent --remove-service=ssh; firewall-cmd --permanent --zone=work --add-source=192.0.2.0/24"
+    )
     running = apply.sh("firewall-cmd --list-services; firewall-cmd --get-active-zones")
     assert apply(rule("a", local_ports=["1"]))["effective"]["in_force"]
     assert apply.sh("firewall-cmd --list-services; firewall-cmd --get-active-zones") == running
@@ -152,7 +154,9 @@ def test_other_tables_and_managers(apply: t.Any, rule: Rule) -> None:
     assert any("table inet strict" in warning and "our default" in warning for warning in done["warnings"])
     assert any("CleanupOnExit" in warning for warning in done["warnings"])
     assert apply.sh("nft list table inet strict")
-    apply.sh("mkdir -p /etc/systemd/system/multi-user.target.wants; touch /etc/systemd/system/multi-user.target.wants/iptables.service; iptables -A INPUT -j ACCEPT")
+    apply.sh(
+        "mkdir -p /etc/systemd/system/multi-user.target.wants; touch /etc/systemd/system/multi-user.target.wants/iptables.service; iptables -A INPUT -j ACCEPT"
+    )
     try:
         assert "iptables.service" in apply(rule("web"))["refused"]
         assert apply(rule("web"), allow_other_manager=True)["effective"]["in_force"]

@@ -184,7 +184,7 @@ def test_hostile_and_impossible_input_changes_nothing(apply: t.Any, rule: Rule) 
     assert "persist" in apply(persist=False)["refused"]
     assert "owner" in apply(owner="../x")["refused"]
     assert apply.state() == before
-    named = rule("</description><rule><accept/></rule>$(reboot)`id`;&amp;", local_ports=["1"])
+    named = rule("</description><rule><accept/></rule>$(reboot);&amp;", local_ports=["1"])
     assert apply.thrice(named)["added"] == [named["name"]]
     assert apply.info()["names"] == [named["name"]]
 

@@ -118,7 +118,9 @@ class Firewalld:
         if member == "setZoneSettings2":
             self.running.zones[values[0]].update({key: value.value for key, value in values[1].items()})
             return None
-        return {"getZones": lambda: sorted(self.running.zones), "getActiveZones": lambda: self.active, "getZoneSettings2": self.running.zones.get}[member](*values)
+        return {"getZones": lambda: sorted(self.running.zones), "getActiveZones": lambda: self.active, "getZoneSettings2": self.running.zones.get}[member](
+            *values
+        )
 
     def _policy(self, member: str, *values: t.Any) -> t.Any:
         if member == "setPolicySettings":

@@ -283,7 +283,7 @@ def test_without_purge_what_is_there_stays(apply: Backend) -> None:
     assert not apply(rule("new", local_ports=["9"]), **{**CLOSED, "address_sets": {}, "purge": False})["changed"]
     with pytest.raises(Refused, match="would change"):
         apply(rule("new", local_ports=["9"], remote_addresses=["@many"]), **{**CLOSED, "address_sets": {"many": MANY[1:]}, "purge": False})
-    apply.policy("in-allow")["rich_rules"].append("rule port port=\"23\" protocol=\"tcp\" accept")
+    apply.policy("in-allow")["rich_rules"].append('rule port port="23" protocol="tcp" accept')
     with pytest.raises(Refused, match="they are none of ours"):
         apply(rule("new", local_ports=["9"]), **{**CLOSED, "address_sets": {}, "purge": False})
     assert apply(rule("new", local_ports=["9"]), **CLOSED)["removed"] == list("abcdef")
@@ -322,9 +322,9 @@ def test_openings_of_others(apply: Backend) -> None:
         "zone public admits: port 8080/tcp",
         "zone public admits: protocol gre",
         "zone public may admit: protocol strange",
-        "zone public admits: rich rule 'rule family=\"ipv6\" source address=\"fd00::/8\" service name=\"ssh\" accept' (port 22/tcp)",
-        "zone public may admit: rich rule 'rule family=\"ipv4\" destination",
-        "zone public may admit: rich rule 'rule family=\"ipv4\" source NOT",
+        'zone public admits: rich rule \'rule family="ipv6" source address="fd00::/8" service name="ssh" accept\' (port 22/tcp)',
+        'zone public may admit: rich rule \'rule family="ipv4" destination',
+        'zone public may admit: rich rule \'rule family="ipv4" source NOT',
         "policy theirs stops what we allow (target DROP): web",
         "policy outward admits: target ACCEPT",
     ):
@@ -393,7 +393,13 @@ def test_iptables_by_the_rules_alone(tmp_path: pathlib.Path, monkeypatch: pytest
 
 
 def test_words_for_differences() -> None:
-    left = daemons.Snapshot("public", {"a": {"ports": [("1", "tcp")]}, "b": {}}, {}, {"s": ("", "", "", "hash:ip", {"timeout": "60"}, [])}, {"Chain": [], "Rule": [], "Passthrough": []})
+    left = daemons.Snapshot(
+        "public",
+        {"a": {"ports": [("1", "tcp")]}, "b": {}},
+        {},
+        {"s": ("", "", "", "hash:ip", {"timeout": "60"}, [])},
+        {"Chain": [], "Rule": [], "Passthrough": []},
+    )
     right = left._replace(default_zone="home", zones={"a": {"interfaces": ["x"]}, "c": {}})
     found = daemons.differences(left, right)
     assert found == ["default zone", "zone a: ports", "zone b: it is only there at run time", "zone c: it is only saved", "ipset s"]

@@ -164,7 +164,7 @@ def test_what_has_no_place_in_a_rule_of_ours(text: str) -> None:
         ('<rule><source mac="00:11:22:33:44:55"/><accept/></rule>', "unknown: <rule><source mac="),
         ('<rule family="ipv4"><source address="10.0.0.1" invert="True"/><accept/></rule>', "unknown: <rule"),
         ('<rule><port port="1"/><accept/></rule>', "unknown: <rule"),
-        ('<rule><masquerade/></rule>', "unknown: <rule"),
+        ("<rule><masquerade/></rule>", "unknown: <rule"),
         ('<rule><port port="1" protocol="tcp"/></rule>', "unknown: <rule"),
         ('<rule><accept><limit value="1/m"/></accept></rule>', "unknown: <rule"),
         ('<service name="ssh"/>', 'unknown: <service name="ssh"'),
