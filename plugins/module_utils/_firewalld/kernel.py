@@ -188,6 +188,9 @@ def _match(value):
     if name in ("sport", "dport"):
         first, last = right["range"] if isinstance(right, dict) else (right, right)
         return {(name, int(first), int(last)), ("l4proto", PROTOCOLS[protocol])}
+    if name == "code" and protocol in FAMILY_OF and right == 0:
+        # Newer versions also name the one code that a type has.
+        return set()
     if name == "type" and protocol in FAMILY_OF:
         first, last = number_range(protocol, name, right)
         if first == last:

@@ -136,7 +136,7 @@ class _Render:
         blocks = one["action"] == "block"
         if one["helper"]:
             yield from self._helper(one, remote, local)
-        riches = [self._finished(rich, one) for rich in self._matches(one, remote, local)]
+        riches = [finished for rich in self._matches(one, remote, local) for finished in self._finished(rich, one)]
         if not riches:
             raise ValueError("its local and its remote addresses have no family in common")
         yield direction, BLOCK if blocks else ALLOW, riches
@@ -161,12 +161,20 @@ class _Render:
             yield "in", ALLOW, list(self._matches(dict(one, direction="in"), remote, local))
 
     def _finished(self, rich, one):
-        if one["action"] == "block":
+        """Yield a rule that allows as it is, and one that blocks with what it does."""
+        blocks = one["action"] == "block"
+        if blocks:
             rich = rich._replace(action=("drop",) if self._options["mode"] == "enforce" else self._log(one["direction"]))
         if not (rich.source or rich.destination or rich.element):
             # A rule for everything must have a priority; these are those of the chains around what allows.
-            rich = rich._replace(priority=-1 if one["action"] == "block" else 1)
-        return rich
+            rich = rich._replace(priority=-1 if blocks else 1)
+        if rich.action[0] == "log" and rich.element[:1] == ("icmp-type",):
+            # firewalld does not log types of ICMP without doing anything else: in audit mode all ICMP of these addresses is logged.
+            for family, protocol in (("ipv4", "icmp"), ("ipv6", "ipv6-icmp")):
+                if rich.family in ("", family):
+                    yield rich._replace(family=family, element=("protocol", protocol))
+            return
+        yield rich
 
     def _matches(self, one, remote, local):
         elements = self._elements(one)

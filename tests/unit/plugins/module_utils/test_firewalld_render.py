@@ -251,3 +251,15 @@ def test_the_store_reads_versions_and_settings(tmp_path: t.Any) -> None:
     found.lock()
     found.unlock()
     found.unlock()
+
+
+def test_audit_logs_all_icmp_in_place_of_echo_requests() -> None:
+    end = ' log prefix="msports would drop in: " level="info" limit value="10/s"'
+    expected = [f'rule family="ipv4" protocol value="icmp"{end}', f'rule family="ipv6" protocol value="ipv6-icmp"{end}']
+    assert lines({"protocol": "icmp_echo", "action": "block"}, mode="audit") == expected
+
+
+def test_helpers_stand_before_what_accepts() -> None:
+    found = made({"protocol": "udp", "local_ports": ["69"], "helper": "tftp", "remote_addresses": ["10.0.0.0/8"]}).objects
+    written = objects.files(found)["policies/msports-in-allow.xml"]
+    assert written.index("<service") < written.index("<port")
