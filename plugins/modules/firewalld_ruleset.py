@@ -25,9 +25,7 @@ notes:
   - A reload of firewalld loses what only its running configuration holds, and flushes rules that others made with iptables. Where there is such, small
     changes of rules and addresses are made without a reload. Where a reload is needed (a policy, an ipset or a service is new, goes or changes its
     place, the kernel was changed behind the daemon, or too much differs), what was lost is put back at once behind it, and a warning lists it. The daemon
-      does not tell
-    how long a rule with a timeout had still to live, so what is put back has none. Entries of ipsets with a timeout are known to the kernel only and
-      cannot be put back.
+    does not tell how long a rule with a timeout had still to live, so what is put back has none. Entries of ipsets with a timeout begin anew.
   - A rich rule has room for the ports of one end only. A rule with local and remote ports is refused.
   - C(tftp) is attached to udp/69 and C(netbios-ns) to udp/137, as firewalld does; other ports are refused.
   - MLD has no name in every version of firewalld. Where a default of ours stops packets, all ICMPv6 to multicast groups is admitted instead, inbound from

@@ -155,8 +155,8 @@ class Daemon:
                 found[name] = self._call("{0}.{1}".format(CONFIG, sort.lower()), member, path=place)
         return found
 
-    def put_back(self, before, after):
-        """Make what others had in the running daemon what it was; return what could not be."""
+    def put_back(self, before, after, entries=()):
+        """Make what others had in the running daemon what it was; return what could not be. ``entries`` are those of ipsets with a timeout."""
         failed = []
         for _attempt in (1, 2):  # An interface or a source can be given to a zone only when another has let go of it.
             failed = []
@@ -168,6 +168,9 @@ class Daemon:
             for name, settings in after.ipsets.items():
                 if name in before.ipsets and sorted(before.ipsets[name][5]) != sorted(settings[5]):
                     self._try(failed, "ipset", name, "ipset", "setEntries", "sas", name, before.ipsets[name][5])
+            for name, entry in entries:
+                self._try(failed, "ipset", name, "ipset", "addEntry", "ss", name, entry)
+            entries = ()
             for sort, signature in DIRECT.items():
                 for word, values in (("add", before.direct[sort]), ("remove", after.direct[sort])):
                     for value in values:
@@ -183,6 +186,21 @@ class Daemon:
             self.call(*arguments)
         except BusError as error:
             failed.append("{0} {1}: {2}".format(sort, name, error))
+
+
+def timed_entries(others, nft_objects):
+    """Return ``[(ipset, entry), ...]`` of others' ipsets with a timeout: only the kernel knows their entries. Concatenated ones cannot be told."""
+    timed = {name for name, found in others.ipsets.items() if found[4].get("timeout", "0") != "0"}
+    entries = []
+    for kind, value in nft_objects:
+        if kind == "set" and value.get("table") == "firewalld" and value["name"] in timed:
+            for item in value.get("elem", []):
+                item = item.get("elem", {}).get("val", item.get("prefix")) if isinstance(item, dict) else item
+                if isinstance(item, dict) and set(item) == {"prefix"}:
+                    item = item["prefix"]
+                if isinstance(item, str) or (isinstance(item, dict) and set(item) == {"addr", "len"}):
+                    entries.append((value["name"], item if isinstance(item, str) else "{addr}/{len}".format(**item)))
+    return entries
 
 
 def _policy(settings):

@@ -68,7 +68,8 @@ class Found:
             raise Refused("firewalld is there, but in the state {0}: see 'journalctl -u firewalld', nothing was changed".format(self.daemon.state()))
         self.texts = self.store.texts()
         self.ruleset = host.ruleset()
-        self.looks = host.nft is not None and self.store.setting("FirewallBackend", "nftables") == "nftables"
+        self.nftables = self.store.setting("FirewallBackend", "nftables") == "nftables"
+        self.looks = host.nft is not None and self.nftables
         self.actual = self._read()
 
     def _read(self):
@@ -160,7 +161,7 @@ def _absent(options, check_mode, host, found):
     writer = Writer(found, host.nft, host.proc)
     if changed and not check_mode:
         writer.write(actual, none, found.daemon is not None and actual.running != none)
-    return dict(result.absent(options["owner"], actual, changed), warnings=[writer.how] if writer.how else [])
+    return dict(result.absent(options["owner"], actual, changed), warnings=writer.said)
 
 
 def _present(options, check_mode, host, found):
@@ -181,7 +182,7 @@ def _present(options, check_mode, host, found):
         writer = Writer(found, host.nft, host.proc)
         writer.write(actual, wanted.objects, differs)
         after = found.again(host)
-        warnings += [writer.how] if writer.how else []
+        warnings += writer.said
         if daemon and (after.kernel.wrong or after.kernel.missing):
             warnings.append("the kernel does not hold what firewalld was told: " + result.complaints(after.kernel))
     in_force = daemon is not None and _same(after, wanted.objects)

@@ -165,8 +165,8 @@ class _Render:
         blocks = one["action"] == "block"
         if blocks:
             rich = rich._replace(action=("drop",) if self._options["mode"] == "enforce" else self._log(one["direction"]))
-        if not (rich.source or rich.destination or rich.element):
-            # A rule for everything must have a priority; these are those of the chains around what allows.
+        if not rich.element and (rich.action[0] == "log" or not (rich.source or rich.destination)):
+            # A rule for everything must have a priority, and so must one that only logs; these are those of the chains around what allows.
             rich = rich._replace(priority=-1 if blocks else 1)
         if rich.action[0] == "log" and rich.element[:1] == ("icmp-type",):
             # firewalld does not log types of ICMP without doing anything else: in audit mode all ICMP of these addresses is logged.

@@ -19,12 +19,15 @@ from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.obje
 from ansible_collections.portcullis.msports.plugins.module_utils._nftables.nft import NftError
 
 
+TIMEOUTS = "without the timeouts that it may have had"
+
+
 class FirewalldError(Exception):
     """firewalld did not do what it was told; the text says what, and what is in force now."""
 
 
 class Writer:
-    """Writes the wanted state of one owner. ``how`` says afterwards what was done, in words for people, or is empty."""
+    """Writes the wanted state of one owner. ``said`` holds afterwards what people should know of how it was done."""
 
     def __init__(self, found, nft, proc="/proc"):
         self._daemon = found.daemon
@@ -32,10 +35,11 @@ class Writer:
         self._start = found.start
         self._objects = found.ruleset
         self._looks = found.looks
+        self._nftables = found.nftables
         self._nft = nft
         self._proc = proc
         self.iptables = Iptables()
-        self.how = ""
+        self.said = []
 
     def write(self, actual, wanted, running_differs):
         """Save ``wanted``, and put it in force when the daemon or the kernel differ. Whatever fails leaves the old rules in force."""
@@ -65,30 +69,32 @@ class Writer:
                 return
             except daemons.NeedsReload:
                 pass
-        saved = self.iptables.save(flushed)
-        try:
-            self._reload()
-        finally:
-            self._restore(others, saved)
-        if lost or flushed:
-            what = lost + ["rules of {0}".format("ip6tables" if family == "ip6" else "ebtables" if family == "bridge" else "iptables") for family in flushed]
-            self.how = (
-                "firewalld had to be reloaded, and what only its running configuration held was put back, without the timeouts that it may have had: "
-                + "; ".join(what)
-            )
+        self._reload(others, flushed)
+        if lost or (flushed and self._nftables):
+            names = [{"bridge": "ebtables", "ip6": "ip6tables"}.get(family, "iptables") for family in flushed if self._nftables]
+            what = "; ".join(lost + ["rules of {0}".format(name) for name in names])
+            self.said.append("firewalld had to be reloaded, and what only its running configuration held was put back, {0}: {1}".format(TIMEOUTS, what))
+        if flushed and not self._nftables:
+            self.said.append("firewalld had to be reloaded and uses iptables: rules that others made with iptables are gone, they cannot be told from its own")
         self._check(wanted)
 
-    def _reload(self):
-        if self._nft is not None and self._looks and not any(value.get("table") == "firewalld" for kind, value in self._objects if kind == "chain"):
-            # The daemon deletes its table before it makes it anew, and fails when somebody else was faster.
-            self._nft.load("add table inet firewalld\n")
-        self._daemon.reload()
+    def _reload(self, others, flushed):
+        """Reload, and put back what others had."""
+        saved = self.iptables.save(flushed) if self._nftables else {}
+        entries = daemons.timed_entries(others, self._objects)
+        try:
+            if self._looks and not any(value.get("table") == "firewalld" for kind, value in self._objects if kind == "chain"):
+                # The daemon deletes its table before it makes it anew, and fails when somebody else was faster.
+                self._nft.load("add table inet firewalld\n")
+            self._daemon.reload()
+        finally:
+            self._restore(others, saved, entries)
 
-    def _restore(self, others, saved):
+    def _restore(self, others, saved, entries):
         failed = []
         after = self._daemon.snapshot(self._start)
-        if after != others:
-            failed += self._daemon.put_back(others, after)
+        if after != others or entries:
+            failed += self._daemon.put_back(others, after, entries)
             left = [text for text in daemons.differences(others, self._daemon.snapshot(self._start)) if not text.startswith("ipset")]
             failed += ["still different: {0}".format("; ".join(left))] if left and not failed else []
         # Last, because direct rules of the daemon are rules of iptables, too.
@@ -107,10 +113,7 @@ class Writer:
         try:
             self._store.write(before)
             if running_differs and self._daemon is not None and layers.plain(self._daemon.own(self._start)) != layers.plain(actual.running):
-                others = self._daemon.snapshot(self._start)
-                saved = self.iptables.save(families(self._objects, self._proc))
-                self._reload()
-                self._restore(others, saved)
+                self._reload(self._daemon.snapshot(self._start), families(self._objects, self._proc))
         except (BusError, NftError, OSError) as error:
             raise FirewalldError("the rules from before could not be put back: {0}".format(error)) from error
 

@@ -34,7 +34,14 @@ def _ours(apply: t.Any) -> str:
 
 
 @pytest.mark.parametrize(
-    "deed", ["firewall-cmd --reload", "firewall-cmd --complete-reload", "systemctl restart firewalld", "systemctl reload firewalld", "reboot"]
+    "deed",
+    [
+        "firewall-cmd --reload",
+        "firewall-cmd --complete-reload",
+        "systemctl restart firewalld",
+        "kill -HUP $(systemctl show -p MainPID --value firewalld)",
+        "reboot",
+    ],
 )
 def test_the_rules_are_back(apply: t.Any, rules: list[dict[str, t.Any]], deed: str) -> None:
     apply(*rules, **OPTIONS)

@@ -22,6 +22,7 @@ firewall-cmd --zone=home --add-source=192.0.2.0/24
 firewall-cmd --zone=internal --add-interface=dummy7
 firewall-cmd --policy=theirs --add-service=http
 firewall-cmd --ipset=banned --add-entry=198.51.100.7
+firewall-cmd --ipset=jail --add-entry=198.51.100.20
 firewall-cmd --direct --add-rule ipv4 filter INPUT 0 -s 198.51.100.8 -j DROP
 iptables -N f2b-sshd; iptables -A f2b-sshd -s 198.51.100.9 -j REJECT; iptables -A INPUT -p tcp --dport 22 -j f2b-sshd
 iptables -t nat -A POSTROUTING -s 10.88.0.0/16 -j MASQUERADE
@@ -32,6 +33,7 @@ firewall-cmd --permanent --new-policy=theirs --set-target=CONTINUE
 firewall-cmd --permanent --policy=theirs --add-ingress-zone=ANY
 firewall-cmd --permanent --policy=theirs --add-egress-zone=HOST
 firewall-cmd --permanent --new-ipset=banned --type=hash:net
+firewall-cmd --permanent --new-ipset=jail --type=hash:ip --option=timeout=900
 firewall-cmd --permanent --zone=public --add-rich-rule='rule family=ipv4 source ipset=banned drop'
 firewall-cmd --reload
 """
@@ -45,7 +47,7 @@ def _others(apply: t.Any) -> str:
     """Everything of others: the daemon's state without our policies, the rules of iptables, the files."""
     return apply.sh(
         "for z in public home internal; do firewall-cmd --zone=$z --list-all | sed '/interfaces/!b'; done; firewall-cmd --info-policy=theirs; "
-        "firewall-cmd --ipset=banned --get-entries; firewall-cmd --direct --get-all-rules; firewall-cmd --get-default-zone; "
+        "firewall-cmd --ipset=banned --get-entries; nft list set inet firewalld jail | sed 's/ timeout .*expires .*//'; firewall-cmd --direct --get-all-rules; firewall-cmd --get-default-zone; "
         "iptables-save | grep -v '^#' | sed 's/\\[.*\\]//'; ip6tables-save | grep -v '^#' | sed 's/\\[.*\\]//'; "
         "find /etc/firewalld -type f -not -name 'msports-*' -exec sha256sum {} + | sort"
     )

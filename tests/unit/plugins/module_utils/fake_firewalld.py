@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A firewalld of a few dicts, behind the message bus and behind nft, for tests of what the module does with its answers.
 
-It knows what the real one (1.3.3) was seen to do: it loads its files on a reload, forgets what only it held, flushes the rules of iptables, drops what it cannot
-read without a word, refuses to reload when a file of others is broken, and changes its running policies one setting after the other.
+It knows what the real one (1.3.3) was seen to do: it loads its files on a reload, forgets what only it held, flushes the rules of iptables, drops what
+it cannot read without a word, refuses to reload when a file of others is broken, and changes its running policies one setting after the other.
 """
 
 from __future__ import annotations

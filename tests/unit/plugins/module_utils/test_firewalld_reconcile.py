@@ -404,3 +404,31 @@ def test_words_for_differences() -> None:
     found = daemons.differences(left, right)
     assert found == ["default zone", "zone a: ports", "zone b: it is only there at run time", "zone c: it is only saved", "ipset s"]
     assert writing.difference(reconcile.objects.EMPTY, reconcile.objects.EMPTY) == "the order of rules"
+
+
+def test_entries_with_a_timeout_are_read_from_the_kernel(apply: Backend) -> None:
+    apply.daemon.saved.ipsets["jail"] = ("", "", "", "hash:net", {"timeout": "600"}, [])
+    apply.daemon.load()
+    elements = [
+        {"elem": {"val": "10.6.6.6", "timeout": 600, "expires": 5}},
+        {"elem": {"val": {"prefix": {"addr": "10.7.0.0", "len": 16}}}},
+        {"prefix": {"addr": "10.8.0.0", "len": 24}},
+        "10.9.9.9",
+    ]
+    strange = {"elem": {"val": {"concat": ["10.0.0.1", "tcp", 22]}}}
+    apply.daemon.kernel_drift = lambda objects: [
+        ("set", {**item[1], "elem": [*elements, strange]}) if item[0] == "set" and item[1]["name"] == "jail" else item for item in objects
+    ]
+    done = apply(rule("a"))
+    assert "ipset jail" in done["warnings"][0]
+    assert apply.daemon.running.ipsets["jail"][5] == ["10.6.6.6", "10.7.0.0/16", "10.8.0.0/24", "10.9.9.9"]
+
+
+def test_with_the_iptables_backend_nothing_is_restored_over_its_own_rules(apply: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    (apply.root / "etc/firewalld/firewalld.conf").write_text("FirewallBackend=iptables\n")
+    apply.daemon.foreign = [("rule", {"family": "ip", "table": "filter", "chain": "INPUT", "expr": [{"accept": None}]})]
+    monkeypatch.setattr(iptables.Iptables, "_run", lambda *_arguments: pytest.fail("no tool of iptables"))
+    done = apply(rule("a"))
+    assert any("cannot be told from its own" in warning for warning in done["warnings"])
+    assert done["effective"]["in_force"]
+    assert not apply(rule("a"))["changed"]
