@@ -11,7 +11,7 @@ import collections
 import os
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _intervals
-from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import openings
+from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import iptables, openings
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.kernel import TABLE
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.render import ALLOW, PLACES, REST
 from ansible_collections.portcullis.msports.plugins.module_utils._nftables import compare, detect
@@ -29,7 +29,8 @@ CLOSED = ("block", "reject")
 
 def examine(daemon, objects, rules, options, start, store, root="/", proc="/proc"):
     """Return ``Outside``; ``daemon`` is ``None`` while it does not run, ``rules`` are complete wire rules or ``None`` for nobody's."""
-    rest = [item for item in objects if (item[1].get("family"), item[1].get("name" if item[0] == "table" else "table")) != TABLE]
+    nftables = store.setting("FirewallBackend", "nftables") == "nftables"
+    rest = [item for item in objects if not _is_its_own(item[0], item[1], nftables)]
     tables = Tables(rest)
     reasons, warnings, admitted = [], [], []
     managers = _managers(tables, root, proc)
@@ -60,9 +61,15 @@ def examine(daemon, objects, rules, options, start, store, root="/", proc="/proc
         reasons.append("mode is audit: what would be dropped is logged and left to the zones")
     if not store.starts_at_boot():
         warnings.append("firewalld.service is not enabled: nothing loads the rules at the next boot")
-    if store.setting("FirewallBackend", "nftables") != "nftables":
+    if not nftables:
         warnings.append("firewalld uses iptables: the daemon is asked for its rules, but the kernel is not looked at")
     return Outside(managers, reasons, warnings, admitted)
+
+
+def _is_its_own(kind, value, nftables):
+    """Tell whether an object that nft printed is firewalld's; with iptables its rules are in the tables that others use, too."""
+    family, table = value.get("family"), value.get("name" if kind == "table" else "table")
+    return (family, table) == TABLE or (not nftables and family in iptables.TOOLS and table in iptables.TABLES)
 
 
 def _managers(tables, root, proc):

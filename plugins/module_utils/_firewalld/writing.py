@@ -75,7 +75,9 @@ class Writer:
             what = "; ".join(lost + ["rules of {0}".format(name) for name in names])
             self.said.append("firewalld had to be reloaded, and what only its running configuration held was put back, {0}: {1}".format(TIMEOUTS, what))
         if flushed and not self._nftables:
-            self.said.append("firewalld had to be reloaded and uses iptables: rules that others made with iptables are gone, they cannot be told from its own")
+            self.said.append(
+                "firewalld had to be reloaded and uses iptables: rules that others made with iptables, if any, are gone; they cannot be told from its own"
+            )
         self._check(wanted)
 
     def _reload(self, others, flushed):

@@ -47,7 +47,8 @@ def _others(apply: t.Any) -> str:
     """Everything of others: the daemon's state without our policies, the rules of iptables, the files."""
     return apply.sh(
         "for z in public home internal; do firewall-cmd --zone=$z --list-all | sed '/interfaces/!b'; done; firewall-cmd --info-policy=theirs; "
-        "firewall-cmd --ipset=banned --get-entries; nft list set inet firewalld jail | sed 's/ timeout .*expires .*//'; firewall-cmd --direct --get-all-rules; firewall-cmd --get-default-zone; "
+        "firewall-cmd --ipset=banned --get-entries; nft list set inet firewalld jail | sed 's/ timeout .*expires .*//'; "
+        "firewall-cmd --direct --get-all-rules; firewall-cmd --get-default-zone; "
         "iptables-save | grep -v '^#' | sed 's/\\[.*\\]//'; ip6tables-save | grep -v '^#' | sed 's/\\[.*\\]//'; "
         "find /etc/firewalld -type f -not -name 'msports-*' -exec sha256sum {} + | sort"
     )
@@ -91,7 +92,8 @@ def test_a_reload_loses_nothing_of_others_and_small_changes_need_none(apply: t.A
 def test_what_is_saved_and_not_yet_running_stays_so(apply: t.Any, rule: Rule) -> None:
     apply.sh(_script(SAVED))
     apply.sh(
-        "firewall-cmd --permanent --add-service=http; firewall-cmd --permanent --remove-service=ssh; firewall-cmd --permanent --zone=work --add-source=192.0.2.0/24"
+        "firewall-cmd --permanent --add-service=http; firewall-cmd --permanent --remove-service=ssh; "
+        "firewall-cmd --permanent --zone=work --add-source=192.0.2.0/24"
     )
     running = apply.sh("firewall-cmd --list-services; firewall-cmd --get-active-zones")
     assert apply(rule("a", local_ports=["1"]))["effective"]["in_force"]
