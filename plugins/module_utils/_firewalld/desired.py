@@ -65,7 +65,8 @@ def _with_extra(wanted, actual, names):
         more = {name: digests for name, digests in record.items() if name in names}
         if not more:
             continue
-        lines = [line for line in texts if any(objects.digest(line) in digests for digests in more.values())]
+        own = {digest for digests in more.values() for digest in digests}
+        lines = [line for line in texts if objects.digest(line) in own]
         for line in lines:
             _copy(parse(line), actual, sets, services, strange)
         base = policies.get(place, there._replace(rules=(), record={}))

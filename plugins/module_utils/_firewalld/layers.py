@@ -18,6 +18,8 @@ from ansible_collections.portcullis.msports.plugins.module_utils._firewalld impo
 Actual = collections.namedtuple("Actual", "saved running kernel")
 Actual.__doc__ = """``saved`` and ``running`` are ``Objects`` (``running`` is ``None`` while the daemon does not run), ``kernel`` is a ``Kernel``."""
 
+# The places of ``sides``, in words.
+WORDS = ("saved", "in the daemon")
 _IPSET = re.compile(r'ipset="([^"]+)"')
 
 
@@ -32,14 +34,19 @@ def sides(actual):
 
 def rule_lines(actual, wanted=None):
     """Return ``{name: line}``. Rules that no record names are recognised by the text of what is ``wanted`` (``Objects``)."""
-    found = collections.defaultdict(list)
+    found, marks = collections.defaultdict(list), _set_marks(actual)
     for policy in sorted({name for side in sides(actual) for name in side.policies}):
         direction = "out" if any("HOST" in side.policies[policy].ingress for side in sides(actual) if policy in side.policies) else "in"
-        texts = {line for side in sides(actual) if policy in side.policies for line in side.policies[policy].rules}
+        places = [(word, frozenset(side.policies[policy].rules if policy in side.policies else ())) for word, side in zip(WORDS, sides(actual))]
+        by_digest = collections.defaultdict(list)
+        for line in sorted(frozenset().union(*(texts for _word, texts in places))):
+            by_digest[objects.digest(line)].append(line)
+        missing = frozenset(actual.kernel.missing.get(policy, ()))
         for name, digests in record_of(actual, policy, wanted).items():
-            own = sorted(line for line in texts if objects.digest(line) in digests)
-            if own:
-                found[(direction, name)] += [_shown(actual, policy, line) for line in own]
+            for line in (line for mark in digests for line in by_digest.get(mark, ())):
+                lacks = ["not {0}".format(word) for word, texts in places if line not in texts] + (["not in the kernel"] if line in missing else [])
+                text = _IPSET.sub(lambda match: match.group(0) + marks.get(match.group(1), ""), line.partition(" ")[2])
+                found[(direction, name)].append(text + "".join(" ({0})".format(word) for word in lacks))
     lines = {}
     for (direction, name), shown in sorted(found.items()):
         lines.setdefault(name, []).append("{0} {1!r}: {2}".format(direction, name, " | ".join(sorted(shown))))
@@ -53,23 +60,14 @@ def record_of(actual, policy, wanted=None):
     return next((record for record in found if record), {})
 
 
-def _shown(actual, policy, line):
-    text = line.partition(" ")[2]
-    for name in _IPSET.findall(text):
+def _set_marks(actual):
+    """Return ``{ipset: what stands behind its name in a line}``: number and digest of its entries, and whether the places agree."""
+    marks = {}
+    for name in {name for side in sides(actual) for name in side.sets}:
         contents = [side.sets.get(name, (0, ())) for side in sides(actual)]
         same = all(content == contents[0] for content in contents) and "kernel ipset " + name not in actual.kernel.wrong
-        text = text.replace('"{0}"'.format(name), '"{0}"{1}'.format(objects.set_mark(name, contents[0]), "" if same else " (differs)"))
-    return text + "".join(_lacks(actual, policy, line))
-
-
-def _lacks(actual, policy, line):
-    """Yield in which places a rule is missing."""
-    names = ("not saved", "not in the daemon")
-    for side, words in zip((actual.saved, actual.running), names):
-        if side is not None and (policy not in side.policies or line not in side.policies[policy].rules):
-            yield " ({0})".format(words)
-    if line in actual.kernel.missing.get(policy, ()):
-        yield " (not in the kernel)"
+        marks[name] = objects.set_mark("", contents[0]) + ("" if same else " (differs)")
+    return marks
 
 
 def structure_lines(actual):
@@ -81,8 +79,7 @@ def structure_lines(actual):
         if all(one == lines[0] for one in lines):
             found[part] = lines[0]
         else:
-            words = ("saved", "in the daemon")
-            found[part] = ["{0}: {1}".format(word, line) for word, side in zip(words, lines) for line in side or ["no {0}".format(part)]]
+            found[part] = ["{0}: {1}".format(word, line) for word, side in zip(WORDS, lines) for line in side or ["no {0}".format(part)]]
     return found
 
 
