@@ -1,0 +1,91 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""Rules that others have made with iptables and ebtables: a reload of firewalld flushes them all, so they are read before and put back.
+
+Seen with firewalld 1.3.3: the tables filter, nat, mangle and raw of iptables are empty after a reload, whoever had filled them (fail2ban,
+podman, a script of the administrator).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+
+TOOLS = {"ip": "iptables", "ip6": "ip6tables", "bridge": "ebtables"}
+TABLES = ("filter", "nat", "mangle", "raw", "security", "broute")
+FOLDERS = ("/usr/sbin", "/sbin", "/usr/bin")
+LEGACY = {"ip": "net/ip_tables_names", "ip6": "net/ip6_tables_names"}
+
+
+def families(objects, proc="/proc"):
+    """Return the families whose tables of iptables hold anything, from the objects that nft printed and the names of legacy tables."""
+    found = set()
+    for kind, value in objects:
+        family, table = value.get("family"), value.get("table")
+        if family in TOOLS and table in TABLES and (kind == "rule" or (kind == "chain" and ("hook" not in value or value.get("policy") == "drop"))):
+            found.add(family)
+    for family, place in LEGACY.items():
+        try:
+            with open(os.path.join(proc, place)) as stream:
+                found |= {family} if stream.read().split() else set()
+        except OSError:
+            pass
+    return sorted(found)
+
+
+class Iptables:
+    """Reads and restores whole tables. ``count`` is the number of processes started."""
+
+    def __init__(self):
+        self.count = 0
+
+    def save(self, wanted):
+        """Return ``{family: text}``; what has no tool here is not in it."""
+        return {family: self._run(TOOLS[family] + "-save", ["-c"] if family != "bridge" else []) for family in wanted if _find(TOOLS[family] + "-save")}
+
+    def restore(self, saved):
+        """Put back the families whose rules are no longer what they were; return the tools that complained, with what they said."""
+        failed = []
+        for family, text in saved.items():
+            try:
+                if _rules(self._run(TOOLS[family] + "-save", [])) != _rules(text):
+                    self._run(TOOLS[family] + "-restore", ["-c"] if family != "bridge" else [], text)
+            except OSError as error:
+                failed.append(str(error))
+        return failed
+
+    def _run(self, tool, arguments, given=""):
+        self.count += 1
+        # A list and no shell; and tests run it without a module. pylint: disable-next=ansible-bad-function
+        process = subprocess.Popen(
+            [_find(tool)] + arguments,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            universal_newlines=True,
+            env=dict(os.environ, LC_ALL="C"),
+        )
+        output, errors = process.communicate(given)
+        if process.returncode != 0:
+            raise OSError("{0}: {1}".format(tool, " ".join(errors.split())[:300]))
+        return output
+
+
+def _find(tool):
+    return next((os.path.join(folder, tool) for folder in FOLDERS if os.access(os.path.join(folder, tool), os.X_OK)), None)
+
+
+def _rules(text):
+    """Return what the rules are, without counters, comments and empty tables."""
+    found, table = set(), ""
+    for line in text.splitlines():
+        line = re.sub(r"\[\d+:\d+\] ?", "", line).strip()
+        if line.startswith("*"):
+            table = line
+        elif line and not line.startswith("#") and line != "COMMIT" and not re.match(r":(INPUT|OUTPUT|FORWARD|PREROUTING|POSTROUTING|BROUTING) ACCEPT$", line):
+            found.add((table, line))
+    return found

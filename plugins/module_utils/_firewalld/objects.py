@@ -1,0 +1,190 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""What an owner has in firewalld: policies, ipsets and services, as values, as files, and as canonical lines.
+
+A policy's description records which of its rich rules belong to which rule of ours, because a rich rule has no name. It is one line
+of JSON with single spaces, because the daemon joins white space when it rewrites a file.
+"""
+
+from __future__ import annotations
+
+import collections
+import hashlib
+import json
+import re
+import xml.etree.ElementTree as ElementTree
+
+from xml.sax.saxutils import escape
+
+from ansible_collections.portcullis.msports.plugins.module_utils import _intervals
+from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import rich as rich_rules
+
+Objects = collections.namedtuple("Objects", "policies sets services")
+Objects.__doc__ = """By name: ``Policy``, ``(version, intervals)`` and the connection tracking helper of a service."""
+EMPTY = Objects({}, {}, {})
+
+Policy = collections.namedtuple("Policy", "priority target ingress egress rules record")
+Policy.__doc__ = """``rules`` are texts in one order; ``record`` is ``{name of a rule: digests of its rich rules}``, empty where it is not known."""
+
+FOLDERS = {"policies": "policies", "sets": "ipsets", "services": "services"}
+FAMILIES = {4: "inet", 6: "inet6"}
+VERSIONS = {"inet": 4, "inet6": 6}
+MARK = "Made by portcullis.msports; what is changed here is undone. Rules: "
+HEAD = '<?xml version="1.0" encoding="utf-8"?>\n'
+# Names of policies have room for 17 characters, "-out-allow" is the longest of our endings.
+PREFIX_LIMIT = 7
+_PLAIN = {"rule": {"priority", "family"}, "source": {"address", "ipset"}, "destination": {"address", "ipset"}, "log": {"prefix", "level"}, "reject": {"type"}}
+
+
+def prefix(owner):
+    """Return what the names of the owner's objects begin with, before a hyphen. An owner's name has none, so no two share objects."""
+    if len(owner) <= PREFIX_LIMIT:
+        return owner
+    return owner[:2] + hashlib.sha256(owner.encode("ascii")).hexdigest()[: PREFIX_LIMIT - 2]
+
+
+def is_ours(name, start):
+    return name.startswith(start + "-")
+
+
+def digest(text):
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()[:8]
+
+
+def files(objects):
+    """Return ``{path below /etc/firewalld: text}``."""
+    found = {}
+    for name, policy in objects.policies.items():
+        found["policies/{0}.xml".format(name)] = _policy_xml(policy)
+    for name, (version, intervals) in objects.sets.items():
+        lines = ['<ipset type="hash:net">', '  <option name="family" value="{0}"/>'.format(FAMILIES[version])]
+        lines += ['  <option name="maxelem" value="{0}"/>'.format(len(intervals))] if len(intervals) > 65536 else []
+        lines += ["  <entry>{0}</entry>".format(_intervals.address_text(interval)) for interval in intervals]
+        found["ipsets/{0}.xml".format(name)] = HEAD + "\n".join(lines) + "\n</ipset>\n"
+    for name, helper in objects.services.items():
+        found["services/{0}.xml".format(name)] = HEAD + '<service>\n  <helper name="{0}"/>\n</service>\n'.format(helper)
+    return found
+
+
+def _policy_xml(policy):
+    record = json.dumps(policy.record, sort_keys=True, separators=(",", ":"))
+    while "  " in record:
+        record = record.replace("  ", " \\u0020")
+    lines = ['<policy priority="{0}" target="{1}">'.format(policy.priority, policy.target)]
+    lines.append("  <description>{0}</description>".format(escape(MARK + record)))
+    # A helper is attached by a rule that ends nothing: it must stand before those that accept, and the daemon keeps the order of the file.
+    for rich in sorted((rich_rules.parse(line) for line in policy.rules), key=lambda rich: rich.element[:1] != ("service",)):
+        lines += rich_rules.xml(rich)
+    lines += ['  <{0}-zone name="{1}"/>'.format(kind, zone) for kind, zones in (("ingress", policy.ingress), ("egress", policy.egress)) for zone in zones]
+    return HEAD + "\n".join(lines) + "\n</policy>\n"
+
+
+def read_policy(text):
+    """Return the ``Policy`` of a file's text; ValueError when it is none."""
+    root = _root(text, "policy")
+    rules, zones, others = [], {"ingress": [], "egress": []}, []
+    for element in root:
+        if element.tag == "rule":
+            rules.append(_rule_text(element))
+        elif element.tag in ("ingress-zone", "egress-zone"):
+            zones[element.tag[:-5]].append(element.get("name", ""))
+        elif element.tag not in ("description", "short"):
+            others.append("unknown: {0}".format(_shown(element)))
+    target, priority = root.get("target", "CONTINUE"), root.get("priority", "-1")
+    record = read_record(root.findtext("description") or "")
+    return Policy(int(priority), target, tuple(sorted(zones["ingress"])), tuple(sorted(zones["egress"])), tuple(sorted(rules + others)), record)
+
+
+def read_record(description):
+    """Return the record in a description; an empty one where it was changed."""
+    try:
+        found = json.loads(description.partition(MARK)[2])
+        return {str(name): [str(item) for item in digests] for name, digests in found.items()}
+    except (ValueError, AttributeError, TypeError):
+        return {}
+
+
+def read_set(text):
+    """Return ``(version, intervals)`` of an ipset's file; ValueError when it is not of the sort that we make."""
+    root = _root(text, "ipset")
+    options = {element.get("name"): element.get("value") for element in root.findall("option")}
+    return set_of(root.get("type"), options, [element.text or "" for element in root.findall("entry")])
+
+
+def set_of(kind, options, entries):
+    """Return ``(version, intervals)``; what is read is sorted and never merged."""
+    if kind != "hash:net" or set(options) - {"family", "maxelem"}:
+        raise ValueError("an ipset of another sort")
+    return VERSIONS[options.get("family", "inet")], tuple(sorted(_intervals.parse_address(entry.strip()) for entry in entries))
+
+
+def read_service(text):
+    root = _root(text, "service")
+    helpers = [element.get("name") for element in root.findall("helper")]
+    if len(helpers) != 1 or [element.tag for element in root if element.tag not in ("helper", "short", "description")]:
+        raise ValueError("a service of another sort")
+    return helpers[0]
+
+
+def _root(text, tag):
+    try:
+        root = ElementTree.fromstring(text)
+    except ElementTree.ParseError as error:
+        raise ValueError(str(error)) from error
+    if root.tag != tag:
+        raise ValueError("no {0}".format(tag))
+    return root
+
+
+def _rule_text(element):
+    """Return a rule of a file as the daemon would print it; what has no place in a rule of ours comes back as it is."""
+    try:
+        found = {"priority": int(element.get("priority", 0)), "family": element.get("family", "")}
+        for part in element:
+            if set(part.attrib) - _PLAIN.get(part.tag, set(part.attrib)) or (len(part) and part.tag != "log"):
+                raise ValueError(part.tag)
+            if part.tag in ("source", "destination"):
+                found[part.tag] = "ipset:" + part.get("ipset") if part.get("ipset") else part.get("address", "")
+            elif part.tag in rich_rules.ELEMENTS:
+                found["element"] = (part.tag,) + tuple(part.attrib[name] for name in rich_rules.ELEMENTS[part.tag])
+            elif part.tag == "log":
+                found["action"] = ("log", part.attrib["prefix"], part.find("limit").attrib["value"])
+            elif part.tag in ("accept", "drop", "reject"):
+                found["action"] = (part.tag,) + ((part.get("type", ""),) if part.tag == "reject" else ())
+            else:
+                raise ValueError(part.tag)
+        if "action" not in found:
+            raise ValueError("no action")
+        line = rich_rules.text(rich_rules.rule(**found))
+        rich_rules.parse(line)
+        return line
+    except (ValueError, KeyError, AttributeError):
+        return "unknown: {0}".format(_shown(element))
+
+
+def _shown(element):
+    return re.sub(r"\s+", " ", ElementTree.tostring(element, encoding="unicode")).strip()
+
+
+def set_mark(name, content):
+    """Return an ipset's name with the number and a digest of its entries, so that a line changes when its addresses do."""
+    return "{0}({1}:{2})".format(name, len(content[1]), hashlib.sha256(repr(content).encode("ascii")).hexdigest()[:12])
+
+
+def structure_lines(objects):
+    """Return ``{part: [line, ...]}`` of everything but the rules that a record names."""
+    parts = {}
+    for name, policy in objects.policies.items():
+        zones = "{0} to {1}".format(",".join(policy.ingress), ",".join(policy.egress))
+        known = {mark for digests in policy.record.values() for mark in digests}
+        lines = ["policy {0}: {1}, priority {2}, target {3}".format(name, zones, policy.priority, policy.target)]
+        parts["policy " + name] = lines + ["policy {0}: {1}".format(name, line) for line in policy.rules if digest(line) not in known]
+    for name, (version, intervals) in objects.sets.items():
+        shown = ", ".join(_intervals.address_text(interval) for interval in intervals) or "(empty)"
+        parts["ipset " + name] = ["ipset {0}: IPv{1} {2}".format(name, version, shown)]
+    for name, helper in objects.services.items():
+        parts["service " + name] = ["service {0}: helper {1}".format(name, helper)]
+    return parts

@@ -1,0 +1,196 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""One host's owned ruleset in firewalld, reconciled as a whole: read, compare, guard, save, reload, read again.
+
+``run`` takes the options of the module and returns its result; everything it needs from outside comes in by ``Host``.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+
+from ansible_collections.portcullis.msports.plugins.module_utils import _guard, _refusals
+from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import daemon as daemons
+from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import desired, kernel, layers, objects, outside, result
+from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.dbus import BusError
+from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.store import Store
+from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.writing import FirewalldError, Writer
+from ansible_collections.portcullis.msports.plugins.module_utils._nftables.nft import Nft, NftError
+from ansible_collections.portcullis.msports.plugins.module_utils._nftables.read import split
+from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
+
+__all__ = ["FirewalldError", "Host", "OPTIONS", "Refused", "inspect", "run"]
+
+OPTIONS = dict(_refusals.OPTIONS, default_inbound="keep", place="around")
+MINIMUM = (0, 9)
+CLEANUP = "stopping firewalld opens this host, because CleanupOnExit is yes in firewalld.conf: its rules, ours among them, leave the kernel"
+OTHER_MANAGER = (
+    "another firewall manager is active beside firewalld, and two of them would undo each other's work. Nothing was changed. Stop and mask one of "
+    "them, or set allow_other_manager to true to go on"
+)
+
+
+class Host:
+    """The machine as a run sees it. Tests give another root, environment, /proc or message bus."""
+
+    def __init__(self, root="/", environment=None, proc="/proc", bus=None, nft=None):
+        self.root = root
+        self.environment = os.environ if environment is None else environment
+        self.proc = proc
+        self.bus = bus
+        self.processes = 0
+        try:
+            self.nft = nft or Nft()
+        except NftError:
+            self.nft = None
+
+    def ruleset(self):
+        """Return what nft prints, or nothing when it is not installed."""
+        return split(self.nft.list_objects(), "")[1] if self.nft is not None else []
+
+
+class Found:
+    """What one look at the host found: the daemon (or ``None``), the ``Actual`` and the rules of the kernel."""
+
+    def __init__(self, owner, host):
+        self.start = objects.prefix(owner)
+        self.store = Store(self.start, host.root)
+        if not self.store.installed():
+            raise Refused("firewalld was not found on this host (no /etc/firewalld or no program firewalld): install the package firewalld")
+        self.daemon = _connect(host)
+        version = self.daemon.version if self.daemon else self.store.version()
+        _check_version(version)
+        if self.daemon and self.daemon.state() != "RUNNING":
+            raise Refused("firewalld is there, but in the state {0}: see 'journalctl -u firewalld', nothing was changed".format(self.daemon.state()))
+        self.texts = self.store.texts()
+        self.ruleset = host.ruleset()
+        self.nftables = self.store.setting("FirewallBackend", "nftables") == "nftables"
+        self.looks = host.nft is not None and self.nftables
+        self.actual = self._read()
+
+    def _read(self):
+        saved = self.store.objects(self.texts)
+        running = self.daemon.own(self.start) if self.daemon else None
+        seen = kernel.examine(self.ruleset, running, self.daemon.families) if running is not None and self.looks else kernel.NOTHING
+        return layers.Actual(saved, running, seen)
+
+    def again(self, host):
+        """Return the ``Actual`` after a change."""
+        self.texts, self.ruleset = self.store.texts(), host.ruleset()
+        return self._read()
+
+
+def _connect(host):
+    try:
+        return daemons.connect(host.bus)
+    except BusError as error:
+        if _runs(host):
+            raise FirewalldError("firewalld runs, but cannot be reached: {0}; nothing was changed".format(error)) from error
+        return None
+
+
+def _runs(host):
+    """Tell whether a process of firewalld lives, whatever the message bus says."""
+    folders = (os.path.join(host.root, "sys/fs/cgroup", part, "system.slice/firewalld.service/cgroup.procs") for part in ("", "systemd", "unified"))
+    for path in folders:
+        try:
+            with open(path) as stream:
+                if stream.read().strip():
+                    return True
+        except OSError:
+            pass
+    return False
+
+
+def _check_version(version):
+    numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
+    if not numbers or numbers < MINIMUM:
+        found = "firewalld {0}".format(version) if version else "firewalld of an unknown version"
+        text = "{0} is too old: policies need firewalld 0.9 (2020) or later. Update it, or stop and mask it and use nftables_ruleset; nothing was changed"
+        raise Refused(text.format(found))
+
+
+def run(options, check_mode=False, host=None):
+    """Reconcile and return the result; raise ``Refused`` or ``FirewalldError`` (the rules from before are in force)."""
+    options = dict(OPTIONS, **{key: value for key, value in options.items() if value is not None})
+    _refusals.check_owner(options["owner"])
+    if not options["persist"]:
+        raise Refused("persist: firewalld loads policies and ipsets from its saved configuration only; rules that are not saved cannot be in force")
+    host = host or Host()
+    store = Store(objects.prefix(options["owner"]), host.root)
+    if not check_mode and store.installed():
+        store.lock()
+    try:
+        found = Found(options["owner"], host)
+        return (_absent if options["state"] == "absent" else _present)(options, check_mode, host, found)
+    finally:
+        store.unlock()
+
+
+def inspect(owner, host=None):
+    """Return what is there of one owner: the result of the info module."""
+    _refusals.check_owner(owner)
+    host = host or Host()
+    found = Found(owner, host)
+    seen = outside.examine(found.daemon, found.ruleset, None, dict(OPTIONS, owner=owner), found.start, found.store, host.root, host.proc)
+    sessions, how = _guard.find_sessions(host.environment, host.proc)
+    actual = found.actual
+    in_force = bool(actual.running and actual.running.policies) and not actual.kernel.wrong and not actual.kernel.missing
+    return {
+        "present": any(side.policies for side in layers.sides(actual)),
+        "running": found.daemon is not None,
+        "names": sorted(layers.rule_lines(actual)),
+        "lines": layers.all_lines(actual),
+        "saved": sorted("/etc/firewalld/" + path for path in found.texts),
+        "warnings": seen.warnings + _cleanup(found),
+        "effective": {"in_force": in_force, "reasons": seen.reasons, "guarded": result.guarded(sessions, how)},
+    }
+
+
+def _cleanup(found):
+    return [CLEANUP] if found.store.setting("CleanupOnExit", "yes").lower() not in ("no", "false") else []
+
+
+def _absent(options, check_mode, host, found):
+    actual, none = found.actual, objects.EMPTY
+    changed = bool(found.texts) or any(side != none for side in layers.sides(actual))
+    writer = Writer(found, host.nft, host.proc)
+    if changed and not check_mode:
+        writer.write(actual, none, found.daemon is not None and actual.running != none)
+    return dict(result.absent(options["owner"], actual, changed), warnings=writer.said)
+
+
+def _present(options, check_mode, host, found):
+    actual, daemon = found.actual, found.daemon
+    wanted = desired.desire(options, host.nft, actual)
+    seen = outside.examine(daemon, found.ruleset, wanted.rules, options, found.start, found.store, host.root, host.proc)
+    if seen.managers and not options["allow_other_manager"]:
+        raise Refused(OTHER_MANAGER, seen.managers)
+    sessions, how = _guard.find_sessions(host.environment, host.proc)
+    closing = "allow" if options["default_inbound"] == "allow" else "block"
+    _refusals.lockout(wanted.rules + seen.admitted, dict(options, default_inbound=closing), sessions)
+
+    differs = daemon is not None and not _same(actual, wanted.objects)
+    changed = differs or actual.saved != wanted.objects
+    warnings = list(wanted.warnings)
+    after = actual
+    if changed and not check_mode:
+        writer = Writer(found, host.nft, host.proc)
+        writer.write(actual, wanted.objects, differs)
+        after = found.again(host)
+        warnings += writer.said
+        if daemon and (after.kernel.wrong or after.kernel.missing):
+            warnings.append("the kernel does not hold what firewalld was told: " + result.complaints(after.kernel))
+    in_force = daemon is not None and _same(after, wanted.objects)
+    if changed and options["default_inbound"] in outside.CLOSED:
+        warnings += _cleanup(found)
+    done = result.present(options, actual, wanted, changed, in_force, seen, result.guarded(sessions, how))
+    return dict(done, warnings=warnings + seen.warnings)
+
+
+def _same(actual, wanted):
+    return layers.plain(actual.running) == layers.plain(wanted) and actual.kernel == kernel.NOTHING

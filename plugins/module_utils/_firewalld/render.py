@@ -1,0 +1,254 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""From wire rules to the policies, ipsets and services that firewalld must have.
+
+A direction has up to three policies: ``-block`` and ``-allow`` with the rules, ``-rest`` with the default and what keeps a host alive.
+Policies with a negative priority are asked before the zones, those with a positive one after the zones' own rules and before their
+targets. A rich rule has room for one address at each end and for one port at one end: a rule becomes as many as it takes.
+"""
+
+from __future__ import annotations
+
+import collections
+import hashlib
+import re
+
+from ansible_collections.portcullis.msports.plugins.module_utils import _intervals
+from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.objects import Objects, Policy, digest, prefix
+from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.rich import rule, text
+
+# Beyond so many networks of one family a list of addresses becomes an ipset.
+INLINE = 4
+# Names of ipsets have room for 31 characters: prefix 7, label, digest 6, family 1, three hyphens.
+SET_LABEL = 14
+LOG_LIMIT = "10/s"
+HELPER_PORTS = {"tftp": "69", "netbios-ns": "137"}
+VERSIONS = {4: "ipv4", 6: "ipv6"}
+
+# Priorities by place: of what blocks, of what allows, of the default. The policy that firewalld comes with has -15000.
+PLACES = {"around": (-1000, -990, 30000), "before": (-1000, -990, -980), "after": (-1000, 20000, 30000)}
+ZONES = {"in": ("ANY", "HOST"), "out": ("HOST", "ANY")}
+
+BLOCK, ALLOW, REST = 0, 1, 2
+TARGETS = {"block": "DROP", "reject": "REJECT", "allow": "ACCEPT"}
+
+_ICMP = tuple(rule(element=("icmp-type", name)) for name in ("destination-unreachable", "time-exceeded", "parameter-problem"))
+_ICMPV6 = tuple(
+    rule("ipv6", element=("icmp-type", name))
+    for name in ("packet-too-big", "neighbour-solicitation", "neighbour-advertisement", "router-solicitation", "router-advertisement", "redirect")
+)
+_BOTH = _ICMP + _ICMPV6 + (rule("ipv4", element=("protocol", "igmp")),)
+# What keeps a host alive, for a default that stops packets. firewalld itself lets replies and the interface lo pass. It has no names for the
+# types of MLD in every version: all ICMPv6 to multicast groups stands for them, and inbound only from this link.
+BASE = {
+    "in": _BOTH
+    + (
+        rule("ipv6", source="fe80::/10", destination="ff00::/8", element=("protocol", "ipv6-icmp")),
+        rule("ipv4", element=("port", "68", "udp")),
+        rule("ipv6", source="fe80::/10", element=("port", "546", "udp")),
+    ),
+    "out": _BOTH
+    + (
+        rule("ipv6", destination="ff00::/8", element=("protocol", "ipv6-icmp")),
+        rule("ipv4", element=("port", "67", "udp")),
+        rule("ipv6", element=("port", "547", "udp")),
+    ),
+}
+RESETS = tuple(rule(family, element=("protocol", "tcp"), action=("reject", "tcp-reset"), priority=1) for family in ("ipv4", "ipv6"))
+
+Rendered = collections.namedtuple("Rendered", "objects rules problems warnings")
+Rendered.__doc__ = """``rules`` is ``{name: (direction, texts of its rich rules)}``; ``problems`` are what firewalld cannot express."""
+
+
+def render(rules, address_sets, options, helpers=("tftp", "netbios-ns")):
+    """Return ``Rendered`` for complete, checked wire rules. ``options`` are the module's, ``helpers`` those that the kernel has."""
+    return _Render(rules, address_sets, options, helpers).rendered()
+
+
+class _Render:
+    def __init__(self, rules, address_sets, options, helpers):
+        self._rules = sorted(rules, key=lambda item: item["name"])
+        self._options = options
+        self._helpers = helpers
+        self._start = prefix(options["owner"])
+        self._collapsed = {name: (name, networks(texts)) for name, texts in address_sets.items()}
+        self._sets, self._services = {}, {}
+        self._problems, self._nobody = [], []
+
+    def rendered(self):
+        names, found = collections.OrderedDict(), {}
+        for one in self._rules:
+            try:
+                made = list(self._of(one))
+            except ValueError as problem:
+                self._problems.append("rule {0!r}: {1}".format(one["name"], problem))
+                continue
+            for direction, kind, riches in made:
+                texts = sorted({text(rich) for rich in riches})
+                known = names.get(one["name"], (direction, []))
+                names[one["name"]] = (known[0], sorted(set(known[1] + texts)))
+                of_policy = found.setdefault((direction, kind), {})
+                of_policy[one["name"]] = sorted(set(of_policy.get(one["name"], []) + texts))
+        policies = dict(
+            self._policy(direction, kind, found.get((direction, kind), {})) for direction in ("in", "out") for kind in self._kinds(direction, found)
+        )
+        warnings = []
+        if self._nobody:
+            warnings.append("these rules match nobody, because their address sets are empty, and are not loaded: " + _some(self._nobody))
+        return Rendered(Objects(policies, self._sets, self._services), dict(names), self._problems, warnings)
+
+    def _kinds(self, direction, found):
+        kinds = [kind for kind in (BLOCK, ALLOW) if (direction, kind) in found]
+        return kinds + ([REST] if self._default(direction) != "keep" else [])
+
+    def _default(self, direction):
+        return self._options["default_inbound" if direction == "in" else "default_outbound"]
+
+    def _policy(self, direction, kind, by_name):
+        name = "{0}-{1}-{2}".format(self._start, direction, ("block", "allow", "rest")[kind])
+        priority = PLACES[self._options["place"]][kind]
+        ingress, egress = ZONES[direction]
+        record = {rule_name: [digest(line) for line in texts] for rule_name, texts in by_name.items()}
+        lines, target = {line for texts in by_name.values() for line in texts}, "CONTINUE"
+        if kind == REST:
+            target = TARGETS[self._default(direction)]
+            lines |= {text(rich) for rich in BASE[direction]} if target != "ACCEPT" else set()
+            if target != "ACCEPT" and self._options["mode"] == "audit":
+                target = "CONTINUE"
+                lines.add(text(rule(action=self._log(direction), priority=32767)))
+            elif target == "REJECT":
+                lines |= {text(rich) for rich in RESETS}
+        return name, Policy(priority, target, (ingress,), (egress,), tuple(sorted(lines)), record)
+
+    def _log(self, direction):
+        return ("log", "{0} would drop {1}: ".format(self._options["owner"], direction), LOG_LIMIT)
+
+    def _of(self, one):
+        """Yield ``(direction, kind, rich rules)`` of one wire rule."""
+        direction = one["direction"]
+        remote, local = (self._addresses(one[key]) for key in ("remote_addresses", "local_addresses"))
+        if () in (remote[1], local[1]):
+            self._nobody.append(one["name"])
+            return
+        blocks = one["action"] == "block"
+        if one["helper"]:
+            yield from self._helper(one, remote, local)
+        riches = [finished for rich in self._matches(one, remote, local) for finished in self._finished(rich, one)]
+        if not riches:
+            raise ValueError("its local and its remote addresses have no family in common")
+        yield direction, BLOCK if blocks else ALLOW, riches
+
+    def _helper(self, one, remote, local):
+        helper = one["helper"]
+        if one["protocol"] != "udp":
+            raise ValueError("the helper {0} needs protocol udp".format(helper))
+        if one["action"] != "allow":
+            raise ValueError("a rule that blocks takes no helper")
+        key = "local_ports" if one["direction"] == "in" else "remote_ports"
+        if _ports(one[key]) != [HELPER_PORTS[helper]]:
+            raise ValueError(
+                "firewalld attaches the helper {0} to udp/{1} alone, not to {2}".format(helper, HELPER_PORTS[helper], _ports(one[key]) or "any port")
+            )
+        if helper in self._helpers:
+            name = "{0}-{1}".format(self._start, helper)
+            self._services[name] = helper
+            yield one["direction"], ALLOW, [rule(element=("service", name))]
+        elif one["direction"] == "out":
+            # The kernel cannot relate unicast answers to a broadcast of ours: they are admitted by the port that they come from.
+            yield "in", ALLOW, list(self._matches(dict(one, direction="in"), remote, local))
+
+    def _finished(self, rich, one):
+        """Yield a rule that allows as it is, and one that blocks with what it does."""
+        blocks = one["action"] == "block"
+        if blocks:
+            rich = rich._replace(action=("drop",) if self._options["mode"] == "enforce" else self._log(one["direction"]))
+        if not rich.element and (rich.action[0] == "log" or not (rich.source or rich.destination)):
+            # A rule for everything must have a priority, and so must one that only logs; these are those of the chains around what allows.
+            rich = rich._replace(priority=-1 if blocks else 1)
+        if rich.action[0] == "log" and rich.element[:1] == ("icmp-type",):
+            # firewalld does not log types of ICMP without doing anything else: in audit mode all ICMP of these addresses is logged.
+            for family, protocol in (("ipv4", "icmp"), ("ipv6", "ipv6-icmp")):
+                if rich.family in ("", family):
+                    yield rich._replace(family=family, element=("protocol", protocol))
+            return
+        yield rich
+
+    def _matches(self, one, remote, local):
+        elements = self._elements(one)
+        for family, far, near in self._pairs(one, remote, local):
+            source, destination = (far, near) if one["direction"] == "in" else (near, far)
+            for element in elements:
+                yield rule(family, source, destination, element)
+
+    def _elements(self, one):
+        """Return what a rule matches besides addresses, one element a rich rule."""
+        if one["protocol"] == "icmp_echo":
+            return [("icmp-type", "echo-request")]
+        near, far = _ports(one["local_ports"]), _ports(one["remote_ports"])
+        if near and far:
+            raise ValueError("a rule of firewalld has room for the ports of one end only, here are {0} and {1}".format(_some(near), _some(far)))
+        mine = "port" if one["direction"] == "in" else "source-port"
+        theirs = "source-port" if one["direction"] == "in" else "port"
+        made = [(mine, port, one["protocol"]) for port in near] + [(theirs, port, one["protocol"]) for port in far]
+        return made or [("protocol", one["protocol"]) if one["protocol"] != "any" else ()]
+
+    def _pairs(self, one, remote, local):
+        """Yield ``(family, remote, local)`` with one text for each end, ``""`` for any."""
+        if remote[1] is None and local[1] is None:
+            yield "", "", ""
+            return
+        for version, family in VERSIONS.items():
+            ends = [self._texts(version, label, found) for label, found in (remote, local)]
+            for far in ends[0]:
+                for near in ends[1]:
+                    yield family, far, near
+
+    def _texts(self, version, label, found):
+        if found is None:
+            return [""]
+        own = tuple(network for network in found if network[0] == version)
+        if own and own[0][1:] == (0, _intervals.LAST[version]):
+            return [""]
+        if len(own) <= INLINE:
+            return [_intervals.address_text(network) for network in own]
+        identity = label or repr(own)
+        readable = re.sub(r"[^A-Za-z0-9]+", "-", label or "list").strip("-")[:SET_LABEL]
+        name = "{0}-{1}-{2}-{3}".format(self._start, readable, hashlib.sha256(identity.encode("utf-8")).hexdigest()[:6], version)
+        self._sets[name] = (version, own)
+        return ["ipset:" + name]
+
+    def _addresses(self, texts):
+        """Return ``(label, networks)``; the networks are ``None`` for any and empty for nobody."""
+        if not texts or list(texts) == ["any"]:
+            return "", None
+        label, found = self._collapsed[texts[0][1:]] if texts[0].startswith("@") else ("", networks(texts))
+        return (label, found) if found != networks(["any"]) else ("", None)
+
+
+def networks(texts):
+    """Return the addresses as the fewest networks, as intervals: firewalld knows no ranges."""
+    return tuple(network for interval in _intervals.parse_addresses(texts) for network in split(interval))
+
+
+def split(interval):
+    """Return an interval as the fewest networks."""
+    version, first, last = interval
+    found = []
+    while first <= last:
+        size = first & -first or _intervals.LAST[version] + 1
+        while first + size - 1 > last:
+            size >>= 1
+        found.append((version, first, first + size - 1))
+        first += size
+    return found
+
+
+def _ports(texts):
+    return [_intervals.port_text(interval) for interval in _intervals.parse_ports(texts)]
+
+
+def _some(names):
+    return ", ".join(names[:5]) + (" and {0} more".format(len(names) - 5) if len(names) > 5 else "")

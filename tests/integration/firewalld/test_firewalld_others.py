@@ -1,0 +1,168 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What others have in firewalld: it survives whatever we do, also where only the running daemon knows it, and is reported where it matters."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+pytestmark = pytest.mark.container
+
+Rule = t.Callable[..., t.Dict[str, t.Any]]
+
+# Like fail2ban, libvirt, podman and an administrator who tries something: nothing of it is saved.
+RUNTIME_ONLY = """
+firewall-cmd --add-port=8443/tcp --timeout=3000
+firewall-cmd --add-rich-rule='rule family=ipv4 source address=203.0.113.9 port port=443 protocol=tcp reject'
+firewall-cmd --remove-service=dhcpv6-client
+firewall-cmd --zone=home --add-source=192.0.2.0/24
+firewall-cmd --zone=internal --add-interface=dummy7
+firewall-cmd --policy=theirs --add-service=http
+firewall-cmd --ipset=banned --add-entry=198.51.100.7
+firewall-cmd --ipset=jail --add-entry=198.51.100.20
+firewall-cmd --direct --add-rule ipv4 filter INPUT 0 -s 198.51.100.8 -j DROP
+iptables -N f2b-sshd; iptables -A f2b-sshd -s 198.51.100.9 -j REJECT; iptables -A INPUT -p tcp --dport 22 -j f2b-sshd
+iptables -t nat -A POSTROUTING -s 10.88.0.0/16 -j MASQUERADE
+ip6tables -A INPUT -s fd66::/16 -j DROP
+"""
+SAVED = """
+firewall-cmd --permanent --new-policy=theirs --set-target=CONTINUE
+firewall-cmd --permanent --policy=theirs --add-ingress-zone=ANY
+firewall-cmd --permanent --policy=theirs --add-egress-zone=HOST
+firewall-cmd --permanent --new-ipset=banned --type=hash:net
+firewall-cmd --permanent --new-ipset=jail --type=hash:ip --option=timeout=900
+firewall-cmd --permanent --zone=public --add-rich-rule='rule family=ipv4 source ipset=banned drop'
+firewall-cmd --reload
+"""
+
+
+def _script(text: str) -> str:
+    return " && ".join(f"{{ {line}; }}" for line in text.strip().splitlines()) + " > /dev/null"
+
+
+def _others(apply: t.Any) -> str:
+    """Everything of others: the daemon's state without our policies, the rules of iptables, the files."""
+    return apply.sh(
+        "for z in public home internal; do firewall-cmd --zone=$z --list-all | sed '/interfaces/!b'; done; firewall-cmd --info-policy=theirs; "
+        "firewall-cmd --ipset=banned --get-entries; nft list set inet firewalld jail | sed 's/ timeout .*expires .*//'; "
+        "firewall-cmd --direct --get-all-rules; firewall-cmd --get-default-zone; "
+        "iptables-save | grep -v '^#' | sed 's/\\[.*\\]//'; ip6tables-save | grep -v '^#' | sed 's/\\[.*\\]//'; "
+        "find /etc/firewalld -type f -not -name 'msports-*' -exec sha256sum {} + | sort"
+    )
+
+
+def _table(apply: t.Any) -> str:
+    """The handle of firewalld's table, which is another one after each reload."""
+    return apply.sh("nft -a list tables | grep 'inet firewalld'")
+
+
+def test_a_reload_loses_nothing_of_others_and_small_changes_need_none(apply: t.Any, rule: Rule) -> None:
+    apply.sh(_script(SAVED))
+    apply.sh(_script(RUNTIME_ONLY))
+    before, files = _others(apply), apply.state()["files"]
+    users = [rule("a", local_ports=["1"], remote_addresses=["@many"]), rule("b", local_ports=["2"])]
+    many = [f"10.{i}.0.0/16" for i in range(0, 20, 2)]
+    first = apply(*users, address_sets={"many": many})
+    assert first["effective"]["in_force"], first
+    assert first["reloads"] == 1
+    assert "zone public: " in first["warnings"][0]
+    assert "rules of iptables" in first["warnings"][0]
+    assert _others(apply) == before
+    # From here on everything that is needed is in the daemon: no reload, so a rule with a timeout would keep it.
+    table = _table(apply)
+    users[1] = rule("b", local_ports=["3"])
+    second = apply.thrice(*users, rule("c", local_ports=["4"]), address_sets={"many": [*many[1:], "10.99.0.0/16"]})
+    assert second["effective"]["in_force"], second
+    assert (second["changed_rules"], second["added"], second["reloads"]) == (["a", "b"], ["c"], 0)
+    assert _table(apply) == table
+    assert _others(apply) == before
+    assert "10.99.0.0/16" in apply.sh("firewall-cmd --ipset=$(firewall-cmd --get-ipsets | tr ' ' '\\n' | grep msports) --get-entries")
+    third = apply.thrice(*users, address_sets={"many": many}, default_inbound="block")
+    assert third["reloads"] == 1, "a policy is new"
+    assert _others(apply) == before
+    assert apply(state="absent")["changed"]
+    assert _others(apply) == before
+    assert apply.state()["files"] == files
+    assert "msports" not in apply.sh("firewall-cmd --get-policies; firewall-cmd --get-ipsets; nft list ruleset")
+
+
+def test_what_is_saved_and_not_yet_running_stays_so(apply: t.Any, rule: Rule) -> None:
+    apply.sh(_script(SAVED))
+    apply.sh(
+        "firewall-cmd --permanent --add-service=http; firewall-cmd --permanent --remove-service=ssh; "
+        "firewall-cmd --permanent --zone=work --add-source=192.0.2.0/24"
+    )
+    running = apply.sh("firewall-cmd --list-services; firewall-cmd --get-active-zones")
+    assert apply(rule("a", local_ports=["1"]))["effective"]["in_force"]
+    assert apply.sh("firewall-cmd --list-services; firewall-cmd --get-active-zones") == running
+    assert "http" in apply.sh("firewall-cmd --permanent --list-services")
+
+
+def test_without_anything_to_lose_there_is_no_warning(apply: t.Any, rule: Rule) -> None:
+    done = apply.thrice(rule("a", local_ports=["1"]))
+    assert (done["warnings"], done["reloads"]) == ([], 1)
+
+
+def test_openings_of_zones_and_policies_are_reported(apply: t.Any, rule: Rule) -> None:
+    apply.sh(_script(SAVED))
+    apply.sh(
+        "firewall-cmd --permanent --add-port=8080/tcp; firewall-cmd --permanent --add-rich-rule='rule family=ipv4 source address=203.0.113.0/24 drop'; "
+        "firewall-cmd --permanent --policy=theirs --add-service=https; firewall-cmd --permanent --zone=trusted --add-source=192.0.2.0/24; firewall-cmd --reload"
+    )
+    web = rule("web", local_ports=["443"])
+    done = apply(web, default_inbound="block")
+    reasons = done["effective"]["reasons"]
+    assert done["effective"]["exact"] is False
+    assert "zone public admits: service ssh (port 22/tcp)" in reasons
+    assert "zone public admits: port 8080/tcp" in reasons
+    assert not any("https" in reason or "ICMP" in reason or "target" in reason or "dhcpv6" in reason for reason in reasons), reasons
+    assert any("zone public is passed over" in warning and "203.0.113.0/24" in warning for warning in done["warnings"])
+    kept = apply(web)["effective"]["reasons"]
+    assert "zone trusted admits: target ACCEPT" in kept
+    assert "zone public admits: ICMP, echo requests among it" in kept
+    strict = apply(web, default_inbound="block", place="before")
+    assert strict["effective"]["reasons"] == []
+    assert strict["effective"]["exact"] is True
+    behind = apply(web, default_inbound="block", place="after")["effective"]["reasons"]
+    assert any("zone public stops what we allow" in reason and "web" in reason for reason in behind)
+    covered = apply(web, rule("ssh", local_ports=["22"]), rule("8080", local_ports=["8080"]), default_inbound="block")
+    assert covered["effective"] == {**covered["effective"], "exact": True, "reasons": []}
+    apply.sh("firewall-cmd --panic-on")
+    assert any("panic" in reason for reason in apply(web, check=True)["effective"]["reasons"])
+    apply.sh("firewall-cmd --panic-off")
+
+
+def test_the_guard_counts_what_every_zone_admits(apply: t.Any, rule: Rule) -> None:
+    management = {"addresses": ["10.9.0.0/24"], "ports": ["22"]}
+    web = rule("web", local_ports=["443"])
+    assert apply(web, management=management)["effective"]["in_force"], "the zone admits ssh"
+    assert apply(web, management=management, default_inbound="block")["effective"]["in_force"]
+    assert "no rule admits it" in apply(web, management=management, default_inbound="block", place="before")["refused"]
+    assert "no rule admits it" in apply(web, management={**management, "ports": ["5986"]})["refused"]
+    assert "blocks it" in apply(rule("no", action="block", remote_addresses=["10.9.0.7"]), management=management)["refused"]
+    assert "no rule admits it" in apply(web, management={"addresses": ["fd00::/8"], "ports": ["22"]}, default_inbound="reject", place="before")["refused"]
+    apply.sh("firewall-cmd --zone=drop --add-interface=dummy9")
+    assert "no rule admits it" in apply(web, management=management)["refused"], "not every zone admits ssh"
+    assert apply(web, rule("ssh", local_ports=["22"]), management=management)["effective"]["in_force"]
+    assert apply(web, management=management, allow_lockout=True)["effective"]["in_force"]
+    apply.sh("firewall-cmd --zone=drop --remove-interface=dummy9")
+
+
+def test_other_tables_and_managers(apply: t.Any, rule: Rule) -> None:
+    apply.sh("nft 'table inet strict { chain in { type filter hook input priority 5; policy accept; tcp dport 443 drop; tcp dport 80 accept; }; }'")
+    done = apply(rule("web", local_ports=["443"]), default_inbound="block")
+    assert any("table inet strict" in reason and "web" in reason for reason in done["effective"]["reasons"])
+    assert any("table inet strict" in warning and "our default" in warning for warning in done["warnings"])
+    assert any("CleanupOnExit" in warning for warning in done["warnings"])
+    assert apply.sh("nft list table inet strict")
+    apply.sh(
+        "mkdir -p /etc/systemd/system/multi-user.target.wants; touch /etc/systemd/system/multi-user.target.wants/iptables.service; iptables -A INPUT -j ACCEPT"
+    )
+    try:
+        assert "iptables.service" in apply(rule("web"))["refused"]
+        assert apply(rule("web"), allow_other_manager=True)["effective"]["in_force"]
+    finally:
+        apply.sh("rm /etc/systemd/system/multi-user.target.wants/iptables.service; iptables -F")

@@ -1,0 +1,240 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What passes a host with firewalld and what does not, by packets from another namespace."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import typing as t
+
+import booted
+import network_namespaces
+import pytest
+from network_namespaces import Peer
+
+pytestmark = [pytest.mark.container, pytest.mark.packets]
+WAIT = 0.6  # seconds until a packet counts as dropped
+REFUSED, UNREACHABLE, NOTHING = "111", "113", "nothing"
+
+PROBE = """
+import socket, sys
+for line in sys.stdin:
+    kind, address, port, source = line.split()
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    probe = socket.socket(family, socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM)
+    probe.settimeout(WAIT)
+    try:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("::" if ":" in address else "0.0.0.0", int(source)))
+        probe.connect((address, int(port)))
+        if kind == "udp":
+            probe.send(b"?")
+            probe.recv(9)
+        print("answer")
+    except socket.timeout:
+        print("nothing")
+    except OSError as error:
+        print(error.errno)
+    probe.close()
+""".replace("WAIT", str(WAIT))
+
+
+class Prober:
+    def __init__(self, process: t.Any) -> None:
+        self._process = process
+
+    def __call__(self, kind: str, address: str, port: int, source: int = 0) -> str:
+        self._process.stdin.write(f"{kind} {address} {port} {source}\n")
+        self._process.stdin.flush()
+        return self._process.stdout.readline().strip()
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+
+@pytest.fixture(scope="module")
+def peer(container: booted.Container) -> t.Iterator[Peer]:
+    """A peer that is wired to the container: this thread joins the container's network namespace for as long as the tests run."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    before = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    pid = booted.podman("inspect", "--format", "{{.State.Pid}}", container._id).strip()
+    inside = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY)
+    container.run("nft flush ruleset", check=False)
+    assert libc.setns(inside, network_namespaces.CLONE_NEWNET) == 0
+    try:
+        made = Peer("wire0")
+        yield made
+        network_namespaces.run("ip link del wire0", check=False)
+        made.close()
+    finally:
+        assert libc.setns(before, network_namespaces.CLONE_NEWNET) == 0
+        os.close(before)
+        os.close(inside)
+
+
+@pytest.fixture
+def probe(peer: Peer) -> t.Iterator[Prober]:
+    """Probes from the peer to the host."""
+    prober = Prober(peer.python(PROBE))
+    yield prober
+    prober.close()
+
+
+@pytest.fixture
+def outward(apply: t.Any) -> t.Callable[..., str]:
+    """Probes from the host to the peer."""
+
+    def ask(kind: str, address: str, port: int) -> str:
+        return apply.python(f"import io, sys\nsys.stdin = io.StringIO('{kind} {address} {port} 0\\n')\n{PROBE}").strip()
+
+    return ask
+
+
+def test_rules_admit_what_they_say_and_nothing_else(apply: t.Any, rule: t.Any, peer: Peer, probe: Prober) -> None:
+    before = {("tcp", peer.here, port): probe("tcp", peer.here, port) for port in (22, 443)}
+    assert before == {("tcp", peer.here, 22): REFUSED, ("tcp", peer.here, 443): UNREACHABLE}, "the zone admits ssh, and rejects the rest"
+    rules = [
+        rule("a", local_ports=["443", "8000-8001"], remote_addresses=["10.7.0.0/24", "fd07::/64"]),
+        rule("b", local_ports=["80"], remote_addresses=["10.8.0.0/24"]),
+        rule("c", local_ports=["25"], remote_addresses=["any"]),
+        rule("d", local_ports=["25"], remote_addresses=["fd07::2"], action="block"),
+        rule("e", protocol="udp", local_ports=["53"], remote_addresses=["@many"]),
+        rule("f", local_ports=["993"], local_addresses=[peer.here]),
+        rule("g", protocol="udp", remote_ports=["5353"], remote_addresses=["10.7.0.2"]),
+        rule("h", local_ports=["22"], remote_addresses=["10.7.0.2"], action="block"),
+    ]
+    options = {"address_sets": {"many": [f"10.7.0.{i}" for i in range(2, 250, 2)]}}
+    expected = {
+        ("tcp", peer.here, 443): REFUSED,
+        ("tcp", peer.here6, 443): REFUSED,
+        ("tcp", peer.here, 8001): REFUSED,
+        ("tcp", peer.here, 8002): UNREACHABLE,
+        ("tcp", peer.here, 80): UNREACHABLE,
+        ("tcp", peer.here, 25): REFUSED,
+        ("tcp", peer.here6, 25): NOTHING,
+        ("udp", peer.here, 53): REFUSED,
+        ("udp", peer.here, 443): UNREACHABLE,
+        ("tcp", peer.here, 993): REFUSED,
+        ("udp", peer.here, 9, 5353): REFUSED,
+        ("udp", peer.here, 9, 5354): UNREACHABLE,
+        ("tcp", peer.here, 22): NOTHING,
+        ("tcp", peer.here6, 22): REFUSED,
+    }
+    apply(*rules, **options)
+    assert {key: probe(*key) for key in expected} == expected
+    # With a default of ours the rest is dropped; what the zone admits stays admitted.
+    apply(*rules, default_inbound="block", **options)
+    closed = {key: NOTHING if seen == UNREACHABLE else seen for key, seen in expected.items()}
+    assert {key: probe(*key) for key in expected} == closed
+    apply(*rules, default_inbound="block", place="before", **options)
+    assert {key: probe(*key) for key in expected} == {**closed, ("tcp", peer.here6, 22): NOTHING}
+
+
+def test_reject_allow_and_audit(apply: t.Any, rule: t.Any, peer: Peer, probe: Prober) -> None:
+    apply(default_inbound="reject")
+    assert [probe("tcp", peer.here, 80), probe("udp", peer.here, 80), probe("tcp", peer.here6, 80)] == [REFUSED, UNREACHABLE, REFUSED]
+    apply(default_inbound="block")
+    assert [probe("tcp", peer.here, 80), probe("udp", peer.here, 80)] == [NOTHING, NOTHING]
+    apply(rule("no", local_ports=["81"], action="block"), default_inbound="allow")
+    assert [probe("tcp", peer.here, 80), probe("udp", peer.here, 80), probe("tcp", peer.here, 81)] == [REFUSED, REFUSED, NOTHING]
+    apply(rule("no", local_ports=["22"], action="block"), default_inbound="block", mode="audit")
+    assert [probe("tcp", peer.here, 22), probe("tcp", peer.here, 80)] == [REFUSED, UNREACHABLE], "what would be dropped is left to the zone"
+
+
+def test_a_zones_drop_holds_only_behind_it(apply: t.Any, rule: t.Any, peer: Peer, probe: Prober) -> None:
+    apply.sh("firewall-cmd --permanent --add-rich-rule='rule family=ipv4 source address=10.7.0.2 port port=443 protocol=tcp drop'; firewall-cmd --reload")
+    apply(rule("web", local_ports=["443"]))
+    assert probe("tcp", peer.here, 443) == REFUSED
+    apply(rule("web", local_ports=["443"]), place="after")
+    assert [probe("tcp", peer.here, 443), probe("tcp", peer.here6, 443)] == [NOTHING, REFUSED]
+
+
+def test_strict_outbound(apply: t.Any, rule: t.Any, peer: Peer, probe: Prober, outward: t.Callable[..., str]) -> None:
+    apply(
+        rule("in", local_ports=["443"]),
+        rule("out", direction="out", remote_ports=["80"], remote_addresses=[peer.there, peer.there6]),
+        default_outbound="block",
+    )
+    assert [outward("tcp", peer.there, 80), outward("tcp", peer.there6, 80)] == [REFUSED, REFUSED]
+    assert outward("tcp", peer.there, 81) == NOTHING
+    assert probe("tcp", peer.here, 443) == REFUSED, "replies leave under strict outbound"
+    # Neighbours are found anew although nothing else leaves.
+    apply.sh("ip -6 neigh flush all; ip neigh flush all")
+    assert outward("tcp", peer.there6, 80) == REFUSED
+
+
+def test_what_keeps_a_host_alive_passes_a_default_before_the_zones(apply: t.Any, peer: Peer, probe: Prober) -> None:
+    apply(default_inbound="block", place="before")
+    sent = peer.python(
+        "import socket\n"
+        "raw = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)\n"
+        "index = socket.if_nametoindex('wire')\n"
+        "for kind, hops, to in ((133, 255, 'ff02::1'), (136, 255, 'ff02::1'), (130, 1, 'ff02::1'), (128, 64, 'fd07::1'), (1, 64, 'fd07::1')):\n"
+        "    raw.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, hops)\n"
+        "    raw.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, hops)\n"
+        "    raw.sendto(bytes([kind, 0, 0, 0]) + bytes(20), (to, 0, 0, index if to.startswith('ff') else 0))\n"
+        "udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+        "udp.bind(('', 67))\n"
+        "udp.sendto(b'offer', ('10.7.0.1', 68))\n"
+        "print('sent')\n"
+    )
+    # A counter behind every drop of firewalld, whose input chain has the priority 10, tells what came through.
+    apply.sh(
+        "nft 'table inet count { chain in { type filter hook input priority 100; icmpv6 type { 1, 128, 130, 133, 136 } counter; udp dport 68 counter; }; }'"
+    )
+    for kind in (1, 128, 130, 133, 136):
+        apply.sh(f"nft insert rule inet count in icmpv6 type {kind} counter")
+    sent = _again(sent, peer)
+    listed = apply.sh("nft list table inet count")
+    apply.sh("nft delete table inet count")
+    assert sent == "sent"
+    passed = {
+        name: f"icmpv6 type {name} counter packets 0 " not in listed
+        for name in ("nd-router-solicit", "nd-neighbor-advert", "mld-listener-query", "echo-request")
+    }
+    assert passed == {"nd-router-solicit": True, "nd-neighbor-advert": True, "mld-listener-query": True, "echo-request": False}
+    assert "udp dport 68 counter packets 0 " not in listed
+
+
+def _again(process: t.Any, peer: Peer) -> str:
+    """Wait for the first sending, which only warmed the neighbours up, and send once more."""
+    output, _errors = process.communicate(timeout=20)
+    again = peer.python(process.args[-1])
+    return again.communicate(timeout=20)[0].strip() or output
+
+
+TFTP = """
+import socket
+server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+server.bind(("10.7.0.2", 69))
+print("ready")
+_data, client = server.recvfrom(100)
+answer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+answer.bind(("10.7.0.2", 0))
+answer.sendto(b"block 1", client)
+"""
+
+
+@pytest.mark.parametrize("helper", ["tftp", ""])
+def test_tftp_from_a_host_that_blocks_needs_the_helper(apply: t.Any, rule: t.Any, peer: Peer, helper: str) -> None:
+    apply(
+        rule("tftp", direction="out", protocol="udp", remote_ports=["69"], remote_addresses=[peer.there], helper=helper),
+        default_inbound="block",
+        place="before",
+    )
+    server = peer.python(TFTP)
+    assert server.stdout.readline() == "ready\n"
+    request = "bytes([0, 1]) + b'file' + bytes(1) + b'octet' + bytes(1)"
+    seen = apply.python(
+        "import socket\n"
+        "client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+        "client.settimeout(1)\n"
+        f"client.sendto({request}, ('{peer.there}', 69))\n"
+        "try:\n    print(client.recv(99))\nexcept socket.timeout:\n    print('nothing')\n"
+    ).strip()
+    server.kill()
+    server.communicate()
+    assert seen == ("b'block 1'" if helper else "nothing")

@@ -1,0 +1,434 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The firewalld backend against a firewalld of a few dicts: what it does in which order, and what it makes of failures."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import typing as t
+
+import fake_firewalld
+import pytest
+from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import daemon as daemons
+from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import iptables, reconcile, store, writing
+from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.dbus import BusError
+from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.reconcile import FirewalldError, Refused
+
+MANY = [f"10.{i}.0.0/16" for i in range(0, 20, 2)]
+SAVED_IPTABLES = "*filter\n:INPUT ACCEPT [1:2]\n[0:0] -A INPUT -s 10.6.6.6/32 -j DROP\nCOMMIT\n"
+
+
+class Backend:
+    def __init__(self, root: pathlib.Path) -> None:
+        self.root = root
+        self.daemon = fake_firewalld.Firewalld(root)
+        self.nft = fake_firewalld.Nft(self.daemon)
+
+    def host(self) -> reconcile.Host:
+        return reconcile.Host(root=str(self.root), environment={}, proc=str(self.root / "proc"), nft=self.nft)
+
+    def __call__(self, *rules: dict[str, t.Any], check: bool = False, **options: t.Any) -> dict[str, t.Any]:
+        self.nft.count, self.daemon.reloads = 0, 0
+        self.daemon.log.clear()
+        return reconcile.run({"rules": list(rules), **options}, check, self.host())
+
+    def files(self) -> dict[str, str]:
+        return {str(path.relative_to(self.root)): path.read_text() for path in sorted((self.root / "etc/firewalld").rglob("*")) if path.is_file()}
+
+    def policy(self, name: str) -> dict[str, t.Any]:
+        return self.daemon.running.policies[f"msports-{name}"]
+
+
+@pytest.fixture
+def apply(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Backend:
+    made = Backend(tmp_path)
+    monkeypatch.setattr(daemons, "Bus", lambda _address: made.daemon)
+    return made
+
+
+def rule(name: str, **fields: t.Any) -> dict[str, t.Any]:
+    return {"name": name, "direction": "in", "protocol": "tcp", "remote_addresses": ["any"], **fields}
+
+
+USERS = [
+    rule("a", local_ports=["1"], remote_addresses=["@many"]),
+    rule("b", local_ports=["2", "3-4"], action="block", remote_addresses=["fd00::1", "10.0.0.0/8"]),
+    rule("c", protocol="icmp_echo"),
+    rule("d", protocol="udp", local_ports=["69"], helper="tftp"),
+    rule("e", direction="out", protocol="any", remote_addresses=["10.1.0.0-10.1.0.2"]),
+    rule("f", direction="out", protocol="udp", remote_ports=["137"], helper="netbios-ns", remote_addresses=["10.0.0.0/8"]),
+]
+CLOSED = {"address_sets": {"many": MANY}, "default_inbound": "reject", "default_outbound": "block"}
+
+
+@pytest.mark.parametrize("more", [{}, {"mode": "audit"}, {"place": "before"}, {"place": "after", "default_inbound": "allow"}, {"default_inbound": "keep"}])
+def test_apply_again_and_absent(apply: Backend, more: dict[str, str]) -> None:
+    files = apply.files()
+    options = {**CLOSED, **more}
+    predicted = apply(*USERS, check=True, **options)
+    assert apply.files() == files
+    done = apply(*USERS, **options)
+    assert (done["changed"], done["added"], apply.daemon.reloads) == (True, list("abcdef"), 1)
+    assert done["effective"]["in_force"], done
+    assert {key: predicted[key] for key in ("diff", "added", "structure")} == {key: done[key] for key in ("diff", "added", "structure")}
+    again = apply(*USERS, **options)
+    assert not again["changed"], again["diff"]
+    assert (again["kept"], again["structure"], apply.daemon.reloads, apply.nft.count) == (6, [], 0, 1)
+    assert "setPolicySettings" not in apply.daemon.log
+    info = reconcile.inspect("msports", apply.host())
+    assert (info["names"], info["present"], info["running"], info["effective"]["in_force"]) == (list("abcdef"), True, True, True)
+    assert any("CleanupOnExit" in warning for warning in info["warnings"])
+    apply(state="absent", check=True)
+    assert reconcile.inspect("msports", apply.host())["present"]
+    assert apply(state="absent")["removed"] == list("abcdef")
+    assert apply.files() == files
+    assert not apply(state="absent")["changed"]
+    assert not any(name.startswith("msports") for name in apply.daemon.running.policies)
+
+
+def test_others_are_put_back_after_a_reload(apply: Backend) -> None:
+    apply.daemon.saved.zones["home"] = {"target": "default", "sources": ["192.0.2.0/24"]}
+    apply.daemon.saved.ipsets["banned"] = ("", "", "", "hash:ip", {"family": "inet"}, [])
+    apply.daemon.saved.policies["theirs"] = {"target": "CONTINUE", "priority": 5, "ingress_zones": ["ANY"], "egress_zones": ["HOST"], "rich_rules": []}
+    apply.daemon.load()
+    running = apply.daemon.running
+    running.zones["public"]["ports"] = [("8443", "tcp")]
+    running.zones["public"]["services"].remove("ssh")
+    running.zones["home"]["sources"] = []
+    running.policies["theirs"]["services"] = ["ssh"]
+    running.ipsets["banned"][5].append("10.6.6.6")
+    running.direct["Rule"].append(("ipv4", "filter", "INPUT", 0, ["-j", "DROP"]))
+    apply.daemon.saved.direct["Chain"].append(("ipv4", "filter", "soon"))
+    had = {key: repr(getattr(running, key)) for key in ("zones", "ipsets", "direct")}
+    done = apply(*USERS, **CLOSED)
+    assert apply.daemon.reloads == 1
+    assert "zone public: ports, services; policy theirs: services; ipset banned; direct chains; direct rules" in done["warnings"][0]
+    now = apply.daemon.running
+    assert sorted(now.zones["public"]["services"]) == ["dhcpv6-client"]
+    assert now.zones["public"]["ports"] == [("8443", "tcp")]
+    assert now.zones["home"]["sources"] == []
+    assert now.policies["theirs"]["services"] == ["ssh"]
+    assert repr(now.direct) == had["direct"]
+    assert now.ipsets["banned"][5] == ["10.6.6.6"]
+
+
+def test_small_changes_need_no_reload_where_one_would_lose_something(apply: Backend) -> None:
+    apply(*USERS, **CLOSED)
+    apply.daemon.running.zones["public"]["ports"] = [("8443", "tcp")]
+    users = [*USERS[1:], rule("a", local_ports=["7"], remote_addresses=["@many"])]
+    done = apply(*users, **{**CLOSED, "address_sets": {"many": [*MANY[1:], "10.99.0.0/16"]}})
+    assert (done["changed_rules"], apply.daemon.reloads, done["warnings"]) == (["a"], 0, [reconcile.CLEANUP])
+    assert done["effective"]["in_force"]
+    calls = [member for member in apply.daemon.log if member in ("addEntry", "removeEntry", "setPolicySettings")]
+    assert calls == ["addEntry", "removeEntry", "setPolicySettings", "setPolicySettings"]
+    assert not apply(*users, **{**CLOSED, "address_sets": {"many": [*MANY[1:], "10.99.0.0/16"]}})["changed"]
+    # What overlaps, what is too much, and what is in the kernel only is not done one by one.
+    assert apply(*users, **{**CLOSED, "address_sets": {"many": [*MANY[1:], "10.98.0.0/15"]}})["changed"]
+    assert apply.daemon.reloads == 1
+    apply.daemon.running.zones["public"]["ports"] = [("8443", "tcp")]
+    assert apply(*users, *(rule(f"x{i}", local_ports=[str(i)]) for i in range(1000, 1200)), **CLOSED)["changed"]
+    assert apply.daemon.reloads == 1
+    assert apply(*users, **{**CLOSED, "place": "before"})["changed"]
+    assert apply.daemon.reloads == 1
+
+
+def test_a_failure_while_changing_single_rules_is_undone(apply: Backend) -> None:
+    apply(*USERS, **CLOSED)
+    before, allowed = apply.files(), list(apply.policy("in-allow")["rich_rules"])
+    apply.daemon.running.zones["public"]["ports"] = [("8443", "tcp")]
+    apply.daemon.deaf = {"setPolicySettings"}
+    with pytest.raises(FirewalldError, match="setPolicySettings: refused; the rules from before are saved and in force"):
+        apply(*USERS, rule("g", local_ports=["9"]), **CLOSED)
+    apply.daemon.deaf = set()
+    assert apply.files() == before
+    assert apply.policy("in-allow")["rich_rules"] == allowed
+
+
+def test_the_rules_of_iptables_are_put_back(apply: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    apply.daemon.foreign = [("rule", {"family": "ip", "table": "filter", "chain": "INPUT", "expr": [{"accept": None}]})]
+    runs: list[t.Any] = []
+
+    def run(_self: t.Any, tool: str, arguments: list[str], given: str = "") -> str:
+        runs.append((tool, given))
+        return SAVED_IPTABLES if len(runs) == 1 else "*filter\n:INPUT ACCEPT [7:7]\nCOMMIT\n"
+
+    monkeypatch.setattr(iptables.Iptables, "_run", run)
+    monkeypatch.setattr(iptables, "_find", lambda tool: tool)
+    done = apply(*USERS, **CLOSED)
+    assert runs == [("iptables-save", ""), ("iptables-save", ""), ("iptables-restore", SAVED_IPTABLES)]
+    assert "rules of iptables" in done["warnings"][0]
+
+
+def test_what_cannot_be_put_back_is_an_error(apply: Backend) -> None:
+    apply.daemon.running.zones["public"]["ports"] = [("8443", "tcp")]
+    apply.daemon.deaf = {"setZoneSettings2"}
+    with pytest.raises(FirewalldError, match="it could not be put back: zone public: setZoneSettings2"):
+        apply(*USERS, **CLOSED)
+
+
+@pytest.mark.parametrize("what", ["reload", "dropped", "disk"])
+def test_a_failure_leaves_the_rules_from_before(apply: Backend, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    apply(rule("old", local_ports=["22"]))
+    before = apply.files()
+    if what == "reload":
+        apply.daemon.broken = "INVALID_ZONE: something of others"
+    elif what == "dropped":
+        apply.daemon.drops = lambda line: 'port="443"' in line
+    else:
+        monkeypatch.setattr(store.os, "fsync", lambda _handle: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    expected = {"reload": "something of others", "dropped": 'did not take all of the rules: wanted: .*port="443"', "disk": "No space left on device"}[what]
+    with pytest.raises(FirewalldError, match=expected):
+        apply(rule("new", local_ports=["443"]))
+    assert apply.files() == before
+    assert apply.policy("in-allow")["rich_rules"] == ['rule port port="22" protocol="tcp" accept']
+    monkeypatch.undo()
+    monkeypatch.setattr(daemons, "Bus", lambda _address: apply.daemon)
+    apply.daemon.broken, apply.daemon.drops = None, lambda line: False
+    assert apply(rule("new", local_ports=["443"]))["changed"], "a failed run stays visible"
+
+
+def test_stopped_the_rules_are_saved_only(apply: Backend) -> None:
+    library = apply.root / "usr/lib/python3/dist-packages/firewall/config"
+    library.mkdir(parents=True)
+    (library / "__init__.py").write_text("VERSION = '1.3.3'\n")
+    apply.daemon.runs = False
+    done = apply(*USERS, **CLOSED)
+    assert done["changed"]
+    assert (done["effective"]["in_force"], done["effective"]["exact"]) == (False, False)
+    assert "firewalld is not running" in done["effective"]["reasons"][0]
+    assert not apply(*USERS, **CLOSED)["changed"]
+    info = reconcile.inspect("msports", apply.host())
+    assert (info["running"], info["present"], info["effective"]["in_force"]) == (False, True, False)
+    apply.daemon.runs = True
+    assert apply(*USERS, **CLOSED)["changed"], "the daemon, started before, has them not"
+    (library / "__init__.py").write_text("VERSION = '0.8.2'\n")
+    apply.daemon.runs = False
+    with pytest.raises(Refused, match="firewalld 0.8.2 is too old"):
+        apply()
+    (library / "__init__.py").unlink()
+    with pytest.raises(Refused, match="unknown version is too old"):
+        apply()
+
+
+def test_refusals(apply: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    apply.daemon.version = "0.8.6"
+    with pytest.raises(Refused, match="too old: policies need firewalld 0.9"):
+        apply()
+    apply.daemon.version, apply.daemon.state = "2.3.0", "FAILED"
+    with pytest.raises(Refused, match="in the state FAILED"):
+        apply()
+    apply.daemon.state = "RUNNING"
+    with pytest.raises(Refused, match="persist"):
+        apply(persist=False)
+    with pytest.raises(Refused, match="max_removals is 0"):
+        apply(rule("a"))
+        apply(max_removals=0)
+    (apply.root / "etc/systemd/system/multi-user.target.wants/iptables.service").write_text("")
+    apply.daemon.foreign = [("chain", {"family": "ip", "table": "filter", "name": "INPUT", "hook": "input", "type": "filter", "policy": "accept"})]
+    with pytest.raises(Refused, match="another firewall manager is active beside firewalld"):
+        apply(rule("a"))
+    assert "another manager" in apply(rule("a"), allow_other_manager=True)["effective"]["reasons"][0]
+
+    def no_bus(_address: t.Any) -> t.Any:
+        raise BusError("nobody there")
+
+    monkeypatch.setattr(daemons, "Bus", no_bus)
+    processes = apply.root / "sys/fs/cgroup/system.slice/firewalld.service"
+    processes.mkdir(parents=True)
+    (processes / "cgroup.procs").write_text(f"{os.getpid()}\n")
+    with pytest.raises(FirewalldError, match="runs, but cannot be reached: nobody there"):
+        apply()
+    (apply.root / "usr/sbin/firewalld").unlink()
+    with pytest.raises(Refused, match="install the package firewalld"):
+        apply()
+
+
+def test_drift_in_each_place(apply: Backend) -> None:
+    apply(*USERS, **CLOSED)
+    apply.daemon.running.policies["msports-in-allow"]["rich_rules"].pop(0)
+    apply.daemon.running.policies["msports-in-allow"]["services"] = ["ssh"]
+    seen = apply(*USERS, check=True, **CLOSED)
+    assert "not in the daemon" in seen["diff"]["before"]
+    assert "unknown: services" in seen["diff"]["before"]
+    assert seen["changed_rules"]
+    assert apply(*USERS, **CLOSED)["effective"]["in_force"]
+    path = apply.root / "etc/firewalld/policies/msports-in-block.xml"
+    path.write_text("<policy")
+    assert "not saved" in apply(*USERS, **CLOSED)["diff"]["before"]
+    assert apply.daemon.reloads == 0, "only the file was wrong"
+    apply.daemon.kernel_drift = lambda objects: [item for item in objects if item[0] != "rule" or "in-block" not in item[1]["chain"]]
+    gone = apply(*USERS, **CLOSED)
+    assert "does not hold what firewalld has put there" in gone["diff"]["before"]
+    assert "not in the kernel" not in gone["diff"]["after"]
+    assert any("the kernel does not hold what firewalld was told" in warning for warning in gone["warnings"])
+    assert gone["effective"]["in_force"] is False
+    apply.daemon.kernel_drift = lambda objects: []
+    assert "no packet reaches" in apply(*USERS, **CLOSED)["diff"]["before"]
+    assert apply.nft.loaded == ["add table inet firewalld\n"]
+    apply.daemon.kernel_drift = lambda objects: [item for item in objects if item[0] != "set"]
+    assert "is missing or holds other addresses" in apply(*USERS, **CLOSED)["diff"]["before"]
+    (apply.root / "etc/firewalld/firewalld.conf").write_text("FirewallBackend=iptables\nCleanupOnExit=no\n")
+    quiet = apply(*USERS, **CLOSED)
+    assert not quiet["changed"]
+    assert quiet["warnings"] == ["firewalld uses iptables: the daemon is asked for its rules, but the kernel is not looked at"]
+
+
+def test_without_purge_what_is_there_stays(apply: Backend) -> None:
+    apply(*USERS, **CLOSED)
+    kept = apply(rule("new", local_ports=["9"]), **{**CLOSED, "address_sets": {}, "purge": False})
+    assert (kept["added"], kept["removed"]) == (["new"], [])
+    assert reconcile.inspect("msports", apply.host())["names"] == [*"abcdef", "new"]
+    assert not apply(rule("new", local_ports=["9"]), **{**CLOSED, "address_sets": {}, "purge": False})["changed"]
+    with pytest.raises(Refused, match="would change"):
+        apply(rule("new", local_ports=["9"], remote_addresses=["@many"]), **{**CLOSED, "address_sets": {"many": MANY[1:]}, "purge": False})
+    apply.policy("in-allow")["rich_rules"].append('rule port port="23" protocol="tcp" accept')
+    with pytest.raises(Refused, match="they are none of ours"):
+        apply(rule("new", local_ports=["9"]), **{**CLOSED, "address_sets": {}, "purge": False})
+    assert apply(rule("new", local_ports=["9"]), **CLOSED)["removed"] == list("abcdef")
+
+
+def test_openings_of_others(apply: Backend) -> None:
+    public = apply.daemon.saved.zones["public"]
+    public["services"] = ["both", "there", "dhcpv6-client"]
+    public["ports"] = [("8080", "tcp")]
+    public["protocols"] = ["gre", "icmp", "strange"]
+    public["rules_str"] = [
+        'rule family="ipv4" source address="203.0.113.5/24" drop',
+        'rule family="ipv4" source ipset="banned" reject',
+        'rule family="ipv6" source address="fd00::/8" service name="ssh" accept',
+        'rule family="ipv4" destination address="10.0.0.1" port port="7" protocol="tcp" accept',
+        'rule family="ipv4" source NOT address="10.0.0.0/8" accept',
+        'rule family="ipv4" masquerade',
+        'rule family="ipv4" source address="10.0.0.0/8" log prefix="x" level="info" limit value="1/m"',
+    ]
+    public["icmp_blocks"] = ["timestamp-request"]
+    apply.daemon.saved.zones["lab"] = {"target": "ACCEPT", "sources": ["192.0.2.0/255.255.255.0"]}
+    apply.daemon.saved.policies["theirs"] = {"target": "DROP", "priority": -2000, "ingress_zones": ["ANY"], "egress_zones": ["HOST"]}
+    apply.daemon.saved.policies["outward"] = {"target": "ACCEPT", "priority": 9, "ingress_zones": ["HOST"], "egress_zones": ["ANY"]}
+    apply.daemon.active["lab"] = {"sources": ["192.0.2.0/255.255.255.0"]}
+    apply.daemon.load()
+    apply.daemon.panic = True
+    web = rule("web", local_ports=["443"])
+    found = apply(web, default_inbound="block", default_outbound="block")
+    reasons = "\n".join(found["effective"]["reasons"])
+    for text in (
+        "panic mode",
+        "zone public admits: service both (port 22/tcp)",
+        "zone public may admit: service both (source port 53/udp)",
+        "zone public admits: service both (protocol esp)",
+        "zone public may admit: service there (port 99/tcp)",
+        "zone public admits: port 8080/tcp",
+        "zone public admits: protocol gre",
+        "zone public may admit: protocol strange",
+        'zone public admits: rich rule \'rule family="ipv6" source address="fd00::/8" service name="ssh" accept\' (port 22/tcp)',
+        'zone public may admit: rich rule \'rule family="ipv4" destination',
+        'zone public may admit: rich rule \'rule family="ipv4" source NOT',
+        "policy theirs stops what we allow (target DROP): web",
+        "policy outward admits: target ACCEPT",
+    ):
+        assert text in reasons, text
+    assert "lab" not in reasons
+    assert "dhcpv6" not in reasons
+    passed = [warning for warning in found["warnings"] if "is passed over" in warning]
+    assert len(passed) == 2
+    assert "zone lab admits: target ACCEPT" in apply(web)["effective"]["reasons"]
+    assert "default_inbound is allow" in "".join(apply(web, default_inbound="allow")["effective"]["reasons"])
+    public["ports"] = [(str(port), "tcp") for port in range(9000, 9040)]
+    apply.daemon.load()
+    assert any("more of this kind" in reason for reason in apply(web, default_inbound="block")["effective"]["reasons"])
+    (apply.root / "etc/systemd/system/multi-user.target.wants/firewalld.service").unlink()
+    assert any("not enabled" in warning for warning in apply(web)["warnings"])
+
+
+def test_the_guard_knows_what_zones_admit(apply: Backend) -> None:
+    management = {"addresses": ["10.9.0.0/24"], "ports": ["22"]}
+    assert apply(management=management)["changed"] is False
+    with pytest.raises(Refused, match="no rule admits it"):
+        apply(management=management, default_inbound="block", place="before")
+    apply.daemon.saved.zones["other"] = {"target": "default"}
+    apply.daemon.active["other"] = {"interfaces": ["eth1"]}
+    apply.daemon.load()
+    with pytest.raises(Refused, match="no rule admits it"):
+        apply(management=management)
+    apply(management=management, default_inbound="allow")
+
+
+def test_no_helper_for_answers_to_broadcasts(apply: Backend) -> None:
+    apply.nft.helpers = False
+    done = apply(USERS[5])
+    assert done["added"] == ["f"]
+    assert apply.policy("in-allow")["rich_rules"] == ['rule family="ipv4" source address="10.0.0.0/8" source-port port="137" protocol="udp" accept']
+    assert apply.policy("out-allow")["rich_rules"] == ['rule family="ipv4" destination address="10.0.0.0/8" port port="137" protocol="udp" accept']
+    assert not apply(USERS[5])["changed"]
+    apply.nft.helpers = True
+    assert "service" in "".join(apply(USERS[5])["structure"])
+
+
+def test_iptables_by_the_rules_alone(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "net").mkdir()
+    (tmp_path / "net/ip_tables_names").write_text("filter\n")
+    objects = [("rule", {"family": "ip6", "table": "nat"}), ("chain", {"family": "bridge", "table": "filter", "name": "x"})]
+    assert iptables.families(objects, str(tmp_path)) == ["bridge", "ip", "ip6"]
+    assert iptables.families([("chain", {"family": "ip", "table": "filter", "hook": "input", "policy": "accept"})]) == []
+    tool = tmp_path / "iptables-save"
+    tool.write_text(f"#!/bin/sh\ncat {tmp_path}/state\n")
+    (tmp_path / "iptables-restore").write_text(f"#!/bin/sh\ncat > {tmp_path}/state\n")
+    for name in ("iptables-save", "iptables-restore"):
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setattr(iptables, "FOLDERS", (str(tmp_path),))
+    (tmp_path / "state").write_text(SAVED_IPTABLES)
+    tools = iptables.Iptables()
+    saved = tools.save(["ip", "ip6"])
+    assert saved == {"ip": SAVED_IPTABLES}
+    assert tools.restore(saved) == []
+    assert tools.count == 2
+    (tmp_path / "state").write_text("*filter\n:INPUT ACCEPT [5:6]\nCOMMIT\n")
+    assert tools.restore(saved) == []
+    assert (tmp_path / "state").read_text() == SAVED_IPTABLES
+    (tmp_path / "state").write_text("")
+    (tmp_path / "iptables-restore").write_text("#!/bin/sh\necho no good >&2\nexit 2\n")
+    assert tools.restore(saved) == ["iptables-restore: no good"]
+
+
+def test_words_for_differences() -> None:
+    left = daemons.Snapshot(
+        "public",
+        {"a": {"ports": [("1", "tcp")]}, "b": {}},
+        {},
+        {"s": ("", "", "", "hash:ip", {"timeout": "60"}, [])},
+        {"Chain": [], "Rule": [], "Passthrough": []},
+    )
+    right = left._replace(default_zone="home", zones={"a": {"interfaces": ["x"]}, "c": {}})
+    found = daemons.differences(left, right)
+    assert found == ["default zone", "zone a: ports", "zone b: it is only there at run time", "zone c: it is only saved", "ipset s"]
+    assert writing.difference(reconcile.objects.EMPTY, reconcile.objects.EMPTY) == "the order of rules"
+
+
+def test_entries_with_a_timeout_are_read_from_the_kernel(apply: Backend) -> None:
+    apply.daemon.saved.ipsets["jail"] = ("", "", "", "hash:net", {"timeout": "600"}, [])
+    apply.daemon.load()
+    elements = [
+        {"elem": {"val": "10.6.6.6", "timeout": 600, "expires": 5}},
+        {"elem": {"val": {"prefix": {"addr": "10.7.0.0", "len": 16}}}},
+        {"prefix": {"addr": "10.8.0.0", "len": 24}},
+        "10.9.9.9",
+    ]
+    strange = {"elem": {"val": {"concat": ["10.0.0.1", "tcp", 22]}}}
+    apply.daemon.kernel_drift = lambda objects: [
+        ("set", {**item[1], "elem": [*elements, strange]}) if item[0] == "set" and item[1]["name"] == "jail" else item for item in objects
+    ]
+    done = apply(rule("a"))
+    assert "ipset jail" in done["warnings"][0]
+    assert apply.daemon.running.ipsets["jail"][5] == ["10.6.6.6", "10.7.0.0/16", "10.8.0.0/24", "10.9.9.9"]
+
+
+def test_with_the_iptables_backend_nothing_is_restored_over_its_own_rules(apply: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    (apply.root / "etc/firewalld/firewalld.conf").write_text("FirewallBackend=iptables\n")
+    apply.daemon.foreign = [("rule", {"family": "ip", "table": "filter", "chain": "INPUT", "expr": [{"accept": None}]})]
+    monkeypatch.setattr(iptables.Iptables, "_run", lambda *_arguments: pytest.fail("no tool of iptables"))
+    done = apply(rule("a"))
+    assert any("cannot be told from its own" in warning for warning in done["warnings"])
+    assert done["effective"]["in_force"]
+    assert not apply(rule("a"))["changed"]
