@@ -13,7 +13,7 @@ from ansible_collections.portcullis.msports.plugins.module_utils import _change
 from ansible_collections.portcullis.msports.plugins.module_utils._nftables.shape import Shape, covered, typed
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused, checked_rules
 from ansible_collections.portcullis.msports.plugins.module_utils._ufw import host as hosts
-from ansible_collections.portcullis.msports.plugins.module_utils._ufw import kernel, render, rulefile, settings, walk, xtables
+from ansible_collections.portcullis.msports.plugins.module_utils._ufw import kernel, logs, render, rulefile, settings, walk, xtables
 from ansible_collections.portcullis.msports.plugins.module_utils._intervals import ALL_PORTS
 
 Desired = collections.namedtuple("Desired", "wire_rules rules lines files defaults record policies closed change differences drift disorder warnings")
@@ -34,7 +34,7 @@ def desire(options, found, versions):
     audit = options["mode"] == "audit" and not absent
     # In audit mode no default becomes tighter.
     wanted = {direction: settings.POLICIES.get(default) if not audit or default == "allow" else None for direction, default in asked.items()}
-    planned = settings.plan(found.defaults, found.record, wanted)
+    planned = settings.plan(found.defaults, found.record, wanted, [direction for direction in wanted if _log_follows(found, versions, direction)])
     policies = settings.read(planned.text, found.conf).policies
     meant = {direction: default in ("block", "reject") for direction, default in asked.items()}
     context = render.Context(found.no_ipv6, policies, meant, {d: default == "keep" for d, default in asked.items()}, audit, _pings(found))
@@ -50,6 +50,10 @@ def desire(options, found, versions):
     rules = _with_extra(found, rendered.rules, set(change.extra))
     disorder = [version for version, file in sorted(found.files.items()) if not file.well_ordered()]
     new = {version: _file(found.files[version], rules[version], options["owner"]) for version in (4, 6)}
+    for version in versions:
+        for direction in planned.logged:
+            text = logs.with_line(new[version].text, version, direction, policies[direction], found.settings.level)
+            new[version] = new[version] if text == new[version].text else rulefile.RuleFile(text, options["owner"], version)
     drift = _differences(found, versions, found.files, found.settings.policies)
     same = new == found.files and policies == found.settings.policies
     differences = drift if same else _differences(found, versions, new, policies)
@@ -68,6 +72,11 @@ def desire(options, found, versions):
         disorder,
         planned.warnings + rendered.warnings,
     )
+
+
+def _log_follows(found, versions, direction):
+    policy, level = found.settings.policies[direction], found.settings.level
+    return all(logs.follows(found.files[version].text, version, direction, policy, level) for version in versions)
 
 
 def _differences(found, versions, files, policies):

@@ -45,7 +45,7 @@ def differences(table, version, policies, user_text, before_text):
         found += _jumps(table, version, direction)
         found += _policy(table, version, direction, policy)
         found += _before(table, version, direction, before)
-        for kind in ("user-logging", "user"):
+        for kind in ("after-logging", "user-logging", "user"):
             found += _content(table, chain(version, kind, direction), user)
     return found
 

@@ -24,7 +24,8 @@ _LINE = re.compile(r"""^\s*([A-Za-z_]\w*)=(?:"([^"]*)"|'([^']*)'|([^\s#;]*))""")
 Settings = collections.namedtuple("Settings", "enabled ipv6 policies level")
 Settings.__doc__ = """``policies`` is ``DROP``, ``REJECT`` or ``ACCEPT`` by direction (``None``: none that ufw knows), ``level`` is ufw's level of logging."""
 
-Planned = collections.namedtuple("Planned", "text record warnings")
+Planned = collections.namedtuple("Planned", "text record warnings logged")
+Planned.__doc__ = """``logged`` are the directions whose default changes, and whose line in the log is to follow it."""
 
 
 def read(defaults, conf):
@@ -50,12 +51,13 @@ def _assignments(text):
             yield number, match.group(1), next(value for value in match.groups()[1:] + ("",) if value is not None)
 
 
-def plan(text, record, wanted):
+def plan(text, record, wanted, logged=()):
     """Return ``Planned``: the text of ``/etc/default/ufw``, which has both, with the policies ``wanted`` by direction (``None``: as before us).
 
-    ``record`` is ``{key: {"before": line, "ours": line}}`` of what was changed on earlier runs.
+    ``record`` is ``{key: {"before": line, "ours": line, "logged": whether the log followed}}`` of what was changed on earlier runs; ``logged``
+    are the directions whose line in the log is now what ufw makes of the default.
     """
-    lines, kept, warnings = text.splitlines(True), dict(record), []
+    lines, kept, warnings, follow = text.splitlines(True), dict(record), [], []
     for direction, key in sorted(POLICY_KEYS.items()):
         current = {name: number for number, name, _value in _assignments("".join(lines))}.get(key)
         line = lines[current]
@@ -64,18 +66,20 @@ def plan(text, record, wanted):
         if policy is None:
             if ours and line == ours["ours"]:
                 lines[current] = ours["before"]
+                follow += [direction] if ours["logged"] else []
             elif ours:
                 warnings.append("{0} was changed by somebody else after us, and stays as it is".format(key))
             kept.pop(key, None)
         elif _values(line).get(key) != policy:
-            before = ours["before"] if ours else line
+            before, follows = (ours["before"], ours["logged"]) if ours else (line, direction in logged)
+            follow += [direction] if follows else []
             if _values(before).get(key) == policy:
                 lines[current] = before
                 kept.pop(key, None)
             else:
                 lines[current] = '{0}="{1}"\n'.format(key, policy)
-                kept[key] = {"before": before, "ours": lines[current]}
-    return Planned("".join(lines), kept, warnings)
+                kept[key] = {"before": before, "ours": lines[current], "logged": follows}
+    return Planned("".join(lines), kept, warnings, tuple(follow))
 
 
 def load_record(text):
@@ -84,7 +88,7 @@ def load_record(text):
         return {}
     record = json.loads(text)
     if not isinstance(record, dict) or any(
-        key not in POLICY_KEYS.values() or not isinstance(value, dict) or set(value) != {"before", "ours"} for key, value in record.items()
+        key not in POLICY_KEYS.values() or not isinstance(value, dict) or set(value) != {"before", "ours", "logged"} for key, value in record.items()
     ):
         raise ValueError("not a record of changed defaults")
     return record

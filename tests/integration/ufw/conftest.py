@@ -19,6 +19,8 @@ import booted
 
 PACKAGES = "ufw"
 FILES = "/etc/ufw/user.rules /etc/ufw/user6.rules /etc/default/ufw /etc/ufw/ufw.conf"
+ALL_FILES = f"for i in {FILES}; do echo \"=== $i\"; stat -c '%a %U:%G' $i; cat $i; done"
+KERNEL = r"{ iptables-save -t filter; ip6tables-save -t filter; } | sed 's/^#.*//; s/ \[[0-9]*:[0-9]*\]$//'"
 CODE = """
 import json, sys
 from ansible_collections.portcullis.msports.plugins.module_utils._ufw.reconcile import Host, Refused, UfwError, inspect, run
@@ -54,24 +56,35 @@ class Ufw:
 
     def kernel(self) -> str:
         """Everything of the table filter of both families, without counters and times."""
-        return self.run(r"{ iptables-save -t filter; ip6tables-save -t filter; } | sed 's/^#.*//; s/ \[[0-9]*:[0-9]*\]$//'")
+        return self.run(KERNEL)
 
     def files(self) -> dict[str, str]:
         """The files that ufw and we write, with their modes and owners."""
-        return {name: self.run(f"stat -c '%a %U:%G' {name}; cat {name}") for name in FILES.split()}
+        return dict(part.split(chr(10), 1) for part in self.run(ALL_FILES).split("=== ")[1:])
+
+    def state(self) -> tuple[str, str]:
+        """Files and kernel at once, for tests that only compare: starting a program in a container costs more than running it."""
+        return tuple(self.run(f"{ALL_FILES}; echo; echo ++++; {KERNEL}").split("++++"))
 
     def traces(self) -> str:
-        return self.run("find / -xdev \\( -path /proc -o -path /sys -o -path /collections -o -path /run/log -o -path /var/log \\) -prune -o -iname '*portcullis*' -print")
-
-    def reset(self, enabled: bool = True) -> None:
-        """Bring ufw to the state of a fresh package, and enable it."""
-        self.run(
-            "ufw --force disable; rm -rf /etc/portcullis; cp /usr/share/ufw/iptables/*.rules /etc/ufw/; cp /root/default-ufw /etc/default/ufw;"
-            " iptables -F; ip6tables -F; iptables -X; ip6tables -X; for i in iptables ip6tables; do for c in INPUT OUTPUT FORWARD; do $i -P $c ACCEPT; done; done;"
-            " sed -i 's/^LOGLEVEL=.*/LOGLEVEL=low/' /etc/ufw/ufw.conf; systemctl start ufw"
+        return self.run(
+            "find / -xdev \\( -path /proc -o -path /sys -o -path /collections -o -path /run/log -o -path /var/log \\) -prune -o -iname '*portcullis*' -print"
         )
-        if enabled:
-            self.run("ufw --force enable")
+
+    def keep(self) -> None:
+        """Remember ufw as it is after ``ufw enable`` on a fresh system."""
+        self.run(
+            "ufw --force enable; ufw reload; mkdir -p /root/kept; cp -a /etc/ufw /root/kept/etc-ufw;"
+            " cp -a /etc/default/ufw /root/kept/default-ufw;"
+            " iptables-save -t filter > /root/kept/4; ip6tables-save -t filter > /root/kept/6"
+        )
+
+    def reset(self) -> None:
+        """Bring ufw back to what was kept, without a single command of it: those take seconds."""
+        self.run(
+            "rm -rf /etc/portcullis /etc/ufw; cp -a /root/kept/etc-ufw /etc/ufw; cp -a /root/kept/default-ufw /etc/default/ufw; nft flush ruleset;"
+            " iptables-restore < /root/kept/4; ip6tables-restore < /root/kept/6; systemctl is-active -q ufw || systemctl start ufw"
+        )
 
 
 def boot(more: str = PACKAGES) -> booted.Container:
@@ -86,7 +99,7 @@ def boot(more: str = PACKAGES) -> booted.Container:
 @pytest.fixture(scope="module")
 def _booted() -> t.Iterator[Ufw]:
     made = Ufw(boot())
-    made.run("cp /etc/default/ufw /root/default-ufw")
+    made.keep()
     yield made
     made.container.close()
 
