@@ -82,10 +82,10 @@ def _log_follows(found, versions, direction):
 def _differences(found, versions, files, policies):
     """Return by family what the kernel holds otherwise than the files say; nothing where ufw is not meant to be loaded."""
     if found.state == hosts.BROKEN:
-        return {version: [kernel.Difference("chains of ufw", ["ufw is enabled, but not all of its chains are there"], [])] for version in versions}
+        return {version: [kernel.Difference("chains of ufw", ["ufw is enabled, but chains of it are missing or empty"], [])] for version in versions}
     if found.state != hosts.RUNNING:
         return {}
-    return {version: kernel.differences(found.tables[version], version, policies, files[version].text, found.before[version]) for version in versions}
+    return {version: kernel.differences(found.tables[version], version, policies, files[version].text) for version in versions}
 
 
 def _pings(found):

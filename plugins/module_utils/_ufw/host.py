@@ -93,7 +93,7 @@ def find(owner, host):
 def with_tables(found, host):
     """Return ``found`` with what the kernel holds now."""
     tables = {version: xtables.parse_save(host.programs.save(version)) for version in host.versions(found)}
-    if all(kernel.loaded(table, version) for version, table in tables.items()):
+    if all(kernel.loaded(table, version, found.before[version]) for version, table in tables.items()):
         state = RUNNING
     else:
         state = BROKEN if host.programs.service_is_active() else STOPPED

@@ -26,34 +26,46 @@ SECONDARY = ("skip-to-policy", "user-logging", "user")
 SHOWN = 5
 
 
-def loaded(table, version):
-    """Tell whether every chain of ufw that inbound and outbound packets pass is there."""
-    return all(chain(version, kind, direction) in table.chains for direction in BUILTIN for kind in PRIMARY + SECONDARY)
+def loaded(table, version, before_text):
+    """Tell whether every chain of ufw that inbound and outbound packets pass is there, and none that ``before.rules`` fill is empty."""
+    filled = {line.split()[1] for line in xtables.filter_lines(before_text)}
+    names = [chain(version, kind, direction) for direction in BUILTIN for kind in PRIMARY + SECONDARY]
+    jumps = {chain(version, "before", direction): "-j " + chain(version, "user", direction) for direction in BUILTIN}
+    for name in names:
+        if name not in table.chains:
+            return False
+        if name in jumps and name in filled and not [line for line in table.chains[name] if not line.endswith(jumps[name])]:
+            return False
+    return True
 
 
 def chain(version, kind, direction):
-    return "{0}-{1}-{2}".format(tuples.PREFIX[version], kind, tuples.CHAINS[direction])
+    return "{0}-{1}-{2}".format(tuples.PREFIX[version], kind, tuples.CHAINS.get(direction, direction))
 
 
-def differences(table, version, policies, user_text, before_text):
+def differences(table, version, policies, user_text):
     """Return the ``Difference`` list between a loaded table and the files of ufw, under the policies ``DROP``, ``REJECT`` or ``ACCEPT``."""
     found = []
     user = xtables.filter_lines(user_text)
-    before = xtables.filter_lines(before_text)
     for direction in ("in", "out"):
         policy = policies[direction]
         found += _jumps(table, version, direction)
         found += _policy(table, version, direction, policy)
-        found += _before(table, version, direction, before)
+        found += _before(table, version, direction)
         for kind in ("after-logging", "user-logging", "user"):
             found += _content(table, chain(version, kind, direction), user)
     return found
 
 
+def forwarding(table, version):
+    """Return what is wrong with ufw's jumps for forwarded packets: to be repaired only where ufw was built anew, and otherwise not ours."""
+    return _jumps(table, version, "forward")
+
+
 def _jumps(table, version, direction):
-    builtin = BUILTIN[direction]
+    builtin = BUILTIN.get(direction, "FORWARD")
     wanted = [xtables.Line(builtin, (("-j", chain(version, kind, direction)),)) for kind in PRIMARY]
-    lines = [(line, xtables.canonical(line)) for line in table.chains[builtin]]
+    lines = [(line, xtables.canonical(line)) for line in table.chains.get(builtin, [])]
     there = [line for _text, line in lines if line in wanted]
     if there == wanted:
         return []
@@ -85,22 +97,15 @@ def _policy(table, version, direction, policy):
     return [Difference("default " + ("inbound" if direction == "in" else "outbound"), found, repair)] if found else []
 
 
-def _before(table, version, direction, before):
-    """Return what is wrong with the chain before ours: emptied, or without its jump to ours."""
+def _before(table, version, direction):
+    """Return what is wrong with the jump to our chain from the one before it."""
     name, user = chain(version, "before", direction), chain(version, "user", direction)
     jump = xtables.Line(name, (("-j", user),))
-    lines = [line for line in table.chains[name] if xtables.canonical(line) != jump]
-    jumps = len(table.chains[name]) - len(lines)
-    wanted = xtables.chain_of(before, name)
-    if wanted and not lines:
-        # Whoever emptied it took the replies and the errors of ICMP with it; chains of the file's own may be missing, too.
-        helpers = [other for other in _declared(before) if other != name and not table.chains.get(other) and "-before-" not in other]
-        repair = [":{0} - [0:0]".format(other) for other in helpers + [name]] + [line for other in helpers for line in xtables.chain_of(before, other)]
-        return [Difference("chain " + name, ["it is empty"], repair + wanted + ["-A {0} -j {1}".format(name, user)])]
-    if jumps != 1:
-        repair = ["-D {0} -j {1}".format(name, user)] * jumps + ["-A {0} -j {1}".format(name, user)]
-        return [Difference("chain " + name, ["its jump to {0} is {1}".format(user, "missing" if not jumps else "there twice")], repair)]
-    return []
+    jumps = [xtables.canonical(line) for line in table.chains[name]].count(jump)
+    if jumps == 1:
+        return []
+    repair = ["-D {0} -j {1}".format(name, user)] * jumps + ["-A {0} -j {1}".format(name, user)]
+    return [Difference("chain " + name, ["its jump to {0} is {1}".format(user, "missing" if not jumps else "there twice")], repair)]
 
 
 def _declared(lines):

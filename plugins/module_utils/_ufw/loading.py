@@ -68,9 +68,9 @@ def _start(host, found, wanted, writing):
         host.programs.start_ufw()
         now = hosts.with_tables(found, host)
         for version, table in now.tables.items():
-            if not kernel.loaded(table, version):
+            if not kernel.loaded(table, version, found.before[version]):
                 raise UfwError("{0} did not make the chains of ufw for IPv{1}".format(host.programs.init, version))
-            parts = kernel.differences(table, version, wanted.policies, wanted.files[version].text, found.before[version])
+            parts = kernel.forwarding(table, version) + kernel.differences(table, version, wanted.policies, wanted.files[version].text)
             if parts:
                 host.programs.load(version, kernel.transaction(parts))
     except UfwError as error:

@@ -67,12 +67,12 @@ def _left(host, found, wanted, tables):
     """Return in words what the kernel holds otherwise than wanted, when ufw is loaded."""
     if found.state not in (hosts.RUNNING, hosts.BROKEN):
         return []
-    if not all(kernel.loaded(tables[version], version) for version in host.versions(found)):
+    if not all(kernel.loaded(tables[version], version, found.before[version]) for version in host.versions(found)):
         return ["chains of ufw are missing"]
     return [
         "{0} (IPv{1}): {2}".format(difference.part, version, text)
         for version in host.versions(found)
-        for difference in kernel.differences(tables[version], version, wanted.policies, wanted.files[version].text, found.before[version])
+        for difference in kernel.differences(tables[version], version, wanted.policies, wanted.files[version].text)
         for text in difference.found
     ]
 

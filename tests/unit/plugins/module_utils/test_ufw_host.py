@@ -43,8 +43,8 @@ class FakeKernel(programs.Programs):
             self.build(version)
 
     def build(self, version: int) -> None:
-        text = ":INPUT DROP [0:0]\n:OUTPUT ACCEPT [0:0]\n"
-        lines = []
+        text = ":INPUT DROP [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT ACCEPT [0:0]\n"
+        lines = [f"-A FORWARD -j {kernel.chain(version, kind, 'forward')}" for kind in kernel.PRIMARY]
         for direction, builtin in kernel.BUILTIN.items():
             for kind in kernel.PRIMARY + kernel.SECONDARY:
                 text += f":{kernel.chain(version, kind, direction)} - [0:0]\n"
