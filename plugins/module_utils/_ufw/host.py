@@ -90,9 +90,11 @@ def find(owner, host):
     return with_tables(found, host) if read.enabled else found
 
 
-def with_tables(found, host):
-    """Return ``found`` with what the kernel holds now."""
-    tables = {version: xtables.parse_save(host.programs.save(version)) for version in host.versions(found)}
+def with_tables(found, host, versions=None):
+    """Return ``found`` with what the kernel holds now; of some families only, where the others were not touched."""
+    tables = dict(found.tables)
+    for version in versions or host.versions(found):
+        tables[version] = xtables.parse_save(host.programs.save(version))
     if all(kernel.loaded(table, version, found.before[version]) for version, table in tables.items()):
         state = RUNNING
     else:

@@ -48,7 +48,7 @@ def apply(host, found, wanted, changes):
         writing.discard()
         trouble = _put_back(host, found, parts, done)
         raise UfwError("{0}; {1}".format(error, trouble or "the rules from before are still in force")) from error
-    return hosts.with_tables(found, host) if parts else found
+    return hosts.with_tables(found, host, sorted(parts)) if parts else found
 
 
 def _put_back(host, found, parts, versions):

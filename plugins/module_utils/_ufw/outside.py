@@ -10,7 +10,6 @@ from __future__ import annotations
 import collections
 import glob
 import os
-import re
 
 from ansible_collections.portcullis.msports.plugins.module_utils._nftables import compare, detect
 from ansible_collections.portcullis.msports.plugins.module_utils._nftables import foreign as others
@@ -91,22 +90,14 @@ def _of_family(table, version, direction, rules, admitted, blocked, closed):
             cuts += [(step, hit)] if hit else []
         else:
             if closed and not covered(admitted, step.shape):
-                opens.setdefault(step.chain, []).append(_short(step))
+                opens.setdefault(step.chain, []).append(step.text)
             elif pending and not covered(compare.BASE[direction], step.shape) and any(touches(step.shape, shape) for _name, shape in blocked):
-                beats.setdefault(step.chain, []).append(_short(step))
+                beats.setdefault(step.chain, []).append(step.text)
             before += [step.shape] if step.shape.certain else []
-    found = ["{0} stops what we allow: {1} ({2})".format(_where(step), compare._some(hit), _short(step)) for step, hit in cuts[:SHOWN]]
+    found = ["chain {0} stops what we allow: {1} ({2})".format(step.chain, compare._some(hit), step.text) for step, hit in cuts[:SHOWN]]
     found += ["{0} more rules stop what we allow".format(len(cuts) - SHOWN)] if cuts[SHOWN:] else []
     found += [_told("chain {0} accepts more than the rules", name, texts) for name, texts in opens.items()]
     return found + [_told("chain {0} accepts, before a block of ours, what the block may be about", name, texts) for name, texts in beats.items()]
-
-
-def _where(step):
-    return "chain {0}: '{1}'".format(step.chain, step.text)
-
-
-def _short(step):
-    return re.sub(r" -m \w+| -j ACCEPT$|/32\b|/128\b", "", " " + step.text.split(" ", 2)[2]).strip() or "everything"
 
 
 def _told(sentence, chain, texts):

@@ -82,12 +82,18 @@ class Programs:
         return self._run(["systemctl", "is-active", "--quiet", "ufw"])[0] == 0 if self.find("systemctl") else True
 
     def foreign_tables(self, own):
-        """Return the objects that ``nft -j`` prints of the tables other than ``own`` ((family, name) pairs); none without nft."""
+        """Return the objects that ``nft -j`` prints of the tables other than ``own`` ((family, name) pairs); none without nft.
+
+        Those of ufw may hold thousands of rules, so the whole is read only where there are others.
+        """
         if self.find("nft") is None:
             return []
         tables = [item["table"] for item in self._nft("list tables") if "table" in item]
         names = [(table["family"], table["name"]) for table in tables if (table["family"], table["name"]) not in own]
-        return self._nft("; ".join("list table {0} {1}".format(*name) for name in names)) if names else []
+        if not names:
+            return []
+        objects = [item for found in self._nft("list ruleset") for item in found.items()]
+        return [{kind: value} for kind, value in objects if (value.get("family"), value.get("name" if kind == "table" else "table")) in names]
 
     def _nft(self, command):
         code, output, errors = self._run(["nft", "-nn", "-j", command])

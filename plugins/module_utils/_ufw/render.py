@@ -62,8 +62,10 @@ def render(rules, address_sets, context):
     for direction in ("in", "out"):
         if context.audit and context.closed[direction] and context.policies[direction] == "ACCEPT":
             for version in (4, 6) if not context.ipv6 else (4,):
-                anything = Rule("allow_log", "any", "any", ANYWHERE[version], "any", ANYWHERE[version], direction)
-                found[version].append((AUDIT.format(direction), anything))
+                # ufw deletes a RETURN without conditions from its chains of logging, so each has a protocol.
+                for protocol in ("tcp", "udp"):
+                    anything = Rule("allow_log", protocol, "any", ANYWHERE[version], "any", ANYWHERE[version], direction)
+                    found[version].append((AUDIT.format(direction), anything))
     for version, lines in found.items():
         if len(lines) > LIMIT:
             text = "{0} rules of ufw for IPv{1}, and {2} are the most: ufw has no sets, so each address takes a rule for every 15 ports; name networks"

@@ -8,13 +8,15 @@
 from __future__ import annotations
 
 import collections
+import re
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _intervals
 from ansible_collections.portcullis.msports.plugins.module_utils._nftables.shape import EVERYTHING, Shape, meet, of_family, typed
 from ansible_collections.portcullis.msports.plugins.module_utils._ufw import tuples, xtables
 
 Step = collections.namedtuple("Step", "chain text shape verdict line")
-Step.__doc__ = """``verdict`` is ``accept`` or ``drop``; ``line`` is the canonical line, by which our own rules are known."""
+Step.__doc__ = """``text`` is what a packet must be like, through all the jumps;
+``verdict`` is ``accept`` or ``drop``; ``line`` is the canonical line, by which our own rules are known."""
 
 FAMILY = {4: "ip", 6: "ip6"}
 VERDICTS = {"ACCEPT": "accept", "DROP": "drop", "REJECT": "drop"}
@@ -27,12 +29,13 @@ LIMIT = 20000
 
 def steps(chains, version, direction, builtin):
     """Yield the ``Step`` of every rule that new connections over the network can meet from a builtin chain on."""
-    return _walk(chains, version, direction, builtin, EVERYTHING, frozenset())
+    return _walk(chains, version, direction, builtin, EVERYTHING, ())
 
 
 def _walk(chains, version, direction, name, within, passed):
+    """``passed`` are the ``(chain, conditions)`` of the jumps on the way."""
     doubtful = False
-    for text in chains.get(name, ()) if name not in passed else ():
+    for text in chains.get(name, ()) if name not in [before for before, _text in passed] else ():
         line = xtables.canonical(text)
         items = dict(line.items)
         shape = shape_of(items, version, direction)
@@ -50,11 +53,17 @@ def _walk(chains, version, direction, name, within, passed):
                 return
             doubtful = True
         elif target in VERDICTS:
-            yield Step(name, text, shape, VERDICTS[target], line)
+            told = " ".join([words for _before, words in passed if words] + [short(text)]).strip()
+            yield Step(name, told or "everything", shape, VERDICTS[target], line)
         elif target in chains:
-            yield from _walk(chains, version, direction, target, shape, passed | {name})
+            yield from _walk(chains, version, direction, target, shape, passed + ((name, short(text)),))
             if "-g" in items:
                 doubtful = True
+
+
+def short(text):
+    """Return the conditions of a line for people: without its chain, its target and the names of matches."""
+    return re.sub(r" -m \w+| -[jg] .*|/32\b|/128\b", "", " " + text.split(" ", 2)[2]).strip()
 
 
 def shape_of(items, version, direction):

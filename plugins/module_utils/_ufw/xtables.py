@@ -13,7 +13,7 @@ import shlex
 from ansible_collections.portcullis.msports.plugins.module_utils import _intervals
 
 Line = collections.namedtuple("Line", "chain items")
-Line.__doc__ = """``items`` is a sorted tuple of ``(option, value)`` without what is said by default; a negated option begins with ``!``."""
+Line.__doc__ = """``items`` is a sorted tuple of ``(option, value)`` without comments and what is said by default; a negated option begins with ``!``."""
 
 Filter = collections.namedtuple("Filter", "policies chains")
 Filter.__doc__ = """The table filter of one family: ``policies`` by builtin chain, ``chains`` name -> list of lines as ``iptables-save`` prints them."""
@@ -79,8 +79,8 @@ def canonical(text):
         while index < len(words) and words[index] != "!" and not (words[index].startswith("-") and len(words[index]) > 1 and not words[index][1].isdigit()):
             values.append(words[index])
             index += 1
-        # What a match is called follows from its options.
-        if option != "-m":
+        # What a match is called follows from its options; a comment decides nothing, and comes back in other quotes.
+        if option not in ("-m", "--comment"):
             item = (NAMES.get(option, option), _value(NAMES.get(option, option), " ".join(values)))
             items += [] if item in DEFAULTS and not negated else [(negated + item[0], item[1])]
     return Line(words[1], tuple(sorted(items)))

@@ -18,7 +18,7 @@ ADMIN = [
     "ufw deny from 192.0.2.0/24",
     "ufw allow in log-all from 10.5.0.0/16 to any port 53",
     "ufw allow in on lo0 to any port 99 proto udp",
-    "ufw allow CUPS",
+    "ufw allow 'WWW Full'",
     "ufw reject out 25/tcp",
     "ufw allow proto gre from 10.6.0.1",
     "ufw allow proto udp from any port 53 to any port 1024:65535",
@@ -199,7 +199,7 @@ def test_what_cuts_and_what_opens_is_told(ufw: t.Any, rule: t.Any) -> None:
     done = ufw(*three(rule), address_sets=SETS)
     reasons = done["effective"]["reasons"]
     assert done["effective"]["exact"] is False
-    assert "chain ufw-user-input stops what we allow: in tcp/22 (-s 10.9.0.0/28 -j DROP)" in reasons
+    assert "chain ufw-user-input stops what we allow: in tcp/22 (-s 10.9.0.0/28)" in reasons
     assert any(reason.startswith("chain ufw-user-limit stops what we allow: in tcp/443") for reason in reasons)
     assert any(reason.startswith("chain ufw-user-input accepts more than the rules: ") and "--dport 8080" in reason for reason in reasons)
     assert any(
@@ -279,7 +279,7 @@ def test_a_stopped_service_is_left_stopped(ufw: t.Any, rule: t.Any) -> None:
 
 def test_ipv6_that_is_off_is_refused_where_it_is_meant(ufw: t.Any, rule: t.Any) -> None:
     ufw(rule("six", remote_addresses=["fd00::/8"]), rule("web", local_ports=["80"]))
-    ufw.run("sed -i s/^IPV6=yes/IPV6=no/ /etc/default/ufw; ufw reload")
+    ufw.run("sed -i s/^IPV6=yes/IPV6=no/ /etc/default/ufw")
     with pytest.raises(Exception, match=r"rule 'six': IPv6 addresses \(fd00::/8\), but IPV6 is not yes in /etc/default/ufw: ufw stops all IPv6"):
         ufw(rule("six", remote_addresses=["fd00::/8"]), rule("web", local_ports=["80"]))
     done = ufw(rule("web", local_ports=["80"]), rule("no", action="block", remote_addresses=["fd00::1"]))
@@ -296,7 +296,8 @@ def test_audit(ufw: t.Any, rule: t.Any) -> None:
     assert "'audit in'" in done["added"]
     assert "never" not in done["added"]
     assert 'DEFAULT_INPUT_POLICY="ACCEPT"' in ufw.files()["/etc/default/ufw"]
-    assert '-A ufw-user-logging-input -m conntrack --ctstate NEW -m limit --limit 3/min --limit-burst 10 -j LOG --log-prefix "[UFW ALLOW] "' in ufw.kernel()
+    limit = "-m conntrack --ctstate NEW -m limit --limit 3/min --limit-burst 10"
+    assert f'-A ufw-user-logging-input -p tcp {limit} -j LOG --log-prefix "[UFW ALLOW] "' in ufw.kernel()
     assert not ufw(*three(rule), address_sets=SETS, default_inbound="block", mode="audit")["changed"]
     # ufw makes the same of it.
     before = ufw.kernel()

@@ -133,7 +133,7 @@ SAME = [
     ('-A c -j LOG --log-prefix "[UFW BLOCK] " -m limit --limit 3/minute', "-A c -m limit --limit 3/min -j LOG --log-prefix '[UFW BLOCK] '"),
     ("-A c -p icmp --icmp-type echo-request -j ACCEPT", "-A c -p icmp -m icmp --icmp-type 8 -j ACCEPT"),
     ("-A c -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT", "-A c -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT"),
-    ("-A c -j ACCEPT -m comment --comment 'dapp_Nginx%20Full'", "-A c -m comment --comment dapp_Nginx%20Full -j ACCEPT"),
+    ("-A c -j ACCEPT -m comment --comment 'dapp_Nginx%20Full'", "-A c -m comment --comment \"\\'dapp_Nginx%20Full\\'\" -j ACCEPT"),
 ]
 OTHER = [
     ("-A c -p tcp --dport 22 -j ACCEPT", "-A c -p udp --dport 22 -j ACCEPT"),
@@ -262,6 +262,6 @@ def test_everything_is_one_network() -> None:
 def test_audit_logs_what_a_default_would_stop_only_where_ufw_lets_it_pass() -> None:
     open_host = {"in": "ACCEPT", "out": "ACCEPT"}
     made = render.render([], {}, _context(audit=True, policies=open_host, closed={"in": True, "out": False}))
-    assert [(name, rule.action) for version in (4, 6) for name, rule in made.rules[version]] == [("'audit in'", "allow_log")] * 2
+    assert [(name, rule.action) for version in (4, 6) for name, rule in made.rules[version]] == [("'audit in'", "allow_log")] * 4
     assert render.render([], {}, _context(audit=True, closed={"in": True, "out": False})).rules == {4: [], 6: []}
     assert render.render([], {}, _context(policies=open_host, closed={"in": True, "out": False})).rules == {4: [], 6: []}
