@@ -57,7 +57,7 @@ options:
     description:
       - What happens to inbound packets that no rule admits. V(keep) leaves ufw's own default, others set it (C(DEFAULT_INPUT_POLICY)) for all of ufw.
       - What was there before comes back with V(keep) and with O(state=absent), unless somebody else has changed it since.
-      - Rules that allow are written in any case.
+      - Rules that allow are written in any case. V(reject) answers with an ICMP error, to TCP as well.
     type: str
     choices: [block, reject, allow, keep]
     default: keep

@@ -166,12 +166,13 @@ def planned(table, version, user_text, before_text, after_text):
     chains = collections.OrderedDict(table.chains if table else {})
     policies = dict(table.policies if table else {})
     user, before, after = (xtables.filter_lines(text) for text in (user_text, before_text, after_text))
+    built = table is not None and all(chain(version, "user", direction) in chains for direction in BUILTIN)
+    if not built:
+        chains.update((name, xtables.chain_of(lines, name)) for lines in (before, after) for name in _declared(lines))
     for direction, builtin in BUILTIN.items():
         names = [chain(version, kind, direction) for kind in ("before", "user", "after")]
-        if not table or names[1] not in chains:
-            for lines in (before, after):
-                chains.update((name, xtables.chain_of(lines, name)) for name in _declared(lines))
+        chains[names[1]] = xtables.chain_of(user, names[1])
+        if not built:
             chains[names[0]] = chains.get(names[0], []) + ["-A {0} -j {1}".format(names[0], names[1])]
             chains[builtin] = ["-A {0} -j {1}".format(builtin, name) for name in (names[0], names[2])]
-        chains[names[1]] = xtables.chain_of(user, names[1])
     return Filter(policies, chains)

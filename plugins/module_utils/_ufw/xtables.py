@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import collections
+import functools
 import shlex
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _intervals
@@ -62,6 +63,8 @@ DEFAULTS = {
 }
 
 
+# A line is looked at several times in a run: compared with the file, with what is wanted, and for what it does.
+@functools.lru_cache(maxsize=65536)
 def canonical(text):
     """Return the ``Line`` of ``-A chain ...``, ``-I chain ...`` or ``None`` for anything else."""
     try:
@@ -100,6 +103,7 @@ def _value(option, text):
     return text
 
 
+@functools.lru_cache(maxsize=65536)
 def address(text):
     """Return one address or network in our spelling; what is none (a mask with holes) stays as it is."""
     try:

@@ -105,7 +105,7 @@ def test_the_kernel_refuses_and_everything_is_as_before(ufw: t.Any, rules: t.Any
     before = ufw.state()
     # ip6tables-restore fails after IPv4 was loaded already; a check alone passes.
     ufw.run("mv /usr/sbin/ip6tables-restore /usr/sbin/ip6tables-restore.real")
-    script = '#!/bin/sh\\ncase "$*" in *--test*) ;; *) echo made up >&2; exit 4;; esac\\nexec /usr/sbin/ip6tables-restore.real "$@"\\n'
+    script = '#!/bin/sh\\ncase "$*" in *--test*) ;; *) echo made up >&2; exit 4;; esac\\nexec /usr/sbin/ip6tables-nft-restore "$@"\\n'
     ufw.run(f"printf '{script}' > /usr/sbin/ip6tables-restore; chmod 755 /usr/sbin/ip6tables-restore")
     try:
         with pytest.raises(Refusal, match="ip6tables-restore could not load the rules: made up; the rules from before are still in force"):
