@@ -48,13 +48,17 @@ class Host:
         return (4,) if found.no_ipv6 else (4, 6)
 
 
-def find(owner, host):
-    """Read everything once and return ``Found``; raise ``UfwError`` when there is no ufw, or one that cannot work."""
-    defaults, conf, record = (files.read(host.path(name)) for name in (DEFAULTS, CONF, RECORD.format(owner)))
-    user = {version: files.read(host.path(name)) for version, name in USER.items()}
-    missing = [name for name, text in ((DEFAULTS, defaults), (CONF, conf), (USER[4], user[4])) if text is None]
+def require(host):
+    """Raise ``UfwError`` when there is no ufw."""
+    missing = [name for name in (DEFAULTS, CONF, USER[4]) if not os.path.exists(host.path(name))]
     if missing:
         raise UfwError("ufw is not installed here, or older than 0.35: /{0} is missing; install the package ufw".format(missing[0]))
+
+
+def find(owner, host):
+    """Read everything once and return ``Found``; raise ``UfwError`` when ufw cannot work as it is."""
+    defaults, conf, record = (files.read(host.path(name)) for name in (DEFAULTS, CONF, RECORD.format(owner)))
+    user = {version: files.read(host.path(name)) for version, name in USER.items()}
     read = settings.read(defaults, conf)
     wrong = [settings.POLICY_KEYS[direction] for direction, policy in sorted(read.policies.items()) if policy is None]
     if wrong:

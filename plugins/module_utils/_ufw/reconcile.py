@@ -30,6 +30,7 @@ def run(options, check_mode=False, host=None):
     if not options["persist"]:
         raise Refused("persist is false, but what ufw loads is what its files say: rules of ufw cannot be in force without being saved")
     host = host or Host()
+    hosts.require(host)
     with files.locked(host.root, check_mode, host.pause):
         return _run(options, check_mode, host)
 
@@ -95,6 +96,7 @@ def inspect(owner, host=None):
     """Return what is there of one owner: the result of the info module."""
     _refusals.check_owner(owner)
     host = host or Host()
+    hosts.require(host)
     with files.locked(host.root, True, host.pause):
         found = hosts.find(owner, host)
         options = dict(OPTIONS, owner=owner, rules=[], purge=False)

@@ -434,3 +434,73 @@ def test_tables_that_iptables_cannot_show(tmp_path: pathlib.Path, printed: str, 
         programs.Programs((str(tmp_path), "/bin")).save(4)
     with pytest.raises(UfwError, match="ip6tables-save was not found in"):
         programs.Programs((str(tmp_path),)).save(6)
+
+
+def test_purge_limits_and_rules_of_ours_that_somebody_edited(machine: Machine) -> None:
+    machine(SSH, NEVER)
+    with pytest.raises(Refused, match="2 rules would be removed and max_removals is 1"):
+        machine(rule("new"), max_removals=1)
+    kept = machine(rule("new"), purge=False)
+    assert (kept["added"], kept["removed"]) == (["new"], [])
+    assert not machine(rule("new"), purge=False)["changed"]
+    path = machine.root / "etc/ufw/user.rules"
+    path.write_text(path.read_text().replace("--dport 22 -s 10.9.0.0/24", "--dport 22"))
+    with pytest.raises(Refused, match="purge is false, but a rule with our comment cannot be kept"):
+        machine(rule("new"), purge=False)
+    assert machine(rule("new"))["removed"] == ["never", "ssh"]
+    with pytest.raises(Refused, match="persist is false"):
+        machine(persist=False)
+
+
+def test_order_that_matters_is_mended_and_told(machine: Machine) -> None:
+    machine(SSH, NEVER)
+    path = machine.root / "etc/ufw/user.rules"
+    early = TUPLE.format("allow any", "any", "10.66.1.0/24", "in") + "-A ufw-user-input -s 10.66.1.0/24 -j ACCEPT\n"
+    path.write_text(path.read_text().replace("### RULES ###\n", "### RULES ###\n\n" + early))
+    done = machine(SSH, NEVER)
+    assert done["structure"] == ["chain ufw-user-input (IPv4)", "order of user.rules"]
+    assert "order of user.rules: an allow stands before a block of ours" in done["diff"]["before"]
+    assert "order" not in done["diff"]["after"]
+    assert not machine(SSH, NEVER)["changed"]
+
+
+def test_the_log_of_a_default_follows_it(machine: Machine) -> None:
+    log = '-A {}-after-logging-input -j LOG --log-prefix "[UFW BLOCK] " -m limit --limit 3/min --limit-burst 10\n'
+    for name, prefix in (("user.rules", "ufw"), ("user6.rules", "ufw6")):
+        path = machine.root / "etc/ufw" / name
+        path.write_text(path.read_text().replace("COMMIT", "\n### LOGGING ###\n" + log.format(prefix) + "### END LOGGING ###\nCOMMIT"))
+    machine(SSH)
+    before = machine.state()
+    machine(SSH, default_inbound="allow", default_outbound="block")
+    assert "ufw-after-logging-input -j LOG" not in "".join(machine.state()[0].values())
+    assert "ufw6-after-logging-output -j LOG" in machine.state()[1]
+    assert not machine(SSH, default_inbound="allow", default_outbound="block")["changed"]
+    machine(SSH)
+    assert machine.state() == before
+
+
+def test_inactive_ufw_starts_no_program_but_a_check(machine: Machine) -> None:
+    machine.write("ufw/ufw.conf", CONF.replace("yes", "no"))
+    done = machine(SSH, default_inbound="reject")
+    assert (done["changed"], done["effective"]["in_force"], machine.kernel.count) == (True, False, 2)
+    assert any("ufw is inactive" in warning for warning in done["warnings"])
+    assert not machine(SSH, default_inbound="reject")["changed"]
+    assert machine.kernel.count == 0
+    assert reconcile.inspect("msports", machine.host())["effective"]["in_force"] is False
+
+
+def test_ping_is_judged_by_before_rules(machine: Machine) -> None:
+    ping = rule("ping", protocol="icmp_echo")
+    done = machine(ping)
+    assert (done["changed"], done["added"]) == (False, [])
+    machine.write("ufw/before6.rules", "")
+    with pytest.raises(Refused, match=r"before6.rules do not admit these echo requests \(in\)"):
+        machine(ping)
+    assert not machine(dict(ping, remote_addresses=["10.0.0.0/8"]))["changed"]
+
+
+def test_what_the_kernel_does_not_hold_after_all_is_told(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine.kernel, "load", lambda _version, _text: None)
+    done = machine(SSH)
+    assert done["effective"]["in_force"] is False
+    assert any(warning.startswith("the kernel does not hold what was loaded: chain ufw-user-input (IPv4)") for warning in done["warnings"])
