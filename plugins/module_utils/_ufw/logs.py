@@ -10,7 +10,7 @@ A default that changes takes its line along; otherwise packets that pass would b
 
 from __future__ import annotations
 
-from ansible_collections.portcullis.msports.plugins.module_utils._ufw import tuples
+from ansible_collections.portcullis.msports.plugins.module_utils._ufw import tuples, xtables
 
 START, END = "### LOGGING ###", "### END LOGGING ###"
 LEVELS = {"low": 100, "medium": 200, "high": 300, "full": 400}
@@ -40,7 +40,7 @@ def _places(lines, version, direction):
 
 def follows(text, version, direction, policy, level):
     """Tell whether a file logs a default as ufw would."""
-    lines = (text or "").splitlines(True)
+    lines = xtables.lines_of(text)
     places = _places(lines, version, direction)
     wanted = line_of(version, direction, policy, level)
     return places is not None and [lines[number] for number in places] == ([wanted] if wanted else [])
@@ -48,7 +48,7 @@ def follows(text, version, direction, policy, level):
 
 def with_line(text, version, direction, policy, level):
     """Return the text of a file with the line for another default."""
-    lines = (text or "").splitlines(True)
+    lines = xtables.lines_of(text)
     places = _places(lines, version, direction)
     if places is None:
         return text

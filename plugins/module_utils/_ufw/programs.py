@@ -23,9 +23,10 @@ class UfwError(Exception):
 class Programs:
     """Runs iptables, nft, ufw's own loader and systemctl. ``count`` is the number of processes started so far."""
 
-    def __init__(self, folders=FOLDERS, init="/lib/ufw/ufw-init"):
+    def __init__(self, folders=FOLDERS, init="/lib/ufw/ufw-init", systemd="/run/systemd/system"):
         self.folders = folders
         self.init = init
+        self.systemd = systemd
         self.count = 0
 
     def find(self, name):
@@ -79,7 +80,7 @@ class Programs:
 
     def service_is_active(self):
         """Tell whether systemd counts ``ufw.service`` as active; without systemd there is nobody who could have stopped it."""
-        return self._run(["systemctl", "is-active", "--quiet", "ufw"])[0] == 0 if self.find("systemctl") else True
+        return self._run(["systemctl", "is-active", "--quiet", "ufw"])[0] == 0 if os.path.isdir(self.systemd) else True
 
     def foreign_tables(self, own):
         """Return the objects that ``nft -j`` prints of the tables other than ``own`` ((family, name) pairs); none without nft.

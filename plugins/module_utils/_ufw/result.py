@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _change
 from ansible_collections.portcullis.msports.plugins.module_utils._ufw import host as hosts
-from ansible_collections.portcullis.msports.plugins.module_utils._ufw import rulefile, settings
+from ansible_collections.portcullis.msports.plugins.module_utils._ufw import rulefile
 
 WORDS = {"in": "inbound", "out": "outbound"}
 STATES = {
@@ -22,7 +22,7 @@ def structure(found, wanted):
     """Return ``(names, lines)`` of the parts other than rules that are not right, as they were before the run."""
     names, lines = [], []
     for direction, policy in sorted(wanted.policies.items()):
-        if found.settings.policies[direction] != policy or (wanted.defaults != found.defaults and _line(found, direction) != _line_after(wanted, direction)):
+        if found.settings.policies[direction] != policy:
             names.append("default " + WORDS[direction])
     for version in wanted.disorder:
         name = "order of " + hosts.USER[version].rpartition("/")[2]
@@ -37,14 +37,6 @@ def structure(found, wanted):
     return sorted(set(names)), lines
 
 
-def _line(found, direction):
-    return [line for line in found.defaults.splitlines() if line.startswith(settings.POLICY_KEYS[direction] + "=")]
-
-
-def _line_after(wanted, direction):
-    return [line for line in wanted.defaults.splitlines() if line.startswith(settings.POLICY_KEYS[direction] + "=")]
-
-
 def present(options, found, wanted, changed, in_force, outside, watched):
     """Return the result of a run, but for its warnings."""
     names, lines = structure(found, wanted)
@@ -52,9 +44,8 @@ def present(options, found, wanted, changed, in_force, outside, watched):
     before = _defaults(found.settings.policies) + lines + [line for _name, line in sorted(own.items())]
     after = _defaults(wanted.policies) + [line for _name, line in sorted(wanted.lines.items())]
     reasons = list(outside.reasons)
-    for direction, policy in sorted(wanted.policies.items()):
-        if direction == "in" and policy == "ACCEPT":
-            reasons.insert(0, "ufw's default for inbound is ACCEPT: what no rule names passes")
+    if wanted.policies["in"] == "ACCEPT":
+        reasons.insert(0, "ufw's default for inbound is ACCEPT: what no rule names passes")
     if options["mode"] == "audit":
         reasons.append("mode is audit: blocks are not written, and no default of ufw is made tighter")
     if not in_force:

@@ -33,7 +33,7 @@ class RuleFile:
         self.version = version
         self.entries = []
         self._owner = owner
-        self._lines = (text or "").splitlines(True)
+        self._lines = xtables.lines_of(text)
         rule_line = re.compile(r"-A {0}-user-(logging-)?(input|output|forward)\b".format(tuples.PREFIX[version]))
         index = 0
         while index < len(self._lines):

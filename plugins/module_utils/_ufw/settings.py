@@ -15,6 +15,8 @@ import collections
 import json
 import re
 
+from ansible_collections.portcullis.msports.plugins.module_utils._ufw import xtables
+
 POLICY_KEYS = {"in": "DEFAULT_INPUT_POLICY", "out": "DEFAULT_OUTPUT_POLICY"}
 POLICIES = {"block": "DROP", "reject": "REJECT", "allow": "ACCEPT"}
 DEFAULTS = {"DROP": "block", "REJECT": "reject", "ACCEPT": "allow"}
@@ -45,7 +47,7 @@ def _values(text):
 
 
 def _assignments(text):
-    for number, line in enumerate(text.splitlines(True)):
+    for number, line in enumerate(xtables.lines_of(text)):
         match = _LINE.match(line)
         if match:
             yield number, match.group(1), next(value for value in match.groups()[1:] + ("",) if value is not None)
@@ -57,7 +59,7 @@ def plan(text, record, wanted, logged=()):
     ``record`` is ``{key: {"before": line, "ours": line, "logged": whether the log followed}}`` of what was changed on earlier runs; ``logged``
     are the directions whose line in the log is now what ufw makes of the default.
     """
-    lines, kept, warnings, follow = text.splitlines(True), dict(record), [], []
+    lines, kept, warnings, follow = xtables.lines_of(text), dict(record), [], []
     for direction, key in sorted(POLICY_KEYS.items()):
         current = {name: number for number, name, _value in _assignments("".join(lines))}.get(key)
         line = lines[current]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import collections
 import functools
+import re
 import shlex
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _intervals
@@ -112,10 +113,16 @@ def address(text):
         return text
 
 
+def lines_of(text):
+    """Return the lines of a text with their ends, as programs of the system see them: only a line feed ends one."""
+    return [line for line in re.split("(?<=\n)", text or "") if line]
+
+
 def parse_save(text):
     """Return the ``Filter`` of what ``iptables-save -t filter`` printed."""
     policies, chains = {}, collections.OrderedDict()
-    for line in text.splitlines():
+    for line in lines_of(text):
+        line = line.rstrip("\n")
         if line.startswith(":"):
             name, policy = line[1:].split(" ")[:2]
             chains.setdefault(name, [])
@@ -129,7 +136,7 @@ def parse_save(text):
 def filter_lines(text):
     """Return the lines of the table filter in a file for ``iptables-restore``."""
     found, table = [], None
-    for line in text.splitlines():
+    for line in lines_of(text):
         stripped = line.strip()
         if stripped.startswith("*"):
             table = stripped[1:].strip()

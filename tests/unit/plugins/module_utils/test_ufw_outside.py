@@ -181,7 +181,7 @@ def shims(tmp_path: pathlib.Path) -> t.Callable[[str, str], programs.Programs]:
         path = tmp_path / name
         path.write_text("#!/bin/sh\n" + script + "\n")
         path.chmod(0o755)
-        return programs.Programs((str(tmp_path), "/usr/bin", "/bin"), str(tmp_path / "ufw-init"))
+        return programs.Programs((str(tmp_path), "/usr/bin", "/bin"), str(tmp_path / "ufw-init"), str(tmp_path))
 
     return make
 
@@ -205,6 +205,7 @@ def test_programs_and_their_complaints(shims: t.Callable[[str, str], programs.Pr
     shims("ufw-init", "true").start_ufw()
     assert shims("systemctl", "true").service_is_active() is True
     assert shims("systemctl", "exit 3").service_is_active() is False
+    assert programs.Programs((str(tmp_path),), systemd=str(tmp_path / "no")).service_is_active() is True
 
 
 def test_tables_of_others_are_read_only_where_there_are_any(shims: t.Callable[[str, str], programs.Programs], tmp_path: pathlib.Path) -> None:

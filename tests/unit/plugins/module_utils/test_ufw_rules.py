@@ -359,3 +359,14 @@ def test_more_tuples_than_ufw_can_bear_are_refused() -> None:
     many = {"many": [f"10.{i // 8192}.{i // 32 % 256}.{i % 32 * 8}" for i in range(render.LIMIT + 1)]}
     (problem,) = _render({"name": "x", "remote_addresses": ["@many"]}, sets=many).problems
     assert problem.startswith(f"{render.LIMIT + 1} rules of ufw for IPv4, and {render.LIMIT} are the most")
+
+
+@pytest.mark.parametrize("end", ["\x0b", "\x0c", "\x85", "\u2028", "\r"])
+def test_only_a_line_feed_ends_a_line(end: str) -> None:
+    """What looks like a line to Python alone is a comment to ufw and to iptables, and stays one."""
+    text = FRESH.replace(
+        "*filter", f"# theirs{end}### tuple ### allow any any 0.0.0.0/0 any 0.0.0.0/0 in comment=6d73706f7274733a2078{end}-A ufw-user-input -j ACCEPT\n*filter"
+    )
+    file = RuleFile(text, "msports", 4)
+    assert (file.entries, xtables.chain_of(xtables.filter_lines(text), "ufw-user-input")) == ([], [])
+    assert RuleFile(file.with_rules(RULES), "msports", 4).with_rules([]) == text
