@@ -30,6 +30,8 @@ notes:
   - Port 0 is refused, because ufw knows ports from 1 on.
   - Blocks stand before all other rules, allows behind them. So a denial of the administrator's beats an allow of ours, which RV(ignore:effective) tells,
     and a block of ours beats every allow but those of C(before.rules).
+  - Where a default that blocks is asked for, rules for IGMP and, outbound, for requests by DHCP and DHCPv6 come with it, because C(before.rules)
+    do not hold them.
   - What C(before.rules) admit ahead of all rules (ping, mDNS, UPnP and more kinds of ICMPv6) is told in RV(ignore:effective).
 author:
   - portcullis.msports contributors (@portcullis)
@@ -184,7 +186,7 @@ kept:
   returned: success
   type: int
 structure:
-  description: Parts other than rules that were not right - chains, defaults, the order of a file, and V(saved) for the record of changed defaults.
+  description: Parts other than rules that were not right - chains, defaults, base rules, the order of a file, and V(saved) for the record of changed defaults.
   returned: success
   type: list
   elements: str

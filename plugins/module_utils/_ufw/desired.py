@@ -16,11 +16,11 @@ from ansible_collections.portcullis.msports.plugins.module_utils._ufw import hos
 from ansible_collections.portcullis.msports.plugins.module_utils._ufw import kernel, logs, render, rulefile, settings, walk, xtables
 from ansible_collections.portcullis.msports.plugins.module_utils._intervals import ALL_PORTS
 
-Desired = collections.namedtuple("Desired", "wire_rules rules lines files defaults record policies closed change differences drift disorder warnings")
+Desired = collections.namedtuple("Desired", "wire_rules rules lines files defaults record policies closed change differences drift base disorder warnings")
 Desired.__doc__ = """``wire_rules`` complete wire rules; ``rules`` ``{family: [(name, Rule)]}`` and their canonical ``lines``; ``files`` the ``RuleFile``
 of the new texts; ``defaults`` the new text of /etc/default/ufw and ``record`` what it changed; ``policies`` and ``closed`` by direction;
-``change`` of rules; by family the ``differences`` of the kernel from what is wanted, and its ``drift`` from what is saved; ``disorder`` the
-families whose order of rules is wrong."""
+``change`` of rules; by family the ``differences`` of the kernel from what is wanted, and its ``drift`` from what is saved; ``base`` the parts
+of ours besides rules that differ; ``disorder`` the families whose order of rules is wrong."""
 
 ECHO = {4: typed(1, [8]), 6: typed(58, [128])}
 START = {"in": "before-input", "out": "before-output"}
@@ -37,14 +37,15 @@ def desire(options, found, versions):
     planned = settings.plan(found.defaults, found.record, wanted, [direction for direction in wanted if _log_follows(found, versions, direction)])
     policies = settings.read(planned.text, found.conf).policies
     meant = {direction: default in ("block", "reject") for direction, default in asked.items()}
-    context = render.Context(found.no_ipv6, policies, meant, {d: default == "keep" for d, default in asked.items()}, audit, _pings(found))
+    keeps = {direction: default == "keep" for direction, default in asked.items()}
+    context = render.Context(found.no_ipv6, policies, meant, keeps, audit, _pings(found), found.igmp)
     rendered = render.render(wire_rules, options["address_sets"], context)
     if rendered.problems:
         raise Refused("ufw cannot express these rules, nothing was changed", rendered.problems)
     pairs = [pair for version in (4, 6) for pair in rendered.rules[version]]
-    have = rulefile.rule_lines(*found.files.values())
+    (have, there), (want, base) = (_apart(lines) for lines in (rulefile.rule_lines(*found.files.values()), rulefile.wanted_lines(pairs)))
     try:
-        change = _change.plan_change(rulefile.wanted_lines(pairs), have, options["purge"] or absent, None if absent else options["max_removals"])
+        change = _change.plan_change(want, have, options["purge"] or absent, None if absent else options["max_removals"])
     except _change.TooManyRemovals as error:
         raise Refused(str(error)) from error
     rules = _with_extra(found, rendered.rules, set(change.extra))
@@ -69,9 +70,15 @@ def desire(options, found, versions):
         change,
         differences,
         drift,
+        [name.strip("'") for name in sorted(set(there) | set(base)) if there.get(name) != base.get(name)],
         disorder,
         planned.warnings + rendered.warnings,
     )
+
+
+def _apart(lines):
+    """Return the canonical lines of rules, and those of the parts that are none."""
+    return [{name: line for name, line in lines.items() if render.is_structure(name) is kind} for kind in (False, True)]
 
 
 def _log_follows(found, versions, direction):
@@ -130,4 +137,4 @@ def as_found(found, versions):
     closed = {direction: policy != "ACCEPT" for direction, policy in policies.items()}
     change = _change.Change([], [], [], [], [])
     drift = _differences(found, versions, found.files, policies)
-    return Desired([], rules, {}, found.files, found.defaults, found.record, policies, closed, change, drift, drift, [], [])
+    return Desired([], rules, {}, found.files, found.defaults, found.record, policies, closed, change, drift, drift, [], [], [])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import collections
 import os
+import re
 import time
 
 from ansible_collections.portcullis.msports.plugins.module_utils._ufw import files, kernel, settings, xtables
@@ -24,10 +25,10 @@ RECORD = "etc/portcullis/msports/{0}.ufw.json"
 # What of ufw is there: loaded; off in its own configuration; enabled, but its service is stopped; enabled, but chains are missing.
 RUNNING, INACTIVE, STOPPED, BROKEN = "running", "inactive", "stopped", "broken"
 
-Found = collections.namedtuple("Found", "defaults conf settings no_ipv6 record files before after tables state legacy")
+Found = collections.namedtuple("Found", "defaults conf settings no_ipv6 record files before after tables state legacy igmp")
 Found.__doc__ = """``defaults``, ``conf``, ``before`` and ``after`` are texts, ``files`` are ``RuleFile`` by family, ``tables`` are ``Filter`` by family
 (none when ufw is off), ``no_ipv6`` is "" or why rules for IPv6 have no effect, ``record`` are the defaults that we have changed, ``legacy`` tells
-whether iptables is the old one."""
+whether iptables is the old one, ``igmp`` whether the system knows that protocol by its name."""
 
 
 class Host:
@@ -90,6 +91,7 @@ def find(owner, host):
         {},
         INACTIVE,
         bool(program) and "legacy" in os.path.realpath(program),
+        re.search(r"^igmp\s", files.read(host.path("etc/protocols")) or "", re.MULTILINE) is not None,
     )
     return with_tables(found, host) if read.enabled else found
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _guard, _refusals
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
-from ansible_collections.portcullis.msports.plugins.module_utils._ufw import desired, files, judge, kernel, loading, outside, result, rulefile, settings
+from ansible_collections.portcullis.msports.plugins.module_utils._ufw import desired, files, judge, kernel, loading, outside, render, result, rulefile, settings
 from ansible_collections.portcullis.msports.plugins.module_utils._ufw import host as hosts
 from ansible_collections.portcullis.msports.plugins.module_utils._ufw.host import Host
 from ansible_collections.portcullis.msports.plugins.module_utils._ufw.programs import UfwError
@@ -110,7 +110,7 @@ def inspect(owner, host=None):
     state = [result.STATES[found.state]] if found.state in result.STATES else []
     return {
         "present": bool(own),
-        "names": sorted(own),
+        "names": sorted(name for name in own if not render.is_structure(name)),
         "lines": [line for _name, line in sorted(own.items())],
         "saved": ["{0}: {1}".format(key, policy) for key, policy in sorted(keep.items())]
         + ["{0} was {1} before us".format(key, value["before"].strip()) for key, value in sorted(found.record.items())],

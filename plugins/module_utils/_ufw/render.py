@@ -21,14 +21,30 @@ from ansible_collections.portcullis.msports.plugins.module_utils._ufw.tuples imp
 LIMIT = 10000
 # No name of a rule holds a quote, so nothing else can be called this.
 AUDIT = "'audit {0}'"
+# What a default of ours must let through besides what before.rules let through: multicast membership, whose loss shows after minutes, and
+# requests for addresses, whose loss shows when the lease ends.
+BASE = {
+    "in": ((4, "'base IGMP in'", Rule("allow", "igmp", "any", ANYWHERE[4], "any", ANYWHERE[4], "in")),),
+    "out": (
+        (4, "'base IGMP out'", Rule("allow", "igmp", "any", ANYWHERE[4], "any", ANYWHERE[4], "out")),
+        (4, "'base DHCP out'", Rule("allow", "udp", "67", ANYWHERE[4], "68", ANYWHERE[4], "out")),
+        (6, "'base DHCPv6 out'", Rule("allow", "udp", "547", ANYWHERE[6], "546", ANYWHERE[6], "out")),
+    ),
+}
+
+
+def is_structure(name):
+    """Tell whether a name of ours is no rule that somebody gave, but a part of ours like the base rules."""
+    return name.startswith("'")
+
 
 Rendered = collections.namedtuple("Rendered", "rules problems warnings")
 Rendered.__doc__ = """``rules`` is ``{4: [(name, Rule), ...], 6: [...]}`` in the order of the file."""
 
-Context = collections.namedtuple("Context", "ipv6 policies closed keeps audit pings")
+Context = collections.namedtuple("Context", "ipv6 policies closed keeps audit pings igmp")
 Context.__doc__ = """What the host says: ``ipv6`` is "" or why there is none, ``policies`` are ufw's own after the run by direction, ``closed`` tells
 by direction whether a default that stops is asked for, ``keeps`` whether ufw's own is kept, ``audit`` the mode, ``pings`` is a function of
-direction, family and intervals that tells whether ``before.rules`` admit them."""
+direction, family and intervals that tells whether ``before.rules`` admit them, ``igmp`` whether the system knows that protocol by its name."""
 
 BROADCAST_ANSWERS = "netbios-ns"
 
@@ -60,6 +76,11 @@ def render(rules, address_sets, context):
             if version == 4 or not context.ipv6:
                 found[version].append((rule["name"], line))
     for direction in ("in", "out"):
+        if context.closed[direction] and not context.audit:
+            base = [part for part in BASE[direction] if not (part[0] == 6 and context.ipv6)]
+            told["igmp"] += [name.strip("'") for _version, name, rule in base if rule.protocol == "igmp" and not context.igmp]
+            for version, name, rule in base:
+                found[version] += [(name, rule)] if rule.protocol != "igmp" or context.igmp else []
         if context.audit and context.closed[direction] and context.policies[direction] == "ACCEPT":
             for version in (4, 6) if not context.ipv6 else (4,):
                 # ufw deletes a RETURN without conditions from its chains of logging, so each has a protocol.
@@ -79,6 +100,7 @@ TOLD = collections.OrderedDict(
         ("nobody", "these rules match nobody, because their address sets are empty, and are not written: {0}"),
         ("ping", "these rules write nothing, because the echo requests that they are about pass already, by before.rules or by the default: {0}"),
         ("blocks", "mode is audit: ufw cannot log what a rule would block and let it pass, so these blocks are not written: {0}"),
+        ("igmp", "without /etc/protocols ufw and iptables do not know IGMP, and multicast may stop after minutes: {0} is not written"),
         ("half", "IPv6 is off for ufw, which stops all of it: these rules for any address are written for IPv4 only: {0}"),
     ]
 )

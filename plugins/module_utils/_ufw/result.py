@@ -32,6 +32,7 @@ def structure(found, wanted):
         for difference in differences:
             names.append("{0} (IPv{1})".format(difference.part, version))
             lines += ["{0} (IPv{1}): {2}".format(difference.part, version, text) for text in difference.found]
+    names += wanted.base
     if wanted.record != found.record:
         names.append("saved")
     return sorted(set(names)), lines

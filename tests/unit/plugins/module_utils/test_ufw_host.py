@@ -109,6 +109,7 @@ class Machine:
         (root / "run").mkdir()
         for name, text in (("default/ufw", DEFAULTS), ("ufw/ufw.conf", CONF), ("ufw/user.rules", USER), ("ufw/user6.rules", USER.replace("ufw-", "ufw6-"))):
             self.write(name, text)
+        self.write("protocols", "igmp\t2\tIGMP\n")
         self.write("ufw/before.rules", BEFORE)
         self.write("ufw/before6.rules", BEFORE.replace("ufw-", "ufw6-").replace("-p icmp --icmp-type", "-p icmpv6 --icmpv6-type"))
 
@@ -145,8 +146,9 @@ def test_a_run_its_repetition_and_its_end(machine: Machine) -> None:
     before = machine.state()
     first = machine(SSH, NEVER, default_inbound="reject", default_outbound="block")
     assert (first["added"], first["effective"]["in_force"]) == (["never", "ssh"], True)
-    assert first["structure"] == ["default inbound", "default outbound", "saved"]
-    assert machine.kernel.count == 8
+    assert first["structure"] == ["base DHCP out", "base DHCPv6 out", "base IGMP in", "base IGMP out", "default inbound", "default outbound", "saved"]
+    assert reconcile.inspect("msports", machine.host())["names"] == ["never", "ssh"]
+    assert machine.kernel.count == 10
     second = machine(SSH, NEVER, default_inbound="reject", default_outbound="block")
     assert (second["changed"], second["kept"], machine.kernel.count) == (False, 2, 2)
     assert machine(state="absent")["changed"]

@@ -243,7 +243,7 @@ def test_long_lists_are_told_apart_by_a_digest() -> None:
 
 def _context(**fields: t.Any) -> render.Context:
     both = {"in": False, "out": False}
-    defaults = {"ipv6": "", "policies": {"in": "DROP", "out": "ACCEPT"}, "closed": both, "keeps": {"in": True, "out": True}, "audit": False}
+    defaults = {"ipv6": "", "policies": {"in": "DROP", "out": "ACCEPT"}, "closed": both, "keeps": {"in": True, "out": True}, "audit": False, "igmp": True}
     return render.Context(**{**defaults, "pings": lambda *_: True, **fields})
 
 
@@ -261,10 +261,14 @@ def test_everything_is_one_network() -> None:
 
 def test_audit_logs_what_a_default_would_stop_only_where_ufw_lets_it_pass() -> None:
     open_host = {"in": "ACCEPT", "out": "ACCEPT"}
+    closed = render.render([], {}, _context(closed={"in": True, "out": True}))
+    assert [rule.protocol for version in (4, 6) for _name, rule in closed.rules[version]] == ["igmp", "igmp", "udp", "udp"]
+    assert len(render.render([], {}, _context(closed={"in": True, "out": True}, igmp=False)).warnings) == 1
     made = render.render([], {}, _context(audit=True, policies=open_host, closed={"in": True, "out": False}))
     assert [(name, rule.action) for version in (4, 6) for name, rule in made.rules[version]] == [("'audit in'", "allow_log")] * 4
     assert render.render([], {}, _context(audit=True, closed={"in": True, "out": False})).rules == {4: [], 6: []}
-    assert render.render([], {}, _context(policies=open_host, closed={"in": True, "out": False})).rules == {4: [], 6: []}
+    enforced = render.render([], {}, _context(policies=open_host, closed={"in": True, "out": False}))
+    assert [name for version in (4, 6) for name, _rule in enforced.rules[version]] == ["'base IGMP in'"]
 
 
 def _render(*rules: dict[str, t.Any], sets: t.Optional[dict[str, list[str]]] = None, **context: t.Any) -> render.Rendered:
