@@ -181,13 +181,14 @@ def _of(proc, pids, sockets):
     return sorted({session for session, inode in sockets if inode in inodes})
 
 
-def lockout(rules, address_sets, default_inbound, management, sessions):
+def lockout(rules, address_sets, default_inbound, management, sessions, judge=None):
     """Return a list of sentences: what of ``management`` and ``sessions`` the rules would not admit. Empty = all is well.
 
     ``rules`` are complete wire rules, ``default_inbound`` says what happens to what no rule admits (``block``, ``reject``,
-    or anything else for "passes"), ``management`` is ``{"addresses": [...], "ports": ["22", "tcp/5986", ...]}``.
+    or anything else for "passes"), ``management`` is ``{"addresses": [...], "ports": ["22", "tcp/5986", ...]}``. Where others' rules stand
+    among ours, the backend gives a ``judge`` of its own: ``refuses(peers, port interval, local intervals or None)`` returns why, or ``None``.
     """
-    judge = _Judge(rules, address_sets, default_inbound)
+    judge = judge or _Judge(rules, address_sets, default_inbound)
     found = []
     for session in sessions:
         if _is_inside(session):

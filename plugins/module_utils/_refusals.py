@@ -67,11 +67,11 @@ def examined_rules(options, windows=False):
     return rules, problems
 
 
-def lockout(rules, options, sessions):
+def lockout(rules, options, sessions, judge=None):
     """Raise ``Refused`` when the rules would not admit a present session or ``management``, unless that is allowed."""
     if options["allow_lockout"] or options["mode"] != "enforce":
         return
     judged = [rule for rule in rules if rule["direction"] == "in"]
-    found = _guard.lockout(judged, options["address_sets"], options["default_inbound"], options["management"], sessions)
+    found = _guard.lockout(judged, options["address_sets"], options["default_inbound"], options["management"], sessions, judge)
     if found:
         raise Refused(LOCKED_OUT, found)

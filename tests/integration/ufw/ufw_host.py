@@ -1,0 +1,96 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A booted container with ufw, and the backend run inside it."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import sys
+import typing as t
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "persistence"))
+
+import booted
+
+PACKAGES = "ufw"
+FILES = "/etc/ufw/user.rules /etc/ufw/user6.rules /etc/default/ufw /etc/ufw/ufw.conf"
+ALL_FILES = f"for i in {FILES}; do echo \"=== $i\"; stat -c '%a %U:%G' $i; cat $i; done"
+KERNEL = r"{ iptables-save -t filter; ip6tables-save -t filter; } | sed 's/^#.*//; s/ \[[0-9]*:[0-9]*\]$//'"
+CODE = """
+import json, sys
+from ansible_collections.portcullis.msports.plugins.module_utils._ufw.reconcile import Host, Refused, UfwError, inspect, run
+given = json.loads({given!r})
+host = Host()
+try:
+    result = inspect(given.get("owner", "msports"), host) if {info!r} else run(given, check_mode={check!r}, host=host)
+except (Refused, UfwError) as error:
+    result = {{"refused": str(error), "problems": getattr(error, "problems", [])}}
+print(json.dumps(dict(result, processes=host.programs.count)))
+"""
+
+
+class Refusal(Exception):
+    """The run was refused or failed; the text says why."""
+
+
+class Ufw:
+    """A container with ufw, and the backend in it. ``processes`` is how many programs the last run started."""
+
+    def __init__(self, container: booted.Container) -> None:
+        self.container = container
+        self.run = container.run
+        self.processes = 0
+
+    def __call__(self, *rules: dict[str, t.Any], check: bool = False, info: bool = False, **options: t.Any) -> dict[str, t.Any]:
+        given = json.dumps({"rules": list(rules), **options} if not info else options)
+        done = json.loads(self.container.python(CODE.format(given=given, check=check, info=info)))
+        self.processes = done.pop("processes")
+        if "refused" in done:
+            raise Refusal(done["refused"])
+        return done
+
+    def kernel(self) -> str:
+        """Everything of the table filter of both families, without counters and times."""
+        return self.run(KERNEL)
+
+    def files(self) -> dict[str, str]:
+        """The files that ufw and we write, with their modes and owners."""
+        return dict(part.split(chr(10), 1) for part in self.run(ALL_FILES).split("=== ")[1:])
+
+    def state(self) -> tuple[str, str]:
+        """Files and kernel at once, for tests that only compare: starting a program in a container costs more than running it."""
+        return tuple(self.run(f"{ALL_FILES}; echo; echo ++++; {KERNEL}").split("++++"))
+
+    def traces(self) -> str:
+        return self.run(
+            "find / -xdev \\( -path /proc -o -path /sys -o -path /collections -o -path /run/log -o -path /var/log \\) -prune -o -iname '*portcullis*' -print"
+        )
+
+    def keep(self) -> None:
+        """Remember ufw as it is after ``ufw enable`` on a fresh system."""
+        self.run(
+            "ufw --force enable; ufw reload; mkdir -p /root/kept; cp -a /etc/ufw /root/kept/etc-ufw;"
+            " cp -a /etc/default/ufw /root/kept/default-ufw;"
+            " iptables-save -t filter > /root/kept/4; ip6tables-save -t filter > /root/kept/6"
+        )
+
+    def reset(self) -> None:
+        """Bring ufw back to what was kept, without a single command of it: those take seconds."""
+        self.run(
+            "rm -rf /etc/portcullis /etc/ufw; cp -a /root/kept/etc-ufw /etc/ufw; cp -a /root/kept/default-ufw /etc/default/ufw; nft flush ruleset;"
+            " iptables-restore < /root/kept/4; ip6tables-restore < /root/kept/6; systemctl is-active -q ufw || systemctl start ufw"
+        )
+
+
+def boot(more: str = PACKAGES) -> booted.Container:
+    if "ufw" in os.environ.get("MSPORTS_SKIP", "").split(","):
+        pytest.skip("MSPORTS_SKIP names ufw")
+    try:
+        return booted.Container(more)
+    except booted.CannotRun as error:
+        pytest.fail(f"this machine cannot run the container ({error}); MSPORTS_SKIP=ufw leaves these tests out by name")
