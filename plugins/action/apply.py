@@ -21,7 +21,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._run import Run
 
 ARGUMENTS = {
     "directory": {"type": "path", "default": "msports-plan"},
-    "backend": {"type": "str", "choices": ["auto", "nftables", "windows"], "default": "auto"},
+    "backend": {"type": "str", "choices": ["auto", "nftables", "firewalld", "ufw", "windows"], "default": "auto"},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "mode": {"type": "str", "choices": ["enforce", "audit"], "default": "enforce"},
     "owner": {"type": "str", "default": "msports"},
@@ -34,9 +34,15 @@ ARGUMENTS = {
     "part": {"type": "bool", "default": False},
 }
 PASSED_ON = ("state", "mode", "owner", "purge", "max_removals", "persist", "allow_lockout", "allow_other_manager")
-BACKENDS = {"linux": "nftables", "windows": "windows"}  # system -> what ``auto`` chooses
-SYSTEMS = {backend: system for system, backend in BACKENDS.items()}
-MODULES = {"nftables": "portcullis.msports.nftables_ruleset", "windows": "portcullis.msports.win_firewall_ruleset"}
+BACKENDS = {"linux": "linux", "windows": "windows"}  # system -> what ``auto`` chooses; on Linux the module chooses further, on the host
+SYSTEMS = {"linux": "linux", "nftables": "linux", "firewalld": "linux", "ufw": "linux", "windows": "windows"}
+MODULES = {
+    "linux": "portcullis.msports.linux_ruleset",
+    "nftables": "portcullis.msports.nftables_ruleset",
+    "firewalld": "portcullis.msports.firewalld_ruleset",
+    "ufw": "portcullis.msports.ufw_ruleset",
+    "windows": "portcullis.msports.win_firewall_ruleset",
+}
 # system of the backend -> what to do when the connection speaks to the other one
 UNFIT = {
     "windows": "reach a Windows host by winrm or psrp, or over ssh with ansible_shell_type powershell or cmd; is it Linux, then msports_system says so",
@@ -70,7 +76,7 @@ class ActionModule(ActionBase):
             with ansible_errors(AnsibleActionFail):
                 options.update(render(plan, name, backend))
         result.update(self._windows(options, task_vars) if backend == "windows" else self._linux(MODULES[backend], options, task_vars))
-        result["backend"] = backend
+        result.setdefault("backend", backend)
         return result
 
     def _linux(self, module: str, options: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:

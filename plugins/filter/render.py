@@ -26,7 +26,7 @@ options:
       - The backend to render for. Any host can be rendered for any backend.
       - V(windows) refuses everything at once that the Windows firewall cannot say, such as the default V(reject).
     type: str
-    choices: [nftables, windows]
+    choices: [nftables, firewalld, ufw, windows]
     default: nftables
 seealso:
   - module: portcullis.msports.nftables_ruleset

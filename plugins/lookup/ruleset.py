@@ -22,7 +22,7 @@ options:
   backend:
     description: Render for this backend, and give the options of its module. Any host can be rendered for any backend.
     type: str
-    choices: [nftables, windows]
+    choices: [nftables, firewalld, ufw, windows]
 seealso:
   - plugin: portcullis.msports.render
     plugin_type: filter

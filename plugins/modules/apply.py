@@ -20,9 +20,11 @@ options:
   backend:
     description:
       - The backend. V(auto) chooses by C(msports_system) of the host as it was planned, and with O(state=absent) by the shell that the connection speaks to.
+      - On Linux V(auto) leaves the choice to M(portcullis.msports.linux_ruleset), which takes the manager that is active on the host - firewalld when it runs,
+        ufw when it is enabled, else nftables. Two active managers are refused.
       - A backend that the connection cannot serve is refused. A host that was planned for one system can be played by one of the other by name.
     type: str
-    choices: [auto, nftables, windows]
+    choices: [auto, nftables, firewalld, ufw, windows]
     default: auto
   state:
     description:
@@ -59,9 +61,8 @@ options:
     default: false
   allow_other_manager:
     description:
-      - Apply the rules although firewalld, ufw or another manager of firewall rules is active. Its rules stay, and what they stop stays stopped.
+      - Apply the rules although another manager of firewall rules is active besides the one that is used. Its rules stay, and what they stop stays stopped.
         On Windows there is nothing of the kind.
-      - There is no backend for firewalld or ufw in this version. Without this option such a host is refused until the manager is stopped and masked.
     type: bool
     default: false
   allow_stale_plan:

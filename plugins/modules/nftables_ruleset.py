@@ -77,7 +77,8 @@ options:
   allow_other_manager:
     description:
       - Apply the rules although firewalld, ufw or another manager of firewall rules is active. Its rules stay, and what they stop stays stopped.
-      - There is no backend for firewalld or ufw in this version. Without this option such a host is refused until the manager is stopped and masked.
+      - For firewalld and ufw there are M(portcullis.msports.firewalld_ruleset) and M(portcullis.msports.ufw_ruleset). Without this option such a host is
+        refused here until the manager is stopped and masked.
     type: bool
     default: false
   mode:

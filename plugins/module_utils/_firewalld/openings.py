@@ -16,7 +16,7 @@ from ansible_collections.portcullis.msports.plugins.module_utils import _interva
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import rich as rich_rules
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.kernel import ICMP
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.objects import is_ours
-from ansible_collections.portcullis.msports.plugins.module_utils._nftables.shape import Shape, typed
+from ansible_collections.portcullis.msports.plugins.module_utils._shape import Shape, typed
 
 Opening = collections.namedtuple("Opening", "place what rule shape certain admits priority")
 Opening.__doc__ = """``rule`` is a wire rule or ``None``; ``priority`` is that of the policy, 0 for a zone; ``admits`` is false for what stops packets."""

@@ -16,7 +16,7 @@ from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.kern
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.render import ALLOW, PLACES, REST
 from ansible_collections.portcullis.msports.plugins.module_utils._nftables import compare, detect
 from ansible_collections.portcullis.msports.plugins.module_utils._nftables.foreign import Tables
-from ansible_collections.portcullis.msports.plugins.module_utils._nftables.shape import Shape, covered, touches, typed
+from ansible_collections.portcullis.msports.plugins.module_utils._shape import Shape, covered, touches, typed
 
 Outside = collections.namedtuple("Outside", "managers reasons warnings admitted")
 Outside.__doc__ = """``admitted`` are wire rules: what zones of others certainly admit besides our rules, for the lockout guard."""

@@ -26,7 +26,7 @@ def examine(objects, rules, options, root="/", proc="/proc"):
     Without rules (``None``) nothing is said about what they and the others' rules do to each other.
     """
     tables = others.Tables(objects)
-    legacy = _read(os.path.join(proc, "net/ip_tables_names")).split() + _read(os.path.join(proc, "net/ip6_tables_names")).split()
+    legacy = read_text(os.path.join(proc, "net/ip_tables_names")).split() + read_text(os.path.join(proc, "net/ip6_tables_names")).split()
     managers, warnings = _managers(tables, legacy, root, proc)
     reasons = ["another manager filters here too: " + text for text in managers]
     if legacy:
@@ -42,7 +42,7 @@ def examine(objects, rules, options, root="/", proc="/proc"):
     for key, text in tables.mentions("notrack"):
         consequence = "replies to them are dropped as if nobody had asked"
         reasons.append("{0} takes packets out of connection tracking ({1}): {2}".format(compare.place(key), text, consequence))
-    if _read(os.path.join(proc, "sys/net/netfilter/nf_conntrack_tcp_loose")).strip() == "0":
+    if read_text(os.path.join(proc, "sys/net/netfilter/nf_conntrack_tcp_loose")).strip() == "0":
         warnings.append("nf_conntrack_tcp_loose is 0: TCP sessions older than the first rule of anybody that tracks connections may be cut")
     warnings += _containers(tables)
     return Outside(managers, reasons, warnings)
@@ -68,16 +68,16 @@ def _managers(tables, legacy, root, proc):
     """Return ``(active, warnings)`` about managers of firewall rules, found without starting a process."""
     active, warnings = [], []
     names = {key[2] for key in tables.chains}
-    if any(key[1] == "firewalld" for key in tables.chains) or _running("firewalld", root, proc):
+    if any(key[1] == "firewalld" for key in tables.chains) or running("firewalld", root, proc):
         active.append("firewalld is running")
     filters = bool(legacy) or any(key[0] in ("ip", "ip6") and key[1] == "filter" for key in tables.chains)
-    if "ENABLED=yes" in _read(os.path.join(root, "etc/ufw/ufw.conf")).replace('"', "").splitlines():
+    if "ENABLED=yes" in read_text(os.path.join(root, "etc/ufw/ufw.conf")).replace('"', "").splitlines():
         if legacy or any(name.startswith("ufw") for name in names):
             active.append("ufw is enabled and its rules are loaded")
-        elif not _masked("ufw", root):
+        elif not masked("ufw", root):
             warnings.append("ufw is enabled, but its rules are not loaded; they will be at the next boot")
     for name in LOADERS:
-        if glob.glob(os.path.join(root, "etc/systemd/system/*.wants", name + ".service")) and not _masked(name, root):
+        if glob.glob(os.path.join(root, "etc/systemd/system/*.wants", name + ".service")) and not masked(name, root):
             if filters:
                 active.append("{0}.service is enabled and its rules are loaded".format(name))
             else:
@@ -85,16 +85,16 @@ def _managers(tables, legacy, root, proc):
     return active, warnings
 
 
-def _masked(service, root):
+def masked(service, root):
     """Tell whether systemd can no longer start a service; what wants it keeps its link all the same."""
     path = os.path.join(root, "etc/systemd/system", service + ".service")
     return os.path.islink(path) and os.readlink(path) == "/dev/null"
 
 
-def _running(service, root, proc):
+def running(service, root, proc):
     """Tell whether a process of a systemd service lives in our network namespace."""
     for folder in ("", "systemd/", "unified/"):
-        for pid in _read(os.path.join(root, "sys/fs/cgroup", folder + "system.slice", service + ".service", "cgroup.procs")).split():
+        for pid in read_text(os.path.join(root, "sys/fs/cgroup", folder + "system.slice", service + ".service", "cgroup.procs")).split():
             try:
                 if os.readlink(os.path.join(proc, pid, "ns/net")) == os.readlink(os.path.join(proc, "self/ns/net")):
                     return True
@@ -103,7 +103,7 @@ def _running(service, root, proc):
     return False
 
 
-def _read(path):
+def read_text(path):
     try:
         with open(path, "rb") as stream:
             return stream.read().decode("utf-8", "replace")

@@ -18,11 +18,16 @@ class NftError(Exception):
     """``nft`` is missing or refused what it was given; the text says which and why."""
 
 
+def program():
+    """Return the path of ``nft``, or ``None`` when it is not installed."""
+    return next((place for place in PLACES if os.access(place, os.X_OK)), None)
+
+
 class Nft:
     """Runs ``nft``. ``count`` is the number of processes started so far."""
 
     def __init__(self, path=None):
-        self.path = path or next((place for place in PLACES if os.access(place, os.X_OK)), None)
+        self.path = path or program()
         self.count = 0
         if self.path is None:
             raise NftError("nft was not found in {0}: install the package nftables".format(", ".join(PLACES)))

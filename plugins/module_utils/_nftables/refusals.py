@@ -10,8 +10,8 @@ from __future__ import annotations
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
 
 OTHER_MANAGER = (
-    "another firewall manager is active, and two of them would undo each other's work. Nothing was changed. This version of the collection "
-    "has no backend for firewalld or ufw: stop and mask that manager ('systemctl mask --now firewalld'; 'ufw disable' for ufw), "
+    "another firewall manager is active, and two of them would undo each other's work. Nothing was changed. firewalld and ufw have backends of "
+    "their own (backend: auto chooses them); else stop and mask that manager ('systemctl mask --now firewalld'; 'ufw disable' for ufw), "
     "or set allow_other_manager to true to load our table beside its rules"
 )
 

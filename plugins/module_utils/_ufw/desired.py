@@ -10,7 +10,7 @@ from __future__ import annotations
 import collections
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _change
-from ansible_collections.portcullis.msports.plugins.module_utils._nftables.shape import Shape, covered, typed
+from ansible_collections.portcullis.msports.plugins.module_utils._shape import Shape, covered, typed
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused, checked_rules
 from ansible_collections.portcullis.msports.plugins.module_utils._ufw import host as hosts
 from ansible_collections.portcullis.msports.plugins.module_utils._ufw import kernel, logs, render, rulefile, settings, walk, xtables

@@ -13,7 +13,7 @@ import os
 
 from ansible_collections.portcullis.msports.plugins.module_utils._nftables import compare, detect
 from ansible_collections.portcullis.msports.plugins.module_utils._nftables import foreign as others
-from ansible_collections.portcullis.msports.plugins.module_utils._nftables.shape import covered, of_family, touches
+from ansible_collections.portcullis.msports.plugins.module_utils._shape import covered, of_family, touches
 from ansible_collections.portcullis.msports.plugins.module_utils._ufw import kernel, tuples, walk, xtables
 
 Outside = collections.namedtuple("Outside", "managers reasons warnings")
@@ -108,7 +108,7 @@ def _told(sentence, chain, texts):
 def _managers(indexed, root, proc):
     """Return ``(active, warnings)`` about managers besides ufw, found without starting a process."""
     active, warnings = [], []
-    if any(key[1] == "firewalld" for key in indexed.chains) or detect._running("firewalld", root, proc):
+    if any(key[1] == "firewalld" for key in indexed.chains) or detect.running("firewalld", root, proc):
         active.append("firewalld is running")
     for name in LOADERS:
         if _wanted(name, root):
@@ -119,4 +119,4 @@ def _managers(indexed, root, proc):
 
 
 def _wanted(name, root):
-    return bool(glob.glob(os.path.join(root, "etc/systemd/system/*.wants", name + ".service"))) and not detect._masked(name, root)
+    return bool(glob.glob(os.path.join(root, "etc/systemd/system/*.wants", name + ".service"))) and not detect.masked(name, root)

@@ -11,7 +11,7 @@ import collections
 import re
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _intervals
-from ansible_collections.portcullis.msports.plugins.module_utils._nftables.shape import EVERYTHING, Shape, meet, of_family, typed
+from ansible_collections.portcullis.msports.plugins.module_utils._shape import EVERYTHING, Shape, meet, of_family, typed
 from ansible_collections.portcullis.msports.plugins.module_utils._ufw import tuples, xtables
 
 Step = collections.namedtuple("Step", "chain text shape verdict line")

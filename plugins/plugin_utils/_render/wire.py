@@ -10,14 +10,17 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MsportsError, Problems
-from ansible_collections.portcullis.msports.plugins.plugin_utils._render.nftables import nftables
+from ansible_collections.portcullis.msports.plugins.plugin_utils._render.linux import linux, managed, nftables
 from ansible_collections.portcullis.msports.plugins.plugin_utils._render.pieces import Options, Plain
 from ansible_collections.portcullis.msports.plugins.plugin_utils._render.windows import windows
 
 BACKENDS: dict[str, t.Callable[[Plain, Plain], Options]] = {
     "nftables": nftables,
+    "firewalld": managed,
+    "ufw": managed,
     "windows": windows,
 }
+UNDECIDED = {"linux": linux}  # for a module that chooses the backend on the host
 
 
 def render(plan: Plain, host: str, backend: str) -> Options:
@@ -27,10 +30,10 @@ def render(plan: Plain, host: str, backend: str) -> Options:
     the backend cannot express.
     """
     problems = Problems()
-    if backend not in BACKENDS:
+    if backend not in BACKENDS and backend not in UNDECIDED:
         problems.add("backend", backend, f"expected one of {', '.join(sorted(BACKENDS))}", BACKENDS)
     problems.raise_as(MsportsError)
-    return BACKENDS[backend](plan, host_of(plan, host))
+    return {**BACKENDS, **UNDECIDED}[backend](plan, host_of(plan, host))
 
 
 def host_of(plan: Plain, host: str) -> t.Any:

@@ -10,7 +10,7 @@ import typing as t
 
 import pytest
 from ansible_collections.portcullis.msports.plugins.module_utils import _intervals, _wire
-from ansible_collections.portcullis.msports.plugins.module_utils._nftables.shape import typed
+from ansible_collections.portcullis.msports.plugins.module_utils._shape import typed
 from ansible_collections.portcullis.msports.plugins.module_utils._ufw import kernel, logs, outside, programs, walk, xtables
 from ansible_collections.portcullis.msports.plugins.module_utils._ufw.programs import UfwError
 from ansible_collections.portcullis.msports.plugins.module_utils._ufw.tuples import Rule

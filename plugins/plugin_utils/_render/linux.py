@@ -3,7 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
-"""Options of ``nftables_ruleset``: inbound is blocked by default, because nothing else would."""
+"""Options of the backends of Linux: the same rules for all, with another default for what comes in.
+
+With nftables inbound is blocked by default, because nothing else would; firewalld and ufw block it already, so theirs is kept.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,19 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._render.pieces 
 
 
 def nftables(plan: Plain, host: Plain) -> Options:
-    """Return the options for one host of the plan. Outbound rules are needed only where outbound is blocked.
+    """Return the options of ``nftables_ruleset`` for one host of the plan."""
+    return {**linux(plan, host), "default_inbound": host["default_inbound"] or "block"}
+
+
+def managed(plan: Plain, host: Plain) -> Options:
+    """Return the options of ``firewalld_ruleset`` and ``ufw_ruleset`` for one host of the plan."""
+    return {**linux(plan, host), "default_inbound": host["default_inbound"] or "keep"}
+
+
+def linux(plan: Plain, host: Plain) -> Options:
+    """Return the options for whichever backend the host turns out to have: without a default for what comes in, unless the plan says one.
+
+    Outbound rules are needed only where outbound is blocked.
 
     A client's outbound rule with a helper is sent in any case: it only attaches the helper.
     """
@@ -32,7 +47,7 @@ def nftables(plan: Plain, host: Plain) -> Options:
         {
             "rules": [_rule(plan, rule, sets) for rule in living(plan, chosen)],
             "address_sets": sets,
-            "default_inbound": host["default_inbound"] or "block",
+            "default_inbound": host["default_inbound"],
             "default_outbound": host["default_outbound"],
             "management": dict(host["management"]),
         }

@@ -1,0 +1,71 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""One Linux host's owned ruleset by the backend that fits it. Each backend is imported only when it is used."""
+
+from __future__ import annotations
+
+from ansible_collections.portcullis.msports.plugins.module_utils import _refusals
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.choose import BACKENDS, choose, traces
+from ansible_collections.portcullis.msports.plugins.module_utils._nftables.nft import program
+from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
+
+__all__ = ["Refused", "failures", "inspect", "run"]
+
+LEFT = "{0} still holds rules of the owner {1} from an earlier run: remove them with {0}_ruleset and state: absent"
+# What says of absent results more than one backend gives.
+LISTS = ("added", "changed_rules", "removed", "structure", "warnings")
+
+
+def run(options, check_mode=False):
+    """Reconcile and return the result with ``backend`` and ``backend_reason``; raise ``Refused`` or what the backend raises (see ``failures``)."""
+    options = {key: value for key, value in options.items() if value is not None}
+    owner = options.get("owner", "msports")
+    _refusals.check_owner(owner)
+    asked = options.pop("backend", "auto")
+    if asked == "auto" and options.get("state") == "absent":
+        return _absent(options, check_mode, owner)
+    chosen = choose(asked)
+    result = _backend(chosen.backend).run(options, check_mode)
+    result["warnings"] = result["warnings"] + [LEFT.format(backend, owner) for backend in traces(owner) if backend != chosen.backend]
+    return dict(result, backend=chosen.backend, backend_reason=chosen.why)
+
+
+def inspect(owner, asked="auto"):
+    """Return what is there of one owner in the backend that fits the host."""
+    _refusals.check_owner(owner)
+    chosen = choose(asked)
+    return dict(_backend(chosen.backend).inspect(owner), backend=chosen.backend, backend_reason=chosen.why)
+
+
+def _absent(options, check_mode, owner):
+    """Remove what any backend holds, whichever manager is active by now; nftables is asked wherever it is, for a table without its file."""
+    found = traces(owner)
+    held = [backend for backend in BACKENDS if backend in found or (backend == "nftables" and (program() or not found))]
+    results = [_backend(backend).run(options, check_mode) for backend in held]
+    merged = dict(results[-1], **{key: [item for result in results for item in result[key]] for key in LISTS})
+    merged["changed"] = any(result["changed"] for result in results)
+    merged["diff"] = {end: "".join(result["diff"][end] for result in results) for end in ("before", "after")}
+    return dict(merged, backend=", ".join(held), backend_reason="state is absent: every backend that may hold rules of this owner")
+
+
+def _backend(backend):
+    if backend == "firewalld":
+        from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import reconcile
+    elif backend == "ufw":
+        from ansible_collections.portcullis.msports.plugins.module_utils._ufw import reconcile
+    else:
+        from ansible_collections.portcullis.msports.plugins.module_utils._nftables import reconcile
+    return reconcile
+
+
+def failures():
+    """Return the exceptions by which a backend says that it failed, with the old rules in force."""
+    from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.dbus import BusError
+    from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.reconcile import FirewalldError
+    from ansible_collections.portcullis.msports.plugins.module_utils._nftables.nft import NftError
+    from ansible_collections.portcullis.msports.plugins.module_utils._ufw.programs import UfwError
+
+    return (BusError, FirewalldError, NftError, UfwError)

@@ -1,0 +1,87 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which backend serves a Linux host, told from a folder that looks like its root."""
+
+from __future__ import annotations
+
+import pathlib
+
+import pytest
+
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.choose import Chosen, choose, traces
+from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
+
+NONE = Chosen("nftables", "no other manager of firewall rules is active")
+FIREWALLD = Chosen("firewalld", "firewalld is running")
+UFW = Chosen("ufw", "ufw is enabled")
+
+
+def put(root: pathlib.Path, path: str, text: str = "") -> None:
+    root.joinpath(path).parent.mkdir(parents=True, exist_ok=True)
+    root.joinpath(path).write_text(text, encoding="utf-8")
+
+
+def firewalld(root: pathlib.Path) -> None:
+    put(root, "sys/fs/cgroup/system.slice/firewalld.service/cgroup.procs", "4711\n")
+    for pid in ("4711", "self"):
+        root.joinpath("proc", pid, "ns").mkdir(parents=True, exist_ok=True)
+        root.joinpath("proc", pid, "ns/net").symlink_to("net:[4026531840]")
+
+
+def ufw(root: pathlib.Path, enabled: str = "yes") -> None:
+    put(root, "etc/ufw/ufw.conf", f"# a comment\nENABLED={enabled}\nLOGLEVEL=low\n")
+
+
+def chosen(root: pathlib.Path, asked: str = "auto") -> Chosen:
+    return choose(asked, str(root), str(root / "proc"))
+
+
+def test_nobody_else(tmp_path: pathlib.Path) -> None:
+    assert chosen(tmp_path) == NONE
+
+
+def test_a_firewalld_that_runs(tmp_path: pathlib.Path) -> None:
+    firewalld(tmp_path)
+    assert chosen(tmp_path) == FIREWALLD
+
+
+def test_a_firewalld_of_another_network_namespace_is_not_this_host_s(tmp_path: pathlib.Path) -> None:
+    firewalld(tmp_path)
+    tmp_path.joinpath("proc/4711/ns/net").unlink()
+    tmp_path.joinpath("proc/4711/ns/net").symlink_to("net:[4026532000]")
+    assert chosen(tmp_path) == NONE
+
+
+@pytest.mark.parametrize(("enabled", "expected"), [("yes", UFW), ('"yes"', UFW), ("no", NONE)])
+def test_ufw_by_its_own_word(tmp_path: pathlib.Path, enabled: str, expected: Chosen) -> None:
+    ufw(tmp_path, enabled)
+    assert chosen(tmp_path) == expected
+
+
+def test_a_masked_ufw_is_not_active(tmp_path: pathlib.Path) -> None:
+    ufw(tmp_path)
+    put(tmp_path, "etc/systemd/system/x")
+    tmp_path.joinpath("etc/systemd/system/ufw.service").symlink_to("/dev/null")
+    assert chosen(tmp_path) == NONE
+
+
+def test_two_are_refused_and_a_name_decides(tmp_path: pathlib.Path) -> None:
+    firewalld(tmp_path)
+    ufw(tmp_path)
+    with pytest.raises(Refused) as caught:
+        chosen(tmp_path)
+    assert str(caught.value) == (
+        "two firewall managers are active on this host (firewalld is running and ufw is enabled), and they undo each other's work; nothing was "
+        "changed. Stop one of them for good ('systemctl disable --now firewalld', or 'ufw disable'), or name the backend to use all the same"
+    )
+    assert chosen(tmp_path, "ufw") == Chosen("ufw", "asked for by name")
+
+
+def test_traces_of_an_owner(tmp_path: pathlib.Path) -> None:
+    assert traces("msports", str(tmp_path)) == []
+    put(tmp_path, "etc/ufw/user6.rules", "### tuple ### allow tcp 443 ::/0 any ::/0 in comment=" + b"msports: x".hex() + "\n")
+    put(tmp_path, "etc/firewalld/policies/msports-in-allow.xml")
+    put(tmp_path, "etc/portcullis/msports/msports.nft")
+    assert traces("msports", str(tmp_path)) == ["nftables", "firewalld", "ufw"]
+    assert traces("other", str(tmp_path)) == []
