@@ -73,6 +73,8 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallE
             Hashtable operations = Option("list");
             operations["elements"] = "dict";
             operations["options"] = operation;
+            Hashtable ports = Option("list");
+            ports["elements"] = "int";
             return new Hashtable
             {
                 // Keeps a large list of operations out of the event log, which refuses it with a warning at every run.
@@ -83,7 +85,8 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallE
                     {
                         { "owner", Option("str", null, true) },
                         { "expected", Option("str") },
-                        { "operations", operations }
+                        { "operations", operations },
+                        { "ports", ports }
                     }
                 }
             };
@@ -113,8 +116,9 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallE
             if (writes && String.IsNullOrEmpty(expected))
                 return "operations need \"expected\", the digest of what they were planned from; nothing was changed";
 
+            IList ports = (IList)module.Params["ports"] ?? new int[0];
             IPolicyStore store = PolicyStores.Open();
-            FirewallState state = FirewallState.Read(store, owner, counts);
+            FirewallState state = FirewallState.Read(store, owner, ports.Cast<int>().ToList(), counts);
             if (!writes)
             {
                 module.Result["state"] = state.Result();
@@ -129,7 +133,24 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallE
                 module.Result["problems"] = resolver.Problems;
                 return "the operations cannot be done, nothing was changed: " + String.Join("; ", resolver.Problems.ToArray());
             }
-            return Write(module, new Transaction(store, state, owner, counts), resolved);
+            string failure = Write(module, new Transaction(store, state, owner, counts), resolved);
+            if (failure == null && resolved.Any(operation => operation.Profile != null))
+                TellProfiles(module, store);
+            return failure;
+        }
+
+        // What a setting is afterwards may be another than what was written.
+        private static void TellProfiles(AnsibleModule module, IPolicyStore store)
+        {
+            try
+            {
+                module.Result["profiles"] = FirewallState.ReadProfiles(store);
+            }
+            catch (Exception unexpected)
+            {
+                // All was done, so this is no failure of it.
+                module.Warn("the profiles could not be read after they were changed: " + Failures.Text(unexpected));
+            }
         }
 
         private static string Write(AnsibleModule module, Transaction transaction, List<Operation> operations)

@@ -201,15 +201,18 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallI
 
         void WriteLog(int profile, ProfileLog log);
 
-        // Null when there is none.
-        string ReadMemory(string owner);
+        // A text that is kept on the host under a name. Null when there is none.
+        string ReadMemory(string name);
 
         // Null deletes, and leaves nothing empty behind.
-        void WriteMemory(string owner, string value);
+        void WriteMemory(string name, string value);
 
-        // Established TCP connections whose local port is 22, 5985 or 5986.
-        IList<TcpPeer> ManagementPeers();
+        // Established TCP connections whose local port is 22, 5985, 5986, or one of these.
+        IList<TcpPeer> ManagementPeers(IList<int> more);
 
         string SystemVersion { get; }
+
+        // What %SystemRoot% is, such as C:\Windows.
+        string SystemRoot { get; }
     }
 }

@@ -128,7 +128,7 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallO
                 : String.Format(CultureInfo.InvariantCulture, "{0}bound default of the {1} profile", operation.Inbound ? "in" : "out", operation.Profile);
             if (!logging)
                 return;
-            if (operation.Profile != "" && state.LogGivenByPolicy[operation.Profile])
+            if (operation.Profile != "" && state.LogGivenByPolicy(operation.Profile))
                 Problem("group policy gives the logging of the {0} profile; a local value would be without effect", operation.Profile);
             if (operation.Path == "" || operation.Path.IndexOf('"') >= 0 || operation.Path.EndsWith("\\", StringComparison.Ordinal))
                 Problem("path \"{0}\": expected a file name without quotes", operation.Path);

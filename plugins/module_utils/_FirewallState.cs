@@ -18,8 +18,9 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
 {
     public class FirewallState
     {
+        // One text for all owners: the settings of the profiles are shared, and who leaves must know who stays.
+        public const string Memory = "settings";
         public readonly List<RuleCopy> Own = new List<RuleCopy>();
-        public readonly Dictionary<string, bool> LogGivenByPolicy = new Dictionary<string, bool>();
         public string Digest;
         // How many rules of the store, of anyone, carry a name. Remove takes a name, and is not known to mind the case.
         private readonly Dictionary<string, int> names = new Dictionary<string, int>(StringComparer.OrdinalIgnoreCase);
@@ -27,7 +28,7 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
         private readonly List<object> others = new List<object>();
         private readonly List<object> unreadable = new List<object>();
         private int othersDisabled;
-        private readonly Dictionary<string, object> profiles = new Dictionary<string, object>();
+        private Dictionary<string, object> profiles;
         private Dictionary<string, object> rest;
 
         public static string Grouping(string owner)
@@ -35,23 +36,33 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
             return "portcullis:" + owner;
         }
 
-        public static FirewallState Read(IPolicyStore store, string owner, Counts counts)
+        // ports: further local ports whose connections are management sessions.
+        public static FirewallState Read(IPolicyStore store, string owner, IList<int> ports, Counts counts)
         {
             FirewallState state = new FirewallState();
             INetFwPolicy2 policy = store.Policy;
             foreach (object item in Rules.Enumerate(policy.Rules, counts))
                 state.ReadRule(item, Grouping(owner));
             state.NumberTwins();
-            foreach (KeyValuePair<string, int> profile in Profiles.All)
-                state.ReadProfile(store, profile.Key, profile.Value);
-            state.ReadRest(store, owner);
+            state.profiles = ReadProfiles(store);
+            state.ReadRest(store, ports);
             return state;
+        }
+
+        public static Dictionary<string, object> ReadProfiles(IPolicyStore store)
+        {
+            return Profiles.All.ToDictionary(profile => profile.Key, profile => (object)ReadProfile(store, profile.Value));
         }
 
         public bool IsUnique(string name)
         {
             int count;
             return !someNameUnknown && names.TryGetValue(name, out count) && count == 1;
+        }
+
+        public bool LogGivenByPolicy(string profile)
+        {
+            return true.Equals(((Dictionary<string, object>)profiles[profile])["log_policy"]);
         }
 
         public void Count(string name, int change)
@@ -119,13 +130,12 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
             }
         }
 
-        private void ReadProfile(IPolicyStore store, string name, int number)
+        private static Dictionary<string, object> ReadProfile(IPolicyStore store, int number)
         {
             INetFwPolicy2 policy = store.Policy;
             NET_FW_PROFILE_TYPE2 profile = (NET_FW_PROFILE_TYPE2)number;
             ProfileLog log = store.ReadLog(number);
-            LogGivenByPolicy[name] = log.Policy;
-            profiles[name] = new Dictionary<string, object>
+            return new Dictionary<string, object>
             {
                 { "enabled", policy.get_FirewallEnabled(profile) },
                 { "inbound", ActionName(policy.get_DefaultInboundAction(profile)) },
@@ -140,9 +150,9 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
             };
         }
 
-        private void ReadRest(IPolicyStore store, string owner)
+        private void ReadRest(IPolicyStore store, IList<int> ports)
         {
-            string memory = store.ReadMemory(owner);
+            string memory = store.ReadMemory(Memory);
             string ssh = Environment.GetEnvironmentVariable("SSH_CONNECTION");
             int active = store.Policy.CurrentProfileTypes;
             rest = new Dictionary<string, object>
@@ -150,9 +160,10 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
                 { "active", Profiles.All.Where(profile => (active & profile.Value) != 0).Select(profile => profile.Key).ToArray() },
                 { "modify_state", StateName(store.Policy.LocalPolicyModifyState) },
                 { "memory", memory },
-                { "sessions", store.ManagementPeers().Select(peer => (object)Session(peer)).ToList() },
+                { "sessions", store.ManagementPeers(ports).Select(peer => (object)Session(peer)).ToList() },
                 { "ssh_connection", String.IsNullOrEmpty(ssh) ? null : ssh },
-                { "system", store.SystemVersion }
+                { "system", store.SystemVersion },
+                { "system_root", store.SystemRoot }
             };
             // Only what is ours or what we may change: whatever others do meanwhile does not make a plan stale.
             List<object> seen = Own.Select(rule => rule.Id).OrderBy(id => id, StringComparer.Ordinal).Cast<object>().ToList();

@@ -123,35 +123,35 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
                 Netsh(set + "allowedconnections " + (log.Allowed ? "enable" : "disable"));
         }
 
-        public string ReadMemory(string owner)
+        public string ReadMemory(string name)
         {
-            return Value(Memory, owner) as string;
+            return Value(Memory, name) as string;
         }
 
-        public void WriteMemory(string owner, string value)
+        public void WriteMemory(string name, string value)
         {
             using (RegistryKey machine = Machine())
             {
                 if (value != null)
                 {
                     using (RegistryKey key = machine.CreateSubKey(Memory))
-                        key.SetValue(owner, value, RegistryValueKind.String);
+                        key.SetValue(name, value, RegistryValueKind.String);
                     return;
                 }
                 using (RegistryKey key = machine.OpenSubKey(Memory, true))
                 {
                     if (key != null)
-                        key.DeleteValue(owner, false);
+                        key.DeleteValue(name, false);
                 }
                 DeleteIfEmpty(machine, Memory);
                 DeleteIfEmpty(machine, MemoryParent);
             }
         }
 
-        public IList<TcpPeer> ManagementPeers()
+        public IList<TcpPeer> ManagementPeers(IList<int> more)
         {
             return IPGlobalProperties.GetIPGlobalProperties().GetActiveTcpConnections()
-                .Where(tcp => tcp.State == TcpState.Established && ManagementPorts.Contains(tcp.LocalEndPoint.Port))
+                .Where(tcp => tcp.State == TcpState.Established && ManagementPorts.Concat(more).Contains(tcp.LocalEndPoint.Port))
                 .Select(tcp => new TcpPeer
                 {
                     Peer = Plain(tcp.RemoteEndPoint.Address),
@@ -174,6 +174,9 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
                 return version + "." + found[2] + "." + (found[3] ?? 0);
             }
         }
+
+        // From there, too: a task may give its process any environment.
+        public string SystemRoot { get { return Value(Version, "SystemRoot") as string ?? ""; } }
 
         // What group policy, or the policy of a device management, gives for a profile; null if neither does.
         private static object Given(int profile, string below, string name)

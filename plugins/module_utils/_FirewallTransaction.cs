@@ -28,7 +28,6 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallT
         public List<string> Remaining = new List<string>();
 
         private readonly IPolicyStore store;
-        private readonly string owner;
         private readonly Counts counts;
         private readonly RuleWriter rules;
         private readonly UndoStack undo;
@@ -36,7 +35,6 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallT
         public Transaction(IPolicyStore store, FirewallState state, string owner, Counts counts)
         {
             this.store = store;
-            this.owner = owner;
             this.counts = counts;
             rules = new RuleWriter(store, state, owner, counts);
             undo = new UndoStack(rules.Forget);
@@ -214,9 +212,12 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallT
 
         private void SetMemory(Operation operation)
         {
-            string before = store.ReadMemory(owner);
-            undo.Note("put the memory back", () => store.ReadMemory(owner) == before, () => store.WriteMemory(owner, before));
-            store.WriteMemory(owner, operation.Memory);
+            string before = store.ReadMemory(FirewallState.Memory);
+            undo.Note(
+                "put the memory back",
+                () => store.ReadMemory(FirewallState.Memory) == before,
+                () => store.WriteMemory(FirewallState.Memory, before));
+            store.WriteMemory(FirewallState.Memory, operation.Memory);
         }
     }
 }

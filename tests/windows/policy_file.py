@@ -131,6 +131,7 @@ def empty(**switches: t.Any) -> Content:
         "sessions": [],
         "environment": {},
         "system": "10.0.20348.0",
+        "system_root": "C:\\Windows",
         "counters": dict(_COUNTERS),
         "journal": [],
     }

@@ -20,6 +20,7 @@ sys.path[:0] = [str(ROOT / "tests" / "integration"), str(ROOT / "tests" / "windo
 import playbook_runs  # noqa: E402  (they lie in folders of their own)
 import policy_file  # noqa: E402
 
+PLAYBOOK = ROOT / "playbooks" / "windows_acceptance.yml"
 SESSION = {"peer": "10.9.0.5", "peer_port": 50111, "local": "10.1.1.20", "local_port": 5986}
 CHECKS = {path.stem: path.read_text(encoding="utf-8") for path in sorted((ROOT / "playbooks" / "tasks").glob("windows_acceptance_*.yml"))}
 POWERSHELL = {"remove_by_name", "group_policy", "versions"}
@@ -105,11 +106,27 @@ def test_what_a_run_that_was_cut_off_left_is_removed_by_the_next(tmp_path: pathl
     clean = policy_file.state(store)
     for owner in ("acc_bulk", "acc_bulk", "acc_twins"):
         policy_file.add(store, policy_file.rule("left", grouping=f"portcullis:{owner}", protocol=6, local_ports="48888"))
-    store["memory"] = {"acc_memory": '{"in": {}}', "msports": '{"in": {}}'}
+    store["memory"] = {"settings": yaml.safe_load(PLAYBOOK.read_text(encoding="utf-8"))[0]["vars"]["windows_acceptance_kept"]}
     asked = ask(tmp_path, store, clean_only=True)
     assert asked.played.code == 0, asked.played.output[-4000:]
     assert asked.rows == {}
-    assert policy_file.state(asked.after) == {**clean, "memory": {"msports": '{"in": {}}'}}
+    assert policy_file.state(asked.after) == clean
+
+
+def test_a_memory_that_a_host_has_already_is_left_alone(tmp_path: pathlib.Path) -> None:
+    """There is one for all owners: whoever asks a host that is managed must not make it forget."""
+    place = playbook_runs.Place(tmp_path / "managed", ROOT / "tests" / "lab" / "collections")
+    path = policy_file.write(tmp_path / "managed" / "w1.json", server())
+    host = {"ansible_connection": "portcullis.lab.windows_stand_in", "msports_stand_in": str(path), "msports_stand_in_engine": "mono"}
+    inventory = place.write("hosts.yml", yaml.safe_dump({"all": {"hosts": {"w1": host}}}))
+    tasks = [{"portcullis.msports.win_firewall_ruleset": {"default_outbound": "block"}}]
+    play = place.write("play.yml", yaml.safe_dump([{"hosts": "all", "gather_facts": False, "tasks": tasks}]))
+    played = place.play("-i", inventory, play)
+    managed = policy_file.read(path)
+    assert played.code == 0 and managed["memory"], played.output[-4000:]
+    asked = ask(tmp_path / "asked", managed, {"memory", "audit"})
+    assert asked.rows == {"memory": "not run", "audit": "pass"}, asked.lines
+    assert policy_file.state(asked.after) == policy_file.state(managed)
 
 
 def test_there_is_no_check_mode(tmp_path: pathlib.Path) -> None:

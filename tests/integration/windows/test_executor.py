@@ -45,7 +45,7 @@ def estate(**switches: t.Any) -> policy_file.Content:
         ours("ping", protocol=ICMP4, local_ports="*", icmp="8:*,3:4"),
         ours("bound", program="C:\\Windows\\system32\\svchost.exe", service="RpcSs", interfaces=["Ethernet 2"], edge=1),
     )
-    content["memory"]["msports"] = '{"in": {}}'
+    content["memory"]["settings"] = '{"in": {}}'
     return content
 
 
@@ -176,10 +176,10 @@ CHANGES: list[tuple[str, bool, t.Callable[[policy_file.Content], t.Any]]] = [
     ("a default action", True, lambda content: content["profiles"]["public"].update(outbound=0)),
     ("logging", True, lambda content: content["profiles"]["private"].update(log_allowed=True)),
     ("the size of the log", True, lambda content: content["profiles"]["private"].update(log_size=8192)),
-    ("our memory", True, lambda content: content["memory"].update(msports="other")),
+    ("our memory", True, lambda content: content["memory"].update(settings="other")),
     ("no memory", True, lambda content: content["memory"].clear()),
     ("a rule of others", False, lambda content: policy_file.add(content, rule("theirs", protocol=TCP))),
-    ("the memory of another owner", False, lambda content: content["memory"].update(other="x")),
+    ("another value beside our memory", False, lambda content: content["memory"].update(other="x")),
     ("a session", False, lambda content: content["sessions"].clear()),
     ("another place in the store", False, lambda content: content["rules"].reverse()),
 ]
@@ -348,7 +348,7 @@ def test_default_actions_logging_and_memory(full: Host) -> None:
     private = profiles["private"]
     assert (private["log_allowed"], private["log_path"], private["log_size"]) == (True, "D:\\logs\\fw.log", 16384)
     assert [profiles[name]["log_allowed"] for name in ("domain", "public")] == [False, False]
-    assert full()["state"]["memory"] == full.content["memory"]["msports"] == "kept"
+    assert full()["state"]["memory"] == full.content["memory"]["settings"] == "kept"
     full([{"kind": "memory", "value": None}])
     assert full()["state"]["memory"] is None
     assert full.content["memory"] == {}

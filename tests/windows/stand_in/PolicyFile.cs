@@ -159,6 +159,7 @@ namespace portcullis.msports.tests
         public List<PeerRecord> sessions = new List<PeerRecord>();
         public Dictionary<string, string> environment = new Dictionary<string, string>();
         public string system = "10.0.20348.0";
+        public string system_root = "C:\\Windows";
         public Counters counters = new Counters();
         public List<JournalRecord> journal = new List<JournalRecord>();
 

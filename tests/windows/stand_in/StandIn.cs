@@ -28,6 +28,8 @@ namespace portcullis.msports.tests
 
         private static readonly Dictionary<int, string> ProfileNames = new Dictionary<int, string> { { 1, "domain" }, { 2, "private" }, { 4, "public" } };
 
+        private static readonly int[] ManagementPorts = { 22, 5985, 5986 };
+
         private readonly string path;
         private readonly PolicyFile file;
         private int attempts;
@@ -42,7 +44,7 @@ namespace portcullis.msports.tests
             Switches = file.switches;
             Addresses = new Addresses(Switches);
             Ports = new Ports(Switches);
-            Texts = new Texts(Switches);
+            Texts = new Texts(Switches, file.system_root);
             file.counters.calls++;
             AppDomain.CurrentDomain.ProcessExit += delegate { file.Save(path); };
         }
@@ -112,6 +114,11 @@ namespace portcullis.msports.tests
             get { return file.system; }
         }
 
+        public string SystemRoot
+        {
+            get { return file.system_root; }
+        }
+
         public INetFwRule3 NewRule()
         {
             RuleRecord record = new RuleRecord();
@@ -146,28 +153,28 @@ namespace portcullis.msports.tests
             });
         }
 
-        public string ReadMemory(string owner)
+        public string ReadMemory(string name)
         {
             string value;
-            return file.memory.TryGetValue(owner, out value) ? value : null;
+            return file.memory.TryGetValue(name, out value) ? value : null;
         }
 
-        public void WriteMemory(string owner, string value)
+        public void WriteMemory(string name, string value)
         {
             if (Switches.fail_memory)
                 throw new UnauthorizedAccessException("Access to the registry key is denied.");
             file.counters.memory_writes++;
-            Note("memory", null, owner, null, value);
+            Note("memory", null, name, null, value);
             if (value == null)
-                file.memory.Remove(owner);
+                file.memory.Remove(name);
             else
-                file.memory[owner] = value;
+                file.memory[name] = value;
         }
 
-        public IList<TcpPeer> ManagementPeers()
+        public IList<TcpPeer> ManagementPeers(IList<int> more)
         {
             List<TcpPeer> peers = new List<TcpPeer>();
-            foreach (PeerRecord session in file.sessions)
+            foreach (PeerRecord session in file.sessions.Where(one => ManagementPorts.Contains(one.local_port) || more.Contains(one.local_port)))
                 peers.Add(new TcpPeer { Peer = session.peer, PeerPort = session.peer_port, Local = session.local, LocalPort = session.local_port });
             return peers;
         }

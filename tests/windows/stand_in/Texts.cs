@@ -316,10 +316,12 @@ namespace portcullis.msports.tests
         private static readonly string[] Types = { "RemoteAccess", "Wireless", "Lan" };
 
         private readonly Switches switches;
+        private readonly string systemRoot;
 
-        public Texts(Switches switches)
+        public Texts(Switches switches, string systemRoot)
         {
             this.switches = switches;
+            this.systemRoot = systemRoot;
         }
 
         // Empty and null are one.
@@ -348,7 +350,7 @@ namespace portcullis.msports.tests
         {
             text = Keep(text);
             if (text != null && switches.program_expanded && text.StartsWith(SystemRoot, StringComparison.OrdinalIgnoreCase))
-                text = "C:\\Windows" + text.Substring(SystemRoot.Length);
+                text = systemRoot + text.Substring(SystemRoot.Length);
             return text;
         }
 
