@@ -6,7 +6,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types docs-lint sanity unit integration lab bench build clean setup setup-demo
+.PHONY: help demo test lint types docs-lint sanity unit integration lab molecule bench build clean setup setup-demo
 
 PY := .venv/bin/python
 CHECKS := $(PY) tests/tools/run_checks.py
@@ -49,6 +49,9 @@ integration: setup  ## tests that run Ansible
 
 lab: setup  ## tests in the namespace lab
 	@$(CHECKS) lab
+
+molecule: setup  ## the scenarios of Molecule, on booted containers
+	@$(CHECKS) molecule
 
 build: setup-demo  ## the collection's tarball, in build/
 	@ANSIBLE_HOME=$(CURDIR)/.cache/ansible .venv/bin/ansible-galaxy collection build --force --output-path build .

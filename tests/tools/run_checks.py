@@ -3,13 +3,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Run the checks of this repository in order, and end with the counts: ``N passed, N failed``.
 
-Usage: ``run_checks.py [GROUP]...`` with groups ``lint docs sanity unit integration lab``; none means all.
+Usage: ``run_checks.py [GROUP]...`` with groups ``lint docs sanity unit integration lab molecule``; none means all.
 
 A linter counts as one check, ansible-test counts each of its sanity tests, pytest each of its tests. A skipped test is a failed one, unless
 ``MSPORTS_SKIP`` allows it by name: a comma-separated list of patterns (``*`` as in a shell) for tests or for whole parts, e.g.
 ``MSPORTS_SKIP='lab,tests/integration/test_boot.py::*'``. What was skipped or not run is told either way.
 
-Parts that only read the sources (lint, docs, sanity) run beside those that run things, one after the other; their results are told at the end.
+Parts that only read the sources (lint, docs, sanity), and the scenarios of Molecule, which wait most of the time, run beside the other ones; their
+results are told at the end.
 """
 
 from __future__ import annotations
@@ -27,12 +28,13 @@ from dataclasses import dataclass, field
 from xml.etree import ElementTree
 
 import checkout
+import molecule_scenarios
 import sanity
 
 ROOT, CACHE = checkout.ROOT, checkout.CACHE
 RESULTS = CACHE / "test"
 BIN = pathlib.Path(sys.executable).parent
-READERS = ("lint", "docs", "sanity")
+BESIDE = (("lint", "docs", "sanity"), ("molecule",))  # groups whose parts run one after the other, beside the rest
 
 
 @dataclass
@@ -149,6 +151,13 @@ def covered(name: str, paths: t.Sequence[str], options: t.Sequence[str] = ()) ->
     return outcome
 
 
+def run_molecule(scenario: str) -> Outcome:
+    """The whole test sequence of one scenario, which counts as one check."""
+    status, output = molecule_scenarios.run(scenario, environment())
+    RESULTS.joinpath(f"molecule-{scenario}.log").write_text(output, encoding="utf-8")
+    return Outcome(passed=1) if status == 0 else Outcome(failed=1, shown=["\n".join(output.splitlines()[-120:])])
+
+
 PARTS = (
     linter("ruff", "ruff", "check", "--quiet", "."),
     linter("yamllint", "yamllint", "--strict", "."),
@@ -160,6 +169,7 @@ PARTS = (
     Part("unit", "unit", lambda: covered("unit", ["tests/unit"])),
     Part("integration", "integration", lambda: covered("integration", ["tests/integration"])),
     Part("lab", "lab", lambda: run_pytest("lab", ["tests/lab/test_lab.py"])),
+    *(Part(f"molecule-{name}", "molecule", functools.partial(run_molecule, name)) for name in molecule_scenarios.scenarios()),
 )
 
 
@@ -194,20 +204,21 @@ def told(part: Part, outcome: Outcome) -> str:
 
 
 def run_all(parts: t.Sequence[Part]) -> tuple[list[str], dict[str, Outcome]]:
-    """Run the parts, readers beside the others; lines of the summary, and outcomes by name."""
-    readers = [part for part in parts if part.group in READERS]
-    runners = [part for part in parts if part.group not in READERS]
+    """Run the parts, some beside the others; lines of the summary, and outcomes by name."""
+    lanes = [[part for part in parts if part.group in groups] for groups in BESIDE]
+    runners = [part for part in parts if not any(part in lane for lane in lanes)]
     lines, outcomes = [], {}
-    with concurrent.futures.ThreadPoolExecutor(max_workers=1) as beside:
-        pending = [(part, beside.submit(timed, part)) for part in readers]
+    with concurrent.futures.ThreadPoolExecutor(max_workers=len(lanes)) as pool:
+        pending = [(lane, pool.submit(lambda parts: [timed(part) for part in parts], lane)) for lane in lanes if lane]
         for part in runners:
             print(f"== {part.name}", flush=True)
             outcomes[part.name] = timed(part)
             lines.append(told(part, outcomes[part.name]))
-        for part, future in pending:
-            print(f"== {part.name}", flush=True)
-            outcomes[part.name] = future.result()
-            lines.append(told(part, outcomes[part.name]))
+        for lane, future in pending:
+            for part, outcome in zip(lane, future.result()):
+                print(f"== {part.name}", flush=True)
+                outcomes[part.name] = outcome
+                lines.append(told(part, outcome))
     return lines, outcomes
 
 
