@@ -47,7 +47,7 @@ def linux(plan: Plain, host: Plain) -> Options:
         {
             "rules": [_rule(plan, rule, sets) for rule in living(plan, chosen)],
             "address_sets": sets,
-            "default_inbound": host["default_inbound"],
+            **({"default_inbound": host["default_inbound"]} if host["default_inbound"] else {}),
             "default_outbound": host["default_outbound"],
             "management": dict(host["management"]),
         }
