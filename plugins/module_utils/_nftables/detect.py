@@ -92,14 +92,21 @@ def masked(service, root):
 
 
 def running(service, root, proc):
-    """Tell whether a process of a systemd service lives in our network namespace."""
+    """Tell whether a process of a systemd service lives in our network namespace.
+
+    Where the control groups do not tell (a container sees them elsewhere), the program's name does, if its configuration is there at all.
+    """
+    found = []
     for folder in ("", "systemd/", "unified/"):
-        for pid in read_text(os.path.join(root, "sys/fs/cgroup", folder + "system.slice", service + ".service", "cgroup.procs")).split():
-            try:
-                if os.readlink(os.path.join(proc, pid, "ns/net")) == os.readlink(os.path.join(proc, "self/ns/net")):
-                    return True
-            except OSError:
+        found += read_text(os.path.join(root, "sys/fs/cgroup", folder + "system.slice", service + ".service", "cgroup.procs")).split()
+    if not found and os.path.isdir(os.path.join(root, "etc", service)):
+        found = [pid for pid in os.listdir(proc) if pid.isdigit() and read_text(os.path.join(proc, pid, "comm")).strip() == service]
+    for pid in found:
+        try:
+            if os.readlink(os.path.join(proc, pid, "ns/net")) == os.readlink(os.path.join(proc, "self/ns/net")):
                 return True
+        except OSError:
+            return True
     return False
 
 

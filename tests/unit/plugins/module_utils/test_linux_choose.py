@@ -46,6 +46,16 @@ def test_a_firewalld_that_runs(tmp_path: pathlib.Path) -> None:
     assert chosen(tmp_path) == FIREWALLD
 
 
+def test_a_firewalld_in_a_container_that_sees_its_control_groups_elsewhere(tmp_path: pathlib.Path) -> None:
+    firewalld(tmp_path)
+    tmp_path.joinpath("sys/fs/cgroup/system.slice/firewalld.service/cgroup.procs").unlink()
+    assert chosen(tmp_path) == NONE
+    put(tmp_path, "proc/4711/comm", "firewalld\n")
+    assert chosen(tmp_path) == NONE, "it is not even installed"
+    tmp_path.joinpath("etc/firewalld").mkdir(parents=True)
+    assert chosen(tmp_path) == FIREWALLD
+
+
 def test_a_firewalld_of_another_network_namespace_is_not_this_host_s(tmp_path: pathlib.Path) -> None:
     firewalld(tmp_path)
     tmp_path.joinpath("proc/4711/ns/net").unlink()
