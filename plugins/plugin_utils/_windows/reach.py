@@ -20,6 +20,8 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.rule i
 
 # What stands behind a keyword, as far as it can be said in numbers.
 KEYWORD_PORTS = {"RPC": "49152-65535", "RPC-EPMap": "135", "IPHTTPS": "443"}
+# Keywords behind which there are only some of the listeners of these ports: a rule with one of them does not admit whatever listens there.
+NARROW = frozenset(["RPC"])
 TYPED = (1, 58)
 _KEYWORDS = frozenset(values.ADDRESS_KEYWORDS.values())
 
@@ -37,6 +39,24 @@ def shape(rule: Rule) -> Shape:
     limited = far != values.ANY or rule.local_addresses != values.ANY
     certain = known_ports and known_addresses and known_protocols and not limited and unconditional(rule)
     return Shape(protocols, ports, addresses, certain)
+
+
+def parts(rule: Rule) -> list[t.Tuple[t.FrozenSet[str], Rule]]:
+    """Return what a rule matches in parts, each with the narrow keyword that it is written with: all else together, then keyword by keyword."""
+    narrow = [text for text in rule.local_ports if text in NARROW]
+    if not narrow or rule.direction == "out":
+        return [(frozenset(), rule)]
+    rest = tuple(text for text in rule.local_ports if text not in NARROW)
+    whole = [(frozenset(), rule._replace(local_ports=rest))] if rest else []
+    return whole + [(frozenset([text]), rule._replace(local_ports=(text,))) for text in narrow]
+
+
+def holding(rule: Rule, keywords: t.AbstractSet[str]) -> t.Optional[Shape]:
+    """Return what a rule surely matches of traffic that is written with these narrow keywords, or ``None``: numbers hold them, and they hold no numbers."""
+    known = tuple(text for text in rule.local_ports if text not in NARROW or text in keywords)
+    if known == rule.local_ports or rule.direction == "out":
+        return shape(rule)
+    return shape(rule._replace(local_ports=known)) if known else None
 
 
 def binding(rule: Rule) -> t.Tuple[str, str]:
@@ -58,6 +78,25 @@ def apart(left: t.Tuple[str, str], right: t.Tuple[str, str]) -> bool:
 def unconditional(rule: Rule) -> bool:
     """Tell whether a rule has no condition besides addresses, ports, profiles, program and service."""
     return rule.enabled and (rule.interface_types, rule.interfaces, rule.secure, rule.users) == (values.ANY, values.ANY, 0, "")
+
+
+def uncertain(rule: Rule, judged: bool = False) -> str:
+    """Return in words the first condition of a rule of which nobody can tell from here whether it is met, or ``""``.
+
+    ``judged``: the guard takes the rule for what it certainly admits, so only addresses are left that it does not know.
+    """
+    odd = ", ".join(text for column in (rule.remote_addresses, rule.local_addresses) for text in column if text != "any" and not is_address(text))
+    conditions: t.Tuple[t.Tuple[str, str], ...] = (
+        ("profiles", ", ".join(text for text in rule.profiles if text.startswith("?"))),
+        ("ports", ", ".join(text for text in (*rule.local_ports, *rule.remote_ports) if text.startswith("?"))),
+        ("users or computers", rule.users),
+        ("IPsec", str(rule.secure or "")),
+        ("interfaces", "" if rule.interfaces == values.ANY else ", ".join(rule.interfaces)),
+        ("interface types", "" if rule.interface_types == values.ANY else ", ".join(rule.interface_types)),
+        ("service", rule.service),
+        ("program", rule.program),
+    )
+    return next((f"{name} {value}" for name, value in (("addresses", odd), *(() if judged else conditions)) if value), "")
 
 
 def _ports(texts: values.Texts) -> t.Tuple[t.Tuple[t.Tuple[int, int], ...], bool]:

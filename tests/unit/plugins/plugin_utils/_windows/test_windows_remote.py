@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.portcullis.msports.plugins.module_utils import _wire
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.reconcile import run
-from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.remote import MODULE, through
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.remote import BROKEN, MODULE, further_ports, through
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._windows.fake_host import FakeHost
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._windows.wanted import Plain, options, rule
 
@@ -64,6 +64,48 @@ def test_refusals_and_failures_become_results() -> None:
     assert result == {**{key: value for key, value in failed.items() if key != "counts"}, "problems": ["y"]}
     result = through(WINDOWS, "w1", lambda name, arguments: {"failed": True, "problems": ["operations[0]: x"]}, lambda call: run({}, call))
     assert result == {"failed": True, "msg": "the host gave no reason", "problems": ["operations[0]: x"]}
+
+
+def lost(failed: Plain, at: int = 1) -> Plain:
+    """The result of a run in which one call ends so."""
+    host = FakeHost()
+
+    def execute(name: str, arguments: Plain) -> Plain:
+        done = host(arguments)
+        return failed if len(host.calls) == at + 1 else done
+
+    return through(WINDOWS, "w1", execute, lambda call: run(options(rule("web")), call))
+
+
+@pytest.mark.parametrize(
+    "failed",
+    [
+        {"unreachable": True, "msg": "timed out"},
+        {"failed": True, "msg": "MODULE FAILURE", "module_stdout": "", "module_stderr": "killed", "rc": 1},
+    ],
+)
+def test_a_connection_that_breaks_while_it_is_written_is_healed_by_the_next_run(failed: Plain) -> None:
+    result = lost(failed)
+    assert result["failed"] and result["msg"] == f"{failed['msg']}. {BROKEN}"
+    assert "a part of the change may be done" in BROKEN and "Run it again" in BROKEN
+    assert lost(failed, at=0)["msg"] == failed["msg"], "nothing was written"
+    assert lost({"failed": True, "msg": "refused"})["msg"] == "refused", "the host itself says what it did"
+
+
+@pytest.mark.parametrize(
+    ("known", "ports"),
+    [
+        ((), []),
+        ((None, None), []),
+        ((5986, 8443), []),
+        ((None, "8443"), [8443]),
+        (("{{ port }}", 443), [443]),
+        ((0, 70000, "x", " 2222 "), [2222]),
+        ((22,), []),
+    ],
+)
+def test_the_port_of_the_connection(known: tuple[t.Any, ...], ports: list[int]) -> None:
+    assert further_ports(*known) == ports
 
 
 def test_what_reads_otherwise_than_it_was_written_is_told_and_not_in_force() -> None:
