@@ -56,6 +56,7 @@ SWITCHES: dict[str, tuple[t.Any, str]] = {
     "names_ignore_case": (True, "Remove and Item take names without regard to case"),
     "new_rule_disabled": (True, "a new rule is disabled until it is told otherwise"),
     "added_object_is_live": (True, "the object given to Add is a view of the stored rule afterwards; off: a copy that changes nothing any more"),
+    "detached_as_put": (True, "a rule that is not in the store gives back the very values that were put; off: as the store would"),
     "nul_ends_text": (True, "a text ends at its first NUL character"),
     "remove_takes": ("first", "of several rules of a name Remove takes: first, last, all"),
     "item_takes": ("first", "of several rules of a name Item gives: first, last"),

@@ -249,6 +249,17 @@ namespace naive
             return Again("naive").Description;
         }
 
+        // A rule is known by what it said before it was added.
+        public static object Recognise(string value)
+        {
+            INetFwRule3 rule = store.NewRule();
+            rule.Name = "naive";
+            rule.RemoteAddresses = value;
+            string text = rule.RemoteAddresses;
+            store.Policy.Rules.Add((INetFwRule)rule);
+            return All().Count(one => one.Name == "naive" && one.RemoteAddresses == text);
+        }
+
         public static object TwoAdds(string value)
         {
             Tcp("one", rule => { });
@@ -398,6 +409,7 @@ CASES: list[tuple[str, t.Any, t.Any, str, t.Optional[str], t.Any, t.Any, dict[st
     ("item_takes", "first", "last", "RemoveMineByItem", None, "mine", "theirs", {}),
     ("new_rule_disabled", True, False, "EnabledOfNew", None, False, True, {}),
     ("added_object_is_live", False, True, "ChangeAdded", None, None, "changed", {}),
+    ("detached_as_put", True, False, "Recognise", "10.0.0.0/24", 0, 1, {}),
     ("nul_ends_text", True, False, "Description", "a\0b", "a", "a\0b", {}),
     ("fail_commit_at", 2, 0, "TwoAdds", None, UNAVAILABLE, 2, {}),
     ("fail_commits_from", 1, 0, "AddWithRetry", None, UNAVAILABLE, 1, {"fail_commit_at": 1}),
