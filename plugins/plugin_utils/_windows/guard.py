@@ -16,6 +16,7 @@ import typing as t
 from ansible_collections.portcullis.msports.plugins.module_utils import _guard, _intervals
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import LOCKED_OUT, Refused
 from ansible_collections.portcullis.msports.plugins.module_utils._shape import Shape, touches
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.beside import shown
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.host import Host
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.reach import as_wire, shape, uncertain
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.rule import Rule
@@ -90,7 +91,9 @@ def lockout(host: Host, after: t.Sequence[Rule], inbound: str, profile: str, man
         if wire and not (wire["action"] == "allow" and rule.profiles[0].startswith("?")):
             rules.append(wire)
         if rule.action == "allow" and rule.enabled and rule.direction != "out":
-            unsure.append((rule, uncertain(rule, wire is not None and not rule.profiles[0].startswith("?"))))
+            rank, condition = uncertain(rule, wire is not None and not rule.profiles[0].startswith("?"))
+            if condition:
+                unsure.append((rank, condition, rule))
     if not _guard.lockout(rules, {}, inbound, management, host.sessions):
         return []
     found = []
@@ -104,16 +107,17 @@ def lockout(host: Host, after: t.Sequence[Rule], inbound: str, profile: str, man
     return found
 
 
-def _hint(reason: str, unsure: t.Sequence[t.Tuple[Rule, str]], port: str, peer: str) -> str:
+def _hint(reason: str, unsure: t.Sequence[t.Tuple[int, str, Rule]], port: str, peer: str) -> str:
     """Return what to do where a rule seems to admit somebody, but does so under a condition that nobody can judge from here."""
     if not reason.endswith(_guard.NOT_ADMITTED):
         return ""
     asked = Shape(frozenset([6]), (_intervals.parse_port(port),), _intervals.parse_addresses([peer]), True)
-    near = next((pair for pair in unsure if pair[1] and touches(shape(pair[0]), asked)), None)
-    if near is None:
+    near = sorted((rank, condition, rule.name) for rank, condition, rule in unsure if touches(shape(rule), asked))
+    if not near:
         return ""
+    _rank, condition, name = near[0]
     return (
-        f"; the rule {near[0].name!r} may do so, but only under a condition that is not known from here ({near[1]}): "
+        f"; the rule {shown(name)!r} may do so, but only under a condition that is not known from here ({condition}): "
         f"add a rule that admits {peer} (msports_management in the inventory, or one of the rules)"
     )
 

@@ -80,23 +80,27 @@ def unconditional(rule: Rule) -> bool:
     return rule.enabled and (rule.interface_types, rule.interfaces, rule.secure, rule.users) == (values.ANY, values.ANY, 0, "")
 
 
-def uncertain(rule: Rule, judged: bool = False) -> str:
-    """Return in words the first condition of a rule of which nobody can tell from here whether it is met, or ``""``.
+def uncertain(rule: Rule, judged: bool = False) -> t.Tuple[int, str]:
+    """Return ``(rank, words)`` of the first condition of a rule of which nobody can tell from here whether it is met, ``words`` are ``""`` for none.
 
-    ``judged``: the guard takes the rule for what it certainly admits, so only addresses are left that it does not know.
+    The lower the rank, the more likely it is met. ``judged``: the guard takes the rule for what it certainly admits, so only addresses are left
+    that it does not know. A rule of an app, or of a program that serves no management, has nothing to do with it.
     """
+    if not may_serve(rule) or any(part.startswith("S-1-") for part in rule.users.split("|")):
+        return 0, ""
     odd = ", ".join(text for column in (rule.remote_addresses, rule.local_addresses) for text in column if text != "any" and not is_address(text))
     conditions: t.Tuple[t.Tuple[str, str], ...] = (
         ("profiles", ", ".join(text for text in rule.profiles if text.startswith("?"))),
-        ("ports", ", ".join(text for text in (*rule.local_ports, *rule.remote_ports) if text.startswith("?"))),
-        ("users or computers", rule.users),
-        ("IPsec", str(rule.secure or "")),
-        ("interfaces", "" if rule.interfaces == values.ANY else ", ".join(rule.interfaces)),
         ("interface types", "" if rule.interface_types == values.ANY else ", ".join(rule.interface_types)),
+        ("interfaces", "" if rule.interfaces == values.ANY else ", ".join(rule.interfaces)),
+        ("IPsec", str(rule.secure or "")),
+        ("users or computers", rule.users),
+        ("ports", ", ".join(text for text in (*rule.local_ports, *rule.remote_ports) if text.startswith("?"))),
         ("service", rule.service),
         ("program", rule.program),
     )
-    return next((f"{name} {value}" for name, value in (("addresses", odd), *(() if judged else conditions)) if value), "")
+    found = [(rank, f"{name} {value}") for rank, (name, value) in enumerate((("addresses", odd), *(() if judged else conditions))) if value]
+    return found[0] if found else (0, "")
 
 
 def _ports(texts: values.Texts) -> t.Tuple[t.Tuple[t.Tuple[int, int], ...], bool]:
@@ -141,6 +145,11 @@ WINRM_PORTS = ("5985", "5986")
 SERVERS = ("", "sshd", "winrm", "*")
 
 
+def may_serve(rule: Rule) -> bool:
+    """Tell whether a rule's program and service, if it has any, may be those of a server of management."""
+    return rule.program.rpartition("\\")[2] in ("", "system", "sshd.exe", "svchost.exe") and rule.service in SERVERS
+
+
 def as_wire(rule: Rule, ssh_ports: t.Collection[str]) -> t.Optional[t.Dict[str, t.Any]]:
     """Return an inbound rule as the guard's judge takes it, or ``None`` when it says nothing certain about TCP connections to a server of management."""
     if rule.direction == "out" or not rule.enabled or rule.protocol not in (6, values.ANY_PROTOCOL) and not isinstance(rule.protocol, str):
@@ -164,8 +173,7 @@ def _plain(texts: values.Texts) -> list[str]:
 
 def _blocking(rule: Rule, made: t.Dict[str, t.Any]) -> t.Optional[t.Dict[str, t.Any]]:
     """Widen what is not known; leave out what is bound to a program that serves no management."""
-    name = rule.program.rpartition("\\")[2]
-    if name not in ("", "system", "sshd.exe", "svchost.exe") or rule.service not in SERVERS:
+    if not may_serve(rule):
         return None
     ports = [KEYWORD_PORTS.get(text, text) for text in made["local_ports"]]
     made["local_ports"] = ports if all(text[0].isdigit() for text in ports) else []
