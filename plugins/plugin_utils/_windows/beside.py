@@ -15,7 +15,7 @@ import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils._shape import BASE, Shape, covered, protocols_of, touches
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import some
-from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.reach import apart, binding, holding, parts, shape, within
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.reach import NARROW, apart, binding, holding, parts, shape, within
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.rule import PROTOCOL_NAMES, Held, Rule
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.values import ANY, PROFILES
 
@@ -120,12 +120,16 @@ class Beside:
         key = (id(other), direction, number)
         if key not in self._memo:
             near = [mine for mine in ours if _may_hold(mine.shape, other.shape) and within(other.binding, mine.binding) and not _reaches_further(other, mine)]
-            self._memo[key] = any(not covered([*BASE[direction], *_shapes(near, keywords)], shape(part)) for keywords, part in parts(other.rule))
+            self._memo[key] = any(
+                not covered([*BASE[direction], *_shapes(near, keywords)], other.shape if part is other.rule else shape(part))
+                for keywords, part in parts(other.rule)
+            )
         return self._memo[key]
 
 
 def _shapes(rules: t.Iterable[Known], keywords: t.AbstractSet[str]) -> list[Shape]:
-    return [found for mine in rules if (found := holding(mine.rule, keywords))]
+    found = (holding(mine.rule, keywords) if NARROW.intersection(mine.rule.local_ports) else mine.shape for mine in rules)
+    return [shape_ for shape_ in found if shape_]
 
 
 def _reaches_further(theirs: Known, ours: Known) -> bool:

@@ -56,15 +56,12 @@ def desire(options: Options) -> Desired:
         return Desired({}, [])
     rules, wrong = _refusals.examined_rules(options, windows=True)
     problems = _unsupported(options) + wrong
-    places: t.Dict[str, list[int]] = {}
-    for index, given in enumerate(options["rules"]):
-        places.setdefault(str(given.get("name")), []).append(index)
     made: t.Dict[str, Wanted] = {}
     spelled: t.Dict[str, t.Tuple[str, str]] = {}
     nobody = []
-    for rule in rules:
-        own = places[str(rule["name"])]
-        where = f"rules[{own.pop(0) if len(own) > 1 else own[0]}]"
+    places = iter(enumerate(options["rules"]))
+    for rule in rules:  # in the order in which they were given, but for those that are too wrong to be here
+        where = next(f"rules[{index}]" for index, given in places if given.get("remote_addresses") is rule["remote_addresses"])
         problems += _text_problems(rule, where)
         found: list[Columns] = []
         if not any(problem.startswith((where + ".", *_sets_of(rule))) for problem in problems):

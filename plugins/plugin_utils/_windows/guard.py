@@ -83,7 +83,7 @@ def lockout(host: Host, after: t.Sequence[Rule], inbound: str, profile: str, man
     rules = []
     if host.profiles[profile]["block_all"]:
         rules.append({**_NOTHING, "name": "block all inbound traffic"})
-    unsure = []
+    allows = []
     for rule in [*after, *(other.rule for other in host.others)]:
         if rule.profiles != ANY and profile not in rule.profiles and not rule.profiles[0].startswith("?"):
             continue
@@ -91,11 +91,10 @@ def lockout(host: Host, after: t.Sequence[Rule], inbound: str, profile: str, man
         if wire and not (wire["action"] == "allow" and rule.profiles[0].startswith("?")):
             rules.append(wire)
         if rule.action == "allow" and rule.enabled and rule.direction != "out":
-            rank, condition = uncertain(rule, wire is not None and not rule.profiles[0].startswith("?"))
-            if condition:
-                unsure.append((rank, condition, rule))
+            allows.append((rule, wire is not None and not rule.profiles[0].startswith("?")))
     if not _guard.lockout(rules, {}, inbound, management, host.sessions):
         return []
+    unsure = [(*uncertain(rule, judged), rule) for rule, judged in allows]
     found = []
     for session in host.sessions:
         meant = (str(session.local_port), session.peer)
@@ -112,7 +111,7 @@ def _hint(reason: str, unsure: t.Sequence[t.Tuple[int, str, Rule]], port: str, p
     if not reason.endswith(_guard.NOT_ADMITTED):
         return ""
     asked = Shape(frozenset([6]), (_intervals.parse_port(port),), _intervals.parse_addresses([peer]), True)
-    near = sorted((rank, condition, rule.name) for rank, condition, rule in unsure if touches(shape(rule), asked))
+    near = sorted((rank, condition, rule.name) for rank, condition, rule in unsure if condition and touches(shape(rule), asked))
     if not near:
         return ""
     _rank, condition, name = near[0]

@@ -9,8 +9,9 @@ import typing as t
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
-from ansible_collections.portcullis.msports.plugins.module_utils import _intervals
+from ansible_collections.portcullis.msports.plugins.module_utils import _intervals, _wire
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows import values
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.desired import OPTIONS, desire
@@ -174,6 +175,32 @@ def test_an_unknown_key_hides_nothing_and_the_nearest_is_named() -> None:
         "rules[1].remote_addresses: 'any': expected a list",
         "rules[1].local_ports[0]: 'x': expected a port (0-65535) or first-last",
     ]
+
+
+ODD = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-1, 70000),
+    st.text(max_size=4),
+    st.just({}),
+    st.lists(st.one_of(st.none(), st.just({}), st.just([]), st.text(max_size=3)), max_size=2),
+)
+ODD_RULES = st.lists(st.dictionaries(st.sampled_from([*_wire.RULE_KEYS, *_wire.WINDOWS_KEYS, "colour"]), ODD), max_size=3)
+
+
+@given(ODD_RULES, RULESETS, st.dictionaries(st.sampled_from(["addresses", "ports", "port"]), ODD), st.dictionaries(st.sampled_from(["some", "s"]), ODD))
+def test_whatever_is_given_is_used_or_refused_in_words(odd: list[Plain], fine: list[Plain], management: Plain, sets: Plain) -> None:
+    for state in ("present", "absent"):
+        try:
+            desire({**OPTIONS, "rules": [*odd, *fine], "management": management, "address_sets": {**SETS, **sets}, "state": state})
+        except Refused as refused_:
+            assert refused_.problems
+
+
+def test_places_are_right_behind_rules_that_are_too_wrong() -> None:
+    given_rules = [{"name": "web", "remote_addresses": ["any"]}, rule("web"), rule("x|y")]
+    found = refused(rules=given_rules)
+    assert [text.partition(":")[0] for text in found] == ["rules[0].direction", "rules[0].protocol", "rules[1].name", "rules[2].name"]
 
 
 def test_a_bad_address_set_hides_nothing_of_rules_that_do_not_use_it() -> None:
