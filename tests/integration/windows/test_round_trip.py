@@ -44,6 +44,7 @@ READINGS: tuple[dict[str, t.Any], ...] = (
         "ipv6_text": "plain",
     },
 )
+ROOTS = ("C:\\Windows", "D:\\WINNT")
 RULES = 200
 
 
@@ -170,7 +171,7 @@ def test_generated_rulesets_are_read_back_as_they_were_wanted(make_host: t.Calla
     works: list[t.Callable[[t.Callable[[Host, Plain], Plain]], t.Any]] = []
     for number, pair in enumerate(pairs):
         reading = READINGS[number % len(READINGS)]
-        host = make_host(policy_file.switch(copy.deepcopy(content), **reading), f"host{number}")
+        host = make_host({**policy_file.switch(copy.deepcopy(content), **reading), "system_root": ROOTS[number % len(ROOTS)]}, f"host{number}")
         works.append(lambda ask, host=host, pair=pair: round_trip(host, pair, ask))
     held = sum(side.run(works))
     assert held >= (RULES if quick else len(READINGS)), held
