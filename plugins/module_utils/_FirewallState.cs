@@ -39,13 +39,18 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
         // ports: further local ports whose connections are management sessions.
         public static FirewallState Read(IPolicyStore store, string owner, IList<int> ports, Counts counts)
         {
-            FirewallState state = new FirewallState();
-            INetFwPolicy2 policy = store.Policy;
-            foreach (object item in Rules.Enumerate(policy.Rules, counts))
-                state.ReadRule(item, Grouping(owner));
-            state.NumberTwins();
+            FirewallState state = ReadRules(store, owner, counts);
             state.profiles = ReadProfiles(store);
             state.ReadRest(store, ports);
+            return state;
+        }
+
+        public static FirewallState ReadRules(IPolicyStore store, string owner, Counts counts)
+        {
+            FirewallState state = new FirewallState();
+            foreach (object item in Rules.Enumerate(store.Policy.Rules, counts))
+                state.ReadRule(item, Grouping(owner));
+            state.NumberTwins();
             return state;
         }
 
@@ -53,6 +58,8 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
         {
             return Profiles.All.ToDictionary(profile => profile.Key, profile => (object)ReadProfile(store, profile.Value));
         }
+
+        public int Unreadable { get { return unreadable.Count; } }
 
         public bool IsUnique(string name)
         {

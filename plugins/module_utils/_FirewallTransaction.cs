@@ -11,6 +11,7 @@ using ansible_collections.portcullis.msports.plugins.module_utils._FirewallFailu
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallInterop;
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallOperations;
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallPolicy;
+using ansible_collections.portcullis.msports.plugins.module_utils._FirewallRestore;
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallRules;
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallState;
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallUndo;
@@ -30,14 +31,15 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallT
         private readonly IPolicyStore store;
         private readonly Counts counts;
         private readonly RuleWriter rules;
-        private readonly UndoStack undo;
+        private readonly Restorer restorer;
+        private readonly UndoStack undo = new UndoStack();
 
         public Transaction(IPolicyStore store, FirewallState state, string owner, Counts counts)
         {
             this.store = store;
             this.counts = counts;
             rules = new RuleWriter(store, state, owner, counts);
-            undo = new UndoStack(rules.Forget);
+            restorer = new Restorer(rules, state);
         }
 
         public void Run(IList<Operation> operations)
@@ -53,8 +55,17 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallT
             catch (Exception failure)
             {
                 Failure = failure;
-                Remaining = undo.Run();
+                Remaining = Undo();
             }
+        }
+
+        // Backwards as a plan is written: what was removed, what was set and edited, and last what was added.
+        private List<string> Undo()
+        {
+            restorer.AddRemovedAgain();
+            List<string> remaining = undo.Run();
+            remaining.AddRange(restorer.Finish());
+            return remaining;
         }
 
         private void Do(Operation operation)
@@ -85,83 +96,43 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallT
         private void Add(Operation operation)
         {
             INetFwRule3 rule = rules.Build(operation.Values);
-            RuleCopy copy = new RuleCopy(rule);
-            string aside = null;
-            int before = rules.Known(copy);
-            UndoStep step = undo.Note(
-                "undo " + operation.Text,
-                () => (aside == null || rules.Find(aside) == null) && rules.PresentLike(copy) <= before,
-                () =>
-                {
-                    aside = aside ?? rules.NameToRemoveBy(copy.Name);
-                    RemoveAdded(copy, aside);
-                });
+            Noted noted = restorer.NoteAdd(new RuleCopy(rule));
             rules.Add(rule);
-            step.Certain = true;
-            copy = new RuleCopy(rule);
-            rules.Note(copy, 1);
-            Written.Add(copy.Row());
-        }
-
-        // The object that was added need not stand for the rule in the store. By a name that is unique it is found all the same;
-        // otherwise any rule of the same content will do, because nothing tells it from the one that was added.
-        private void RemoveAdded(RuleCopy copy, string aside)
-        {
-            if (aside != null && rules.Find(aside) == null)
-            {
-                INetFwRule3 rule = rules.Find(copy);
-                if (rule == null)
-                    throw new FirewallException("no rule of the same content is there");
-                rules.Rename(rule, aside);
-                rules.Present().Remove(rule);
-            }
-            rules.Remove(aside ?? copy.Name);
+            noted.Certain = true;
+            noted.Rule = new RuleCopy(rule);
+            Written.Add(noted.Rule.Row());
         }
 
         // Each put is a commit of its own.
         private void Edit(Operation operation)
         {
             INetFwRule3 rule = operation.Rule.Live;
-            RuleCopy before = new RuleCopy(rule);
+            restorer.Touch(operation.Rule.Name);
             foreach (KeyValuePair<Column, object> value in operation.Values)
             {
                 Column column = value.Key;
                 object old = column.Get(rule);
+                if (column.Name == "name")
+                    restorer.Touch((string)value.Value);
+                // Always put back: the object may not know what became of a put that failed.
                 undo.Note(
                     "put back " + column.Name + " (" + operation.Text + ")",
                     () => Column.Same(column.Get(rule), old),
-                    () => rules.Put(rule, column, old));
+                    () => rules.Put(rule, column, old)).Certain = true;
                 rules.Put(rule, column, value.Value);
             }
-            RuleCopy after = new RuleCopy(rule);
-            rules.Note(before, -1);
-            rules.Note(after, 1);
-            Written.Add(after.Row());
+            Written.Add(new RuleCopy(rule).Row());
         }
 
         // Exactly this rule, by a name that no other has.
         private void Remove(Operation operation)
         {
-            INetFwRule3 rule = operation.Rule.Live;
-            RuleCopy copy = new RuleCopy(rule);
-            string aside = rules.NameToRemoveBy(copy.Name);
-            int before = rules.Known(copy);
-            UndoStep step = null;
-            step = undo.Note(
-                "undo " + operation.Text + (aside == null ? "" : " (the rule may be called \"" + aside + "\" now)"),
-                () => rules.PresentLike(copy) >= before,
-                () =>
-                {
-                    if (aside != null && !step.Certain && rules.Find(aside) != null)
-                        rules.Rename(rules.Find(aside), copy.Name);
-                    else
-                        rules.Add(rules.Build(copy));
-                });
+            string aside = rules.NameToRemoveBy(operation.Rule.Name);
+            Noted noted = restorer.NoteRemoval(operation.Rule, aside);
             if (aside != null)
-                rules.Rename(rule, aside);
-            rules.Remove(aside ?? copy.Name);
-            step.Certain = true;
-            rules.Note(copy, -1);
+                rules.Rename(operation.Rule.Live, aside);
+            rules.Remove(aside ?? operation.Rule.Name);
+            noted.Certain = true;
         }
 
         private void SetDefault(Operation operation)

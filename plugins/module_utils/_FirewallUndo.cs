@@ -31,13 +31,6 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallU
     public class UndoStack
     {
         private readonly Stack<UndoStep> steps = new Stack<UndoStep>();
-        private readonly Action lookAnew;
-
-        // lookAnew: forget what is remembered of the store, because it may not be true any more.
-        public UndoStack(Action lookAnew)
-        {
-            this.lookAnew = lookAnew;
-        }
 
         public UndoStep Note(string text, Func<bool> isBack, Action putBack)
         {
@@ -50,7 +43,6 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallU
         public List<string> Run()
         {
             List<string> remaining = new List<string>();
-            lookAnew();
             while (steps.Count > 0)
             {
                 UndoStep step = steps.Pop();
@@ -61,37 +53,26 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallU
                     step.Certain = false;
                     failure = Try(step) == null ? null : failure;
                 }
-                if (failure != null && !IsBack(step))
+                if (failure != null)
                     remaining.Add("could not " + step.Text + ": " + Failures.Short(failure));
             }
             return remaining;
         }
 
-        private Exception Try(UndoStep step)
+        // Done is what is seen to be done: a value may read otherwise than it was put.
+        private static Exception Try(UndoStep step)
         {
             try
             {
-                if (step.Certain || !step.IsBack())
-                    step.PutBack();
-                return null;
+                if (!step.Certain && step.IsBack())
+                    return null;
+                step.PutBack();
+                return step.IsBack() ? null : new FirewallException("it does not read as before");
             }
             catch (Exception failure)
             {
-                lookAnew();
-                return failure;
-            }
-        }
-
-        private static bool IsBack(UndoStep step)
-        {
-            try
-            {
-                return step.IsBack();
-            }
-            catch (Exception)
-            {
                 // What cannot be looked at is not known to be back.
-                return false;
+                return failure;
             }
         }
     }

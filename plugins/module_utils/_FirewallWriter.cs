@@ -7,7 +7,6 @@
 // Every write to the rules of the store, counted, and what is needed to hit exactly one rule where names are not unique.
 using System;
 using System.Collections.Generic;
-using System.Linq;
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallInterop;
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallPolicy;
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallRules;
@@ -21,12 +20,9 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallW
 
         private readonly IPolicyStore store;
         private readonly INetFwRules rules;
-        private readonly FirewallState state;
+        private FirewallState state;
         private readonly Counts counts;
-        private readonly string grouping;
-        // How many rules of this owner are of one content (RuleCopy.BaseId), by what this call knows.
-        private readonly Dictionary<string, int> known = new Dictionary<string, int>();
-        private List<INetFwRule3> present;
+        private readonly string owner;
 
         public RuleWriter(IPolicyStore store, FirewallState state, string owner, Counts counts)
         {
@@ -34,21 +30,7 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallW
             this.state = state;
             this.counts = counts;
             rules = store.Policy.Rules;
-            grouping = FirewallState.Grouping(owner);
-            foreach (RuleCopy rule in state.Own)
-                Note(rule, 1);
-        }
-
-        public int Known(RuleCopy rule)
-        {
-            int count;
-            known.TryGetValue(rule.BaseId, out count);
-            return count;
-        }
-
-        public void Note(RuleCopy rule, int change)
-        {
-            known[rule.BaseId] = Known(rule) + change;
+            this.owner = owner;
         }
 
         public INetFwRule3 Build(IEnumerable<KeyValuePair<Column, object>> values)
@@ -56,7 +38,7 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallW
             INetFwRule3 rule = store.NewRule();
             foreach (KeyValuePair<Column, object> value in values)
                 value.Key.Put(rule, value.Value);
-            rule.Grouping = grouping;
+            rule.Grouping = FirewallState.Grouping(owner);
             return rule;
         }
 
@@ -104,51 +86,11 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallW
             return state.IsUnique(name) ? null : "portcullis-remove-" + Guid.NewGuid().ToString("D");
         }
 
-        // The rules of this owner that are in the store now: one more pass, but only one as long as nothing goes wrong.
-        public List<INetFwRule3> Present()
+        // The rules as they are in the store now: one more pass, and by it the names, too, are known anew.
+        public FirewallState Look()
         {
-            if (present == null)
-                present = Rules.Enumerate(rules, counts).Select(item => item as INetFwRule3).Where(IsOwn).ToList();
-            return present;
-        }
-
-        public void Forget()
-        {
-            present = null;
-        }
-
-        public INetFwRule3 Find(string name)
-        {
-            return Present().FirstOrDefault(rule => rule.Name == name);
-        }
-
-        public INetFwRule3 Find(RuleCopy copy)
-        {
-            return Same(copy).FirstOrDefault();
-        }
-
-        public int PresentLike(RuleCopy copy)
-        {
-            return Same(copy).Count();
-        }
-
-        // The name first: it alone tells most of them apart.
-        private IEnumerable<INetFwRule3> Same(RuleCopy copy)
-        {
-            return Present().Where(rule => rule.Name == copy.Name && new RuleCopy(rule).BaseId == copy.BaseId);
-        }
-
-        private bool IsOwn(INetFwRule3 rule)
-        {
-            try
-            {
-                return rule != null && String.Equals(rule.Grouping, grouping, StringComparison.Ordinal);
-            }
-            catch (Exception)
-            {
-                // A rule that cannot be read is none that this call has read or made.
-                return false;
-            }
+            state = FirewallState.ReadRules(store, owner, counts);
+            return state;
         }
     }
 }

@@ -26,6 +26,7 @@ SERVERS = ("sshd", "sshd-session", "dropbear")
 ESTABLISHED = "01"
 # A new connection comes from any of these source ports.
 EPHEMERAL = (1024, 65535)
+NOT_ADMITTED = "no rule admits it"
 
 
 def find_sessions(environment=None, proc="/proc", pid=None):
@@ -253,4 +254,4 @@ class _Judge:
             if rule["local_addresses"] and (local is None or not _intervals.covers(self._addresses(rule["local_addresses"]), local)):
                 continue
             admitted.extend(self._addresses(rule["remote_addresses"]))
-        return None if _intervals.covers(_intervals.collapse(admitted), peers) else "no rule admits it"
+        return None if _intervals.covers(_intervals.collapse(admitted), peers) else NOT_ADMITTED

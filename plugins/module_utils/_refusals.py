@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.portcullis.msports.plugins.module_utils import _guard, _wire
+from ansible_collections.portcullis.msports.plugins.module_utils import _guard, _intervals, _wire
 
 OPTIONS = {
     "rules": [],
@@ -26,6 +26,7 @@ OPTIONS = {
     "state": "present",
     "persist": True,
 }
+MANAGEMENT_KEYS = ("addresses", "ports")
 OWNER = re.compile(r"^[a-z][a-z0-9_]{0,23}\Z")
 
 
@@ -57,14 +58,38 @@ def checked_rules(options):
 def examined_rules(options, windows=False):
     """Return ``(rules, problems)``: the complete wire rules, and every problem of rules, address sets and ``management``."""
     rules, problems = _wire.check(options["rules"], options["address_sets"], windows)
-    management = options["management"]
-    for index, address in enumerate(management.get("addresses") or []):
+    return rules, problems + management_problems(options["management"])
+
+
+def management_problems(management):
+    """Return every problem of ``management``: it is empty, or has ``addresses`` and ``ports``."""
+    problems = []
+    for key in sorted(set(management) - set(MANAGEMENT_KEYS), key=str):
+        problems.append("management.{0}: {1}".format(key, _wire.unknown(key, MANAGEMENT_KEYS)))
+    given = {key: management.get(key) for key in MANAGEMENT_KEYS if management.get(key) is not None}
+    for key in sorted(given):
+        if not isinstance(given[key], (list, tuple)):
+            problems.append("management.{0}: {1!r}: expected a list".format(key, given.pop(key)))
+    for index, address in enumerate(given.get("addresses", ())):
         if address != "any" and not _wire.is_address(address):
             problems.append("management.addresses[{0}]: {1!r}: expected an IP address, a network, first-last or any".format(index, address))
-    for index, port in enumerate(management.get("ports") or []):
-        if not re.match(r"^(tcp/)?\d{1,5}(-\d{1,5})?\Z", str(port)):
-            problems.append("management.ports[{0}]: {1!r}: expected a TCP port or first-last".format(index, port))
-    return rules, problems
+    for index, port in enumerate(given.get("ports", ())):
+        if not _is_port(port):
+            problems.append("management.ports[{0}]: {1!r}: expected a TCP port (0-65535) or first-last".format(index, port))
+    if not problems and given.get("addresses") and not given.get("ports"):
+        problems.append("management.ports: missing; addresses without ports guard nothing, write the TCP ports that the host is managed by")
+    if not problems and given.get("ports") and "addresses" not in given:
+        problems.append("management.addresses: missing; ports without addresses guard nothing, write from where the host is managed")
+    return problems
+
+
+def _is_port(port):
+    if not re.match(r"^(tcp/)?\d{1,5}(-\d{1,5})?\Z", str(port)):
+        return False
+    try:
+        return bool(_intervals.parse_port(str(port).rpartition("/")[2]))
+    except ValueError:
+        return False
 
 
 def lockout(rules, options, sessions, judge=None):

@@ -27,6 +27,7 @@ inbound TCP, in any spelling:
 
 from __future__ import annotations
 
+import difflib
 import re
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _intervals
@@ -78,48 +79,61 @@ def check(rules, address_sets, windows=False):
     complete = []
     names = {}
     for name in sorted(address_sets):
-        _check_addresses(address_sets[name], "address_sets.{0}".format(name), {}, problems, allow_empty=True)
+        where = "address_sets.{0}".format(name)
+        if isinstance(address_sets[name], (list, tuple)):
+            _check_addresses(address_sets[name], where, {}, problems, allow_empty=True)
+        else:
+            problems.append("{0}: {1!r}: expected a list of addresses".format(where, address_sets[name]))
     for index, given in enumerate(rules):
         where = "rules[{0}]".format(index)
         rule = dict(defaults, **{key: value for key, value in given.items() if value is not None})
-        for key in sorted(set(rule) - set(keys)):
-            problems.append("{0}.{1}: unknown key; expected one of {2}".format(where, key, ", ".join(keys)))
-        for key in keys:
-            if key not in rule:
-                problems.append("{0}.{1}: missing".format(where, key))
-        if set(rule) != set(keys):
-            continue
-        lists = [key for key in LISTS if not isinstance(rule[key], (list, tuple))]
+        for key in sorted(set(rule) - set(keys), key=str):
+            problems.append("{0}.{1}: {2}".format(where, key, unknown(key, keys)))
+            del rule[key]
+        absent = [key for key in keys if key not in rule]
+        problems.extend("{0}.{1}: missing".format(where, key) for key in absent)
+        lists = [key for key in LISTS if key in rule and not isinstance(rule[key], (list, tuple))]
         for key in lists:
             problems.append("{0}.{1}: {2!r}: expected a list".format(where, key, rule[key]))
         for key in WINDOWS_KEYS if windows else ():
             if not isinstance(rule[key], str):
                 problems.append("{0}.{1}: {2!r}: expected text".format(where, key, rule[key]))
-        if lists:
-            continue
         for key, choices in sorted(CHOICES.items()):
-            if rule[key] not in choices:
+            if key in rule and rule[key] not in choices:
                 problems.append("{0}.{1}: {2!r}: expected one of {3}".format(where, key, rule[key], ", ".join(repr(c) for c in choices)))
-        name = rule["name"]
-        if not isinstance(name, str) or not _NAME.match(name) or len(name) > NAME_LIMIT:
-            problems.append(
-                "{0}.name: {1!r}: expected 1 to {2} printable ASCII characters without quotes, backslashes and control characters".format(
-                    where, name, NAME_LIMIT
-                )
-            )
-        elif name in names:
-            problems.append("{0}.name: {1!r}: the same name as rules[{2}]; names are unique".format(where, name, names[name]))
-        else:
-            names[name] = index
+        if "name" in rule:
+            _check_name(rule["name"], index, names, problems)
         for key in ("local_ports", "remote_ports"):
-            keywords = windows and key == "local_ports" and rule["direction"] == "in" and rule["protocol"] == "tcp"
+            if key in lists:
+                continue
+            keywords = windows and key == "local_ports" and rule.get("direction") == "in" and rule.get("protocol") == "tcp"
             _check_ports(rule[key], "{0}.{1}".format(where, key), problems, keywords)
-            if rule[key] and rule["protocol"] not in ("tcp", "udp"):
+            if rule[key] and rule.get("protocol", "tcp") not in ("tcp", "udp"):
                 problems.append("{0}.{1}: {2!r}: protocol {3} has no ports".format(where, key, rule[key], rule["protocol"]))
-        _check_addresses(rule["remote_addresses"], where + ".remote_addresses", address_sets, problems, allow_empty=False)
-        _check_addresses(rule["local_addresses"], where + ".local_addresses", address_sets, problems, allow_empty=True)
-        complete.append(rule)
+        for key in ("remote_addresses", "local_addresses"):
+            if key in rule and key not in lists:
+                _check_addresses(rule[key], "{0}.{1}".format(where, key), address_sets, problems, allow_empty=key == "local_addresses")
+        if not absent and not lists:
+            complete.append(rule)
     return complete, problems
+
+
+def unknown(key, keys):
+    """Return what to say of a key that is none of ``keys``, with the nearest of them."""
+    near = difflib.get_close_matches(str(key), [str(known) for known in keys], 1, 0.7)
+    return "unknown key{0}; expected one of {1}".format(", did you mean {0!r}?".format(near[0]) if near else "", ", ".join(keys))
+
+
+def _check_name(name, index, names, problems):
+    where = "rules[{0}].name".format(index)
+    if not isinstance(name, str) or not _NAME.match(name) or len(name) > NAME_LIMIT:
+        problems.append(
+            "{0}: {1!r}: expected 1 to {2} printable ASCII characters without quotes, backslashes and control characters".format(where, name, NAME_LIMIT)
+        )
+    elif name in names:
+        problems.append("{0}: {1!r}: the same name as rules[{2}]; names are unique".format(where, name, names[name]))
+    else:
+        names[name] = index
 
 
 def port_keyword(text):

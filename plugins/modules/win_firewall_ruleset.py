@@ -12,7 +12,7 @@ description:
   - Makes the group C(portcullis:<owner>) of the local policy store hold exactly the given rules. One call reads, and one call writes what differs;
     when nothing differs, or in check mode, there is no second call.
   - The comparison happens on the controller. The host refuses to write when its rules have changed in between, and undoes what it did when
-    something fails in the middle.
+    something fails in the middle. What is cut off in the middle (by a broken connection, say) is healed by the next run.
   - Rules of others and those that Windows brings along are never touched. They are read, and what they mean for these rules is told in
     RV(ignore:effective). On Windows every rule that allows adds to all others, so this is worth reading.
   - Every rule is made for all three profiles, because a reboot may end in another one, and without edge traversal.
@@ -44,8 +44,10 @@ options:
     default: {}
   default_inbound:
     description:
-      - What happens to inbound packets that no rule admits, in all three profiles. V(keep) leaves this to Windows, and puts back what an
-        earlier run has set here, as long as it is still what that run has set.
+      - What happens to inbound packets that no rule admits, in all three profiles. V(keep) leaves this to Windows, and takes back what an
+        earlier run of this owner has asked for. When no owner asks for anything any more, what was there before is put back, as long as it is
+        still what one of them has set.
+      - What is there is read back after it was written. Where something else (group policy) keeps it otherwise, RV(ignore:effective) says so.
       - V(reject) is refused, because Windows Firewall answers nothing.
     type: str
     choices: [keep, block, allow, reject]
@@ -63,7 +65,7 @@ options:
     default: msports
   purge:
     description:
-      - Whether own rules that are not given are removed.
+      - Whether own rules that are not given are removed, those among them that have the name of a given rule a second time.
     type: bool
     default: true
   max_removals:
@@ -72,7 +74,8 @@ options:
     type: int
   management:
     description:
-      - V(addresses) and V(ports) (TCP) that must stay able to connect. Rules that would not admit them are refused before any change.
+      - V(addresses) and V(ports) (TCP) that must stay able to connect, both or none. Rules that would not admit them are refused before any
+        change.
     type: dict
     default: {}
   allow_lockout:
@@ -89,7 +92,8 @@ options:
     default: enforce
   state:
     description:
-      - V(absent) removes the rules of this owner, and puts back default actions and logging where they are still what was set here.
+      - V(absent) removes the rules of this owner, and gives up what it asked for of default actions and logging, as with V(keep) of
+        O(default_inbound).
     type: str
     choices: [present, absent]
     default: present
@@ -108,7 +112,8 @@ notes:
     PSRP: C(ansible_connection: psrp) with C(ansible_psrp_auth) and C(ansible_psrp_cert_validation). OpenSSH: C(ansible_connection: ssh) with
     C(ansible_shell_type: powershell) (or V(cmd), whichever the DefaultShell of the host is)."
   - Sessions of administrators are elevated already. Do not set C(become), or use C(runas).
-  - The guard looks at C(SSH_CONNECTION), or else at all established connections to the ports 5985, 5986 and 22 of the host.
+  - The guard looks at C(SSH_CONNECTION), or else at all established connections to the ports 5985, 5986 and 22 of the host, and to the port
+    that the connection of this run uses (C(ansible_port)).
 attributes:
   check_mode:
     support: full
@@ -180,7 +185,7 @@ changed_rules:
   type: list
   elements: str
 removed:
-  description: Names of rules that were removed.
+  description: Names of rules that were removed, each as often as there were rules of that name to remove. A rule that was replaced is none.
   returned: success
   type: list
   elements: str
@@ -218,7 +223,10 @@ effective:
         examples: ["Remote Desktop - User Mode (TCP-In)"]
         admits: ["tcp/3389 from any to svchost.exe (service termservice)"]
 calls:
-  description: How often the host was called, its rules were enumerated, and its policy store was written.
+  description:
+    - How often the host was called, its rules were enumerated, and its policy store was written.
+    - V(commits) are one for a rule that is added or removed, one for a property that is edited (and one for a description along with it), three
+      for a rule that is replaced, two for removing one of several rules of a name, and one for a default action or the logging of a profile.
   returned: success
   type: dict
   sample: {"remote_calls": 1, "enumerations": 1, "commits": 0}

@@ -56,6 +56,7 @@ SWITCHES: dict[str, tuple[t.Any, str]] = {
     "names_ignore_case": (True, "Remove and Item take names without regard to case"),
     "new_rule_disabled": (True, "a new rule is disabled until it is told otherwise"),
     "added_object_is_live": (True, "the object given to Add is a view of the stored rule afterwards; off: a copy that changes nothing any more"),
+    "detached_as_put": (True, "a rule that is not in the store gives back the very values that were put; off: as the store would"),
     "nul_ends_text": (True, "a text ends at its first NUL character"),
     "remove_takes": ("first", "of several rules of a name Remove takes: first, last, all"),
     "item_takes": ("first", "of several rules of a name Item gives: first, last"),
@@ -66,6 +67,17 @@ SWITCHES: dict[str, tuple[t.Any, str]] = {
     "enumeration_fails_at": (0, "the enumerator fails at this rule; 0 = never"),
     "unreadable_rule": (None, "reading any property of the rule with this name fails"),
     "fail_memory": (False, "writing to the registry is denied"),
+}
+
+#: What group policy or an administrator may have made of a host: the values, and what they mean. ``set_state`` puts them into a store.
+STATES: dict[str, tuple[Content, str]] = {
+    "firewall_off": ({"profiles": {"domain": {"enabled": False}}}, "the profile filters nothing"),
+    "block_all": ({"profiles": {"domain": {"block_all": True}}}, "the profile blocks everything inbound, whatever rules say"),
+    "local_rules_ignored": ({"profiles": {"domain": {"local_rules": False}}}, "group policy has the profile ignore local rules"),
+    "excluded_interface": ({"profiles": {"domain": {"excluded_interfaces": ["Ethernet"]}}}, "nothing is filtered on this interface"),
+    "log_given": ({"profiles": {"domain": {"log_policy": True}}}, "group policy gives the logging; a local value is without effect"),
+    "gp_override": ({"modify_state": 1}, "group policy overrides: changes of the local policy are without effect"),
+    "inbound_blocked": ({"modify_state": 2}, "everything inbound is blocked, whatever rules say"),
 }
 
 _RULE: Rule = {
@@ -148,6 +160,34 @@ def switch(content: Content, **switches: t.Any) -> Content:
             raise ValueError(f"{name}={value!r}: expected something like {default!r}")
         content["switches"][name] = value
     return content
+
+
+def set_state(content: Content, name: str) -> Content:
+    """Make a store one of ``STATES``, in place. Gives ``content`` back."""
+    values = STATES[name][0]
+    for profile, columns in values.get("profiles", {}).items():
+        content["profiles"][profile].update(copy.deepcopy(columns))
+    content.update({key: value for key, value in values.items() if key != "profiles"})
+    return content
+
+
+def admits(content: Content, port: int, profile: str = "domain", interface: str = "Ethernet") -> bool:
+    """Whether a host lets a TCP connection from anywhere in: what counts in the end, after everything that may stand above a rule."""
+    values = content["profiles"][profile]
+    if not values["enabled"] or interface in (values["excluded_interfaces"] or ()):
+        return True
+    if values["block_all"] or content["modify_state"] == 2:
+        return False
+    local = values["local_rules"] and content["modify_state"] != 1
+    bit = 1 << PROFILES.index(profile)
+    matching = [
+        one["action"]
+        for one in content["rules"]
+        if local and one["enabled"] and one["direction"] == IN and one["profiles"] & bit and one["protocol"] in (TCP, ANY)
+        if one["local_ports"] == "*" or str(port) in one["local_ports"].split(",")
+        if one["remote_addresses"] == "*" and not (one["program"] or one["service"] or one["app_package"])
+    ]
+    return bool(BLOCK not in matching and (ALLOW in matching or values["inbound"] == ALLOW))
 
 
 def add(content: Content, *rules: Rule) -> Content:

@@ -18,6 +18,7 @@ What differs from other systems, and why:
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import itertools
 import typing as t
@@ -64,7 +65,7 @@ def windows(plan: Plain, host: Plain) -> Options:
     sets: Sets = {}
     return checked(
         {
-            "rules": [made for rule in chosen for variant in _variants(rule, strict, dynamic) for made in _split(plan, rule, variant, sets)],
+            "rules": _distinct([made for rule in chosen for variant in _variants(rule, strict, dynamic) for made in _split(plan, rule, variant, sets)]),
             "address_sets": sets,
             "default_inbound": host["default_inbound"] or "keep",
             "default_outbound": host["default_outbound"],
@@ -116,6 +117,21 @@ def _split(plan: Plain, rule: Plain, variant: _Variant, sets: Sets) -> t.Iterato
             "local_addresses": refer(_name(rule["local"] or "", _part(local_number, len(locals_))), local, sets),
             "description": describe(rule["because"]),
         }
+
+
+def _distinct(rules: t.Sequence[Options]) -> list[Options]:
+    """Give rules whose names differ only in case (of two groups of the inventory, say) names that Windows cannot take for one.
+
+    What is put behind each of them comes from its own name alone, so it stays the same whatever becomes of the others.
+    """
+    spelled: dict[str, set[str]] = {}
+    for rule in rules:
+        spelled.setdefault(rule["name"].lower(), set()).add(rule["name"])
+    return [{**rule, "name": _told_apart(rule["name"])} if len(spelled[rule["name"].lower()]) > 1 else rule for rule in rules]
+
+
+def _told_apart(name: str) -> str:
+    return _name(name, f" ~{hashlib.sha256(name.encode()).hexdigest()[:8]}")
 
 
 def _parts(addresses: t.Sequence[str]) -> list[list[str]]:

@@ -15,7 +15,7 @@ import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils._shape import BASE, Shape, covered, protocols_of, touches
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import some
-from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.reach import apart, binding, shape, within
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.reach import NARROW, apart, binding, holding, parts, shape, within
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.rule import PROTOCOL_NAMES, Held, Rule
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.values import ANY, PROFILES
 
@@ -119,9 +119,22 @@ class Beside:
         number, ours = self._allowed(profile, direction)
         key = (id(other), direction, number)
         if key not in self._memo:
-            shapes = [mine.shape for mine in ours if _may_hold(mine.shape, other.shape) and within(other.binding, mine.binding)]
-            self._memo[key] = not covered([*BASE[direction], *shapes], other.shape)
+            near = [mine for mine in ours if _may_hold(mine.shape, other.shape) and within(other.binding, mine.binding) and not _reaches_further(other, mine)]
+            self._memo[key] = any(
+                not covered([*BASE[direction], *_shapes(near, keywords)], other.shape if part is other.rule else shape(part))
+                for keywords, part in parts(other.rule)
+            )
         return self._memo[key]
+
+
+def _shapes(rules: t.Iterable[Known], keywords: t.AbstractSet[str]) -> list[Shape]:
+    found = (holding(mine.rule, keywords) if NARROW.intersection(mine.rule.local_ports) else mine.shape for mine in rules)
+    return [shape_ for shape_ in found if shape_]
+
+
+def _reaches_further(theirs: Known, ours: Known) -> bool:
+    """Tell whether a rule admits what comes through a device that translates addresses (edge traversal) where ours does not."""
+    return theirs.rule.direction != "out" and theirs.rule.edge not in (0, ours.rule.edge)
 
 
 def _may_hold(ours: Shape, theirs: Shape) -> bool:

@@ -50,33 +50,55 @@ def desire(options: Options) -> Desired:
     With ``mode: audit`` rules that block are made, but not enabled, because nothing may be stopped.
     """
     if options["state"] == "absent":
+        problems = _refusals.management_problems(options["management"])
+        if problems:
+            raise Refused(UNUSABLE, problems)
         return Desired({}, [])
     rules, wrong = _refusals.examined_rules(options, windows=True)
     problems = _unsupported(options) + wrong
-    places: t.Dict[str, int] = {}
-    for index, given in enumerate(options["rules"]):
-        places.setdefault(str(given.get("name")), index)
     made: t.Dict[str, Wanted] = {}
-    spelled: t.Dict[str, str] = {}
+    spelled: t.Dict[str, t.Tuple[str, str]] = {}
     nobody = []
-    for rule in rules:
-        where = f"rules[{places[str(rule['name'])]}]"
+    places = iter(enumerate(options["rules"]))
+    for rule in rules:  # in the order in which they were given, but for those that are too wrong to be here
+        where = next(f"rules[{index}]" for index, given in places if given.get("remote_addresses") is rule["remote_addresses"])
         problems += _text_problems(rule, where)
         found: list[Columns] = []
-        if not any(problem.startswith((where + ".", "address_sets.")) for problem in problems):
+        if not any(problem.startswith((where + ".", *_sets_of(rule))) for problem in problems):
             ends, wrong = _ends(rule, options["address_sets"], where)
             problems += wrong
             found = list(_columns(rule, ends, options["mode"] == "audit")) if all(ends.values()) else []
             if not all(ends.values()):
                 nobody.append(rule["name"])
         for name in [columns["name"] for columns in found] or [str(rule["name"])]:
-            if spelled.setdefault(name.lower(), where) != where:
-                problems.append(f"{where}.name: {name!r}: the same as a name of {spelled[name.lower()]}, but for its case; Windows may take them for one")
+            first, there = spelled.setdefault(name.lower(), (name, where))
+            if there != where and f"{where}.name: {name!r}: the same name as {there}; names are unique" not in problems:
+                problems.append(f"{where}.name: {_clash(name, first, there)}")
         made.update({columns["name"]: Wanted(canonical(columns), columns) for columns in found})
     if problems:
         raise Refused(UNUSABLE, sorted(dict.fromkeys(problems), key=_place))
     text = "these rules match nobody, because their address sets are empty, and are not written: "
     return Desired(made, [text + some(nobody)] if nobody else [])
+
+
+def _sets_of(rule: t.Mapping[str, t.Any]) -> list[str]:
+    """Return how problems of the address sets that a rule uses begin."""
+    used = [text[1:] for key in ("remote_addresses", "local_addresses") for text in rule[key] if isinstance(text, str) and text.startswith("@")]
+    return [f"address_sets.{name}{end}" for name in used for end in (":", "[")]
+
+
+def _clash(name: str, first: str, there: str) -> str:
+    if name == first:
+        return f"{name!r}: the very name that {there} has on Windows, where each family of icmp_echo is a rule of its own; name one of them otherwise"
+    return f"{name!r}: the same as {first!r} of {there}, but for its case; Windows may take them for one, name one of them otherwise"
+
+
+def at(rules: t.Mapping[str, Wanted], root: str) -> t.Dict[str, Wanted]:
+    """Return the rules as they are on a host where Windows is at ``root``: there the folder and the variable for it are one."""
+    return {
+        name: wanted._replace(rule=wanted.rule._replace(program=values.program(wanted.rule.program, root))) if wanted.rule.program else wanted
+        for name, wanted in rules.items()
+    }
 
 
 def _place(problem: str) -> int:

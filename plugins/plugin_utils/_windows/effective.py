@@ -11,7 +11,7 @@ import typing as t
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import some
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.beside import Beside, capped, grouped
-from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.host import Host, guarded
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.host import Host, broken, guarded
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.rule import Rule
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.values import PROFILES
 
@@ -30,8 +30,10 @@ class View(t.NamedTuple):
 
 def view(host: Host, after: t.Sequence[Rule], profiles: t.Mapping[str, t.Mapping[str, t.Any]], options: t.Mapping[str, t.Any], present: bool = True) -> View:
     """Return the ``View`` of our rules as they are ``after`` a change; ``profiles`` hold the default actions of then."""
+    unknown = [f"{text} left as found: nobody knows what that admits or stops" for text in broken(host.unreadable)]
     if not present:
-        return View({profile: [f"there are no rules of {options['owner']}"] for profile in PROFILES}, frozenset(PROFILES), [])
+        none = [] if host.unreadable[0] else [f"there are no rules of {options['owner']}"]
+        return View(dict.fromkeys(PROFILES, none + unknown), frozenset(PROFILES), [])
     beside = Beside(after, host.others)
     reasons: t.Dict[str, list[str]] = {}
     void = set()
@@ -39,7 +41,7 @@ def view(host: Host, after: t.Sequence[Rule], profiles: t.Mapping[str, t.Mapping
     inbound: t.Dict[str, t.Any] = {}
     outbound: t.Dict[str, t.Any] = {}
     for profile in PROFILES:
-        found, stops = _state_reasons(profiles[profile], profile in host.active and host.modify_state)
+        found, stops = _state_reasons(profiles[profile], profile in (host.active or PROFILES) and host.modify_state)
         if stops:
             void.add(profile)
         else:
@@ -54,7 +56,7 @@ def view(host: Host, after: t.Sequence[Rule], profiles: t.Mapping[str, t.Mapping
             elif profiles[profile]["outbound"] == "block":
                 outbound[profile] = beside.admitting(profile, "out")
                 found += _admitted(outbound[profile], profile, "outbound")
-        reasons[profile] = found + _audit(options, profiles[profile])
+        reasons[profile] = found + unknown + _audit(options, profiles[profile])
     return View(reasons, frozenset(void), capped(grouped(inbound) + grouped(outbound)))
 
 
@@ -91,17 +93,21 @@ def _audit(options: t.Mapping[str, t.Any], state: t.Mapping[str, t.Any]) -> list
     return [text + (" (inbound is blocked by default)" if state["inbound"] == "block" else "")]
 
 
-def effective(found: View, host: Host, in_force: bool) -> Plain:
-    """Return ``effective`` of a result. Above the profiles stands what holds in those that are active now (in all, when none is)."""
+def effective(found: View, host: Host, in_force: bool, unheld: t.Mapping[str, t.Sequence[str]]) -> Plain:
+    """Return ``effective`` of a result. Above the profiles stands what holds in those that are active now (in all, when none is).
+
+    ``unheld`` are by profile the settings that are not what was made of them: that profile does not decide as it should.
+    """
+    reasons = {profile: [*unheld.get(profile, ()), *texts] for profile, texts in found.reasons.items()}
     profiles = {
-        profile: {"in_force": in_force and profile not in found.void, "exact": not reasons, "reasons": list(reasons)}
-        for profile, reasons in found.reasons.items()
+        profile: {"in_force": in_force and profile not in found.void and profile not in unheld, "exact": not texts, "reasons": texts}
+        for profile, texts in reasons.items()
     }
     shown = host.active or list(PROFILES)
     return {
         "in_force": all(profiles[profile]["in_force"] for profile in shown),
         "exact": all(profiles[profile]["exact"] for profile in shown),
-        "reasons": _together({profile: found.reasons[profile] for profile in shown}),
+        "reasons": _together({profile: reasons[profile] for profile in shown}),
         "guarded": guarded(host),
         "profiles": profiles,
         "foreign_allows": found.foreign_allows,

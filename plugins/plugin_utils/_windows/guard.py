@@ -13,35 +13,56 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.portcullis.msports.plugins.module_utils import _guard
+from ansible_collections.portcullis.msports.plugins.module_utils import _guard, _intervals
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import LOCKED_OUT, Refused
+from ansible_collections.portcullis.msports.plugins.module_utils._shape import Shape, touches
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.beside import shown
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.host import Host
-from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.reach import as_wire
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.reach import as_wire, shape, uncertain
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.rule import Rule
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.values import ANY, PROFILES
 
 SSH_PORT = 22
 IGNORED = "group policy ignores local rules, so this change cuts nothing there, and admits nothing; the guard did not judge it"
+CLOSED = (
+    "group policy ignores local rules here, but the default action inbound would go from allow to block, and that may count: only rules of group policy "
+    "admit anybody then; leave it as it is (default_inbound: keep), or see to it that group policy admits management, and set allow_lockout: true"
+)
+NOBODY = (
+    "nothing was guarded: no management session over the network was found on the host, and management is empty, so these rules may lock out whoever "
+    "manages it; say who must stay admitted (msports_management in the inventory, or the option management), and set ansible_port to the port of the host "
+    "itself"
+)
 
 
-def watch(host: Host, after: t.Sequence[Rule], inbound: t.Mapping[str, str], options: t.Mapping[str, t.Any], writes: bool) -> list[str]:
+def watch(host: Host, after: t.Sequence[Rule], inbound: t.Mapping[str, str], options: t.Mapping[str, t.Any], writes: bool, remote: bool = False) -> list[str]:
     """Return warnings; raise ``Refused`` when a present session or ``management`` would not be admitted, unless that is allowed.
 
     ``after`` are our rules after the change, ``inbound`` is the default action of each profile then. Where nothing is to be written, nothing
-    can be cut, so it is a warning only.
+    can be cut, so it is a warning only. ``remote`` tells that we came over the network, so there ought to be a session.
     """
     locked, warnings = [], []
     active = host.active or PROFILES  # none is known: it may be any
+    management = options["management"]
+    if writes and remote and not host.sessions and not (management.get("addresses") and management.get("ports")) and not options["allow_lockout"]:
+        warnings.append(NOBODY)
     for profile in PROFILES:
         state = host.profiles[profile]
-        if not state["enabled"]:
-            continue
-        if not state["local_rules"]:
+        if not state["local_rules"] and state["enabled"]:
             if profile in active:
-                warnings.append(f"profile {profile}: {IGNORED}")
+                if (state["inbound"], inbound[profile]) == ("allow", "block"):
+                    locked.append(f"profile {profile}: {CLOSED}")
+                else:
+                    warnings.append(f"profile {profile}: {IGNORED}")
             continue
-        found = _lockout(host, after, inbound[profile], profile, options["management"])
-        if profile in active:
+        if not state["enabled"] and profile not in active:
+            continue
+        found = lockout(host, after, inbound[profile], profile, management)
+        if not state["enabled"]:
+            if found:
+                text = f"profile {profile}: its firewall is off; switched on, it would lock out whoever manages this host: {found[0]}"
+                warnings.append(text + _more(len(found) - 1))
+        elif profile in active:
             locked += [f"profile {profile}: {reason}" for reason in found]
         elif found:
             warnings.append(f"profile {profile}, which is not active now, but may be after a reboot: {found[0]}" + _more(len(found) - 1))
@@ -56,19 +77,48 @@ def _more(count: int) -> str:
     return f" (and {count} more)" if count else ""
 
 
-def _lockout(host: Host, after: t.Sequence[Rule], inbound: str, profile: str, management: t.Mapping[str, t.Any]) -> list[str]:
+def lockout(host: Host, after: t.Sequence[Rule], inbound: str, profile: str, management: t.Mapping[str, t.Any]) -> list[str]:
     """Return in sentences what of the sessions and ``management`` one profile would not admit."""
     ssh_ports = {str(SSH_PORT), *(str(session.local_port) for session in host.sessions if host.how == "SSH_CONNECTION")}
     rules = []
     if host.profiles[profile]["block_all"]:
         rules.append({**_NOTHING, "name": "block all inbound traffic"})
+    allows = []
     for rule in [*after, *(other.rule for other in host.others)]:
         if rule.profiles != ANY and profile not in rule.profiles and not rule.profiles[0].startswith("?"):
             continue
         wire = as_wire(rule, ssh_ports)
         if wire and not (wire["action"] == "allow" and rule.profiles[0].startswith("?")):
             rules.append(wire)
-    return _guard.lockout(rules, {}, inbound, management, host.sessions)
+        if rule.action == "allow" and rule.enabled and rule.direction != "out":
+            allows.append((rule, wire is not None and not rule.profiles[0].startswith("?")))
+    if not _guard.lockout(rules, {}, inbound, management, host.sessions):
+        return []
+    unsure = [(*uncertain(rule, judged), rule) for rule, judged in allows]
+    found = []
+    for session in host.sessions:
+        meant = (str(session.local_port), session.peer)
+        found += [reason + _hint(reason, unsure, *meant) for reason in _guard.lockout(rules, {}, inbound, {}, [session])]
+    for address in management.get("addresses") or []:
+        for port in management.get("ports") or []:
+            asked = {"addresses": [address], "ports": [port]}
+            found += [reason + _hint(reason, unsure, str(port).rpartition("/")[2], address) for reason in _guard.lockout(rules, {}, inbound, asked, [])]
+    return found
+
+
+def _hint(reason: str, unsure: t.Sequence[t.Tuple[int, str, Rule]], port: str, peer: str) -> str:
+    """Return what to do where a rule seems to admit somebody, but does so under a condition that nobody can judge from here."""
+    if not reason.endswith(_guard.NOT_ADMITTED):
+        return ""
+    asked = Shape(frozenset([6]), (_intervals.parse_port(port),), _intervals.parse_addresses([peer]), True)
+    near = sorted((rank, condition, rule.name) for rank, condition, rule in unsure if condition and touches(shape(rule), asked))
+    if not near:
+        return ""
+    _rank, condition, name = near[0]
+    return (
+        f"; the rule {shown(name)!r} may do so, but only under a condition that is not known from here ({condition}): "
+        f"add a rule that admits {peer} (msports_management in the inventory, or one of the rules)"
+    )
 
 
 # Block-all of a profile, said as a rule.

@@ -30,22 +30,28 @@ class Host(t.NamedTuple):
     sessions: t.List[Session]
     how: str
     warnings: t.List[str]
+    unreadable: t.Tuple[t.List[str], t.List[str]]  # names of own rules, and of rules of others, that could not be read
+    system_root: str  # "C:\\Windows", or "" when it is not known
 
 
 def host_of(state: Plain) -> Host:
     """Return the value of what the host sent (``state`` of a read)."""
     sessions, how = _sessions(state)
+    root = str(state.get("system_root") or "")
+    unreadable = _unreadable(state.get("unreadable") or [])
     return Host(
         digest=state["digest"],
-        rules=held(state["fields"], state["rules"]),
-        others=held(state["fields"], state["others"]),
+        rules=held(state["fields"], state["rules"], root),
+        others=held(state["fields"], state["others"], root),
         profiles={name: state["profiles"][name] for name in PROFILES},
         active=[name for name in PROFILES if name in state["active"]],
         modify_state=state["modify_state"],
         memory=state.get("memory"),
         sessions=sessions,
         how=how,
-        warnings=_unreadable(state.get("unreadable") or []),
+        warnings=[f"{text} left as found: mend or remove what is broken there" for text in broken(unreadable)],
+        unreadable=unreadable,
+        system_root=root,
     )
 
 
@@ -65,15 +71,20 @@ def _sessions(state: Plain) -> t.Tuple[list[Session], str]:
     return [], "no management session over the network was found: there is nothing to guard"
 
 
-def _unreadable(items: t.Sequence[t.Sequence[t.Any]]) -> list[str]:
-    """Return warnings about rules that the host could not read."""
-    warnings = []
-    for ours, whose in ((True, "of this owner"), (False, "of others")):
-        names = [str(name) or "(no name)" for name, own, _error in items if bool(own) is ours]
+def _unreadable(items: t.Sequence[t.Sequence[t.Any]]) -> t.Tuple[list[str], list[str]]:
+    """Return the names of the rules that the host could not read: ours, and those of others."""
+    ours, others = ([str(name) or "without a name" for name, own, _error in items if bool(own) is whose] for whose in (True, False))
+    return ours, others
+
+
+def broken(unreadable: t.Tuple[t.Sequence[str], t.Sequence[str]]) -> list[str]:
+    """Return for own rules and for those of others the beginning of a sentence: that there are some which could not be read, and are ..."""
+    found = []
+    for names, whose in zip(unreadable, ("of this owner", "of others")):
         if names:
-            many = f"{len(names)} rules {whose} could not be read and are" if len(names) > 1 else f"1 rule {whose} could not be read and is"
-            warnings.append(f"{many} left as found: {some(names)}")
-    return warnings
+            many, verb = (f"{len(names)} rules", "are") if len(names) > 1 else ("1 rule", "is")
+            found.append(f"{many} {whose} could not be read ({some(names)}) and {verb}")
+    return found
 
 
 def guarded(host: Host) -> list[str]:

@@ -14,7 +14,7 @@ from ansible_collections.portcullis.msports.plugins.module_utils._refusals impor
 from ansible_collections.portcullis.msports.plugins.module_utils._shape import holds
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows import values
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.desired import Wanted
-from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.reach import shape
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.reach import holding, parts, shape
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.rule import Held, Rule, differing
 
 Operation = t.Dict[str, t.Any]
@@ -49,30 +49,31 @@ class Planned(t.NamedTuple):
 def plan_rules(desired: t.Mapping[str, Wanted], actual: t.Sequence[Held], purge: bool, max_removals: t.Optional[int]) -> Planned:
     """Return what turns the rules that a host holds into the wanted ones; raise ``Refused`` beyond ``max_removals``.
 
-    Names are no keys on Windows. Of several rules with one name, one stays if it is right or nearly right, the others go.
+    Names are no keys on Windows. Of several rules with one name, the one that is right or nearest stays, or is replaced; the others are own
+    rules that nobody wants like any other: they go, or stay when nothing is purged.
     """
     by_name: t.Dict[str, list[Held]] = {}
     for item in actual:
         by_name.setdefault(item.rule.name, []).append(item)
+    chosen = {name: min((_way(desired[name].rule, item.rule), item.id, item) for item in items) for name, items in by_name.items() if name in desired}
+    spare = [item for name, items in by_name.items() for item in items if name not in chosen or item is not chosen[name][2]]
+    gone = sorted(item.rule.name for item in spare) if purge else []
+    if max_removals is not None and len(gone) > max_removals:
+        raise Refused(str(_change.TooManyRemovals(gone, max_removals)))
     want: t.Dict[str, list[Rule]] = {name: [wanted.rule] for name, wanted in desired.items()}
-    have = {name: sorted((item.rule for item in items), key=repr) for name, items in by_name.items()}
-    try:
-        change = _change.plan_change(want, have, purge, max_removals)
-    except _change.TooManyRemovals as error:
-        raise Refused(str(error)) from error
+    have = {name: [item.rule for item in items if purge or name not in chosen or item is chosen[name][2]] for name, items in by_name.items()}
+    change = _change.plan_change(want, have, purge)._replace(removed=gone)
     adds = [desired[name] for name in change.added]
     edits: list[t.Tuple[bool, Operation]] = []
-    removes = [item for name in change.removed for item in by_name[name]]
+    removes = []
     for name in change.changed:
-        wanted, items = desired[name], by_name[name]
-        way, _id, kept = min((_way(wanted.rule, item.rule), item.id, item) for item in items)
+        way, _id, kept = chosen[name]
         if way == REPLACE:
-            adds.append(wanted)
-            removes += items
-            continue
-        removes += [item for item in items if item is not kept]
-        if way == EDIT:
-            edits.append((_widens(wanted.rule, kept.rule), _edit(wanted, kept)))
+            adds.append(desired[name])
+            removes.append(kept)
+        elif way == EDIT:
+            edits.append((_widens(desired[name].rule, kept.rule), _edit(desired[name], kept)))
+    removes += spare if purge else []
     adds.sort(key=lambda wanted: (wanted.rule.action != "allow", wanted.rule.name))
     edits.sort(key=lambda pair: (not pair[0], pair[1]["name"]))
     return Planned(
@@ -80,7 +81,7 @@ def plan_rules(desired: t.Mapping[str, Wanted], actual: t.Sequence[Held], purge:
         [{"kind": "add", "rule": wanted.columns} for wanted in adds],
         [operation for _widening, operation in edits],
         [{"kind": "remove", "id": item.id, "name": item.rule.name} for item in removes],
-        [wanted.rule for wanted in desired.values()] + [item.rule for name in change.extra for item in by_name[name]],
+        [wanted.rule for wanted in desired.values()] + ([] if purge else [item.rule for item in spare]),
         [wanted.rule for wanted in adds] + [desired[operation["name"]].rule for _widening, operation in edits],
     )
 
@@ -111,8 +112,6 @@ def _widens(wanted: Rule, there: Rule) -> bool:
     if wanted.action != there.action or wanted.enabled != there.enabled:
         return wanted.enabled == (wanted.action == "allow")
     more, less = (wanted, there) if wanted.action == "allow" else (there, wanted)
-    return (more.profiles == values.ANY or more.profiles == less.profiles) and holds(_matched(more), _matched(less))
-
-
-def _matched(rule: Rule) -> t.Any:
-    return shape(rule)._replace(certain=True)
+    return (more.profiles == values.ANY or more.profiles == less.profiles) and all(
+        (outer := holding(more, keywords)) is not None and holds(outer._replace(certain=True), shape(part)) for keywords, part in parts(less)
+    )

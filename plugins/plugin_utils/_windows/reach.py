@@ -20,6 +20,8 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.rule i
 
 # What stands behind a keyword, as far as it can be said in numbers.
 KEYWORD_PORTS = {"RPC": "49152-65535", "RPC-EPMap": "135", "IPHTTPS": "443"}
+# Keywords behind which there are only some of the listeners of these ports: a rule with one of them does not admit whatever listens there.
+NARROW = frozenset(["RPC"])
 TYPED = (1, 58)
 _KEYWORDS = frozenset(values.ADDRESS_KEYWORDS.values())
 
@@ -37,6 +39,24 @@ def shape(rule: Rule) -> Shape:
     limited = far != values.ANY or rule.local_addresses != values.ANY
     certain = known_ports and known_addresses and known_protocols and not limited and unconditional(rule)
     return Shape(protocols, ports, addresses, certain)
+
+
+def parts(rule: Rule) -> list[t.Tuple[t.FrozenSet[str], Rule]]:
+    """Return what a rule matches in parts, each with the narrow keyword that it is written with: all else together, then keyword by keyword."""
+    narrow = [text for text in rule.local_ports if text in NARROW]
+    if not narrow or rule.direction == "out":
+        return [(frozenset(), rule)]
+    rest = tuple(text for text in rule.local_ports if text not in NARROW)
+    whole = [(frozenset(), rule._replace(local_ports=rest))] if rest else []
+    return whole + [(frozenset([text]), rule._replace(local_ports=(text,))) for text in narrow]
+
+
+def holding(rule: Rule, keywords: t.AbstractSet[str]) -> t.Optional[Shape]:
+    """Return what a rule surely matches of traffic that is written with these narrow keywords, or ``None``: numbers hold them, and they hold no numbers."""
+    known = tuple(text for text in rule.local_ports if text not in NARROW or text in keywords)
+    if known == rule.local_ports or rule.direction == "out":
+        return shape(rule)
+    return shape(rule._replace(local_ports=known)) if known else None
 
 
 def binding(rule: Rule) -> t.Tuple[str, str]:
@@ -58,6 +78,29 @@ def apart(left: t.Tuple[str, str], right: t.Tuple[str, str]) -> bool:
 def unconditional(rule: Rule) -> bool:
     """Tell whether a rule has no condition besides addresses, ports, profiles, program and service."""
     return rule.enabled and (rule.interface_types, rule.interfaces, rule.secure, rule.users) == (values.ANY, values.ANY, 0, "")
+
+
+def uncertain(rule: Rule, judged: bool = False) -> t.Tuple[int, str]:
+    """Return ``(rank, words)`` of the first condition of a rule of which nobody can tell from here whether it is met, ``words`` are ``""`` for none.
+
+    The lower the rank, the more likely it is met. ``judged``: the guard takes the rule for what it certainly admits, so only addresses are left
+    that it does not know. A rule of an app, or of a program that serves no management, has nothing to do with it.
+    """
+    if not may_serve(rule) or any(part.startswith("S-1-") for part in rule.users.split("|")):
+        return 0, ""
+    odd = ", ".join(text for column in (rule.remote_addresses, rule.local_addresses) for text in column if text != "any" and not is_address(text))
+    conditions: t.Tuple[t.Tuple[str, str], ...] = (
+        ("profiles", ", ".join(text for text in rule.profiles if text.startswith("?"))),
+        ("interface types", "" if rule.interface_types == values.ANY else ", ".join(rule.interface_types)),
+        ("interfaces", "" if rule.interfaces == values.ANY else ", ".join(rule.interfaces)),
+        ("IPsec", str(rule.secure or "")),
+        ("users or computers", rule.users),
+        ("ports", ", ".join(text for text in (*rule.local_ports, *rule.remote_ports) if text.startswith("?"))),
+        ("service", rule.service),
+        ("program", rule.program),
+    )
+    found = [(rank, f"{name} {value}") for rank, (name, value) in enumerate((("addresses", odd), *(() if judged else conditions))) if value]
+    return found[0] if found else (0, "")
 
 
 def _ports(texts: values.Texts) -> t.Tuple[t.Tuple[t.Tuple[int, int], ...], bool]:
@@ -102,6 +145,11 @@ WINRM_PORTS = ("5985", "5986")
 SERVERS = ("", "sshd", "winrm", "*")
 
 
+def may_serve(rule: Rule) -> bool:
+    """Tell whether a rule's program and service, if it has any, may be those of a server of management."""
+    return rule.program.rpartition("\\")[2] in ("", "system", "sshd.exe", "svchost.exe") and rule.service in SERVERS
+
+
 def as_wire(rule: Rule, ssh_ports: t.Collection[str]) -> t.Optional[t.Dict[str, t.Any]]:
     """Return an inbound rule as the guard's judge takes it, or ``None`` when it says nothing certain about TCP connections to a server of management."""
     if rule.direction == "out" or not rule.enabled or rule.protocol not in (6, values.ANY_PROTOCOL) and not isinstance(rule.protocol, str):
@@ -125,8 +173,7 @@ def _plain(texts: values.Texts) -> list[str]:
 
 def _blocking(rule: Rule, made: t.Dict[str, t.Any]) -> t.Optional[t.Dict[str, t.Any]]:
     """Widen what is not known; leave out what is bound to a program that serves no management."""
-    name = rule.program.rpartition("\\")[2]
-    if name not in ("", "system", "sshd.exe", "svchost.exe") or rule.service not in SERVERS:
+    if not may_serve(rule):
         return None
     ports = [KEYWORD_PORTS.get(text, text) for text in made["local_ports"]]
     made["local_ports"] = ports if all(text[0].isdigit() for text in ports) else []

@@ -15,68 +15,77 @@ import typing as t
 from ansible_collections.portcullis.msports.plugins.module_utils import _refusals
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows import result
-from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.desired import OPTIONS, desire
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.desired import OPTIONS, at, desire
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.effective import effective, view
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.guard import watch
-from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.host import host_of
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.host import Host, host_of
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.operations import plan_rules
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.result import HostFailed, Plain
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.rule import COLUMNS, held
-from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.settings import plan_settings
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.settings import missed, plan_settings
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.settings import unheld as unheld_of
 
 __all__ = ["OPTIONS", "HostFailed", "Refused", "inspect", "run"]
 
 Call = t.Callable[[Plain], Plain]
 
 
-def run(options: t.Mapping[str, t.Any], call: Call, check_mode: bool = False) -> Plain:
+def run(options: t.Mapping[str, t.Any], call: Call, check_mode: bool = False, ports: t.Optional[t.Sequence[int]] = None) -> Plain:
     """Reconcile and return the result.
 
-    ``call`` takes the arguments of ``win_firewall_policy`` and returns its result. Raises ``Refused`` before anything was changed, and
-    ``HostFailed`` when the host says that it could not (its text tells what was undone).
+    ``call`` takes the arguments of ``win_firewall_policy`` and returns its result. ``ports`` are further local TCP ports that the host may be
+    managed by, an empty list if there are none; ``None`` tells that it was not reached over the network. Raises ``Refused`` before anything was
+    changed, and ``HostFailed`` when the host says that it could not (its text tells what was undone).
     """
     options = {**OPTIONS, **{key: value for key, value in options.items() if value is not None}}
     _refusals.check_owner(options["owner"])
     desired = desire(options)
     calls = result.Calls(call)
-    host = host_of(calls.run({"owner": options["owner"]})["state"])
+    host = _read(calls, options["owner"], ports)
 
     present = options["state"] == "present"
-    planned = plan_rules(desired.rules, host.rules, options["purge"] or not present, options["max_removals"] if present else None)
+    planned = plan_rules(at(desired.rules, host.system_root), host.rules, options["purge"] or not present, options["max_removals"] if present else None)
     settings = plan_settings(host, options)
-    around = view(host, planned.after, settings.after, options, present)
     inbound = {profile: state["inbound"] for profile, state in settings.after.items()}
     operations = [*settings.remember, *planned.adds, *planned.edits, *settings.operations, *planned.removes, *settings.forget]
-    warnings = host.warnings + desired.warnings + settings.warnings + watch(host, planned.after, inbound, options, bool(operations))
+    warnings = host.warnings + desired.warnings + settings.warnings + watch(host, planned.after, inbound, options, bool(operations), ports is not None)
 
-    in_force = not operations
+    in_force, profiles, unheld = not operations, settings.after, settings.unheld
     if operations and not check_mode:
         done = calls.run({"owner": options["owner"], "expected": host.digest, "operations": operations})
-        written = [item.rule for item in held(COLUMNS, done["written"])]
+        written = [item.rule for item in held(COLUMNS, done["written"], host.system_root)]
         in_force = set(planned.written) <= set(written)
         if not in_force:
             warnings.append("Windows does not hold what was written: " + result.difference(planned.written, written))
+        if done.get("profiles"):  # read after the writes: what is there counts, not what was asked for
+            profiles, unheld = done["profiles"], missed(settings.operations, done["profiles"])
+            warnings += [f"profile {profile}: {text}" for profile, texts in unheld.items() for text in texts if not present]
+    around = view(host, planned.after, profiles, options, present)
     return {
         "changed": bool(operations),
         **result.told(options, host, planned, settings),
-        "effective": effective(around, host, present and in_force),
+        "effective": effective(around, host, present and in_force, unheld),
         "calls": calls.counts,
         "warnings": warnings,
     }
 
 
-def inspect(owner: str, call: Call) -> Plain:
+def _read(calls: result.Calls, owner: str, ports: t.Optional[t.Sequence[int]]) -> Host:
+    return host_of(calls.run({"owner": owner, **({"ports": list(ports)} if ports else {})})["state"])
+
+
+def inspect(owner: str, call: Call, ports: t.Optional[t.Sequence[int]] = None) -> Plain:
     """Return what a host holds of one owner, and what stands beside it: the result of the info module."""
     _refusals.check_owner(owner)
     calls = result.Calls(call)
-    host = host_of(calls.run({"owner": owner})["state"])
+    host = _read(calls, owner, ports)
     rules = [item.rule for item in host.rules]
     around = view(host, rules, host.profiles, {**OPTIONS, "owner": owner}, bool(rules))
     return {
-        "present": bool(rules),
+        "present": bool(rules or host.unreadable[0]),
         "names": sorted(rule.name for rule in rules),
         "lines": result.lines(rules, host.profiles),
-        "effective": effective(around, host, bool(rules)),
+        "effective": effective(around, host, bool(rules), unheld_of(host, owner)),
         "calls": calls.counts,
         "warnings": host.warnings,
     }

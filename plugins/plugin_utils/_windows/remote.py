@@ -17,7 +17,14 @@ NO_WINDOWS = (
     "this is for Windows hosts, and the connection to {0} speaks to another shell; nothing was done. On a Windows host set ansible_connection "
     "to winrm or psrp, or over ssh set ansible_shell_type to powershell (or cmd), whichever the host's DefaultShell is"
 )
+BROKEN = (
+    "the connection broke, or the host gave no answer, while its firewall was being written: a part of the change may be done, and the rest not. Run it again: "
+    "the next run reads what is there, and does what is left"
+)
+# The ports whose sessions the host looks at anyway.
+USUAL_PORTS = (22, 5985, 5986)
 # What of a failed module's result the action passes on besides the message.
+NO_ANSWER = ("unreachable", "module_stdout")  # keys of a result that the executor has not made
 PASSED_ON = ("failed_at", "done", "undone", "remaining", "changed", "exception", "module_stdout", "module_stderr", "rc", "unreachable")
 
 
@@ -34,5 +41,19 @@ def through(shell: t.Any, host: t.Optional[str], execute: t.Callable[[str, Plain
     except Refused as refusal:
         return {"failed": True, "msg": str(refusal), "problems": refusal.problems}
     except HostFailed as failure:
+        if failure.writing and any(key in failure.failed for key in NO_ANSWER):
+            failure = HostFailed({**failure.failed, "msg": f"{failure}. {BROKEN}"})
         passed = {key: failure.failed[key] for key in PASSED_ON if key in failure.failed}
         return {**passed, "failed": True, "msg": str(failure), "problems": failure.problems}
+
+
+def further_ports(*known: object) -> list[int]:
+    """Return the port that a connection is known to use on the host, as a list, when the host would not look at it by itself.
+
+    ``known`` are values from the nearest to the farthest, as they stand in options and variables; what is no port is passed over.
+    """
+    for value in known:
+        text = str(value).strip()
+        if text.isdigit() and 0 < int(text) <= 65535:
+            return [] if int(text) in USUAL_PORTS else [int(text)]
+    return []

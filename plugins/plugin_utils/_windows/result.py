@@ -22,8 +22,9 @@ Plain = t.Dict[str, t.Any]
 class HostFailed(Exception):
     """The host could not read or write; the text says what it said, and what it undid. ``problems`` are the single reasons."""
 
-    def __init__(self, failed: t.Mapping[str, t.Any]) -> None:
+    def __init__(self, failed: t.Mapping[str, t.Any], writing: bool = False) -> None:
         self.failed = dict(failed)
+        self.writing = writing
         self.problems = [str(text) for text in failed.get("problems") or failed.get("remaining") or []]
         super().__init__(str(failed.get("msg") or "the host gave no reason"))
 
@@ -39,8 +40,8 @@ class Calls:
         """Return what the executor returned; raise ``HostFailed`` when it failed."""
         self.counts["remote_calls"] += 1
         done = self._call(arguments)
-        if done.get("failed"):
-            raise HostFailed(done)
+        if done.get("failed") or done.get("unreachable"):
+            raise HostFailed(done, bool(arguments.get("operations")))
         for name in ("enumerations", "commits"):
             self.counts[name] += done["counts"][name]
         return done

@@ -83,17 +83,17 @@ class Held(t.NamedTuple):
     grouping: str = ""
 
 
-def held(fields: t.Sequence[str], rows: t.Iterable[t.Sequence[t.Any]]) -> list[Held]:
-    """Return the rules of a host's rows; ``fields`` are the names of their columns."""
+def held(fields: t.Sequence[str], rows: t.Iterable[t.Sequence[t.Any]], root: str = "") -> list[Held]:
+    """Return the rules of a host's rows; ``fields`` are the names of their columns, ``root`` is where Windows is on that host."""
     found = []
     for row in rows:
         columns = dict(zip(fields, row))
-        found.append(Held(str(columns.get("id") or ""), canonical(columns), str(columns.get("grouping") or "")))
+        found.append(Held(str(columns.get("id") or ""), canonical(columns, root), str(columns.get("grouping") or "")))
     return found
 
 
-def canonical(columns: Columns) -> Rule:
-    """Return the canonical form of a rule's columns; a column that is missing has the value of a new rule."""
+def canonical(columns: Columns, root: str = "") -> Rule:
+    """Return the canonical form of a rule's columns; a column that is missing has the value of a new rule. ``root`` is where Windows is."""
     return Rule(
         name=str(columns.get("name") or ""),
         description=values.description(columns.get("description")),
@@ -106,7 +106,7 @@ def canonical(columns: Columns) -> Rule:
         local_addresses=values.addresses(columns.get("local_addresses")),
         remote_addresses=values.addresses(columns.get("remote_addresses")),
         profiles=values.profiles(columns.get("profiles", values.ALL_PROFILES)),
-        program=values.program(columns.get("program")),
+        program=values.program(columns.get("program"), root),
         service=values.service(columns.get("service")),
         interface_types=values.interface_types(columns.get("interface_types")),
         interfaces=values.interfaces(columns.get("interfaces")),

@@ -3,28 +3,35 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
-"""Default actions and logging of the profiles, with a memory: what we set is put back later only if it is still what we set.
+"""Default actions and logging of the profiles: what each owner wants of them, and what becomes of them when one or the last of them leaves.
 
-The memory is JSON that lies on the host: ``{"in": {"domain": {"before": "allow", "set": "block"}}, "out": {}, "logging": {...}}``.
+They belong to the host, not to one owner, so there is one memory a host (:mod:`memory`). What was there before is put back when nobody wants
+anything any more, and only where a setting is still what an owner made it.
 """
 
 from __future__ import annotations
 
-import json
 import typing as t
 
+from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import some
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows import memory
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.host import Host
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.values import PROFILES
 
 Plain = t.Dict[str, t.Any]
+Profiles = t.Mapping[str, t.Mapping[str, t.Any]]
 
 SETTINGS = {"in": ("inbound", "default_inbound"), "out": ("outbound", "default_outbound")}  # direction -> key of the state, option
 LOG_PATH = "%systemroot%\\system32\\LogFiles\\Firewall\\pfirewall.log"  # what Windows comes with
 LOG_SIZE = 16384  # kilobytes at least, while allowed connections are logged
+WHO = "group policy or somebody else sets it, too; change it there, or do not ask for it here"
 
 
 class Settings(t.NamedTuple):
-    """What happens to the profiles: ``remember`` and ``forget`` are memory operations, one before all else and one after it."""
+    """What happens to the profiles: ``remember`` and ``forget`` are memory operations, one before all else and one after it.
+
+    ``unheld`` are by profile, in sentences, the default actions that an earlier run has set and that are others now.
+    """
 
     remember: t.List[Plain]
     operations: t.List[Plain]
@@ -32,30 +39,30 @@ class Settings(t.NamedTuple):
     after: t.Dict[str, Plain]
     structure: t.List[str]
     warnings: t.List[str]
+    unheld: t.Dict[str, t.List[str]]
 
 
 def plan_settings(host: Host, options: t.Mapping[str, t.Any]) -> Settings:
     """Return what to do to default actions, logging and memory. Audit leaves the default actions as they are."""
-    memory, warnings = _read(host.memory)
+    known, warnings = memory.read(host.memory)
+    dropped = bool(warnings)
     after: t.Dict[str, Plain] = {profile: dict(state) for profile, state in host.profiles.items()}
-    kept: t.Dict[str, Plain] = {"in": {}, "out": {}, "logging": {}}
+    kept: memory.Memory = {"in": {}, "out": {}, "logging": {}}
     operations: list[Plain] = []
     structure = []
-    auditing = options["state"] == "present" and options["mode"] == "audit"
+    owner, auditing = options["owner"], options["state"] == "present" and options["mode"] == "audit"
     for direction, (key, option) in SETTINGS.items():
         wanted = options[option] if options["state"] == "present" else "keep"
         for profile in PROFILES:
-            entry = memory[direction].get(profile)
+            entry = known[direction].get(profile)
             if auditing:
                 kept[direction].update({profile: entry} if entry else {})
                 continue
             current = host.profiles[profile][key]
-            target, remembered = _settle(current, entry, None if wanted == "keep" else wanted)
+            target, remembered = memory.settle(current, entry, owner, None if wanted == "keep" else wanted)
             kept[direction].update({profile: remembered} if remembered else {})
-            if entry and wanted == entry["set"] != current:
-                warnings.append(
-                    f"profile {profile}: default {key} was set to {entry['set']} by an earlier run and is {current}: group policy or somebody else sets it, too"
-                )
+            if wanted != "keep":
+                warnings += _contested(remembered, owner, f"default {key} of {profile}", wanted)
             if target != current:
                 after[profile][key] = target
                 structure.append(f"default {key} of {profile}")
@@ -63,67 +70,64 @@ def plan_settings(host: Host, options: t.Mapping[str, t.Any]) -> Settings:
     for profile in PROFILES:
         state = host.profiles[profile]
         current = log_of(state)
-        entry = memory["logging"].get(profile)
-        if state.get("log_policy"):
-            kept["logging"].update({profile: entry} if entry and options["state"] == "present" else {})
+        louder = {"allowed": True, "path": current["path"] or LOG_PATH, "size": max(current["size"], LOG_SIZE)}
+        target, remembered = memory.settle(current, known["logging"].get(profile), owner, louder if auditing else None)
+        if state.get("log_policy"):  # nothing that is written here has an effect
+            entry = known["logging"].get(profile) if options["state"] == "present" else remembered
+            kept["logging"].update({profile: entry} if entry else {})
             if auditing and not current["allowed"]:
                 warnings.append(f"profile {profile}: group policy says that allowed connections are not logged; audit shows nothing there")
             continue
-        louder = {"allowed": True, "path": current["path"] or LOG_PATH, "size": max(current["size"], LOG_SIZE)}
-        target, remembered = _settle(current, entry, louder if auditing else None)
         kept["logging"].update({profile: remembered} if remembered else {})
         if target != current:
             after[profile].update(log_allowed=target["allowed"], log_path=target["path"], log_size=target["size"])
             structure.append(f"logging of {profile}")
             operations.append({"kind": "logging", "profile": profile, **target})
-    remember, forget = _notes(memory, kept, host.memory)
+    remember, forget = memory.notes(known, kept, dropped)
     if (remember or forget) and not operations:
         structure.append("memory")
-    return Settings(remember, operations, forget, after, structure, warnings)
+    found = unheld(host, owner, options)
+    warnings += [f"profile {profile}: {text}" for profile, texts in found.items() for text in texts]
+    return Settings(remember, operations, forget, after, structure, warnings, found)
+
+
+def _contested(entry: t.Optional[memory.Entry], owner: str, what: str, wanted: str) -> list[str]:
+    others = sorted(name for name, value in (entry["owners"] if entry else {}).items() if name != owner and value != wanted)
+    if not others:
+        return []
+    return [f"{what}: {owner} wants {wanted}, and {some(others)} wanted something else; there is one setting for all owners, so let them agree"]
 
 
 def log_of(state: t.Mapping[str, t.Any]) -> Plain:
     return {"allowed": state["log_allowed"], "path": state["log_path"], "size": state["log_size"]}
 
 
-def _settle(current: t.Any, entry: t.Optional[Plain], wanted: t.Any) -> t.Tuple[t.Any, t.Optional[Plain]]:
-    """Return ``(what to have, what to remember)``; ``wanted`` is ``None`` to leave a setting to others.
+def unheld(host: Host, owner: str, options: t.Optional[t.Mapping[str, t.Any]] = None) -> t.Dict[str, t.List[str]]:
+    """Return by profile, in sentences, which default actions of this owner are not what an earlier run has made them.
 
-    An entry counts only while the setting is what we made it.
+    With ``options`` only those that they still want; a wish that is given up is not missed.
     """
-    ours = entry if entry and entry["set"] == current else None
-    if wanted is None:
-        return (ours["before"] if ours else current), None
-    before = ours["before"] if ours else current
-    return wanted, ({"before": before, "set": wanted} if before != wanted else None)
+    known, _warnings = memory.read(host.memory)
+    found: t.Dict[str, t.List[str]] = {}
+    for direction, (key, option) in SETTINGS.items():
+        for profile, entry in known[direction].items():
+            wish, current = entry["owners"].get(owner), host.profiles[profile][key]
+            if wish not in (None, current) and (options is None or options["state"] == "present" and options[option] == wish):
+                found.setdefault(profile, []).append(f"default {key} was set to {wish} by an earlier run and is {current}: {WHO}")
+    return found
 
 
-def _notes(memory: t.Dict[str, Plain], kept: t.Dict[str, Plain], text: t.Optional[str]) -> t.Tuple[list[Plain], list[Plain]]:
-    """Return the memory operations: what is new is written down before anything is done, and what is old is dropped when all is done."""
-    both = {part: {**memory[part], **kept[part]} for part in kept}
-    first, last = _text(both), _text(kept)
-    remember = [{"kind": "memory", "value": first}] if both != memory else []
-    unreadable = bool(text) and last is None and not remember
-    return remember, ([{"kind": "memory", "value": last}] if kept != both or unreadable else [])
-
-
-def _text(memory: t.Dict[str, Plain]) -> t.Optional[str]:
-    filled = {part: entries for part, entries in memory.items() if entries}
-    return json.dumps(filled, sort_keys=True) if filled else None
-
-
-def _read(text: t.Optional[str]) -> t.Tuple[t.Dict[str, Plain], list[str]]:
-    """Return ``(memory, warnings)``; what is not of our making is dropped, with a warning."""
-    found: t.Dict[str, Plain] = {"in": {}, "out": {}, "logging": {}}
-    if not text:
-        return found, []
-    try:
-        given = json.loads(text)
-        for part in found:
-            for profile, entry in given.get(part, {}).items():
-                kind = dict if part == "logging" else str
-                if profile in PROFILES and isinstance(entry["before"], kind) and isinstance(entry["set"], kind):
-                    found[part][profile] = {"before": entry["before"], "set": entry["set"]}
-    except (ValueError, AttributeError, KeyError, TypeError):
-        return {part: {} for part in found}, ["what an earlier run noted about default actions on this host cannot be read; nothing is put back"]
-    return found, []
+def missed(operations: t.Iterable[Plain], there: t.Optional[Profiles]) -> t.Dict[str, t.List[str]]:
+    """Return by profile, in sentences, which settings were written and read otherwise afterwards; ``there`` are the profiles as they are then."""
+    found: t.Dict[str, t.List[str]] = {}
+    for operation in operations if there else ():
+        state = (there or {})[operation["profile"]]
+        if operation["kind"] == "default_action":
+            key = SETTINGS[operation["direction"]][0]
+            if state[key] != operation["action"]:
+                found.setdefault(operation["profile"], []).append(f"default {key} was set to {operation['action']} and is {state[key]} all the same: {WHO}")
+        elif any(log_of(state)[key] != operation[key] for key in ("allowed", "size")):
+            wanted, current = (f"{'on' if log['allowed'] else 'off'}, {log['size']} KB" for log in (operation, log_of(state)))
+            text = f"logging of allowed connections was set ({wanted}) and is ({current}) all the same: {WHO}"
+            found.setdefault(operation["profile"], []).append(text)
+    return found

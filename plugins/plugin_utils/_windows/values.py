@@ -64,12 +64,10 @@ _NOT_A_WORD = re.compile(r"[^a-z0-9]")
 _PORTS = re.compile(r"^(\d{1,5})(?:\s*-\s*(\d{1,5}))?\Z")
 _MASKS = tuple(f"{number}." for number in (128, 192, 224, 240, 248, 252, 254, 255))
 _ICMP = re.compile(r"^(\d{1,3})(?::(\*|\d{1,3}))?\Z")
-# What Windows and its users write for the same folders. The drive is whichever one Windows is on.
-_FOLDERS = (
-    (re.compile(r"^(?:%systemroot%|%windir%|(?:%systemdrive%|[a-z]:)\\windows)(?=\\|\Z)"), "%systemroot%"),
-    (re.compile(r"^(?:%programfiles\(x86\)%|(?:%systemdrive%|[a-z]:)\\program files \(x86\))(?=\\|\Z)"), "%programfiles(x86)%"),
-    (re.compile(r"^(?:%programfiles%|%programw6432%|(?:%systemdrive%|[a-z]:)\\program files)(?=\\|\Z)"), "%programfiles%"),
-)
+_ROOT = re.compile(r"^[a-z]:\\[^\\].*[^\\]\Z")
+# Variables of the same folder, and the folders that lie on the drive where Windows is.
+_SAME = (("%windir%", "%systemroot%"), ("%programw6432%", "%programfiles%"))
+_ON_DRIVE = (("\\program files (x86)", "%programfiles(x86)%"), ("\\program files", "%programfiles%"))
 
 
 def unread(value: object) -> str:
@@ -125,13 +123,26 @@ def profiles(value: object) -> Texts:
     return (unread(value),)
 
 
-def program(value: object) -> str:
-    """Return the path of a program, in lower case and with the folders of Windows by their variables; ``""`` is any."""
+def program(value: object, root: str = "") -> str:
+    """Return the path of a program, in lower case and with the folders of Windows by their variables; ``""`` is any.
+
+    ``root`` is where Windows is (``C:\\Windows``). While it is not known, a folder is not its variable.
+    """
     text = str(value or "").strip().lower()
-    for pattern, variable in _FOLDERS:
-        match = pattern.match(text)
-        text = variable + text[match.end() :] if match else text
+    root = root.strip().lower().rstrip("\\")
+    if not text:
+        return text
+    for variable, same in _SAME:
+        text = _replaced(text, variable, same)
+    if _ROOT.match(root):
+        text = _replaced(text, "%systemdrive%", root[:2])
+        for folder, variable in ((root, "%systemroot%"), *((root[:2] + folder, variable) for folder, variable in _ON_DRIVE)):
+            text = _replaced(text, folder, variable)
     return text
+
+
+def _replaced(text: str, folder: str, variable: str) -> str:
+    return variable + text[len(folder) :] if text == folder or text.startswith(folder + "\\") else text
 
 
 def service(value: object) -> str:

@@ -6,10 +6,13 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import itertools
 import json
+import pathlib
 import typing as t
 
+import engine
 import policy_file
 import pytest
 from conftest import Host, together
@@ -218,6 +221,13 @@ def test_group_policy_states_are_told_per_profile(make_host: t.Callable[..., Hos
     assert host()["state"]["modify_state"] == "inbound_blocked"
 
 
+def test_every_state_of_group_policy_is_told(make_host: t.Callable[..., Host]) -> None:
+    """A naive executor goes wrong under each of them, as test_stand_in.py shows; this one tells the controller of each."""
+    hosts = [make_host(policy_file.empty(), "none"), *(make_host(policy_file.set_state(policy_file.empty(), name), name) for name in policy_file.STATES)]
+    states = [host()["state"] for host in hosts]
+    assert len({json.dumps(state, sort_keys=True) for state in states}) == len(states)
+
+
 def test_an_enumeration_that_fails_is_told_and_nothing_is_taken_for_the_whole(full: Host) -> None:
     full.switch(enumeration_fails_at=10)
     result = full()
@@ -354,6 +364,48 @@ def test_default_actions_logging_and_memory(full: Host) -> None:
     assert full.content["memory"] == {}
 
 
+def test_the_profiles_after_a_write_are_read_and_not_repeated(full: Host) -> None:
+    """Group policy keeps its value: what was written is not what is in force. Where no setting is written, nothing is told."""
+    operation = {"kind": "default_action", "profile": "public", "direction": "out", "action": "block"}
+    log = {"kind": "logging", "profile": "private", "allowed": True, "path": "D:\\fw.log", "size": 16384}
+    assert "profiles" not in full([new("x")])
+    assert "profiles" not in full([{"kind": "memory", "value": "x"}])
+    for written, expected in ((operation, ("block", False)), (log, ("block", True))):
+        result = full([written])
+        assert result["counts"] == {"enumerations": 1, "commits": 1}
+        assert result["profiles"] == full()["state"]["profiles"]
+        assert (result["profiles"]["public"]["outbound"], result["profiles"]["private"]["log_allowed"]) == expected
+
+
+def test_the_memory_is_one_for_all_owners(full: Host) -> None:
+    full([{"kind": "memory", "value": "of one"}], owner="one")
+    assert full.content["memory"] == {"settings": "of one"}
+    before = full(owner="two")["state"]
+    assert before["memory"] == full()["state"]["memory"] == "of one"
+    full([{"kind": "memory", "value": "of both"}], owner="one")
+    late = full([{"kind": "memory", "value": "lost"}], expected=before["digest"], owner="two")
+    assert late["failed"] is True and "changed in between" in late["msg"]
+    assert full.content["memory"] == {"settings": "of both"}
+
+
+def test_further_ports_of_management(full: Host) -> None:
+    with policy_file.edited(full.path) as content:
+        for port in (22, 443, 5985, 2222, 5987):
+            content["sessions"].append({"peer": "10.9.0.6", "peer_port": 50000, "local": "10.1.1.20", "local_port": port})
+    sessions = [full(**more)["state"]["sessions"] for more in ({}, {"ports": []}, {"ports": [2222, 5987]})]
+    assert [sorted(session["local_port"] for session in found) for found in sessions] == [[22, 5985, 5986]] * 2 + [[22, 2222, 5985, 5986, 5987]]
+    assert full(ports=["ssh"])["failed"] is True
+
+
+def test_the_folder_of_the_system_is_told(make_host: t.Callable[..., Host]) -> None:
+    content = policy_file.empty()
+    content["system_root"] = "D:\\WINNT"
+    host = make_host(content)
+    assert host()["state"]["system_root"] == "D:\\WINNT"
+    host([new("x", program=SVCHOST)])
+    assert row_of(host, "x")["program"] == "D:\\WINNT\\system32\\svchost.exe"
+
+
 def test_logging_that_group_policy_gives_is_told_and_left_alone(full: Host) -> None:
     with policy_file.edited(full.path) as content:
         content["profiles"]["private"]["log_policy"] = True
@@ -454,6 +506,25 @@ def test_check_mode_takes_no_operations(full: Host) -> None:
     assert policy(full) == before
 
 
+EXECUTOR = "ansible_collections.portcullis.msports.plugins.module_utils._FirewallExecutor.cs"
+
+
+@pytest.mark.parametrize("silent", [True, False], ids=["as it is", "without no_log"])
+def test_no_parameter_gets_into_the_event_log(silent: bool, full: Host, tmp_path: pathlib.Path) -> None:
+    """Mono keeps an event log in files, and Ansible.Basic writes to it: all parameters, unless the whole spec is marked no_log."""
+    log = tmp_path / "log"
+    call = full.call(owner="msports", operations=[new("hidden in the log")], expected=full.known()["digest"])
+    code = call.csharp[EXECUTOR]
+    assert code.count('{ "no_log", true }') == 1
+    csharp = call.csharp if silent else {**call.csharp, EXECUTOR: code.replace('{ "no_log", true }', '{ "no_log", false }')}
+    environment = {**call.environment, "MONO_EVENTLOG_TYPE": f"local:{log}"}
+    done = engine.run(dataclasses.replace(call, csharp=csharp, environment=environment), full.path)
+    assert done.code == 0 and named(full.content, "hidden in the log")
+    logged = "".join(path.read_text(encoding="utf-8") for path in log.rglob("*") if path.is_file()) if log.exists() else ""
+    assert ("hidden in the log" in logged) == (not silent)
+    assert silent == (not logged)
+
+
 @pytest.mark.parametrize("owner", ["", "Upper", "a|b", "portcullis:x", "x" * 60, "a b", "@x"])
 def test_an_owner_that_is_none_is_refused(owner: str, full: Host) -> None:
     assert full(owner=owner)["failed"] is True
@@ -516,6 +587,8 @@ def everything(host: Host) -> list[dict[str, t.Any]]:
         new("added", local_ports="81", action=0),
         new("web", local_ports="8443", remote_addresses="10.0.0.0/8"),
         new("icmp", protocol=ICMP4, local_ports="", icmp="8:*"),
+        new("twin", remote_addresses="10.0.0.0/24,10.0.1.7", local_ports="443,80", profiles=7),
+        new(SHARED, program=SVCHOST, interfaces=["Ethernet 2"]),
         edit(rows["web"], remote_addresses="10.7.0.0/16", description="other"),
         edit(rows["bound"], program="", service="", enabled=False),
         edit(rows["ping"], protocol=6, icmp="", local_ports="80"),
@@ -531,7 +604,7 @@ def everything(host: Host) -> list[dict[str, t.Any]]:
     ]
 
 
-COMMITS = 4 + 2 + 3 + 3 + 1 + 2 + 1 + (1 + 2 + 2 + 2)
+COMMITS = 6 + 2 + 3 + 3 + 1 + 2 + 1 + (1 + 2 + 2 + 2)
 
 
 class Attempt(t.NamedTuple):
@@ -564,10 +637,16 @@ WORLDS: list[dict[str, t.Any]] = [
     {"failed_commit_took_effect": True},
     {"added_object_is_live": False, "remove_takes": "last", "item_takes": "last"},
     {"failed_commit_took_effect": True, "added_object_is_live": False, "remove_takes": "all", "enumeration_order": "reversed"},
+    {"detached_as_put": False},
+    {"failed_commit_took_effect": True, "detached_as_put": False, "added_object_is_live": False},
 ]
 
 
-@pytest.mark.parametrize("world", WORLDS, ids=lambda world: ",".join(f"{name}={value}" for name, value in world.items()) or "as windows")
+def told(world: dict[str, t.Any]) -> str:
+    return ",".join(f"{name}={value}" for name, value in world.items()) or "as windows"
+
+
+@pytest.mark.parametrize("world", WORLDS, ids=told)
 def test_a_failure_at_every_commit_is_taken_back_wholly(world: dict[str, t.Any], make_host: t.Callable[..., Host]) -> None:
     before, tried = attempts(make_host, "fail_commit_at", **world)
     assert len(tried) == COMMITS
@@ -578,14 +657,15 @@ def test_a_failure_at_every_commit_is_taken_back_wholly(world: dict[str, t.Any],
         assert policy_file.state(attempt.content) == policy_file.state(before), (attempt.commit, result["msg"])
         assert policy_file.foreign(attempt.content) == policy_file.foreign(before), attempt.commit
         assert result["counts"]["commits"] == attempt.content["counters"]["commits"] - (1 if world.get("failed_commit_took_effect") else 0)
-        assert result["failed_at"] == result["done"] < 17
+        assert result["failed_at"] == result["done"] < 19
     places = [attempt.result["failed_at"] for attempt in tried]
     assert places == sorted(places)
-    assert set(places) == set(range(1, 16)), "every operation with a commit failed once; memory has none"
+    assert set(places) == set(range(1, 18)), "every operation with a commit failed once; memory has none"
 
 
-def test_what_cannot_be_taken_back_is_told(make_host: t.Callable[..., Host]) -> None:
-    before, tried = attempts(make_host, "fail_commits_from")
+@pytest.mark.parametrize("world", WORLDS[:3], ids=told)
+def test_what_cannot_be_taken_back_is_told(world: dict[str, t.Any], make_host: t.Callable[..., Host]) -> None:
+    before, tried = attempts(make_host, "fail_commits_from", **world)
     for attempt in tried:
         result = attempt.result
         same = policy_file.state(attempt.content) == policy_file.state(before)
@@ -594,8 +674,66 @@ def test_what_cannot_be_taken_back_is_told(make_host: t.Callable[..., Host]) -> 
         assert policy_file.foreign(attempt.content) == policy_file.foreign(before), attempt.commit
         for text in result["remaining"]:
             assert text in result["msg"]
+    if world.get("failed_commit_took_effect"):
+        assert all(attempt.result["undone"] for attempt in tried), "what takes effect in spite of its failure takes it back, too"
+        return
     assert [attempt.result["undone"] for attempt in tried].count(True) < 3, "with the first commits there is nothing to take back"
     assert len(tried[-1].result["remaining"]) > 10
+
+
+#: What may make a rule read otherwise when it is put back: its prefix has host bits, and Windows takes them away.
+DRIFTING = "10.0.0.7/24"
+
+
+def drifting(make_host: t.Callable[..., Host], *operations: t.Callable[[Host], dict[str, t.Any]], **switches: t.Any) -> tuple[policy_file.Content, Host, t.Any]:
+    """A store with one more rule of ours, ``drifts``, the operations on it, and a last one that fails: the store before, and what came of it."""
+    content = policy_file.add(estate(host_bits="mask", **switches), ours("drifts", remote_addresses=DRIFTING))
+    host = make_host(content)
+    result = host([*(operation(host) for operation in operations), new("a|b")])
+    assert (result["failed"], result["done"], result["changed"]) == (True, len(operations), not result["undone"])
+    return content, host, result
+
+
+def test_an_edit_that_reads_otherwise_when_it_is_put_back_is_told(make_host: t.Callable[..., Host]) -> None:
+    before, host, result = drifting(make_host, lambda host: edit(row_of(host, "drifts"), remote_addresses="10.9.0.0/16", description="x"))
+    assert result["undone"] is False
+    assert any("remote_addresses" in text and "does not read as before" in text for text in result["remaining"])
+    assert any('the rule "drifts"' in text for text in result["remaining"])
+    assert [one["remote_addresses"] for one in named(host.content, "drifts")] == ["10.0.0.0/24"]
+    assert policy_file.foreign(host.content) == policy_file.foreign(before)
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_removed_rule_that_reads_otherwise_when_it_is_added_again_is_told(lost: bool, make_host: t.Callable[..., Host]) -> None:
+    switches = {"failed_commit_took_effect": True, "fail_commit_at": 2} if lost else {}
+    before, host, result = drifting(make_host, lambda host: remove(row_of(host, "drifts")), **switches)
+    assert result["undone"] is False
+    assert sorted(text.split(":")[0] for text in result["remaining"]) == [
+        'the rule "drifts" is not there as it was',
+        'the rule "drifts" was not there before, or not like this',
+    ]
+    assert [one["remote_addresses"] for one in named(host.content, "drifts")] == ["10.0.0.0/24"], "once, also when the answer was lost"
+    assert policy_file.foreign(host.content) == policy_file.foreign(before)
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_in_doubt_no_rule_is_removed_and_it_is_told(live: bool, make_host: t.Callable[..., Host]) -> None:
+    """An added rule and one that could not be put back, both of one name: which is which is known by the object that was added, or not at all."""
+    added, edited = new("drifts", remote_addresses="10.5.0.0/16"), {"remote_addresses": "10.9.0.0/16"}
+    _before, host, result = drifting(make_host, lambda _host: added, lambda host: edit(row_of(host, "drifts"), **edited), added_object_is_live=live)
+    assert result["undone"] is False and result["remaining"]
+    left = sorted(one["remote_addresses"] for one in named(host.content, "drifts"))
+    assert left == (["10.0.0.0/24"] if live else ["10.0.0.0/24", "10.5.0.0/16"])
+    assert len([text for text in result["remaining"] if "was not there before" in text]) == len(left)
+
+
+def test_rules_that_cannot_be_looked_at_are_not_taken_for_back(make_host: t.Callable[..., Host]) -> None:
+    """The first of the rules that were added cannot be read any more: it is told, not believed to be gone."""
+    host = make_host(estate(added_object_is_live=False, unreadable_rule="hidden"))
+    result = host([new("hidden"), new("seen"), new("a|b")])
+    assert (result["failed"], result["undone"]) == (True, False)
+    assert result["remaining"] == ["there are rules that cannot be read, more than before"]
+    assert [len(named(host.content, name)) for name in ("hidden", "seen")] == [1, 0]
 
 
 def test_a_registry_that_is_denied_takes_everything_back(make_host: t.Callable[..., Host]) -> None:

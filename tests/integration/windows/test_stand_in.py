@@ -249,6 +249,17 @@ namespace naive
             return Again("naive").Description;
         }
 
+        // A rule is known by what it said before it was added.
+        public static object Recognise(string value)
+        {
+            INetFwRule3 rule = store.NewRule();
+            rule.Name = "naive";
+            rule.RemoteAddresses = value;
+            string text = rule.RemoteAddresses;
+            store.Policy.Rules.Add((INetFwRule)rule);
+            return All().Count(one => one.Name == "naive" && one.RemoteAddresses == text);
+        }
+
         public static object TwoAdds(string value)
         {
             Tcp("one", rule => { });
@@ -298,6 +309,28 @@ namespace naive
         {
             store.WriteMemory("naive", value);
             return store.ReadMemory("naive");
+        }
+
+        // What a rule says is what happens.
+        public static object Opens(string value)
+        {
+            Tcp("naive", rule => rule.LocalPorts = value).Enabled = true;
+            return Again("naive").Enabled && Again("naive").Action == NET_FW_ACTION.NET_FW_ACTION_ALLOW;
+        }
+
+        public static object Closes(string value)
+        {
+            INetFwRule3 rule = Tcp("naive", one => one.LocalPorts = value);
+            rule.Action = NET_FW_ACTION.NET_FW_ACTION_BLOCK;
+            rule.Enabled = true;
+            return Again("naive").Enabled && Again("naive").Action == NET_FW_ACTION.NET_FW_ACTION_BLOCK;
+        }
+
+        // What was written is what is in force.
+        public static object Logs(string value)
+        {
+            store.WriteLog(1, new ProfileLog { Allowed = true, Path = value, Size = 4096 });
+            return true;
         }
 
         public static object RemoveAbsent(string value)
@@ -398,6 +431,7 @@ CASES: list[tuple[str, t.Any, t.Any, str, t.Optional[str], t.Any, t.Any, dict[st
     ("item_takes", "first", "last", "RemoveMineByItem", None, "mine", "theirs", {}),
     ("new_rule_disabled", True, False, "EnabledOfNew", None, False, True, {}),
     ("added_object_is_live", False, True, "ChangeAdded", None, None, "changed", {}),
+    ("detached_as_put", True, False, "Recognise", "10.0.0.0/24", 0, 1, {}),
     ("nul_ends_text", True, False, "Description", "a\0b", "a", "a\0b", {}),
     ("fail_commit_at", 2, 0, "TwoAdds", None, UNAVAILABLE, 2, {}),
     ("fail_commits_from", 1, 0, "AddWithRetry", None, UNAVAILABLE, 1, {"fail_commit_at": 1}),
@@ -426,6 +460,40 @@ def test_a_naive_executor_goes_wrong_under_each_switch(number: int, shown: list[
 def test_every_switch_has_a_naive_executor_that_goes_wrong_under_it() -> None:
     shown = {case[0] for case in CASES if case[5] != case[6]}
     assert shown | {"enumeration_fails_at", "die_after_commits"} == set(policy_file.SWITCHES)
+
+
+#: A state of the host; a naive way and its argument, which says True each time; what is so in a host without that state, in one with it.
+STATES: dict[str, tuple[str, str, t.Callable[[policy_file.Content], bool]]] = {
+    "firewall_off": ("Closes", "8080", lambda content: not policy_file.admits(content, 8080)),
+    "block_all": ("Opens", "8080", lambda content: policy_file.admits(content, 8080)),
+    "local_rules_ignored": ("Opens", "8080", lambda content: policy_file.admits(content, 8080)),
+    "excluded_interface": ("Closes", "8080", lambda content: not policy_file.admits(content, 8080)),
+    "log_given": ("Logs", "D:\\fw.log", lambda content: bool(content["profiles"]["domain"]["log_allowed"])),
+    "gp_override": ("Opens", "8080", lambda content: policy_file.admits(content, 8080)),
+    "inbound_blocked": ("Opens", "8080", lambda content: policy_file.admits(content, 8080)),
+}
+
+
+def test_every_state_of_group_policy_has_a_naive_executor_that_goes_wrong_under_it(tmp_path: pathlib.Path, read: engine.Call) -> None:
+    assert set(STATES) == set(policy_file.STATES)
+    cases = []
+    for name, (way, value, _truth) in STATES.items():
+        cases += [Case(way, value, policy_file.empty()), Case(way, value, policy_file.set_state(policy_file.empty(), name))]
+    outcomes = run_all(tmp_path, read, cases)
+    for number, (name, (_way, _value, truth)) in enumerate(STATES.items()):
+        tame, hostile = outcomes[2 * number : 2 * number + 2]
+        assert (tame.value, hostile.value) == (True, True), name
+        assert (truth(tame.content), truth(hostile.content)) == (True, False), name
+
+
+def test_what_a_host_admits_is_what_its_rules_and_defaults_say() -> None:
+    content = policy_file.add(policy_file.empty(), policy_file.rule("a", protocol=policy_file.TCP, local_ports="80,443", profiles=policy_file.DOMAIN))
+    assert [policy_file.admits(content, port) for port in (80, 443, 81)] == [True, True, False]
+    assert not policy_file.admits(content, 80, profile="public")
+    policy_file.add(content, policy_file.rule("b", protocol=policy_file.TCP, local_ports="443", action=policy_file.BLOCK))
+    assert [policy_file.admits(content, port) for port in (80, 443)] == [True, False]
+    content["profiles"]["public"]["inbound"] = policy_file.ALLOW
+    assert [policy_file.admits(content, port, profile="public") for port in (80, 443)] == [True, False]
 
 
 def test_an_enumerator_that_fails_looks_like_the_end_to_a_naive_reader(naive: t.Callable[..., Outcome]) -> None:

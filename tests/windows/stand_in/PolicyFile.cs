@@ -46,6 +46,7 @@ namespace portcullis.msports.tests
         public bool names_ignore_case = true;
         public bool new_rule_disabled = true;
         public bool added_object_is_live = true;
+        public bool detached_as_put = true;
         public bool nul_ends_text = true;
         public string remove_takes = "first";
         public string item_takes = "first";

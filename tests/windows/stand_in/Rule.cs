@@ -14,6 +14,8 @@ namespace portcullis.msports.tests
         private readonly StandIn store;
         private RuleRecord record;
         private bool live;
+        // What was put while it was detached.
+        private readonly Dictionary<string, object> put = new Dictionary<string, object>();
 
         public StandInRule(StandIn store, RuleRecord record, bool live)
         {
@@ -42,25 +44,25 @@ namespace portcullis.msports.tests
 
         public string Name
         {
-            get { return Read(store.Texts.Show(record.name)); }
+            get { return Read(store.Texts.Show(record.name), "name"); }
             set { Put("name", value, delegate(RuleRecord next) { next.name = store.Texts.KeepName(value); }); }
         }
 
         public string Description
         {
-            get { return Read(store.Texts.Show(record.description)); }
+            get { return Read(store.Texts.Show(record.description), "description"); }
             set { Put("description", value, delegate(RuleRecord next) { next.description = store.Texts.Keep(value); }); }
         }
 
         public string ApplicationName
         {
-            get { return Read(store.Texts.Show(record.program)); }
+            get { return Read(store.Texts.Show(record.program), "program"); }
             set { Put("program", value, delegate(RuleRecord next) { next.program = store.Texts.KeepProgram(value); }); }
         }
 
         public string ServiceName
         {
-            get { return Read(store.Texts.Show(record.service)); }
+            get { return Read(store.Texts.Show(record.service), "service"); }
             set { Put("service", value, delegate(RuleRecord next) { next.service = store.Texts.Keep(value); }); }
         }
 
@@ -72,31 +74,31 @@ namespace portcullis.msports.tests
 
         public string LocalPorts
         {
-            get { return Read(HasPorts ? store.Ports.Show(record.local_ports) : store.Texts.Show(null)); }
+            get { return Read(HasPorts ? store.Ports.Show(record.local_ports) : store.Texts.Show(null), "local_ports"); }
             set { Put("local_ports", value, delegate(RuleRecord next) { next.local_ports = KeepPorts(value); }); }
         }
 
         public string RemotePorts
         {
-            get { return Read(HasPorts ? store.Ports.Show(record.remote_ports) : store.Texts.Show(null)); }
+            get { return Read(HasPorts ? store.Ports.Show(record.remote_ports) : store.Texts.Show(null), "remote_ports"); }
             set { Put("remote_ports", value, delegate(RuleRecord next) { next.remote_ports = KeepPorts(value); }); }
         }
 
         public string LocalAddresses
         {
-            get { return Read(store.Addresses.Show(record.local_addresses)); }
+            get { return Read(store.Addresses.Show(record.local_addresses), "local_addresses"); }
             set { Put("local_addresses", value, delegate(RuleRecord next) { next.local_addresses = store.Addresses.Keep(value, false); }); }
         }
 
         public string RemoteAddresses
         {
-            get { return Read(store.Addresses.Show(record.remote_addresses)); }
+            get { return Read(store.Addresses.Show(record.remote_addresses), "remote_addresses"); }
             set { Put("remote_addresses", value, delegate(RuleRecord next) { next.remote_addresses = store.Addresses.Keep(value, true); }); }
         }
 
         public string IcmpTypesAndCodes
         {
-            get { return Read(HasIcmp ? record.icmp : store.Texts.Show(null)); }
+            get { return Read(HasIcmp ? record.icmp : store.Texts.Show(null), "icmp"); }
             set { Put("icmp", value, delegate(RuleRecord next) { next.icmp = KeepIcmp(value); }); }
         }
 
@@ -108,13 +110,13 @@ namespace portcullis.msports.tests
 
         public object Interfaces
         {
-            get { return Read(StandIn.Variants(record.interfaces)); }
-            set { Put("interfaces", null, delegate(RuleRecord next) { next.interfaces = KeepInterfaces(value); }); }
+            get { return Read(StandIn.Variants(record.interfaces), "interfaces"); }
+            set { Put("interfaces", value, delegate(RuleRecord next) { next.interfaces = KeepInterfaces(value); }); }
         }
 
         public string InterfaceTypes
         {
-            get { return Read(record.interface_types); }
+            get { return Read(record.interface_types, "interface_types"); }
             set { Put("interface_types", value, delegate(RuleRecord next) { next.interface_types = store.Texts.KeepInterfaceTypes(value); }); }
         }
 
@@ -126,13 +128,13 @@ namespace portcullis.msports.tests
 
         public string Grouping
         {
-            get { return Read(store.Texts.Show(record.grouping)); }
+            get { return Read(store.Texts.Show(record.grouping), "grouping"); }
             set { Put("grouping", value, delegate(RuleRecord next) { next.grouping = store.Texts.Keep(value); }); }
         }
 
         public int Profiles
         {
-            get { return Read(store.Switches.all_profiles_value || record.profiles != 0x7fffffff ? record.profiles : 7); }
+            get { return Read(store.Switches.all_profiles_value || record.profiles != 0x7fffffff ? record.profiles : 7, "profiles"); }
             set { Put("profiles", value, delegate(RuleRecord next) { next.profiles = KeepProfiles(value); }); }
         }
 
@@ -156,31 +158,31 @@ namespace portcullis.msports.tests
 
         public string LocalAppPackageId
         {
-            get { return Read(store.Texts.Show(record.app_package)); }
+            get { return Read(store.Texts.Show(record.app_package), "app_package"); }
             set { Put("app_package", value, delegate(RuleRecord next) { next.app_package = store.Texts.Keep(value); }); }
         }
 
         public string LocalUserOwner
         {
-            get { return Read(store.Texts.Show(record.local_user_owner)); }
+            get { return Read(store.Texts.Show(record.local_user_owner), "local_user_owner"); }
             set { Put("local_user_owner", value, delegate(RuleRecord next) { next.local_user_owner = store.Texts.Keep(value); }); }
         }
 
         public string LocalUserAuthorizedList
         {
-            get { return Read(store.Texts.Show(record.local_users)); }
+            get { return Read(store.Texts.Show(record.local_users), "local_users"); }
             set { Put("local_users", value, delegate(RuleRecord next) { next.local_users = store.Texts.Keep(value); }); }
         }
 
         public string RemoteUserAuthorizedList
         {
-            get { return Read(store.Texts.Show(record.remote_users)); }
+            get { return Read(store.Texts.Show(record.remote_users), "remote_users"); }
             set { Put("remote_users", value, delegate(RuleRecord next) { next.remote_users = store.Texts.Keep(value); }); }
         }
 
         public string RemoteMachineAuthorizedList
         {
-            get { return Read(store.Texts.Show(record.remote_machines)); }
+            get { return Read(store.Texts.Show(record.remote_machines), "remote_machines"); }
             set { Put("remote_machines", value, delegate(RuleRecord next) { next.remote_machines = store.Texts.Keep(value); }); }
         }
 
@@ -200,10 +202,14 @@ namespace portcullis.msports.tests
             get { return record.protocol == 1 || record.protocol == 58; }
         }
 
-        private T Read<T>(T value)
+        // A detached rule may give back the very values that were put; a stored one gives what the store makes of them.
+        private T Read<T>(T value, string property = null)
         {
             if (live && record.name == store.Switches.unreadable_rule)
                 throw Refuse.Absent();
+            object asPut;
+            if (!live && store.Switches.detached_as_put && property != null && put.TryGetValue(property, out asPut))
+                return (T)asPut;
             return value;
         }
 
@@ -217,9 +223,12 @@ namespace portcullis.msports.tests
             if (live)
                 store.CheckName(next.name, record);
             if (!live)
+            {
                 record = next;
+                put[property] = value;
+            }
             else
-                store.Commit("put", record, property, value, delegate { record.TakeFrom(next); });
+                store.Commit("put", record, property, value is Array ? null : value, delegate { record.TakeFrom(next); });
         }
 
         // Ports exist for TCP and UDP alone, and the protocol has to be there first: even `*` is refused before.

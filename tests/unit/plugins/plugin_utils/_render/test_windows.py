@@ -16,6 +16,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import Addresses
 from ansible_collections.portcullis.msports.plugins.plugin_utils._render import windows as windows_
 from ansible_collections.portcullis.msports.plugins.plugin_utils._render.wire import render
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.desired import OPTIONS, desire
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._plan.plans import Plain, host, plan, rule
 
 SETS = {
@@ -148,6 +149,24 @@ def test_a_bar_is_in_no_name_and_no_description() -> None:
     found = rendered(rule("in", "tcp", "one", ["1"], name="in tcp/1 from a|b", because=[{"kind": "allow", "name": "a|b", "text": "C|1\nnext"}]))["rules"][0]
     assert found["name"].startswith("in tcp/1 from a?b~")
     assert found["description"] == "allow a/b (C/1 next)"
+
+
+def test_names_that_differ_only_in_case_are_told_apart_by_something_that_stays() -> None:
+    """Two groups of the inventory, clients and Clients, give such names; Windows may take them for one."""
+
+    def named(name: str) -> Plain:
+        return rule("in", "tcp", "one", ["443"], name=name)
+
+    pair = [named("in tcp/443 from clients"), named("in tcp/443 from Clients")]
+    found = names(*pair, named("in tcp/80 from x"))
+    assert len({name.lower() for name in found}) == 3 and found[2] == "in tcp/80 from x"
+    assert [name.rpartition(" ~")[0] for name in found[:2]] == ["in tcp/443 from clients", "in tcp/443 from Clients"]
+    assert sorted(names(*reversed(pair))) == sorted(found[:2]), "whatever the order"
+    assert set(found[:2]) < set(names(*pair, named("in tcp/443 from CLIENTS"))), "whatever comes along"
+    assert names(pair[0]) == ["in tcp/443 from clients"]
+    made = names(*(named("x" * 120 + letters) for letters in ("abcdefgh", "ABCDEFGH")))
+    assert len({name.lower() for name in made}) == 2 and all(len(name) <= 128 for name in made)
+    assert sorted(desire({**OPTIONS, **rendered(*pair)}).rules) == sorted(found[:2]), "the backend takes them"
 
 
 # --- splitting -------------------------------------------------------------------------------------------------------

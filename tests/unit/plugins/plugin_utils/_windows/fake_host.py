@@ -76,6 +76,8 @@ class FakeHost:
         self.sessions: list[dict[str, t.Any]] = []
         self.ssh_connection: t.Optional[str] = None
         self.unreadable: list[list[t.Any]] = []
+        self.system_root = "C:\\Windows"
+        self.stubborn: dict[str, Columns] = {}  # profile -> what group policy says there, whatever is written
         self.calls: list[Columns] = []
         self.commits = 0
         self.fail_at: t.Optional[int] = None
@@ -135,6 +137,7 @@ class FakeHost:
             "ssh_connection": self.ssh_connection,
             "system": "10.0.17763.0",
             "unreadable": self.unreadable,
+            "system_root": self.system_root,
         }
 
     def _row(self, text: str, rule: Columns) -> list[t.Any]:
@@ -160,7 +163,10 @@ class FakeHost:
             self.history.append(sorted(rule["name"] for rule in self.own() if rule["enabled"] and rule["action"] == 1))
         self.commits += commits
         rows = [self._row("0" * 16, rule) for rule in written]
-        return json.loads(json.dumps({"changed": True, "counts": {"enumerations": 1, "commits": commits}, "written": rows}))
+        answer = {"changed": True, "counts": {"enumerations": 1, "commits": commits}, "written": rows}
+        if any(operation["kind"] in ("default_action", "logging") for operation in arguments["operations"]):
+            answer["profiles"] = self.profiles
+        return json.loads(json.dumps(answer))
 
     def _do(self, operation: Columns, ids: dict[str, Columns], group: str, written: list[Columns]) -> int:
         kind = operation["kind"]
@@ -189,6 +195,8 @@ class FakeHost:
             assert kind == "memory"
             self.memory = operation["value"]
             return 0
+        for profile, state in self.stubborn.items():
+            self.profiles[profile].update(state)
         return 1
 
 

@@ -9,8 +9,9 @@ import typing as t
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
-from ansible_collections.portcullis.msports.plugins.module_utils import _intervals
+from ansible_collections.portcullis.msports.plugins.module_utils import _intervals, _wire
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows import values
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.desired import OPTIONS, desire
@@ -128,7 +129,7 @@ def test_every_problem_is_told_at_once_with_its_place() -> None:
     ) == [
         "default_inbound: 'reject': Windows Firewall answers nothing to what it stops; write block",
         "persist: False: the policy store of Windows is kept over every boot, there is no other; leave persist out",
-        "management.ports[0]: 'ssh': expected a TCP port or first-last",
+        "management.ports[0]: 'ssh': expected a TCP port (0-65535) or first-last",
         "rules[0].description: 'a|b': Windows takes no '|' in a text",
         "rules[0].name: 'all': Windows does not take this name",
         "rules[1].name: 'a|b': Windows takes no '|' in a text",
@@ -141,14 +142,81 @@ def test_every_problem_is_told_at_once_with_its_place() -> None:
         "rules[5].description: 'bad \\x07 bell': expected text without control characters and halves of characters",
         "rules[6].remote_addresses: '::1': Windows takes no unspecified, loopback or multicast IPv6 address in a rule",
         "rules[6].remote_addresses: 'ff02::1': Windows takes no unspecified, loopback or multicast IPv6 address in a rule",
-        "rules[6].name: 'web': the same as a name of rules[2], but for its case; Windows may take them for one",
-        "rules[7].name: 'Web': the same as a name of rules[2], but for its case; Windows may take them for one",
+        "rules[6].name: 'web': the same as 'WEB' of rules[2], but for its case; Windows may take them for one, name one of them otherwise",
+        "rules[7].name: 'Web': the same as 'WEB' of rules[2], but for its case; Windows may take them for one, name one of them otherwise",
         "rules[8].remote_addresses: 1002 addresses; a Windows rule holds 1000, split it into several rules",
-        "rules[10].name: 'Ping (ICMPv4)': the same as a name of rules[9], but for its case; Windows may take them for one",
+        "rules[10].name: 'Ping (ICMPv4)': the same as 'ping (ICMPv4)' of rules[9], but for its case; Windows may take them for one, name one of them otherwise",
         "rules[11].name: ' space': expected no space at either end",
         "rules[12].local_ports: '80': expected a list",
         "rules[13].service: 7: expected text",
         "rules[13].program: '\\\\\\\\server\\\\x.exe': expected System, or a full path such as C:\\... or %SystemRoot%\\...",
+    ]
+
+
+def test_names_that_are_the_very_same() -> None:
+    assert refused(rules=[rule("web"), rule("web"), rule("ping", protocol="icmp_echo"), rule("ping (ICMPv4)")]) == [
+        "rules[1].name: 'web': the same name as rules[0]; names are unique",
+        "rules[3].name: 'ping (ICMPv4)': the very name that rules[2] has on Windows, where each family of icmp_echo is a rule of its own; "
+        "name one of them otherwise",
+    ]
+
+
+def test_an_unknown_key_hides_nothing_and_the_nearest_is_named() -> None:
+    keys = "name, direction, action, protocol, local_ports, remote_ports, remote_addresses, local_addresses, helper, description, program, service"
+    bad = {"name": "a|b", "direction": "inn", "protocol": "tcp", "local_port": ["1"], "local_ports": ["70000"], "remote_addresses": ["x"], "colour": 1}
+    assert refused(rules=[bad, {"name": "y", "direction": "in", "local_ports": ["x"], "remote_addresses": "any"}]) == [
+        f"rules[0].colour: unknown key; expected one of {keys}",
+        f"rules[0].local_port: unknown key, did you mean 'local_ports'?; expected one of {keys}",
+        "rules[0].direction: 'inn': expected one of 'in', 'out'",
+        "rules[0].local_ports[0]: '70000': expected a port (0-65535) or first-last",
+        "rules[0].remote_addresses[0]: 'x': expected an IP address, a network in CIDR form without host bits, or first-last; names are not looked up",
+        "rules[0].name: 'a|b': Windows takes no '|' in a text",
+        "rules[1].protocol: missing",
+        "rules[1].remote_addresses: 'any': expected a list",
+        "rules[1].local_ports[0]: 'x': expected a port (0-65535) or first-last",
+    ]
+
+
+ODD = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-1, 70000),
+    st.text(max_size=4),
+    st.just({}),
+    st.lists(st.one_of(st.none(), st.just({}), st.just([]), st.text(max_size=3)), max_size=2),
+)
+ODD_RULES = st.lists(st.dictionaries(st.sampled_from([*_wire.RULE_KEYS, *_wire.WINDOWS_KEYS, "colour"]), ODD), max_size=3)
+
+
+@given(ODD_RULES, RULESETS, st.dictionaries(st.sampled_from(["addresses", "ports", "port"]), ODD), st.dictionaries(st.sampled_from(["some", "s"]), ODD))
+def test_whatever_is_given_is_used_or_refused_in_words(odd: list[Plain], fine: list[Plain], management: Plain, sets: Plain) -> None:
+    for state in ("present", "absent"):
+        try:
+            desire({**OPTIONS, "rules": [*odd, *fine], "management": management, "address_sets": {**SETS, **sets}, "state": state})
+        except Refused as refused_:
+            assert refused_.problems
+
+
+def test_places_are_right_behind_rules_that_are_too_wrong() -> None:
+    given_rules = [{"name": "web", "remote_addresses": ["any"]}, rule("web"), rule("x|y")]
+    found = refused(rules=given_rules)
+    assert [text.partition(":")[0] for text in found] == ["rules[0].direction", "rules[0].protocol", "rules[1].name", "rules[2].name"]
+
+
+def test_a_bad_address_set_hides_nothing_of_rules_that_do_not_use_it() -> None:
+    sets = {"bad": ["x"], "bad2": [], "text": "10.0.0.1"}
+    rules = [rule("a", remote=["ff02::1"]), rule("b", remote=["@bad"]), rule("c", remote=["ff02::2"], local_addresses=["@bad2"])]
+    assert refused(rules=rules, address_sets=sets) == [
+        "address_sets.bad[0]: 'x': expected an IP address, a network in CIDR form without host bits, or first-last; names are not looked up",
+        "address_sets.text: '10.0.0.1': expected a list of addresses",
+        "rules[0].remote_addresses: 'ff02::1': Windows takes no unspecified, loopback or multicast IPv6 address in a rule",
+        "rules[2].remote_addresses: 'ff02::2': Windows takes no unspecified, loopback or multicast IPv6 address in a rule",
+    ]
+
+
+def test_management_is_examined_where_rules_are_not() -> None:
+    assert refused(state="absent", management={"addresses": ["any"], "ports": ["ssh"]}) == [
+        "management.ports[0]: 'ssh': expected a TCP port (0-65535) or first-last"
     ]
 
 

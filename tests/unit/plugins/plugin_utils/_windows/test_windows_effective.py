@@ -123,9 +123,46 @@ def test_an_allow_of_others_bound_like_ours_admits_no_more() -> None:
 
 
 def test_the_keyword_rpc_stands_for_the_dynamic_ports() -> None:
-    assert domain(foreign("x", protocol=6, local_ports="49152-65535"), given=options(rule("rpc", ["RPC"]))) == []
+    assert domain(foreign("x", protocol=6, local_ports="RPC,"), given=options(rule("rpc", ["RPC"]))) == []
     assert domain(foreign("x", protocol=6, local_ports="RPC,"), given=options(rule("rpc", ["49152-65535"]))) == []
     assert domain(foreign("x", protocol=6, local_ports="RPC,"), given=options(rule("rpc", ["50000-65535"]))) == more("the rule 'x'")
+
+
+@pytest.mark.parametrize("ports", ["49152-65535", "50000", "RPC,50000", "80,RPC,49152-65535"])
+def test_the_keyword_rpc_does_not_hold_whatever_listens_there(ports: str) -> None:
+    wanted = options(rule("rpc", ["RPC"]), rule("web", ["80"]))
+    assert domain(foreign("x", protocol=6, local_ports=ports), given=wanted) == more("the rule 'x'")
+    assert domain(foreign("x", protocol=6, local_ports=ports), given=options(rule("wide", ["RPC", "80", "49152-65535"]))) == []
+    assert domain(foreign("x", protocol=6, local_ports="80,RPC,"), given=wanted) == []
+
+
+def test_edge_traversal_is_more_than_ours() -> None:
+    same = {"protocol": 6, "local_ports": "443", "remote_addresses": "10.0.0.0/24"}
+    assert domain(foreign("x", **same, edge=0)) == []
+    for edge in (1, 2, 3):
+        assert domain(foreign("x", **same, edge=edge)) == more("the rule 'x'")
+    assert domain(foreign("x", **same, edge=1, direction=2)) == []
+
+
+def test_rules_that_cannot_be_read_leave_nothing_exact() -> None:
+    host = FakeHost()
+    host.unreadable = [["broken", False, "0x80070002"], ["worse", False, "0x80070002"]]
+    found = run(options(WEB), host)
+    reason = "2 rules of others could not be read (broken, worse) and are left as found: nobody knows what that admits or stops"
+    assert (found["effective"]["in_force"], found["effective"]["exact"], found["effective"]["reasons"]) == (True, False, [f"domain: {reason}"])
+    assert found["warnings"] == ["2 rules of others could not be read (broken, worse) and are left as found: mend or remove what is broken there"]
+    host.unreadable = [["mine", True, "0x80070002"]]
+    found = run({"state": "absent"}, host)
+    reason = "1 rule of this owner could not be read (mine) and is left as found: nobody knows what that admits or stops"
+    assert found["effective"]["reasons"] == [f"domain: {reason}"] and not found["effective"]["in_force"]
+    assert inspect("msports", host)["present"] is True
+
+
+def test_where_no_profile_is_known_to_be_active_group_policy_counts_for_all() -> None:
+    host = FakeHost()
+    host.active, host.modify_state = [], "gp_override"
+    found = run(options(WEB), host)["effective"]
+    assert (found["in_force"], found["reasons"]) == (False, ["domain, private, public: group policy overrides local changes"])
 
 
 def test_several_of_ours_cover_one_of_theirs() -> None:
@@ -265,9 +302,13 @@ def test_inspect_tells_what_is_there() -> None:
         "profile public: inbound block, outbound allow, allowed connections not logged",
         "in 'web': allow tcp local_ports=443 remote_addresses=10.0.0.0/24",
     ]
-    assert found["effective"]["reasons"] == ["domain: 1 inbound rule of others admits more than these rules: the rule 'open'"]
+    assert found["effective"]["reasons"] == [
+        "domain: 1 inbound rule of others admits more than these rules: the rule 'open'",
+        "domain: 1 rule of this owner could not be read (without a name) and is left as found: nobody knows what that admits or stops",
+        "domain: 1 rule of others could not be read (broken) and is left as found: nobody knows what that admits or stops",
+    ]
     assert found["warnings"] == [
-        "1 rule of this owner could not be read and is left as found: (no name)",
-        "1 rule of others could not be read and is left as found: broken",
+        "1 rule of this owner could not be read (without a name) and is left as found: mend or remove what is broken there",
+        "1 rule of others could not be read (broken) and is left as found: mend or remove what is broken there",
     ]
     assert found["calls"] == {"remote_calls": 1, "enumerations": 1, "commits": 0}

@@ -10,7 +10,7 @@ import typing as t
 import pytest
 
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import LOCKED_OUT, Refused
-from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.reconcile import run
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.reconcile import inspect, run
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._windows.fake_host import NEW_RULE, WINRM, Columns, FakeHost, foreign
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._windows.wanted import Plain, options, rule
 
@@ -49,6 +49,16 @@ def block(**columns: t.Any) -> Columns:
 
 
 ADMITTED: list[str] = []
+
+
+def unsure(condition: str, name: str = "Windows Remote Management (HTTP-In)", peer: str = PEER) -> list[str]:
+    """The refusal where a rule would admit, did it not have a condition."""
+    return [
+        f"{NOT_ADMITTED}; the rule {name!r} may do so, but only under a condition that is not known from here ({condition}): "
+        f"add a rule that admits {peer} (msports_management in the inventory, or one of the rules)"
+    ]
+
+
 SSHD = foreign("OpenSSH SSH Server (sshd)", protocol=6, local_ports="22", program="C:\\Windows\\System32\\OpenSSH\\sshd.exe")
 
 
@@ -71,20 +81,24 @@ SSHD = foreign("OpenSSH SSH Server (sshd)", protocol=6, local_ports="22", progra
         ([winrm(remote_ports="1024-65535")], ADMITTED),
         ([winrm(remote_addresses="10.9.0.0/255.255.255.0")], ADMITTED),
         ([winrm(remote_addresses="10.8.0.0/255.255.255.0")], [NOT_ADMITTED]),
-        ([winrm(remote_addresses="LocalSubnet")], [NOT_ADMITTED]),
+        ([winrm(remote_addresses="LocalSubnet")], unsure("addresses LocalSubnet")),
         ([winrm(remote_addresses="LocalSubnet,10.9.0.5")], ADMITTED),
+        ([winrm(remote_addresses="LocalSubnet,10.8.0.5")], unsure("addresses LocalSubnet")),
+        ([winrm(local_ports="odd")], unsure("ports ?odd")),
+        ([foreign("app", users="S-1-5-21-1-500|S-1-15-2-1")], [NOT_ADMITTED]),
+        ([foreign("any", users="D:(A;;CC;;;S-1-5-11)"), winrm(remote_addresses="LocalSubnet")], unsure("addresses LocalSubnet")),
         ([winrm(local_addresses="10.1.1.20")], ADMITTED),
         ([winrm(local_addresses="10.1.1.21")], [NOT_ADMITTED]),
         ([winrm(profiles=1)], ADMITTED),
         ([winrm(profiles=6)], [NOT_ADMITTED]),
-        ([winrm(profiles=0)], [NOT_ADMITTED]),
-        ([winrm(program="%SystemRoot%\\system32\\svchost.exe", service="WinRM")], [NOT_ADMITTED]),
+        ([winrm(profiles=0)], unsure("profiles ?0")),
+        ([winrm(program="%SystemRoot%\\system32\\svchost.exe", service="WinRM")], unsure("service winrm")),
         ([winrm(program="C:\\x.exe")], [NOT_ADMITTED]),
-        ([winrm(service="*")], [NOT_ADMITTED]),
-        ([winrm(interface_types="Lan")], [NOT_ADMITTED]),
-        ([winrm(interfaces=["Ethernet"])], [NOT_ADMITTED]),
-        ([winrm(secure=1)], [NOT_ADMITTED]),
-        ([winrm(users="D:(A;;CC;;;S-1-5-11)")], [NOT_ADMITTED]),
+        ([winrm(service="*")], unsure("service *")),
+        ([winrm(interface_types="Lan")], unsure("interface types Lan")),
+        ([winrm(interfaces=["Ethernet"])], unsure("interfaces Ethernet")),
+        ([winrm(secure=1)], unsure("IPsec 1")),
+        ([winrm(users="D:(A;;CC;;;S-1-5-11)")], unsure("users or computers D:(A;;CC;;;S-1-5-11)")),
         ([winrm(action=0)], [f"profile domain: {SESSION}: the rule 'Windows Remote Management (HTTP-In)' blocks it"]),
         ([WINRM, block()], [f"profile domain: {SESSION}: the rule 'deny' blocks it"]),
         ([WINRM, block(protocol=17)], ADMITTED),
@@ -113,8 +127,8 @@ def test_rules_of_others(rules: list[Columns], reasons: list[str]) -> None:
         (rule("m", ["5985"], ["10.9.0.0/24"], program="System"), ADMITTED),
         (rule("m", protocol="any", remote=[PEER]), ADMITTED),
         (rule("m", ["5985"], ["10.8.0.0/24"]), [NOT_ADMITTED]),
-        (rule("m", ["5985"], [PEER], service="WinRM"), [NOT_ADMITTED]),
-        (rule("m", ["5985"], [PEER], program="%SystemRoot%\\system32\\svchost.exe"), [NOT_ADMITTED]),
+        (rule("m", ["5985"], [PEER], service="WinRM"), unsure("service winrm", "m")),
+        (rule("m", ["5985"], [PEER], program="%SystemRoot%\\system32\\svchost.exe"), unsure("program %systemroot%\\system32\\svchost.exe", "m")),
     ],
 )
 def test_our_own_rules(wire: Plain, reasons: list[str]) -> None:
@@ -205,6 +219,64 @@ def test_local_rules_that_group_policy_ignores_are_not_judged_and_it_is_said() -
     found.profiles["domain"]["local_rules"] = False
     expected = "profile domain: group policy ignores local rules, so this change cuts nothing there, and admits nothing; the guard did not judge it"
     assert expected in run(options(OTHER), found)["warnings"]
+
+
+def test_a_default_that_closes_where_group_policy_ignores_local_rules_is_refused() -> None:
+    found = host()
+    found.profiles["domain"].update(local_rules=False, inbound="allow")
+    reason = (
+        "profile domain: group policy ignores local rules here, but the default action inbound would go from allow to block, and that may count: only "
+        "rules of group policy admit anybody then; leave it as it is (default_inbound: keep), or see to it that group policy admits management, and set "
+        "allow_lockout: true"
+    )
+    closing = options(OTHER, rule("m", ["5985"], [PEER]), default_inbound="block")
+    assert refusal(closing, found) == [reason]
+    assert refusal({**closing, "default_inbound": "keep"}, found) == []
+    assert refusal({**closing, "allow_lockout": True}, found) == []
+    assert found.profiles["domain"]["inbound"] == "block"
+    found = host(active=["public"])
+    found.profiles["domain"].update(local_rules=False, inbound="allow")
+    assert refusal(closing, found) == [], "it is not active"
+    found = host()
+    found.profiles["domain"].update(local_rules=False, inbound="allow", enabled=False)
+    assert refusal(closing, found) == [], "its firewall is off"
+
+
+def test_a_firewall_that_is_off_now_is_a_warning() -> None:
+    found = host()
+    found.profiles["domain"]["enabled"] = False
+    expected = f"profile domain: its firewall is off; switched on, it would lock out whoever manages this host: {SESSION}: no rule admits it"
+    assert expected in run(options(OTHER), found)["warnings"]
+    assert not [text for text in run(options(rule("m", ["5985"], [PEER])), found)["warnings"] if "off" in text]
+
+
+def test_management_that_a_conditional_rule_may_admit() -> None:
+    found = FakeHost([winrm(local_ports="5986", remote_addresses="LocalSubnet")])
+    reasons = refusal(options(OTHER, management={"addresses": ["10.9.0.0/24"], "ports": ["tcp/5986"]}), found)
+    assert len(reasons) == 1 and "(addresses LocalSubnet): add a rule that admits 10.9.0.0/24 (" in reasons[0]
+
+
+def test_reached_over_the_network_without_a_session_or_management_it_is_said_that_nothing_was_guarded() -> None:
+    def nobody(given: Plain, ports: t.Optional[list[int]], found: t.Optional[FakeHost] = None) -> bool:
+        texts = run(options(OTHER, **given), found or FakeHost(), ports=ports)["warnings"]
+        return any(text.startswith("nothing was guarded: ") and "msports_management" in text and "ansible_port" in text for text in texts)
+
+    assert nobody({}, []) and nobody({}, [8443])
+    assert not nobody({}, None), "not over the network"
+    assert not nobody({"allow_lockout": True}, [])
+    assert not nobody({"management": {"addresses": ["10.9.0.0/24"], "ports": ["443"]}}, [])
+    assert not nobody({}, [], host(WINRM))
+    quiet = FakeHost()
+    run(options(OTHER), quiet)
+    assert not nobody({}, [], quiet), "nothing is written"
+
+
+def test_further_ports_go_to_the_host() -> None:
+    found = host(winrm(local_ports="8443", program=""), port=8443)
+    run(options(OTHER), found, ports=[8443])
+    inspect("msports", found, [8443])
+    run(options(OTHER), found, ports=[])
+    assert [call.get("ports") for call in found.calls] == [[8443], None, [8443], None]
 
 
 def test_every_active_profile_must_admit() -> None:

@@ -84,7 +84,7 @@ def test_of_several_rules_with_one_name_the_right_one_stays() -> None:
     wrong, nearly = {**WEB, "protocol": 17, "enabled": False}, {**WEB, "enabled": False}
     host = FakeHost([wrong, WEB, nearly])
     result = run(options(WANT_WEB), host)
-    assert (result["changed_rules"], kinds(host), host.rules) == (["web"], ["remove", "remove"], [WEB])
+    assert (result["changed_rules"], result["removed"], kinds(host), host.rules) == (["web"], ["web", "web"], ["remove", "remove"], [WEB])
     assert result["calls"]["commits"] == 4, "their names are not unique as long as the right one is there, so each is renamed first"
 
 
@@ -120,6 +120,46 @@ def test_too_many_removals_are_refused() -> None:
         run(options(max_removals=1), host)
     assert str(caught.value) == "2 rules would be removed and max_removals is 1; nothing was changed. They are: other, web"
     assert len(host.calls) == 1
+
+
+def test_duplicates_of_a_wanted_rule_count_as_removals() -> None:
+    host = FakeHost([WEB, dict(WEB), {**WEB, "protocol": 17, "enabled": False}, own("other")])
+    with pytest.raises(Refused) as caught:
+        run(options(WANT_WEB, max_removals=2), host)
+    assert str(caught.value) == "3 rules would be removed and max_removals is 2; nothing was changed. They are: other, web, web"
+    assert run(options(WANT_WEB, max_removals=3), host)["removed"] == ["other", "web", "web"]
+    assert host.rules == [WEB]
+
+
+def test_a_rule_that_is_replaced_is_no_removal_but_its_duplicates_are() -> None:
+    wrong = {**WEB, "protocol": 17, "enabled": False}
+    result = run(options(WANT_WEB, max_removals=0), FakeHost([wrong]))
+    assert (result["changed_rules"], result["removed"]) == (["web"], [])
+    with pytest.raises(Refused):
+        run(options(WANT_WEB, max_removals=0), FakeHost([wrong, dict(wrong)]))
+
+
+def test_without_purge_duplicates_of_a_wanted_rule_stay() -> None:
+    wrong = {**WEB, "protocol": 17, "enabled": False}
+    host = FakeHost([WEB, dict(WEB), wrong])
+    result = run(options(WANT_WEB, purge=False, max_removals=0), host)
+    assert (result["changed"], result["kept"], result["removed"]) == (False, 1, [])
+    assert result["diff"]["after"].count("'web'") == 3
+    host = FakeHost([wrong, dict(wrong)])
+    result = run(options(WANT_WEB, purge=False, max_removals=0), host)
+    assert (result["changed_rules"], result["removed"], kinds(host), host.rules) == (["web"], [], ["add", "remove"], [wrong, WEB])
+
+
+def test_a_program_is_the_same_only_where_windows_is() -> None:
+    wanted = rule("epmap", ["135"], program="%SystemRoot%\\system32\\svchost.exe")
+    there = own("epmap", protocol=6, local_ports="135", program="D:\\Windows\\system32\\svchost.exe")
+    host = FakeHost([there])
+    host.system_root = "D:\\Windows"
+    assert not run(options(wanted), host)["changed"]
+    host.system_root = "C:\\Windows"
+    assert run(options(wanted), host)["changed"]
+    spelled_out = rule("epmap", ["135"], program="C:\\Windows\\system32\\svchost.exe")
+    assert not run(options(spelled_out), host)["changed"]
 
 
 def test_adds_that_allow_then_adds_that_block_then_edits_that_widen_then_others_then_removes() -> None:

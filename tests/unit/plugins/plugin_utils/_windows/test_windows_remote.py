@@ -9,11 +9,13 @@ import types
 import typing as t
 
 import pytest
+from ansible.errors import AnsibleConnectionFailure
 
+from ansible_collections.portcullis.msports.plugins.action.win_firewall_ruleset import OnWindows
 from ansible_collections.portcullis.msports.plugins.module_utils import _wire
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.reconcile import run
-from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.remote import MODULE, through
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.remote import BROKEN, MODULE, further_ports, through
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._windows.fake_host import FakeHost
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._windows.wanted import Plain, options, rule
 
@@ -64,6 +66,85 @@ def test_refusals_and_failures_become_results() -> None:
     assert result == {**{key: value for key, value in failed.items() if key != "counts"}, "problems": ["y"]}
     result = through(WINDOWS, "w1", lambda name, arguments: {"failed": True, "problems": ["operations[0]: x"]}, lambda call: run({}, call))
     assert result == {"failed": True, "msg": "the host gave no reason", "problems": ["operations[0]: x"]}
+
+
+def lost(failed: Plain, at: int = 1) -> Plain:
+    """The result of a run in which one call ends so."""
+    host = FakeHost()
+
+    def execute(name: str, arguments: Plain) -> Plain:
+        done = host(arguments)
+        return failed if len(host.calls) == at + 1 else done
+
+    return through(WINDOWS, "w1", execute, lambda call: run(options(rule("web")), call))
+
+
+@pytest.mark.parametrize(
+    "failed",
+    [
+        {"unreachable": True, "msg": "timed out"},
+        {"failed": True, "msg": "MODULE FAILURE", "module_stdout": "", "module_stderr": "killed", "rc": 1},
+    ],
+)
+def test_a_connection_that_breaks_while_it_is_written_is_healed_by_the_next_run(failed: Plain) -> None:
+    result = lost(failed)
+    assert result["failed"] and result["msg"] == f"{failed['msg']}. {BROKEN}"
+    assert "a part of the change may be done" in BROKEN and "Run it again" in BROKEN
+    assert lost(failed, at=0)["msg"] == failed["msg"], "nothing was written"
+    assert lost({"failed": True, "msg": "refused"})["msg"] == "refused", "the host itself says what it did"
+
+
+class Action(OnWindows):
+    """The action with what it asks of ansible-core."""
+
+    def __init__(self, breaks_at: int, **options: t.Any) -> None:
+        def get_option(name: str) -> t.Any:
+            return options[name]
+
+        self._connection = types.SimpleNamespace(_shell=WINDOWS, get_option=get_option)
+        self._play_context = types.SimpleNamespace(remote_addr="w1", port=None)
+        self._host, self._breaks_at = FakeHost(), breaks_at
+
+    def run(self, tmp: t.Any = None, task_vars: t.Any = None) -> Plain:
+        raise NotImplementedError
+
+    def _execute_module(self, module_name: t.Any = None, module_args: t.Any = None, task_vars: t.Any = None, **more: t.Any) -> Plain:
+        if len(self._host.calls) == self._breaks_at:
+            raise AnsibleConnectionFailure("timed out")
+        return {**self._host(module_args), "warnings": ["of the host"]}
+
+
+def test_an_unreachable_host_is_unreachable_and_says_what_that_means() -> None:
+    """The exception stays what it is, so that ansible-core takes the host for unreachable."""
+    for breaks_at, text in ((0, "timed out"), (1, f"timed out. {BROKEN}")):
+        with pytest.raises(AnsibleConnectionFailure) as caught:
+            Action(breaks_at)._through({}, lambda call: run(options(rule("web")), call))
+        assert caught.value.message == text
+    done = Action(2)._through({}, lambda call: run(options(rule("web")), call))
+    assert done["changed"] and done["warnings"] == ["of the host"]
+
+
+def test_the_action_takes_the_port_from_the_nearest_that_knows_it() -> None:
+    assert Action(0, port=8443)._ports({"ansible_port": 1}) == [8443]
+    assert Action(0, port=None)._ports({"ansible_port": "8444"}) == [8444]
+    assert Action(0)._ports({"ansible_port": 8445}) == [8445], "not every connection has such an option"
+    assert Action(0)._ports({}) == []
+
+
+@pytest.mark.parametrize(
+    ("known", "ports"),
+    [
+        ((), []),
+        ((None, None), []),
+        ((5986, 8443), []),
+        ((None, "8443"), [8443]),
+        (("{{ port }}", 443), [443]),
+        ((0, 70000, "x", " 2222 "), [2222]),
+        ((22,), []),
+    ],
+)
+def test_the_port_of_the_connection(known: tuple[t.Any, ...], ports: list[int]) -> None:
+    assert further_ports(*known) == ports
 
 
 def test_what_reads_otherwise_than_it_was_written_is_told_and_not_in_force() -> None:

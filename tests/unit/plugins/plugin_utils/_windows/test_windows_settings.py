@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.reconcile import HostFailed, run
-from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._windows.fake_host import PROFILE, FakeHost
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.reconcile import HostFailed, inspect, run
+from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._windows.fake_host import PROFILE, FakeHost, foreign
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._windows.wanted import Plain, options, rule
 
 WEB = rule("web", ["443"])
@@ -48,12 +48,17 @@ def test_keep_writes_and_remembers_nothing() -> None:
     assert (inbound(host), outbound(host), host.memory, operations(host)) == (["block"] * 3, ["allow"] * 3, None, ["add"])
 
 
-def test_a_default_that_is_right_already_is_not_ours() -> None:
+def wish(before: t.Any, **owners: t.Any) -> Plain:
+    return {"before": before, "owners": owners}
+
+
+def test_a_default_that_is_right_already_is_noted_and_stays() -> None:
     host = FakeHost()
     run(options(WEB, default_inbound="block"), host)
-    assert (host.memory, operations(host)) == (None, ["add"])
+    assert (memory(host), operations(host)) == ({"in": {name: wish("block", msports="block") for name in PROFILES}}, ["memory", "add"])
+    assert not run(options(WEB, default_inbound="block"), host)["changed"]
     run({"state": "absent"}, host)
-    assert inbound(host) == ["block"] * 3
+    assert (inbound(host), host.memory) == (["block"] * 3, None)
 
 
 def test_what_was_set_is_remembered_first_and_put_back_last() -> None:
@@ -62,7 +67,7 @@ def test_what_was_set_is_remembered_first_and_put_back_last() -> None:
     assert result["structure"] == [f"default outbound of {name}" for name in PROFILES]
     assert operations(host) == ["memory", "add", "default_action", "default_action", "default_action"]
     assert outbound(host) == ["block"] * 3
-    assert memory(host) == {"out": {name: {"before": "allow", "set": "block"} for name in PROFILES}}
+    assert memory(host) == {"out": {name: wish("allow", msports="block") for name in PROFILES}}
     assert not run(options(WEB, default_outbound="block"), host)["changed"]
     result = run(options(WEB), host)
     assert operations(host) == ["default_action", "default_action", "default_action", "memory"]
@@ -76,7 +81,7 @@ def test_absent_puts_back() -> None:
         host.profiles[name]["inbound"] = "allow"
     run(options(WEB, default_inbound="block"), host)
     assert inbound(host) == ["block"] * 3
-    assert memory(host) == {"in": {name: {"before": "allow", "set": "block"} for name in ("private", "public")}}
+    assert memory(host) == {"in": {"domain": wish("block", msports="block"), **{name: wish("allow", msports="block") for name in ("private", "public")}}}
     run({"state": "absent"}, host)
     assert (inbound(host), host.memory, host.rules) == (["block", "allow", "allow"], None, [])
     assert not run({"state": "absent"}, host)["changed"]
@@ -96,16 +101,21 @@ def test_what_somebody_else_has_set_since_stays() -> None:
         host.profiles[name]["inbound"] = "allow"
     run(options(WEB, default_inbound="block"), host)
     run(options(WEB, default_inbound="allow"), host)
+    run({"state": "absent"}, host)
     assert (inbound(host), host.memory) == (["allow"] * 3, None), "set back by ourselves: there is nothing left to put back"
+
+
+WHO = "group policy or somebody else sets it, too; change it there, or do not ask for it here"
+UNHELD = f"default outbound was set to block by an earlier run and is allow: {WHO}"
 
 
 def test_what_does_not_stay_set_is_told() -> None:
     host = FakeHost()
     run(options(WEB, default_outbound="block"), host)
     host.profiles["public"]["outbound"] = "allow"
-    assert run(options(WEB, default_outbound="block"), host)["warnings"] == [
-        "profile public: default outbound was set to block by an earlier run and is allow: group policy or somebody else sets it, too"
-    ]
+    assert run(options(WEB, default_outbound="block"), host)["warnings"] == [f"profile public: {UNHELD}"]
+    host.profiles["public"]["outbound"] = "allow"
+    assert run(options(WEB), host)["warnings"] == [], "not wanted any more"
 
 
 def test_a_change_of_mind_keeps_what_was_first() -> None:
@@ -113,7 +123,7 @@ def test_a_change_of_mind_keeps_what_was_first() -> None:
     host.profiles["public"]["inbound"] = "allow"
     run(options(WEB, default_inbound="block"), host)
     run(options(WEB, default_inbound="allow"), host)
-    assert memory(host) == {"in": {name: {"before": "block", "set": "allow"} for name in ("domain", "private")}}
+    assert memory(host) == {"in": {**{name: wish("block", msports="allow") for name in ("domain", "private")}, "public": wish("allow", msports="allow")}}
     run(options(WEB), host)
     assert (inbound(host), host.memory) == (["block", "block", "allow"], None)
 
@@ -169,18 +179,159 @@ def test_a_log_without_a_path_gets_the_usual_one() -> None:
     assert logs(host)[2] == (True, "%systemroot%\\system32\\LogFiles\\Firewall\\pfirewall.log", 16384)
 
 
-@pytest.mark.parametrize("text", ["nonsense", "[]", '{"in": 7}', '{"in": {"domain": {"before": "allow"}}}', '{"in": {"domain": 7}}'])
-def test_a_memory_that_cannot_be_read_is_dropped_with_a_warning(text: str) -> None:
+LOG = {"allowed": False, "path": "x", "size": 1}
+LOST = "; it is dropped, and nothing of it is put back: look at the default actions and the logging of the profiles, and set what is not as it should be"
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("nonsense", ""),
+        ("[]", ""),
+        ('{"in": 7}', " (in)"),
+        ('{"in": {"domain": {"before": "allow"}}}', " (in.domain)"),
+        ('{"in": {"domain": {"before": "allow", "owners": {}}}}', " (in.domain)"),
+        ('{"in": {"domain": {"before": "allow", "owners": {"msports": "reject"}}}}', " (in.domain)"),
+        ('{"in": {"home": {"before": "allow", "owners": {"msports": "block"}}}}', " (in.home)"),
+        ('{"in": {"domain": 7}, "more": {}}', " (in.domain, more)"),
+        ('{"logging": {"public": {"before": {"allowed": false}, "owners": {"msports": {"allowed": true}}}}}', " (logging.public)"),
+        (json.dumps({"logging": {"public": wish(LOG, msports={**LOG, "size": "1"})}}), " (logging.public)"),
+    ],
+)
+@pytest.mark.parametrize("given_options", [options(WEB), {"state": "absent"}])
+def test_a_memory_that_cannot_be_read_is_dropped_with_a_warning(text: str, where: str, given_options: Plain) -> None:
     host = FakeHost()
     host.memory = text
-    result = run(options(WEB), host)
-    assert result["warnings"] == ["what an earlier run noted about default actions on this host cannot be read; nothing is put back"]
-    assert host.memory is None and operations(host) == ["add", "memory"]
+    result = run(given_options, host)
+    assert result["warnings"] == [f"what earlier runs noted on this host about default actions and logging cannot be read{where}{LOST}"]
+    assert host.memory is None and operations(host)[-1] == "memory"
     host.memory = text
-    assert run(options(WEB), host)["structure"] == ["memory"]
+    assert run(given_options, host)["structure"] == ["memory"]
     host.memory = text
     run(options(WEB, default_outbound="block"), host)
     assert set(memory(host)) == {"out"}
+
+
+def test_what_can_be_read_of_a_memory_counts() -> None:
+    host = FakeHost()
+    for name in PROFILES:
+        host.profiles[name]["inbound"] = "allow"
+    run(options(WEB, default_inbound="block"), host)
+    kept = memory(host)
+    del kept["in"]["public"]["owners"]
+    host.memory = json.dumps(kept)
+    run({"state": "absent"}, host)
+    assert (inbound(host), host.memory) == (["allow", "allow", "block"], None)
+
+
+# --- several owners --------------------------------------------------------------------------------------------------
+
+
+def one(**more: t.Any) -> Plain:
+    return {"owner": "one", **more}
+
+
+def two(**more: t.Any) -> Plain:
+    return {"owner": "two", **more}
+
+
+def opened() -> FakeHost:
+    host = FakeHost()
+    for name in PROFILES:
+        host.profiles[name]["inbound"] = "allow"
+    return host
+
+
+@pytest.mark.parametrize(("first", "last"), [(one, two), (two, one)])
+@pytest.mark.parametrize("leaves", [{"state": "absent"}, {"default_inbound": "keep"}])
+def test_the_last_owner_that_leaves_puts_back(first: t.Any, last: t.Any, leaves: Plain) -> None:
+    host = opened()
+    run(options(WEB, **one(default_inbound="block")), host)
+    joined = run(options(WEB, **two(default_inbound="block")), host)
+    assert (joined["changed"], operations(host)) == (True, ["memory", "add"])
+    assert memory(host) == {"in": {name: wish("allow", one="block", two="block") for name in PROFILES}}
+    for given_options in (one, two):
+        assert not run(options(WEB, **given_options(default_inbound="block")), host)["changed"]
+    result = run(first(**leaves), host)
+    assert (inbound(host), result["changed"]) == (["block"] * 3, True), "the other one wants it still"
+    assert not run(first(**leaves), host)["changed"]
+    run(last(**leaves), host)
+    assert (inbound(host), host.memory) == (["allow"] * 3, None)
+
+
+def test_the_last_owner_of_an_audit_puts_the_logging_back() -> None:
+    host = FakeHost()
+    run(options(WEB, **one(mode="audit")), host)
+    run(options(WEB, **two(mode="audit")), host)
+    assert set(memory(host)["logging"]["domain"]["owners"]) == {"one", "two"}
+    run(options(WEB, **one()), host)
+    assert logs(host) == [LOUD] * 3
+    assert not run(options(WEB, **two(mode="audit")), host)["changed"]
+    run(two(state="absent"), host)
+    assert (logs(host), host.memory) == ([QUIET] * 3, None)
+
+
+def test_owners_that_want_different_things_are_told_and_the_one_that_stays_gets_its_own() -> None:
+    host = FakeHost()
+    run(options(WEB, **one(default_outbound="block")), host)
+    result = run(options(WEB, **two(default_outbound="allow")), host)
+    contested = "default outbound of domain: two wants allow, and one wanted something else; there is one setting for all owners, so let them agree"
+    assert (outbound(host), result["warnings"][0]) == (["allow"] * 3, contested)
+    run(two(state="absent"), host)
+    assert outbound(host) == ["block"] * 3, "the wish of the one that stays"
+    run(one(state="absent"), host)
+    assert (outbound(host), host.memory) == (["allow"] * 3, None)
+
+
+def test_an_owner_that_wanted_nothing_leaves_the_others_alone() -> None:
+    host = opened()
+    run(options(WEB, **one(default_inbound="block")), host)
+    run(options(WEB, **two()), host)
+    run(two(state="absent"), host)
+    assert inbound(host) == ["block"] * 3 and memory(host) == {"in": {name: wish("allow", one="block") for name in PROFILES}}
+
+
+# --- read back after the write ---------------------------------------------------------------------------------------
+
+
+def test_a_default_that_does_not_take_is_not_in_force_in_any_run() -> None:
+    """Group policy keeps a profile open, whatever is written."""
+    host = opened()
+    host.stubborn = {"domain": {"inbound": "allow"}}
+    wanted = options(WEB, default_inbound="block")
+    taken = f"default inbound was set to block and is allow all the same: {WHO}"
+    known = f"default inbound was set to block by an earlier run and is allow: {WHO}"
+    for number in range(3):
+        checked = run(wanted, host, check_mode=True)
+        found = run(wanted, host)["effective"]
+        assert not found["in_force"] and not found["exact"] and not found["profiles"]["domain"]["in_force"]
+        assert f"domain: {taken}" in found["reasons"]
+        assert found["profiles"]["private"] == {"in_force": True, "exact": True, "reasons": []}
+        assert (known in checked["effective"]["profiles"]["domain"]["reasons"]) == (number > 0)
+    found = inspect("msports", host)["effective"]
+    assert f"domain: {known}" in found["reasons"] and not found["in_force"]
+    assert inspect("other", host)["effective"]["reasons"] == ["domain: there are no rules of other"]
+    host.stubborn = {"public": {"inbound": "block"}}
+    gone = run({"state": "absent"}, host)
+    assert gone["warnings"] == [f"profile public: default inbound was set to allow and is block all the same: {WHO}"]
+
+
+def test_what_is_there_after_the_write_decides_what_else_is_told() -> None:
+    """Outbound stays open, so nothing of others is too much there."""
+    host = FakeHost([foreign("out", direction=2, protocol=6, remote_ports="80")])
+    host.stubborn = {name: {"outbound": "allow"} for name in PROFILES}
+    found = run(options(WEB, default_outbound="block"), host)["effective"]
+    assert found["foreign_allows"] == [] and found["reasons"] == [
+        f"domain: default outbound was set to block and is allow all the same: {WHO}",
+    ]
+
+
+def test_logging_that_does_not_take_is_told() -> None:
+    host = FakeHost()
+    host.stubborn = {"domain": {"log_allowed": False, "log_size": 4096}}
+    found = run(options(WEB, mode="audit"), host)["effective"]["profiles"]["domain"]
+    assert f"logging of allowed connections was set (on, 16384 KB) and is (off, 4096 KB) all the same: {WHO}" in found["reasons"]
+    assert not found["in_force"]
 
 
 STEPS = st.lists(
@@ -213,6 +364,21 @@ def test_whatever_was_done_absent_leaves_everything_as_it_was(steps: list[Plain]
             for found, wanted in ((inbound(host), step["default_inbound"]), (outbound(host), step["default_outbound"])):
                 assert wanted == "keep" or found == [wanted] * 3
     run({"state": "absent"}, host)
+    assert (json.dumps(host.profiles), host.memory, host.rules) == (before, None, [])
+
+
+@given(st.lists(st.tuples(st.sampled_from(["one", "two", "three"]), STEPS.map(lambda steps: steps[:1])), max_size=8), st.sampled_from(["block", "allow"]))
+def test_when_all_owners_have_left_everything_is_as_it_was(steps: list[tuple[str, list[Plain]]], start: str) -> None:
+    host = FakeHost()
+    for name in PROFILES:
+        host.profiles[name]["inbound"] = start
+    before = json.dumps(host.profiles)
+    for owner, few in steps:
+        for step in few:
+            run({**step, "owner": owner}, host)
+            assert run({**step, "owner": owner}, host)["changed"] is False
+    for owner in ("two", "three", "one"):
+        run({"state": "absent", "owner": owner}, host)
     assert (json.dumps(host.profiles), host.memory, host.rules) == (before, None, [])
 
 

@@ -149,7 +149,10 @@ def test_profiles() -> None:
             ],
             "%systemroot%\\system32\\svchost.exe",
         ),
-        (["%ProgramFiles%\\x.exe", "C:\\Program Files\\X.exe", "D:\\program files\\x.exe"], "%programfiles%\\x.exe"),
+        (["%ProgramFiles%\\x.exe", "C:\\Program Files\\X.exe", "%ProgramW6432%\\x.exe"], "%programfiles%\\x.exe"),
+        (["D:\\Windows\\x.exe"], "d:\\windows\\x.exe"),
+        (["D:\\Program Files\\x.exe"], "d:\\program files\\x.exe"),
+        (["%SystemRoot%"], "%systemroot%"),
         (["%ProgramFiles(x86)%\\x.exe", "C:\\Program Files (x86)\\x.exe"], "%programfiles(x86)%\\x.exe"),
         (["System", "SYSTEM", " system "], "system"),
         (["", None], ""),
@@ -157,7 +160,23 @@ def test_profiles() -> None:
     ],
 )
 def test_programs(spellings: list[t.Optional[str]], canonical_text: str) -> None:
-    assert {values.program(text) for text in spellings} == {canonical_text}
+    assert {values.program(text, "C:\\Windows") for text in spellings} == {canonical_text}
+    assert values.program(canonical_text, "C:\\Windows") == canonical_text
+
+
+@pytest.mark.parametrize(
+    ("text", "root", "canonical_text"),
+    [
+        ("D:\\WinNT\\system32\\x.exe", "D:\\WINNT\\", "%systemroot%\\system32\\x.exe"),
+        ("%SystemDrive%\\WinNT\\x.exe", "D:\\WINNT", "%systemroot%\\x.exe"),
+        ("C:\\Windows\\x.exe", "D:\\Windows", "c:\\windows\\x.exe"),
+        ("C:\\Windows\\x.exe", "", "c:\\windows\\x.exe"),
+        ("%windir%\\x.exe", "", "%systemroot%\\x.exe"),
+        ("C:\\x.exe", "C:\\", "c:\\x.exe"),
+    ],
+)
+def test_the_folder_of_windows_is_the_one_of_the_host(text: str, root: str, canonical_text: str) -> None:
+    assert values.program(text, root) == canonical_text
 
 
 def test_a_service_of_its_own_is_not_every_service() -> None:
@@ -190,7 +209,7 @@ def test_a_row_of_a_host_becomes_a_line() -> None:
         "service": "RpcSs",
         "grouping": "portcullis:msports",
     }
-    (found,) = held(COLUMNS, [[columns[column] for column in COLUMNS]])
+    (found,) = held(COLUMNS, [[columns[column] for column in COLUMNS]], "C:\\Windows")
     assert (found.id, found.grouping) == ("0123456789abcdef", "portcullis:msports")
     assert line(found.rule) == (
         "in 'in tcp/443 from clients': allow tcp local_ports=443,RPC-EPMap remote_addresses=fd00::/64,10.0.0.0/24 "
