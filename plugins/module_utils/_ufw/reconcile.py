@@ -101,7 +101,7 @@ def _left(host, found, wanted, tables):
     return [
         "{0} (IPv{1}): {2}".format(difference.part, version, text)
         for version in host.versions(found)
-        for difference in kernel.differences(tables[version], version, wanted.policies, wanted.files[version].text)
+        for difference in kernel.differences(tables[version], version, wanted.policies, wanted.files[version].text, wanted.kinds)
         for text in difference.found
     ]
 

@@ -496,7 +496,8 @@ def test_order_that_matters_is_mended_and_told(machine: Machine) -> None:
 
 def test_the_log_of_a_default_follows_it(machine: Machine) -> None:
     log = '-A {}-after-logging-input -j LOG --log-prefix "[UFW BLOCK] " -m limit --limit 3/min --limit-burst 10\n'
-    for name, prefix in (("user.rules", "ufw"), ("user6.rules", "ufw6")):
+    for version, name, prefix in ((4, "user.rules", "ufw"), (6, "user6.rules", "ufw6")):
+        machine.kernel.tables[version].chains[prefix + "-after-logging-input"].append(log.format(prefix).strip())
         path = machine.root / "etc/ufw" / name
         path.write_text(path.read_text().replace("COMMIT", "\n### LOGGING ###\n" + log.format(prefix) + "### END LOGGING ###\nCOMMIT"))
     machine(SSH)
