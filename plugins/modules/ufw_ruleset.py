@@ -17,6 +17,8 @@ description:
   - A load replaces the chains in one commit of the kernel, so no packet meets an empty chain. C(ufw reload) is not used, because it opens the host
     while it runs, and empties its chains on a rule that it cannot load.
   - What is in the kernel's chains C(ufw-user-input) and C(ufw-user-output), but in no file of ufw, is removed, as ufw itself does with its next change.
+  - A run holds ufw's own lock, so commands of ufw and other runs wait for it. ufw reads its rules before it takes its lock, so a command that began
+    before our writing would write our rules away; after a change such commands are waited for, and the rules are looked at once more.
   - ufw is never enabled. On a host where it is inactive, or where its service was stopped, the rules are saved, and a warning says so. Where it is
     enabled and its service is active, but chains of it are missing, ufw's own loader builds them anew.
   - Forwarded traffic, and with it published ports of containers, is not filtered.

@@ -16,11 +16,13 @@ from ansible_collections.portcullis.msports.plugins.module_utils._ufw import hos
 from ansible_collections.portcullis.msports.plugins.module_utils._ufw import kernel, logs, render, rulefile, settings, walk, xtables
 from ansible_collections.portcullis.msports.plugins.module_utils._intervals import ALL_PORTS
 
-Desired = collections.namedtuple("Desired", "wire_rules rules lines files defaults record policies closed change differences drift base disorder warnings")
+Desired = collections.namedtuple(
+    "Desired", "wire_rules rules lines files defaults record policies closed change differences drift kinds base disorder warnings"
+)
 Desired.__doc__ = """``wire_rules`` complete wire rules; ``rules`` ``{family: [(name, Rule)]}`` and their canonical ``lines``; ``files`` the ``RuleFile``
 of the new texts; ``defaults`` the new text of /etc/default/ufw and ``record`` what it changed; ``policies`` and ``closed`` by direction;
-``change`` of rules; by family the ``differences`` of the kernel from what is wanted, and its ``drift`` from what is saved; ``base`` the parts
-of ours besides rules that differ; ``disorder`` the families whose order of rules is wrong."""
+``change`` of rules; by family the ``differences`` of the kernel from what is wanted, and its ``drift`` from what is saved; ``kinds`` the kinds of
+chains that were compared; ``base`` the parts of ours besides rules that differ; ``disorder`` the families whose order of rules is wrong."""
 
 ECHO = {4: typed(1, [8]), 6: typed(58, [128])}
 START = {"in": "before-input", "out": "before-output"}
@@ -55,9 +57,10 @@ def desire(options, found, versions):
         for direction in planned.logged:
             text = logs.with_line(new[version].text, version, direction, policies[direction], found.settings.level)
             new[version] = new[version] if text == new[version].text else rulefile.RuleFile(text, options["owner"], version)
-    drift = _differences(found, versions, found.files, found.settings.policies)
+    kinds = _kinds(found, new, planned.record)
+    drift = _differences(found, versions, found.files, found.settings.policies, kinds)
     same = new == found.files and policies == found.settings.policies
-    differences = drift if same else _differences(found, versions, new, policies)
+    differences = drift if same else _differences(found, versions, new, policies, kinds)
     return Desired(
         wire_rules,
         rules,
@@ -70,6 +73,7 @@ def desire(options, found, versions):
         change,
         differences,
         drift,
+        kinds,
         [name.strip("'") for name in sorted(set(there) | set(base)) if there.get(name) != base.get(name)],
         disorder,
         planned.warnings + rendered.warnings,
@@ -86,13 +90,20 @@ def _log_follows(found, versions, direction):
     return all(logs.follows(found.files[version].text, version, direction, policy, level) for version in versions)
 
 
-def _differences(found, versions, files, policies):
+def _kinds(found, files, record):
+    """Return the kinds of chains whose content we keep: rules always, logging where it is about rules or defaults of ours."""
+    entries = [entry for file in list(found.files.values()) + list(files.values()) for entry in file.entries if entry.name is not None]
+    logged = any("_log" in entry.parsed.rule.action for entry in entries)
+    return ("user",) + (("user-logging",) if logged else ()) + (("after-logging",) if found.record or record else ())
+
+
+def _differences(found, versions, files, policies, kinds):
     """Return by family what the kernel holds otherwise than the files say; nothing where ufw is not meant to be loaded."""
     if found.state == hosts.BROKEN:
         return {version: [kernel.Difference("chains of ufw", ["ufw is enabled, but chains of it are missing or empty"], [])] for version in versions}
     if found.state != hosts.RUNNING:
         return {}
-    return {version: kernel.differences(found.tables[version], version, policies, files[version].text) for version in versions}
+    return {version: kernel.differences(found.tables[version], version, policies, files[version].text, kinds) for version in versions}
 
 
 def _pings(found):
@@ -136,5 +147,5 @@ def as_found(found, versions):
     policies = found.settings.policies
     closed = {direction: policy != "ACCEPT" for direction, policy in policies.items()}
     change = _change.Change([], [], [], [], [])
-    drift = _differences(found, versions, found.files, policies)
-    return Desired([], rules, {}, found.files, found.defaults, found.record, policies, closed, change, drift, drift, [], [], [])
+    drift = _differences(found, versions, found.files, policies, _kinds(found, found.files, found.record))
+    return Desired([], rules, {}, found.files, found.defaults, found.record, policies, closed, change, drift, drift, (), [], [], [])

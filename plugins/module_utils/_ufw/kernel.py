@@ -43,8 +43,11 @@ def chain(version, kind, direction):
     return "{0}-{1}-{2}".format(tuples.PREFIX[version], kind, tuples.CHAINS.get(direction, direction))
 
 
-def differences(table, version, policies, user_text):
-    """Return the ``Difference`` list between a loaded table and the files of ufw, under the policies ``DROP``, ``REJECT`` or ``ACCEPT``."""
+def differences(table, version, policies, user_text, kinds=("user",)):
+    """Return the ``Difference`` list between a loaded table and the files of ufw, under the policies ``DROP``, ``REJECT`` or ``ACCEPT``.
+
+    ``kinds`` are the chains whose content is ours to keep: those of logging only when rules or defaults of ours are logged, or were.
+    """
     found = []
     user = xtables.filter_lines(user_text)
     for direction in ("in", "out"):
@@ -52,7 +55,7 @@ def differences(table, version, policies, user_text):
         found += _jumps(table, version, direction)
         found += _policy(table, version, direction, policy)
         found += _before(table, version, direction)
-        for kind in ("after-logging", "user-logging", "user"):
+        for kind in kinds:
             found += _content(table, chain(version, kind, direction), user)
     return found
 

@@ -12,7 +12,19 @@ from __future__ import annotations
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _guard, _refusals
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
-from ansible_collections.portcullis.msports.plugins.module_utils._ufw import desired, files, judge, kernel, loading, outside, render, result, rulefile, settings
+from ansible_collections.portcullis.msports.plugins.module_utils._ufw import (
+    commands,
+    desired,
+    files,
+    judge,
+    kernel,
+    loading,
+    outside,
+    render,
+    result,
+    rulefile,
+    settings,
+)
 from ansible_collections.portcullis.msports.plugins.module_utils._ufw import host as hosts
 from ansible_collections.portcullis.msports.plugins.module_utils._ufw.host import Host
 from ansible_collections.portcullis.msports.plugins.module_utils._ufw.programs import UfwError
@@ -20,6 +32,7 @@ from ansible_collections.portcullis.msports.plugins.module_utils._ufw.programs i
 __all__ = ["OPTIONS", "Host", "Refused", "UfwError", "inspect", "run"]
 
 OPTIONS = dict(_refusals.OPTIONS, default_inbound="keep")
+ATTEMPTS = 3
 OTHER_MANAGER = "another firewall manager is active besides ufw, and two of them undo each other's work. Nothing was changed: stop and mask one of them"
 
 
@@ -31,8 +44,23 @@ def run(options, check_mode=False, host=None):
         raise Refused("persist is false, but what ufw loads is what its files say: rules of ufw cannot be in force without being saved")
     host = host or Host()
     hosts.require(host)
+    done, others = _locked(options, check_mode, host)
+    last = done
+    for _attempt in range(ATTEMPTS):
+        if check_mode or not last["changed"] or not others:
+            break
+        commands.wait_for(others, host.proc, host.pause)
+        last, others = _locked(options, check_mode, host)
+    if last is not done:
+        return dict(done, effective=last["effective"], warnings=done["warnings"] + [text for text in last["warnings"] if text not in done["warnings"]])
+    return done
+
+
+def _locked(options, check_mode, host):
+    """Run once under the lock of ufw; return the result, and the commands of ufw that may have read before we wrote."""
     with files.locked(host.root, check_mode, host.pause):
-        return _run(options, check_mode, host)
+        done = _run(options, check_mode, host)
+        return done, commands.running(host.proc) if done["changed"] and not check_mode else set()
 
 
 def _run(options, check_mode, host):
@@ -73,7 +101,7 @@ def _left(host, found, wanted, tables):
     return [
         "{0} (IPv{1}): {2}".format(difference.part, version, text)
         for version in host.versions(found)
-        for difference in kernel.differences(tables[version], version, wanted.policies, wanted.files[version].text)
+        for difference in kernel.differences(tables[version], version, wanted.policies, wanted.files[version].text, wanted.kinds)
         for text in difference.found
     ]
 

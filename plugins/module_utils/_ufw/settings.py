@@ -50,7 +50,7 @@ def _assignments(text):
     for number, line in enumerate(xtables.lines_of(text)):
         match = _LINE.match(line)
         if match:
-            yield number, match.group(1), next(value for value in match.groups()[1:] + ("",) if value is not None)
+            yield number, match.group(1), "".join(value or "" for value in match.groups()[1:])
 
 
 def plan(text, record, wanted, logged=()):

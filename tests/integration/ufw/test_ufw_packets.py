@@ -73,6 +73,22 @@ def test_what_passes_is_what_the_rules_say(wired: t.Any, rule: t.Any) -> None:
     assert [passes(port, wait=0.5) for port in (80, 8080)] == [False, True]
 
 
+def test_strict_outbound(wired: t.Any, rule: t.Any) -> None:
+    """From the host itself: what a rule names passes, and an answer to what came in does."""
+    assert eventually(lambda: passes(8080) or not passes(8080, wait=0.1))
+    rules = [rule("web", direction="out", remote_ports=["443"], remote_addresses=[CLIENT]), rule("in", local_ports=["80"])]
+    assert wired(*rules, default_outbound="block")["effective"]["in_force"]
+    code = (
+        "import socket\n"
+        "for address, port in (('10.7.0.2', 443), ('10.7.0.2', 444), ('10.7.0.3', 443), ('fd07::2', 443)):\n"
+        "    s = socket.socket(socket.AF_INET6 if ':' in address else socket.AF_INET); s.settimeout(1)\n"
+        "    try: s.connect((address, port))\n"
+        "    except OSError as error: print(type(error).__name__)\n"
+    )
+    assert wired.container.python(code).split() == ["ConnectionRefusedError", "TimeoutError", "TimeoutError", "TimeoutError"]
+    assert passes(80)
+
+
 class Prober(threading.Thread):
     """Opens connections to two ports all the time; a thread inherits the namespace of its maker."""
 

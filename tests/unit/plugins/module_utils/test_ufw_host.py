@@ -379,6 +379,34 @@ def test_the_lock_of_ufw_is_waited_for(machine: Machine) -> None:
         again.join(30)
 
 
+def test_a_command_of_ufw_that_has_read_before_us_is_outlived(machine: Machine) -> None:
+    """It waits for our lock with what it has read, and then writes our rules away."""
+    command = machine.root / "proc/77"
+    command.mkdir()
+    (command / "cmdline").write_bytes(b"/usr/bin/python3\0/usr/sbin/ufw\0allow\0" + b"1\0")
+    other = machine.root / "proc/78"
+    other.mkdir()
+    (other / "cmdline").write_bytes(b"/usr/bin/vi\0/etc/ufw\0")
+    (machine.root / "proc/79").mkdir()
+    pauses = []
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 3:
+            machine.write("ufw/user.rules", USER)
+            (command / "cmdline").unlink()
+
+    made = machine.host()
+    made.pause = pause
+    done = reconcile.run({"rules": [SSH]}, host=made)
+    assert (done["added"], done["effective"]["in_force"], len(pauses)) == (["ssh"], True, 3)
+    assert "comment=" in (machine.root / "etc/ufw/user.rules").read_text()
+    assert not machine(SSH)["changed"]
+    # One that never ends is not waited for without end.
+    (command / "cmdline").write_bytes(b"/usr/sbin/ufw\0status\0")
+    assert machine(NEVER)["removed"] == ["ssh"]
+
+
 def test_check_mode_makes_no_lock(machine: Machine) -> None:
     machine(SSH, check=True)
     assert not (machine.root / files.LOCK).exists()
@@ -468,7 +496,8 @@ def test_order_that_matters_is_mended_and_told(machine: Machine) -> None:
 
 def test_the_log_of_a_default_follows_it(machine: Machine) -> None:
     log = '-A {}-after-logging-input -j LOG --log-prefix "[UFW BLOCK] " -m limit --limit 3/min --limit-burst 10\n'
-    for name, prefix in (("user.rules", "ufw"), ("user6.rules", "ufw6")):
+    for version, name, prefix in ((4, "user.rules", "ufw"), (6, "user6.rules", "ufw6")):
+        machine.kernel.tables[version].chains[prefix + "-after-logging-input"].append(log.format(prefix).strip())
         path = machine.root / "etc/ufw" / name
         path.write_text(path.read_text().replace("COMMIT", "\n### LOGGING ###\n" + log.format(prefix) + "### END LOGGING ###\nCOMMIT"))
     machine(SSH)
