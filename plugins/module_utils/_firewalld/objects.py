@@ -15,8 +15,8 @@ import collections
 import hashlib
 import json
 import re
-import xml.etree.ElementTree as ElementTree
 
+from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _intervals

@@ -171,7 +171,9 @@ def _present(options, check_mode, host, found):
     if seen.managers and not options["allow_other_manager"]:
         raise Refused(OTHER_MANAGER, seen.managers)
     sessions, how = _guard.find_sessions(host.environment, host.proc)
-    closing = "allow" if options["default_inbound"] == "allow" else "block"
+    # What the zones make of the rest is not known while firewalld does not run: then only what the rules themselves do is judged.
+    unknown = daemon is None and options["default_inbound"] == "keep"
+    closing = "allow" if options["default_inbound"] == "allow" or unknown else "block"
     _refusals.lockout(wanted.rules + seen.admitted, dict(options, default_inbound=closing), sessions)
 
     differs = daemon is not None and not _same(actual, wanted.objects)

@@ -355,6 +355,38 @@ def test_the_guard_knows_what_zones_admit(apply: Backend) -> None:
     apply(management=management, default_inbound="allow")
 
 
+def test_the_guard_while_firewalld_does_not_run(apply: Backend) -> None:
+    library = apply.root / "usr/lib/python3/dist-packages/firewall/config"
+    library.mkdir(parents=True)
+    (library / "__init__.py").write_text('VERSION = "2.3.0"\n')
+    apply.daemon.runs = False
+    management = {"addresses": ["10.9.0.0/24"], "ports": ["22"]}
+    assert apply(rule("web", local_ports=["443"]), management=management)["changed"]
+    with pytest.raises(Refused, match="blocks it"):
+        apply(rule("no", action="block", remote_addresses=["10.9.0.7"]), management=management)
+    with pytest.raises(Refused, match="no rule admits it"):
+        apply(management=management, default_inbound="block")
+
+
+def test_a_host_without_nft_and_without_systemd(apply: Backend, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
+    def none(*_arguments: t.Any) -> t.Any:
+        raise reconcile.NftError("nft was not found")
+
+    monkeypatch.setattr(reconcile, "Nft", none)
+    host = reconcile.Host(root=str(tmp_path), environment={}, proc=str(tmp_path / "proc"))
+    assert host.nft is None
+    done = reconcile.run({"rules": [rule("web", local_ports=["443"]), USERS[5]]}, False, host)
+    assert done["effective"]["in_force"], "the daemon's word is taken for it"
+    assert not reconcile.run({"rules": [rule("web", local_ports=["443"]), USERS[5]]}, False, host)["changed"]
+
+    def no_bus(_address: t.Any) -> t.Any:
+        raise BusError("nobody there")
+
+    monkeypatch.setattr(daemons, "Bus", no_bus)
+    with pytest.raises(Refused, match="unknown version"):
+        reconcile.run({}, False, host)
+
+
 def test_no_helper_for_answers_to_broadcasts(apply: Backend) -> None:
     apply.nft.helpers = False
     done = apply(USERS[5])
