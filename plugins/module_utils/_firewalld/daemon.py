@@ -15,7 +15,7 @@ import collections
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _intervals
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.dbus import Bus, BusError, Typed
-from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.objects import Objects, Policy, is_ours, read_record, set_of
+from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.objects import Objects, Policy, has_ports, is_ours, read_record, set_of
 
 NAME = "org.fedoraproject.FirewallD1"
 PATH = "/org/fedoraproject/FirewallD1"
@@ -109,9 +109,13 @@ class Daemon:
                 raise NeedsReload("the policy {0} attaches a helper, which must come before what it has".format(name))
             if before.policies[name].rules != policy.rules:
                 rules.append((name, before.policies[name].rules, policy.rules))
-        for name, (version, intervals) in after.sets.items():
+        for name, (version, wanted) in after.sets.items():
             old = before.sets[name][1]
-            added, removed = sorted(set(intervals) - set(old)), sorted(set(old) - set(intervals))
+            if before.sets[name] != (version, wanted) and (has_ports(old) or has_ports(wanted)):
+                raise NeedsReload("the ipset {0} of ends changes".format(name))
+            added, removed = sorted(set(wanted) - set(old)), sorted(set(old) - set(wanted))
+            if not added and not removed:
+                continue
             if before.sets[name][0] != version or _intervals.overlaps(_intervals.collapse(added), _intervals.collapse(old)):
                 raise NeedsReload("the ipset {0} changes in a way that its entries overlap meanwhile".format(name))
             entries += [(name, "addEntry", one) for one in added] + [(name, "removeEntry", one) for one in removed]

@@ -63,7 +63,7 @@ class Found:
             raise Refused("firewalld was not found on this host (no /etc/firewalld or no program firewalld): install the package firewalld")
         self.daemon = _connect(host)
         version = self.daemon.version if self.daemon else self.store.version()
-        _check_version(version)
+        self.version = _checked_version(version)
         if self.daemon and self.daemon.state() != "RUNNING":
             raise Refused("firewalld is there, but in the state {0}: see 'journalctl -u firewalld', nothing was changed".format(self.daemon.state()))
         self.texts = self.store.texts()
@@ -106,12 +106,14 @@ def _runs(host):
     return False
 
 
-def _check_version(version):
+def _checked_version(version):
+    """Return a version as numbers; refuse one that is too old."""
     numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
     if not numbers or numbers < MINIMUM:
         found = "firewalld {0}".format(version) if version else "firewalld of an unknown version"
         text = "{0} is too old: policies need firewalld 0.9 (2020) or later. Update it, or stop and mask it and use nftables_ruleset; nothing was changed"
         raise Refused(text.format(found))
+    return numbers
 
 
 def run(options, check_mode=False, host=None):
@@ -166,7 +168,7 @@ def _absent(options, check_mode, host, found):
 
 def _present(options, check_mode, host, found):
     actual, daemon = found.actual, found.daemon
-    wanted = desired.desire(options, host.nft, actual)
+    wanted = desired.desire(options, host.nft, actual, found.version)
     seen = outside.examine(daemon, found.ruleset, wanted.rules, options, found.start, found.store, host.root, host.proc)
     if seen.managers and not options["allow_other_manager"]:
         raise Refused(OTHER_MANAGER, seen.managers)

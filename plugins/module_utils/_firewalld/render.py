@@ -7,7 +7,8 @@
 
 A direction has up to three policies: ``-block`` and ``-allow`` with the rules, ``-rest`` with the default and what keeps a host alive.
 Policies with a negative priority are asked before the zones, those with a positive one after the zones' own rules and before their
-targets. A rich rule has room for one address at each end and for one port at one end: a rule becomes as many as it takes.
+targets. A rich rule has room for one address at each end and for one port at one end: a rule becomes as many as it takes, and where both ends have
+ports, our end becomes an ipset of addresses with ports.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ INLINE = 4
 # Names of ipsets have room for 31 characters: prefix 7, label, digest 6, family 1, three hyphens.
 SET_LABEL = 14
 LOG_LIMIT = "10/s"
+# Since this version a destination can be an ipset. Before it each network takes a rich rule, up to so many of one rule.
+DESTINATION_SETS = (1, 0)
+LONGEST = 500
 HELPER_PORTS = {"tftp": "69", "netbios-ns": "137"}
 VERSIONS = {4: "ipv4", 6: "ipv6"}
 
@@ -63,13 +67,14 @@ Rendered = collections.namedtuple("Rendered", "objects rules problems warnings")
 Rendered.__doc__ = """``rules`` is ``{name: (direction, texts of its rich rules)}``; ``problems`` are what firewalld cannot express."""
 
 
-def render(rules, address_sets, options, helpers=("tftp", "netbios-ns")):
+def render(rules, address_sets, options, helpers=("tftp", "netbios-ns"), version=DESTINATION_SETS):
     """Return ``Rendered`` for complete, checked wire rules. ``options`` are the module's, ``helpers`` those that the kernel has."""
-    return _Render(rules, address_sets, options, helpers).rendered()
+    return _Render(rules, address_sets, options, helpers, version >= DESTINATION_SETS).rendered()
 
 
 class _Render:
-    def __init__(self, rules, address_sets, options, helpers):
+    def __init__(self, rules, address_sets, options, helpers, destination_sets):
+        self._destination_sets = destination_sets
         self._rules = sorted(rules, key=lambda item: item["name"])
         self._options = options
         self._helpers = helpers
@@ -177,23 +182,12 @@ class _Render:
         yield rich
 
     def _matches(self, one, remote, local):
-        elements = self._elements(one)
-        for family, far, near in self._pairs(one, remote, local):
-            source, destination = (far, near) if one["direction"] == "in" else (near, far)
+        near, far = _ports(one["local_ports"]), _ports(one["remote_ports"])
+        elements = _elements(one, near, far)
+        for family, theirs, ours in self._ends(one, remote, local) if near and far else self._pairs(one, remote, local):
+            source, destination = (theirs, ours) if one["direction"] == "in" else (ours, theirs)
             for element in elements:
                 yield rule(family, source, destination, element)
-
-    def _elements(self, one):
-        """Return what a rule matches besides addresses, one element a rich rule."""
-        if one["protocol"] == "icmp_echo":
-            return [("icmp-type", "echo-request")]
-        near, far = _ports(one["local_ports"]), _ports(one["remote_ports"])
-        if near and far:
-            raise ValueError("a rule of firewalld has room for the ports of one end only, here are {0} and {1}".format(_some(near), _some(far)))
-        mine = "port" if one["direction"] == "in" else "source-port"
-        theirs = "source-port" if one["direction"] == "in" else "port"
-        made = [(mine, port, one["protocol"]) for port in near] + [(theirs, port, one["protocol"]) for port in far]
-        return made or [("protocol", one["protocol"]) if one["protocol"] != "any" else ()]
 
     def _pairs(self, one, remote, local):
         """Yield ``(family, remote, local)`` with one text for each end, ``""`` for any."""
@@ -201,19 +195,37 @@ class _Render:
             yield "", "", ""
             return
         for version, family in VERSIONS.items():
-            ends = [self._texts(version, label, found) for label, found in (remote, local)]
-            for far in ends[0]:
-                for near in ends[1]:
-                    yield family, far, near
+            inbound = one["direction"] == "in"
+            ends = [self._texts(version, remote, inbound), self._texts(version, local, not inbound)]
+            for theirs in ends[0]:
+                for ours in ends[1]:
+                    yield family, theirs, ours
 
-    def _texts(self, version, label, found):
+    def _ends(self, one, remote, local):
+        """Yield the same for a rule with ports at both ends: our own end, with its ports, is an ipset, and the element has the other's."""
+        if one["direction"] == "in" and not self._destination_sets:
+            raise ValueError("ports at both ends of an inbound rule need firewalld 1.0")
+        ports = _intervals.parse_ports(one["local_ports"])
+        for version, family in VERSIONS.items():
+            own = [network for network in (networks(["any"]) if local[1] is None else local[1]) if network[0] == version]
+            entries = tuple(sorted(half + (one["protocol"],) + interval for network in own for half in _halves(network) for interval in ports))
+            for theirs in self._texts(version, remote, one["direction"] == "in") if entries else ():
+                name = "{0}-ends-{1}-{2}".format(self._start, hashlib.sha256(repr(entries).encode("utf-8")).hexdigest()[:6], version)
+                self._sets[name] = (version, entries)
+                yield family, theirs, "ipset:" + name
+
+    def _texts(self, version, end, is_source):
+        """Return the texts of one family of an end; each of them takes a rich rule."""
+        label, found = end
         if found is None:
             return [""]
         own = tuple(network for network in found if network[0] == version)
         if own and own[0][1:] == (0, _intervals.LAST[version]):
             return [""]
-        if len(own) <= INLINE:
+        if len(own) <= (INLINE if is_source or self._destination_sets else LONGEST):
             return [_intervals.address_text(network) for network in own]
+        if not is_source and not self._destination_sets:
+            raise ValueError("{0} networks as destination need firewalld 1.0, before it there is room for {1}".format(len(own), LONGEST))
         identity = label or repr(own)
         readable = re.sub(r"[^A-Za-z0-9]+", "-", label or "list").strip("-")[:SET_LABEL]
         name = "{0}-{1}-{2}-{3}".format(self._start, readable, hashlib.sha256(identity.encode("utf-8")).hexdigest()[:6], version)
@@ -226,6 +238,23 @@ class _Render:
             return "", None
         label, found = self._collapsed[texts[0][1:]] if texts[0].startswith("@") else ("", networks(texts))
         return (label, found) if found != networks(["any"]) else ("", None)
+
+
+def _elements(one, near, far):
+    """Return what a rule matches besides addresses, one element a rich rule; where both ends have ports, those of the other end."""
+    if one["protocol"] == "icmp_echo":
+        return [("icmp-type", "echo-request")]
+    mine = "port" if one["direction"] == "in" else "source-port"
+    theirs = "source-port" if one["direction"] == "in" else "port"
+    made = [(mine, port, one["protocol"]) for port in near if not far] + [(theirs, port, one["protocol"]) for port in far]
+    return made or [("protocol", one["protocol"]) if one["protocol"] != "any" else ()]
+
+
+def _halves(network):
+    """Return a whole family as its two halves, because an ipset does not take it as one; anything else as it is."""
+    version, first, last = network
+    middle = _intervals.LAST[version] // 2
+    return [(version, 0, middle), (version, middle + 1, last)] if (first, last) == (0, _intervals.LAST[version]) else [network]
 
 
 def networks(texts):

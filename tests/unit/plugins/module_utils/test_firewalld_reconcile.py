@@ -59,6 +59,15 @@ USERS = [
     rule("d", protocol="udp", local_ports=["69"], helper="tftp"),
     rule("e", direction="out", protocol="any", remote_addresses=["10.1.0.0-10.1.0.2"]),
     rule("f", direction="out", protocol="udp", remote_ports=["137"], helper="netbios-ns", remote_addresses=["10.0.0.0/8"]),
+    rule("g", direction="out", protocol="udp", local_ports=["67"], remote_ports=["68-69"]),
+    rule(
+        "h",
+        protocol="udp",
+        local_ports=["68"],
+        remote_ports=["67", "4011"],
+        remote_addresses=["10.0.0.0/8", "fd00::1"],
+        local_addresses=["10.1.1.1", "fd00::2"],
+    ),
 ]
 CLOSED = {"address_sets": {"many": MANY}, "default_inbound": "reject", "default_outbound": "block"}
 
@@ -70,19 +79,19 @@ def test_apply_again_and_absent(apply: Backend, more: dict[str, str]) -> None:
     predicted = apply(*USERS, check=True, **options)
     assert apply.files() == files
     done = apply(*USERS, **options)
-    assert (done["changed"], done["added"], apply.daemon.reloads) == (True, list("abcdef"), 1)
+    assert (done["changed"], done["added"], apply.daemon.reloads) == (True, list("abcdefgh"), 1)
     assert done["effective"]["in_force"], done
     assert {key: predicted[key] for key in ("diff", "added", "structure")} == {key: done[key] for key in ("diff", "added", "structure")}
     again = apply(*USERS, **options)
     assert not again["changed"], again["diff"]
-    assert (again["kept"], again["structure"], apply.daemon.reloads, apply.nft.count) == (6, [], 0, 1)
+    assert (again["kept"], again["structure"], apply.daemon.reloads, apply.nft.count) == (8, [], 0, 1)
     assert "setPolicySettings" not in apply.daemon.log
     info = reconcile.inspect("msports", apply.host())
-    assert (info["names"], info["present"], info["running"], info["effective"]["in_force"]) == (list("abcdef"), True, True, True)
+    assert (info["names"], info["present"], info["running"], info["effective"]["in_force"]) == (list("abcdefgh"), True, True, True)
     assert any("CleanupOnExit" in warning for warning in info["warnings"])
     apply(state="absent", check=True)
     assert reconcile.inspect("msports", apply.host())["present"]
-    assert apply(state="absent")["removed"] == list("abcdef")
+    assert apply(state="absent")["removed"] == list("abcdefgh")
     assert apply.files() == files
     assert not apply(state="absent")["changed"]
     assert not any(name.startswith("msports") for name in apply.daemon.running.policies)
@@ -140,7 +149,7 @@ def test_a_failure_while_changing_single_rules_is_undone(apply: Backend) -> None
     apply.daemon.running.zones["public"]["ports"] = [("8443", "tcp")]
     apply.daemon.deaf = {"setPolicySettings"}
     with pytest.raises(FirewalldError, match="setPolicySettings: refused; the rules from before are saved and in force"):
-        apply(*USERS, rule("g", local_ports=["9"]), **CLOSED)
+        apply(*USERS, rule("more", local_ports=["9"]), **CLOSED)
     apply.daemon.deaf = set()
     assert apply.files() == before
     assert apply.policy("in-allow")["rich_rules"] == allowed
@@ -279,14 +288,14 @@ def test_without_purge_what_is_there_stays(apply: Backend) -> None:
     apply(*USERS, **CLOSED)
     kept = apply(rule("new", local_ports=["9"]), **{**CLOSED, "address_sets": {}, "purge": False})
     assert (kept["added"], kept["removed"]) == (["new"], [])
-    assert reconcile.inspect("msports", apply.host())["names"] == [*"abcdef", "new"]
+    assert reconcile.inspect("msports", apply.host())["names"] == [*"abcdefgh", "new"]
     assert not apply(rule("new", local_ports=["9"]), **{**CLOSED, "address_sets": {}, "purge": False})["changed"]
     with pytest.raises(Refused, match="would change"):
         apply(rule("new", local_ports=["9"], remote_addresses=["@many"]), **{**CLOSED, "address_sets": {"many": MANY[1:]}, "purge": False})
     apply.policy("in-allow")["rich_rules"].append('rule port port="23" protocol="tcp" accept')
     with pytest.raises(Refused, match="they are none of ours"):
         apply(rule("new", local_ports=["9"]), **{**CLOSED, "address_sets": {}, "purge": False})
-    assert apply(rule("new", local_ports=["9"]), **CLOSED)["removed"] == list("abcdef")
+    assert apply(rule("new", local_ports=["9"]), **CLOSED)["removed"] == list("abcdefgh")
 
 
 def test_openings_of_others(apply: Backend) -> None:
