@@ -18,6 +18,7 @@ import hashlib
 import re
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _intervals
+from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.base import ALLOW, BASE, BLOCK, PLACES, RESETS, REST, TARGETS, ZONES
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.objects import Objects, Policy, digest, prefix
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.rich import rule, text
 
@@ -31,37 +32,6 @@ DESTINATION_SETS = (1, 0)
 LONGEST = 500
 HELPER_PORTS = {"tftp": "69", "netbios-ns": "137"}
 VERSIONS = {4: "ipv4", 6: "ipv6"}
-
-# Priorities by place: of what blocks, of what allows, of the default. The policy that firewalld comes with has -15000.
-PLACES = {"around": (-1000, -990, 30000), "before": (-1000, -990, -980), "after": (-1000, 20000, 30000)}
-ZONES = {"in": ("ANY", "HOST"), "out": ("HOST", "ANY")}
-
-BLOCK, ALLOW, REST = 0, 1, 2
-TARGETS = {"block": "DROP", "reject": "REJECT", "allow": "ACCEPT"}
-
-_ICMP = tuple(rule(element=("icmp-type", name)) for name in ("destination-unreachable", "time-exceeded", "parameter-problem"))
-_ICMPV6 = tuple(
-    rule("ipv6", element=("icmp-type", name))
-    for name in ("packet-too-big", "neighbour-solicitation", "neighbour-advertisement", "router-solicitation", "router-advertisement", "redirect")
-)
-_BOTH = _ICMP + _ICMPV6 + (rule("ipv4", element=("protocol", "igmp")),)
-# What keeps a host alive, for a default that stops packets. firewalld itself lets replies and the interface lo pass. It has no names for the
-# types of MLD in every version: all ICMPv6 to multicast groups stands for them, and inbound only from this link.
-BASE = {
-    "in": _BOTH
-    + (
-        rule("ipv6", source="fe80::/10", destination="ff00::/8", element=("protocol", "ipv6-icmp")),
-        rule("ipv4", element=("port", "68", "udp")),
-        rule("ipv6", source="fe80::/10", element=("port", "546", "udp")),
-    ),
-    "out": _BOTH
-    + (
-        rule("ipv6", destination="ff00::/8", element=("protocol", "ipv6-icmp")),
-        rule("ipv4", element=("port", "67", "udp")),
-        rule("ipv6", element=("port", "547", "udp")),
-    ),
-}
-RESETS = tuple(rule(family, element=("protocol", "tcp"), action=("reject", "tcp-reset"), priority=1) for family in ("ipv4", "ipv6"))
 
 Rendered = collections.namedtuple("Rendered", "objects rules problems warnings")
 Rendered.__doc__ = """``rules`` is ``{name: (direction, texts of its rich rules)}``; ``problems`` are what firewalld cannot express."""

@@ -12,7 +12,7 @@ import typing as t
 import fake_firewalld
 import pytest
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import daemon as daemons
-from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import iptables, reconcile, store, writing
+from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import iptables, reconcile, snapshot, store, writing
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.dbus import BusError
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.reconcile import FirewalldError, Refused
 
@@ -434,7 +434,7 @@ def test_iptables_by_the_rules_alone(tmp_path: pathlib.Path, monkeypatch: pytest
 
 
 def test_words_for_differences() -> None:
-    left = daemons.Snapshot(
+    left = snapshot.Snapshot(
         "public",
         {"a": {"ports": [("1", "tcp")]}, "b": {}},
         {},
@@ -442,7 +442,7 @@ def test_words_for_differences() -> None:
         {"Chain": [], "Rule": [], "Passthrough": []},
     )
     right = left._replace(default_zone="home", zones={"a": {"interfaces": ["x"]}, "c": {}})
-    found = daemons.differences(left, right)
+    found = snapshot.differences(left, right)
     assert found == ["default zone", "zone a: ports", "zone b: it is only there at run time", "zone c: it is only saved", "ipset s"]
     assert writing.difference(reconcile.objects.EMPTY, reconcile.objects.EMPTY) == "the order of rules"
 
