@@ -49,8 +49,15 @@ class Host:
             self.nft = None
 
     def ruleset(self):
-        """Return what nft prints, or nothing when it is not installed."""
-        return split(self.nft.list_objects(), "")[1] if self.nft is not None else []
+        """Return what nft prints and a complaint or ``None``; nothing when nft is not installed."""
+        if self.nft is None:
+            return [], None
+        try:
+            return split(self.nft.list_objects(), "")[1], None
+        except NftError as error:
+            # A ruleset of others that nft cannot print must not keep us from firewalld's table.
+            complaint = "only the table of firewalld could be read, other tables were not examined: {0}".format(error)
+            return split(self.nft.list_objects("firewalld"), "")[1], complaint
 
 
 class Found:
@@ -67,7 +74,8 @@ class Found:
         if self.daemon and self.daemon.state() != "RUNNING":
             raise Refused("firewalld is there, but in the state {0}: see 'journalctl -u firewalld', nothing was changed".format(self.daemon.state()))
         self.texts = self.store.texts()
-        self.ruleset = host.ruleset()
+        self.ruleset, complaint = host.ruleset()
+        self.warnings = [complaint] if complaint else []
         self.nftables = self.store.setting("FirewallBackend", "nftables") == "nftables"
         self.looks = host.nft is not None and self.nftables
         self.actual = self._read()
@@ -80,7 +88,7 @@ class Found:
 
     def again(self, host):
         """Return the ``Actual`` after a change."""
-        self.texts, self.ruleset = self.store.texts(), host.ruleset()
+        self.texts, self.ruleset = self.store.texts(), host.ruleset()[0]
         return self._read()
 
 
@@ -148,7 +156,7 @@ def inspect(owner, host=None):
         "names": sorted(layers.rule_lines(actual)),
         "lines": layers.all_lines(actual),
         "saved": sorted("/etc/firewalld/" + path for path in found.texts),
-        "warnings": seen.warnings + _cleanup(found),
+        "warnings": found.warnings + seen.warnings + _cleanup(found),
         "effective": {"in_force": in_force, "reasons": seen.reasons, "guarded": result.guarded(sessions, how)},
     }
 
@@ -180,7 +188,7 @@ def _present(options, check_mode, host, found):
 
     differs = daemon is not None and not _same(actual, wanted.objects)
     changed = differs or actual.saved != wanted.objects
-    warnings = list(wanted.warnings)
+    warnings = found.warnings + wanted.warnings
     after = actual
     if changed and not check_mode:
         writer = Writer(found, host.nft, host.proc)

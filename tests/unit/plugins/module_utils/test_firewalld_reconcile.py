@@ -396,6 +396,21 @@ def test_a_host_without_nft_and_without_systemd(apply: Backend, monkeypatch: pyt
         reconcile.run({}, False, host)
 
 
+def test_a_ruleset_of_others_that_nft_cannot_print(apply: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = apply.nft.list_objects
+
+    def broken(owner: str | None = None) -> t.Any:
+        if owner is None:
+            raise reconcile.NftError("nft cannot read the ruleset")
+        return whole()
+
+    monkeypatch.setattr(apply.nft, "list_objects", broken)
+    done = apply(rule("a", local_ports=["1"]))
+    assert "other tables were not examined" in done["warnings"][0]
+    assert done["effective"]["in_force"]
+    assert not apply(rule("a", local_ports=["1"]))["changed"]
+
+
 def test_no_helper_for_answers_to_broadcasts(apply: Backend) -> None:
     apply.nft.helpers = False
     done = apply(USERS[5])
