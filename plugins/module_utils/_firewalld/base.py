@@ -24,17 +24,12 @@ _BOTH = _ICMP + _ICMPV6 + (rule("ipv4", element=("protocol", "igmp")),)
 # What keeps a host alive, for a default that stops packets. firewalld itself lets replies and the interface lo pass. It has no names for the
 # types of MLD in every version: all ICMPv6 to multicast groups stands for them, and inbound only from this link.
 BASE = {
-    "in": _BOTH
-    + (
-        rule("ipv6", source="fe80::/10", destination="ff00::/8", element=("protocol", "ipv6-icmp")),
-        rule("ipv4", element=("port", "68", "udp")),
-        rule("ipv6", source="fe80::/10", element=("port", "546", "udp")),
-    ),
-    "out": _BOTH
-    + (
-        rule("ipv6", destination="ff00::/8", element=("protocol", "ipv6-icmp")),
-        rule("ipv4", element=("port", "67", "udp")),
-        rule("ipv6", element=("port", "547", "udp")),
-    ),
+    "in": _BOTH + (rule("ipv6", source="fe80::/10", destination="ff00::/8", element=("protocol", "ipv6-icmp")),),
+    "out": _BOTH + (rule("ipv6", destination="ff00::/8", element=("protocol", "ipv6-icmp")),),
 }
 RESETS = tuple(rule(family, element=("protocol", "tcp"), action=("reject", "tcp-reset"), priority=1) for family in ("ipv4", "ipv6"))
+# Assignment of addresses has ports at both ends: where from (an ipset of that name), family, source port, destination port.
+ASSIGNMENT = {
+    "in": (("dhcp-answers", 4, "0.0.0.0/0", 67, "68"), ("dhcpv6-answers", 6, "fe80::/10", 547, "546")),
+    "out": (("dhcp-requests", 4, "0.0.0.0/0", 68, "67"), ("dhcpv6-requests", 6, "::/0", 546, "547")),
+}

@@ -18,7 +18,7 @@ import hashlib
 import re
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _intervals
-from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.base import ALLOW, BASE, BLOCK, PLACES, RESETS, REST, TARGETS, ZONES
+from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.base import ALLOW, ASSIGNMENT, BASE, BLOCK, PLACES, RESETS, REST, TARGETS, ZONES
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.objects import Objects, Policy, digest, prefix
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.rich import rule, text
 
@@ -90,13 +90,22 @@ class _Render:
         lines, target = {line for texts in by_name.values() for line in texts}, "CONTINUE"
         if kind == REST:
             target = TARGETS[self._default(direction)]
-            lines |= {text(rich) for rich in BASE[direction]} if target != "ACCEPT" else set()
+            lines |= {text(rich) for rich in BASE[direction] + self._assignment(direction)} if target != "ACCEPT" else set()
             if target != "ACCEPT" and self._options["mode"] == "audit":
                 target = "CONTINUE"
                 lines.add(text(rule(action=self._log(direction), priority=32767)))
             elif target == "REJECT":
                 lines |= {text(rich) for rich in RESETS}
         return name, Policy(priority, target, (ingress,), (egress,), tuple(sorted(lines)), record)
+
+    def _assignment(self, direction):
+        made = []
+        for label, version, source, source_port, port in ASSIGNMENT[direction]:
+            name = "{0}-{1}-{2}".format(self._start, label, version)
+            ends = _halves(_intervals.parse_address(source))
+            self._sets[name] = (version, tuple(sorted(end + ("udp", source_port, source_port) for end in ends)))
+            made.append(rule(VERSIONS[version], source="ipset:" + name, element=("port", port, "udp")))
+        return tuple(made)
 
     def _log(self, direction):
         return ("log", "{0} would drop {1}: ".format(self._options["owner"], direction), LOG_LIMIT)

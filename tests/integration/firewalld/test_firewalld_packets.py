@@ -126,7 +126,7 @@ def test_rules_admit_what_they_say_and_nothing_else(apply: t.Any, rule: t.Any, p
         ("udp", peer.here, 67, 6800): REFUSED,
         ("udp", peer.here6, 67, 6801): REFUSED,
         ("udp", peer.here, 67, 6802): UNREACHABLE,
-        ("udp", peer.here, 70, 6800): UNREACHABLE,
+        ("udp", peer.here, 68, 6800): UNREACHABLE,
         ("tcp", peer.here, 22): NOTHING,
         ("tcp", peer.here6, 22): REFUSED,
     }

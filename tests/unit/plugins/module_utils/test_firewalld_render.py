@@ -294,3 +294,16 @@ def test_before_1_0_a_destination_is_no_ipset() -> None:
     assert not made({"local_ports": ["1"], "remote_ports": ["2"], "direction": "out"}, version=(0, 9)).problems
     most = [f"10.{i // 250}.{i % 250}.7" for i in range(600)]
     assert "600 networks as destination" in made(outward, sets={"many": most}, version=(0, 9)).problems[0]
+
+
+def test_addresses_are_assigned_from_the_right_port_only() -> None:
+    found = made(default_inbound="block", default_outbound="block").objects
+    texts = {name: [objects.entry_text(entry) for entry in entries] for name, (_version, entries) in found.sets.items()}
+    assert texts == {
+        "msports-dhcp-answers-4": ["0.0.0.0/1,udp:67", "128.0.0.0/1,udp:67"],
+        "msports-dhcpv6-answers-6": ["fe80::/10,udp:547"],
+        "msports-dhcp-requests-4": ["0.0.0.0/1,udp:68", "128.0.0.0/1,udp:68"],
+        "msports-dhcpv6-requests-6": ["::/1,udp:546", "8000::/1,udp:546"],
+    }
+    assert 'rule family="ipv4" source ipset="msports-dhcp-answers-4" port port="68" protocol="udp" accept' in found.policies["msports-in-rest"].rules
+    assert all(len(name) <= 31 for name in texts)
