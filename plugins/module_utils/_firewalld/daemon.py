@@ -5,8 +5,8 @@
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
 """The running daemon: what it holds of ours and of others, its reload, and small changes without one.
 
-What others have at run time only is lost by a reload, and so are rules of iptables that firewalld has not made. ``snapshot`` remembers both kinds
-of the daemon's state, ``put_back`` restores what differs; the rules of iptables are the matter of ``iptables.py``.
+What others have at run time only is lost by a reload, and so are rules of iptables that firewalld has not made. ``snapshot`` remembers
+what runs and ``saved`` what is saved, ``put_back`` restores what differs; the rules of iptables are the matter of ``iptables.py``.
 """
 
 from __future__ import annotations

@@ -33,8 +33,8 @@ LONGEST = 500
 HELPER_PORTS = {"tftp": "69", "netbios-ns": "137"}
 VERSIONS = {4: "ipv4", 6: "ipv6"}
 
-Rendered = collections.namedtuple("Rendered", "objects rules problems warnings")
-Rendered.__doc__ = """``rules`` is ``{name: (direction, texts of its rich rules)}``; ``problems`` are what firewalld cannot express."""
+Rendered = collections.namedtuple("Rendered", "objects problems warnings")
+Rendered.__doc__ = """``objects`` are the ``Objects``, ``problems`` what firewalld cannot express, ``warnings`` what has no effect."""
 
 
 def render(rules, address_sets, options, helpers=("tftp", "netbios-ns"), version=DESTINATION_SETS):
@@ -54,7 +54,7 @@ class _Render:
         self._problems, self._nobody = [], []
 
     def rendered(self):
-        names, found = collections.OrderedDict(), {}
+        found = {}
         for one in self._rules:
             try:
                 made = list(self._of(one))
@@ -62,18 +62,15 @@ class _Render:
                 self._problems.append("rule {0!r}: {1}".format(one["name"], problem))
                 continue
             for direction, kind, riches in made:
-                texts = sorted({text(rich) for rich in riches})
-                known = names.get(one["name"], (direction, []))
-                names[one["name"]] = (known[0], sorted(set(known[1] + texts)))
                 of_policy = found.setdefault((direction, kind), {})
-                of_policy[one["name"]] = sorted(set(of_policy.get(one["name"], []) + texts))
+                of_policy[one["name"]] = sorted({text(rich) for rich in riches}.union(of_policy.get(one["name"], ())))
         policies = dict(
             self._policy(direction, kind, found.get((direction, kind), {})) for direction in ("in", "out") for kind in self._kinds(direction, found)
         )
         warnings = []
         if self._nobody:
             warnings.append("these rules match nobody, because their address sets are empty, and are not loaded: " + _some(self._nobody))
-        return Rendered(Objects(policies, self._sets, self._services), dict(names), self._problems, warnings)
+        return Rendered(Objects(policies, self._sets, self._services), self._problems, warnings)
 
     def _kinds(self, direction, found):
         kinds = [kind for kind in (BLOCK, ALLOW) if (direction, kind) in found]
