@@ -89,6 +89,31 @@ def parse_entry(text):
     return _intervals.parse_address(address) + ((protocol,) + _intervals.parse_port(ports) if comma else ())
 
 
+def halves(network):
+    """Return a whole family as its two halves, because an ipset does not take it as one; anything else as it is."""
+    version, first, last = network
+    middle = _intervals.LAST[version] // 2
+    return [(version, 0, middle), (version, middle + 1, last)] if (first, last) == (0, _intervals.LAST[version]) else [network]
+
+
+def networks(texts):
+    """Return the addresses as the fewest networks, as intervals: firewalld knows no ranges."""
+    return tuple(network for interval in _intervals.parse_addresses(texts) for network in split(interval))
+
+
+def split(interval):
+    """Return an interval as the fewest networks."""
+    version, first, last = interval
+    found = []
+    while first <= last:
+        size = first & -first or _intervals.LAST[version] + 1
+        while first + size - 1 > last:
+            size >>= 1
+        found.append((version, first, first + size - 1))
+        first += size
+    return found
+
+
 def _policy_xml(policy):
     record = json.dumps(policy.record, sort_keys=True, separators=(",", ":"))
     while "  " in record:

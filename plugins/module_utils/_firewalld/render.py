@@ -19,7 +19,7 @@ import re
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _intervals
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.base import ALLOW, ASSIGNMENT, BASE, BLOCK, PLACES, RESETS, REST, TARGETS, ZONES
-from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.objects import Objects, Policy, digest, prefix
+from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.objects import Objects, Policy, digest, halves, networks, prefix
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.rich import rule, text
 
 # Beyond so many networks of one family a list of addresses becomes an ipset.
@@ -99,7 +99,7 @@ class _Render:
         made = []
         for label, version, source, source_port, port in ASSIGNMENT[direction]:
             name = "{0}-{1}-{2}".format(self._start, label, version)
-            ends = _halves(_intervals.parse_address(source))
+            ends = halves(_intervals.parse_address(source))
             self._sets[name] = (version, tuple(sorted(end + ("udp", source_port, source_port) for end in ends)))
             made.append(rule(VERSIONS[version], source="ipset:" + name, element=("port", port, "udp")))
         return tuple(made)
@@ -184,7 +184,7 @@ class _Render:
         ports = _intervals.parse_ports(one["local_ports"])
         for version, family in VERSIONS.items():
             own = [network for network in (networks(["any"]) if local[1] is None else local[1]) if network[0] == version]
-            entries = tuple(sorted(half + (one["protocol"],) + interval for network in own for half in _halves(network) for interval in ports))
+            entries = tuple(sorted(half + (one["protocol"],) + interval for network in own for half in halves(network) for interval in ports))
             for theirs in self._texts(version, remote, one["direction"] == "in") if entries else ():
                 name = "{0}-ends-{1}-{2}".format(self._start, hashlib.sha256(repr(entries).encode("utf-8")).hexdigest()[:6], version)
                 self._sets[name] = (version, entries)
@@ -224,31 +224,6 @@ def _elements(one, near, far):
     theirs = "source-port" if one["direction"] == "in" else "port"
     made = [(mine, port, one["protocol"]) for port in near if not far] + [(theirs, port, one["protocol"]) for port in far]
     return made or [("protocol", one["protocol"]) if one["protocol"] != "any" else ()]
-
-
-def _halves(network):
-    """Return a whole family as its two halves, because an ipset does not take it as one; anything else as it is."""
-    version, first, last = network
-    middle = _intervals.LAST[version] // 2
-    return [(version, 0, middle), (version, middle + 1, last)] if (first, last) == (0, _intervals.LAST[version]) else [network]
-
-
-def networks(texts):
-    """Return the addresses as the fewest networks, as intervals: firewalld knows no ranges."""
-    return tuple(network for interval in _intervals.parse_addresses(texts) for network in split(interval))
-
-
-def split(interval):
-    """Return an interval as the fewest networks."""
-    version, first, last = interval
-    found = []
-    while first <= last:
-        size = first & -first or _intervals.LAST[version] + 1
-        while first + size - 1 > last:
-            size >>= 1
-        found.append((version, first, first + size - 1))
-        first += size
-    return found
 
 
 def _ports(texts):

@@ -111,11 +111,11 @@ def test_names_fit_and_owners_share_nothing() -> None:
 def test_ranges_become_the_fewest_networks(one: int, other: int) -> None:
     first, last = min(one, other), max(one, other)
     expected = ipaddress.summarize_address_range(ipaddress.IPv4Address(first), ipaddress.IPv4Address(last))
-    assert [(int(network.network_address), int(network.broadcast_address)) for network in expected] == [part[1:] for part in render.split((4, first, last))]
+    assert [(int(network.network_address), int(network.broadcast_address)) for network in expected] == [part[1:] for part in objects.split((4, first, last))]
 
 
 def test_whole_families_are_one_network() -> None:
-    assert render.networks(["any"]) == _intervals.ANY
+    assert objects.networks(["any"]) == _intervals.ANY
 
 
 RULES = strategies.builds(
