@@ -26,7 +26,7 @@ notes:
     changes of rules and addresses are made without a reload. Where a reload is needed (a policy, an ipset or a service is new, goes or changes its
     place, the kernel was changed behind the daemon, or too much differs), what was lost is put back at once behind it, and a warning lists it. The daemon
     does not tell how long a rule with a timeout had still to live, so what is put back has none. Entries of ipsets with a timeout begin anew.
-  - A rich rule has room for the ports of one end only. A rule with local and remote ports is refused.
+  - A rich rule has room for the ports of one end only. For a rule with local and remote ports, the own end becomes an ipset of type C(hash:net,port).
   - C(tftp) is attached to udp/69 and C(netbios-ns) to udp/137, as firewalld does; other ports are refused.
   - MLD has no name in every version of firewalld. Where a default of ours stops packets, all ICMPv6 to multicast groups is admitted instead, inbound from
     this link only.

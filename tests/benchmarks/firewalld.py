@@ -6,9 +6,9 @@ from __future__ import annotations
 """What the firewalld backend takes on a host, beside one process a rule: ``python -m tests.benchmarks.firewalld [--quick] [--turns N]``.
 
 Everything is measured inside one booted container with Debian's firewalld, without Ansible: a loop of tasks pays some 0.17 s a rule more for
-Ansible itself, one task pays them once. The loop does what ansible.posix.firewalld does for one rich rule with ``immediate`` and ``permanent``: import
-firewalld's library, connect, ask and change the permanent zone, ask and change the running one, each rule in a Python of its own. ``plain files`` writes one zone
-file and reloads, without asking anything before or after: the least that a change of any number of rules can take.
+Ansible itself, one task pays them once. The loop does what ansible.posix.firewalld does for one rich rule with ``immediate`` and ``permanent``:
+import firewalld's library, connect, ask and change the permanent zone, ask and change the running one, each rule in a Python of its own.
+``plain files`` writes one zone file and reloads, without asking anything before or after: the least that a change of any number of rules can take.
 """
 
 import argparse
@@ -84,10 +84,9 @@ class Bench:
     def turn(self, series: Series, count: int, loop: bool) -> None:
         self.container.run(CLEAN)
         self.put("/opt/bench.json", json.dumps({"rules": rules(count)}))
-        ours = "env PYTHONPATH=/collections PYTHONPYCACHEPREFIX=/opt/cache python3 /opt/ours.py"
-        self.seconds(
-            "env PYTHONPATH=/collections PYTHONPYCACHEPREFIX=/opt/cache python3 -c 'import ansible_collections.portcullis.msports.plugins.module_utils._firewalld.reconcile'"
-        )
+        python = "env PYTHONPATH=/collections PYTHONPYCACHEPREFIX=/opt/cache python3"
+        ours = f"{python} /opt/ours.py"
+        self.seconds(f"{python} -c 'import ansible_collections.portcullis.msports.plugins.module_utils._firewalld.reconcile'")
         series.add(("ours", count), first=self.seconds(ours), again=self.seconds(ours))
         self.container.run(CLEAN)
         plain = f"python3 /opt/plain.py {count}"

@@ -21,11 +21,11 @@ Desired.__doc__ = """``rules`` complete wire rules, ``objects`` what must be the
 PROBE = 'table inet portcullis_probe {\n\tct helper probe {\n\t\ttype "netbios-ns" protocol udp\n\t\tl3proto ip\n\t}\n}\n'
 
 
-def desire(options, nft, actual):
-    """Return ``Desired``; ``nft`` may be ``None``. Raise ``Refused`` with every problem at once."""
+def desire(options, nft, actual, version):
+    """Return ``Desired``; ``nft`` may be ``None``, ``version`` is firewalld's. Raise ``Refused`` with every problem at once."""
     rules = checked_rules(options)
     helpers = ["tftp"] + (["netbios-ns"] if any(rule["helper"] == "netbios-ns" for rule in rules) and _has_netbios(nft, actual) else [])
-    rendered = render.render(rules, options["address_sets"], options, helpers)
+    rendered = render.render(rules, options["address_sets"], options, helpers, version)
     if rendered.problems:
         raise Refused("firewalld cannot express these rules, nothing was changed", rendered.problems)
     wanted = rendered.objects

@@ -15,6 +15,7 @@ import collections
 import json
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _intervals
+from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import objects
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import rich as rich_rules
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.render import HELPER_PORTS
 from ansible_collections.portcullis.msports.plugins.module_utils._nftables.express import NotKnown, address, number_range
@@ -42,10 +43,10 @@ VERSIONS = {"ipv4": 4, "ipv6": 6}
 FAMILY_OF = {"ip": 4, "ip6": 6, "icmp": 4, "icmpv6": 6}
 
 
-def examine(objects, own, versions=(4, 6)):
-    """Return ``Kernel`` for the objects that nft printed and the own objects in the daemon; ``versions`` are the families that it serves."""
+def examine(listed, own, versions=(4, 6)):
+    """Return ``Kernel`` for the objects that nft printed (``listed``) and the own objects in the daemon; ``versions`` are the families that it serves."""
     chains, rules, sets = {}, collections.defaultdict(list), {}
-    for kind, value in objects:
+    for kind, value in listed:
         if (value.get("family"), value.get("table")) == TABLE:
             if kind == "chain":
                 chains[value["name"]] = value
@@ -58,7 +59,7 @@ def examine(objects, own, versions=(4, 6)):
         base = "filter_{0}_policy_{1}".format("IN" if "HOST" in policy.egress else "OUT", name)
         complaints = _chain(base, policy, chains, rules)
         there = collections.Counter(normal(expr) for suffix in SUFFIXES for expr in rules["{0}_{1}".format(base, suffix)])
-        lacking = [line for line in policy.rules if not _taken(forms(line, own.services, versions), there)]
+        lacking = [line for line in policy.rules if not _taken(forms(line, own.services, versions, own.sets), there)]
         complaints += ["kernel: policy {0} has one more rule: {1}".format(name, _shown(form)) for form in sorted(there.elements(), key=repr)]
         if lacking:
             missing[name] = lacking
@@ -100,9 +101,18 @@ def _reached(hook, chains, rules):
 
 def _elements(found, version):
     try:
-        return tuple(sorted(address(version, item) for item in found.get("elem", [])))
+        return tuple(sorted(_element(version, item) for item in found.get("elem", [])))
     except (AttributeError, NotKnown, ValueError, TypeError, KeyError):
         return None
+
+
+def _element(version, item):
+    if not isinstance(item, dict) or set(item) != {"concat"}:
+        return address(version, item)
+    end, protocol, port = item["concat"]
+    first, last = port["range"] if isinstance(port, dict) else (port, port)
+    names = {number: name for name, number in PROTOCOLS.items() if name in ("tcp", "udp")}
+    return address(version, end) + (names.get(protocol, protocol), int(first), int(last))
 
 
 def _taken(expected, there):
@@ -114,7 +124,7 @@ def _taken(expected, there):
     return True
 
 
-def forms(line, services, versions):
+def forms(line, services, versions, sets=()):
     """Return the forms of a rich rule's text, one for each rule of the kernel, or ``None`` when it is none of ours."""
     try:
         rich = rich_rules.parse(line)
@@ -123,8 +133,11 @@ def forms(line, services, versions):
     families = [VERSIONS[rich.family]] if rich.family else list(versions)
     common = {("log",), ("limit",)} if rich.action[0] == "log" else {(rich.action[0],)}
     for field, text in (("saddr", rich.source), ("daddr", rich.destination)):
-        if text:
-            common.add((field, "@" + text[6:] if text.startswith("ipset:") else _intervals.parse_address(text)))
+        if text.startswith("ipset:"):
+            ends = text[6:] in sets and objects.has_ports(sets[text[6:]][1])
+            common.add((field + " and port" if ends else field, "@" + text[6:]))
+        elif text:
+            common.add((field, _intervals.parse_address(text)))
     kind, values = (rich.element[0], rich.element[1:]) if rich.element else ("", ())
     if kind == "icmp-type":
         found = [{("icmp", version, ICMP[values[0]][version]), ("family", version)} for version in families if version in ICMP.get(values[0], {})]
@@ -172,6 +185,8 @@ def _statement(kind, value):
 def _match(value):
     left, right, operation = value["left"], value["right"], value["op"]
     ((kind, field),) = left.items()
+    if kind == "concat":
+        return _ends(field, right)
     if kind == "ct" and field["key"] == "state":
         # Versions before 1.0 name the states that are left over at this place.
         return set()
@@ -196,6 +211,14 @@ def _match(value):
         if first == last:
             return {("icmp", FAMILY_OF[protocol], first), ("family", FAMILY_OF[protocol])}
     raise NotKnown(name)
+
+
+def _ends(fields, right):
+    """Return the condition on one end: its address, the protocol and its port together in an ipset."""
+    place, protocol, port = (part.get("payload", part.get("meta")) for part in fields)
+    if protocol != {"key": "l4proto"} or port["field"] != {"saddr": "sport", "daddr": "dport"}[place["field"]] or not right.startswith("@"):
+        raise NotKnown(right)
+    return {("family", FAMILY_OF[place["protocol"]]), (place["field"] + " and port", right)}
 
 
 def _shown(form):

@@ -15,15 +15,18 @@ import collections
 import hashlib
 import json
 import re
-import xml.etree.ElementTree as ElementTree
 
+from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _intervals
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import rich as rich_rules
 
 Objects = collections.namedtuple("Objects", "policies sets services")
-Objects.__doc__ = """By name: ``Policy``, ``(version, intervals)`` and the connection tracking helper of a service."""
+Objects.__doc__ = """By name: ``Policy``, ``(version, entries)`` and the connection tracking helper of a service.
+
+An entry of an ipset is an interval of addresses, ``(version, first, last)``, or in a set of ends ``(version, first, last, protocol, port, port)``.
+"""
 EMPTY = Objects({}, {}, {})
 
 Policy = collections.namedtuple("Policy", "priority target ingress egress rules record")
@@ -59,13 +62,55 @@ def files(objects):
     found = {}
     for name, policy in objects.policies.items():
         found["policies/{0}.xml".format(name)] = _policy_xml(policy)
-    for name, (version, intervals) in objects.sets.items():
-        lines = ['<ipset type="hash:net">', '  <option name="family" value="{0}"/>'.format(FAMILIES[version])]
-        lines += ['  <option name="maxelem" value="{0}"/>'.format(len(intervals))] if len(intervals) > 65536 else []
-        lines += ["  <entry>{0}</entry>".format(_intervals.address_text(interval)) for interval in intervals]
+    for name, (version, entries) in objects.sets.items():
+        kind = "hash:net,port" if has_ports(entries) else "hash:net"
+        lines = ['<ipset type="{0}">'.format(kind), '  <option name="family" value="{0}"/>'.format(FAMILIES[version])]
+        lines += ['  <option name="maxelem" value="{0}"/>'.format(len(entries))] if len(entries) > 65536 else []
+        lines += ["  <entry>{0}</entry>".format(entry_text(entry)) for entry in entries]
         found["ipsets/{0}.xml".format(name)] = HEAD + "\n".join(lines) + "\n</ipset>\n"
     for name, helper in objects.services.items():
         found["services/{0}.xml".format(name)] = HEAD + '<service>\n  <helper name="{0}"/>\n</service>\n'.format(helper)
+    return found
+
+
+def has_ports(entries):
+    """Tell whether the entries are ends: addresses with a protocol and ports."""
+    return any(len(entry) > 3 for entry in entries)
+
+
+def entry_text(entry):
+    address = _intervals.address_text(entry[:3])
+    return "{0},{1}:{2}".format(address, entry[3], _intervals.port_text(entry[4:])) if len(entry) > 3 else address
+
+
+def parse_entry(text):
+    address, comma, end = text.strip().partition(",")
+    protocol, _colon, ports = end.partition(":")
+    return _intervals.parse_address(address) + ((protocol,) + _intervals.parse_port(ports) if comma else ())
+
+
+def halves(network):
+    """Return a whole family as its two halves, because an ipset does not take it as one; anything else as it is."""
+    version, first, last = network
+    middle = _intervals.LAST[version] // 2
+    return [(version, 0, middle), (version, middle + 1, last)] if (first, last) == (0, _intervals.LAST[version]) else [network]
+
+
+def networks(texts):
+    """Return the addresses as the fewest networks, as intervals: firewalld knows no ranges."""
+    return tuple(network for interval in _intervals.parse_addresses(texts) for network in split(interval))
+
+
+def split(interval):
+    """Return an interval as the fewest networks."""
+    version, first, last = interval
+    found = []
+    while first <= last:
+        size = first & -first or _intervals.LAST[version] + 1
+        while first + size - 1 > last:
+            size >>= 1
+        found.append((version, first, first + size - 1))
+        first += size
     return found
 
 
@@ -108,17 +153,17 @@ def read_record(description):
 
 
 def read_set(text):
-    """Return ``(version, intervals)`` of an ipset's file; ValueError when it is not of the sort that we make."""
+    """Return ``(version, entries)`` of an ipset's file; ValueError when it is not of the sort that we make."""
     root = _root(text, "ipset")
     options = {element.get("name"): element.get("value") for element in root.findall("option")}
     return set_of(root.get("type"), options, [element.text or "" for element in root.findall("entry")])
 
 
 def set_of(kind, options, entries):
-    """Return ``(version, intervals)``; what is read is sorted and never merged."""
-    if kind != "hash:net" or set(options) - {"family", "maxelem"}:
+    """Return ``(version, entries)``; what is read is sorted and never merged."""
+    if kind not in ("hash:net", "hash:net,port") or set(options) - {"family", "maxelem"}:
         raise ValueError("an ipset of another sort")
-    return VERSIONS[options.get("family", "inet")], tuple(sorted(_intervals.parse_address(entry.strip()) for entry in entries))
+    return VERSIONS[options.get("family", "inet")], tuple(sorted(parse_entry(entry) for entry in entries))
 
 
 def read_service(text):
@@ -182,8 +227,8 @@ def structure_lines(objects):
         known = {mark for digests in policy.record.values() for mark in digests}
         lines = ["policy {0}: {1}, priority {2}, target {3}".format(name, zones, policy.priority, policy.target)]
         parts["policy " + name] = lines + ["policy {0}: {1}".format(name, line) for line in policy.rules if digest(line) not in known]
-    for name, (version, intervals) in objects.sets.items():
-        shown = ", ".join(_intervals.address_text(interval) for interval in intervals) or "(empty)"
+    for name, (version, entries) in objects.sets.items():
+        shown = ", ".join(entry_text(entry) for entry in entries) or "(empty)"
         parts["ipset " + name] = ["ipset {0}: IPv{1} {2}".format(name, version, shown)]
     for name, helper in objects.services.items():
         parts["service " + name] = ["service {0}: helper {1}".format(name, helper)]

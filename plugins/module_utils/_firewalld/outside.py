@@ -13,7 +13,7 @@ import os
 from ansible_collections.portcullis.msports.plugins.module_utils import _intervals
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import iptables, openings
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.kernel import TABLE
-from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.render import ALLOW, PLACES, REST
+from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.base import ALLOW, PLACES, REST
 from ansible_collections.portcullis.msports.plugins.module_utils._nftables import compare, detect
 from ansible_collections.portcullis.msports.plugins.module_utils._nftables.foreign import Tables
 from ansible_collections.portcullis.msports.plugins.module_utils._shape import Shape, covered, touches, typed

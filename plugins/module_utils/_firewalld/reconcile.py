@@ -49,8 +49,15 @@ class Host:
             self.nft = None
 
     def ruleset(self):
-        """Return what nft prints, or nothing when it is not installed."""
-        return split(self.nft.list_objects(), "")[1] if self.nft is not None else []
+        """Return what nft prints and a complaint or ``None``; nothing when nft is not installed."""
+        if self.nft is None:
+            return [], None
+        try:
+            return split(self.nft.list_objects(), "")[1], None
+        except NftError as error:
+            # A ruleset of others that nft cannot print must not keep us from firewalld's table.
+            complaint = "only the table of firewalld could be read, other tables were not examined: {0}".format(error)
+            return split(self.nft.list_objects("firewalld"), "")[1], complaint
 
 
 class Found:
@@ -63,11 +70,12 @@ class Found:
             raise Refused("firewalld was not found on this host (no /etc/firewalld or no program firewalld): install the package firewalld")
         self.daemon = _connect(host)
         version = self.daemon.version if self.daemon else self.store.version()
-        _check_version(version)
+        self.version = _checked_version(version)
         if self.daemon and self.daemon.state() != "RUNNING":
             raise Refused("firewalld is there, but in the state {0}: see 'journalctl -u firewalld', nothing was changed".format(self.daemon.state()))
         self.texts = self.store.texts()
-        self.ruleset = host.ruleset()
+        self.ruleset, complaint = host.ruleset()
+        self.warnings = [complaint] if complaint else []
         self.nftables = self.store.setting("FirewallBackend", "nftables") == "nftables"
         self.looks = host.nft is not None and self.nftables
         self.actual = self._read()
@@ -80,7 +88,7 @@ class Found:
 
     def again(self, host):
         """Return the ``Actual`` after a change."""
-        self.texts, self.ruleset = self.store.texts(), host.ruleset()
+        self.texts, self.ruleset = self.store.texts(), host.ruleset()[0]
         return self._read()
 
 
@@ -106,12 +114,14 @@ def _runs(host):
     return False
 
 
-def _check_version(version):
+def _checked_version(version):
+    """Return a version as numbers; refuse one that is too old."""
     numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
     if not numbers or numbers < MINIMUM:
         found = "firewalld {0}".format(version) if version else "firewalld of an unknown version"
         text = "{0} is too old: policies need firewalld 0.9 (2020) or later. Update it, or stop and mask it and use nftables_ruleset; nothing was changed"
         raise Refused(text.format(found))
+    return numbers
 
 
 def run(options, check_mode=False, host=None):
@@ -146,7 +156,7 @@ def inspect(owner, host=None):
         "names": sorted(layers.rule_lines(actual)),
         "lines": layers.all_lines(actual),
         "saved": sorted("/etc/firewalld/" + path for path in found.texts),
-        "warnings": seen.warnings + _cleanup(found),
+        "warnings": found.warnings + seen.warnings + _cleanup(found),
         "effective": {"in_force": in_force, "reasons": seen.reasons, "guarded": result.guarded(sessions, how)},
     }
 
@@ -166,17 +176,19 @@ def _absent(options, check_mode, host, found):
 
 def _present(options, check_mode, host, found):
     actual, daemon = found.actual, found.daemon
-    wanted = desired.desire(options, host.nft, actual)
+    wanted = desired.desire(options, host.nft, actual, found.version)
     seen = outside.examine(daemon, found.ruleset, wanted.rules, options, found.start, found.store, host.root, host.proc)
     if seen.managers and not options["allow_other_manager"]:
         raise Refused(OTHER_MANAGER, seen.managers)
     sessions, how = _guard.find_sessions(host.environment, host.proc)
-    closing = "allow" if options["default_inbound"] == "allow" else "block"
+    # What the zones make of the rest is not known while firewalld does not run: then only what the rules themselves do is judged.
+    unknown = daemon is None and options["default_inbound"] == "keep"
+    closing = "allow" if options["default_inbound"] == "allow" or unknown else "block"
     _refusals.lockout(wanted.rules + seen.admitted, dict(options, default_inbound=closing), sessions)
 
     differs = daemon is not None and not _same(actual, wanted.objects)
     changed = differs or actual.saved != wanted.objects
-    warnings = list(wanted.warnings)
+    warnings = found.warnings + wanted.warnings
     after = actual
     if changed and not check_mode:
         writer = Writer(found, host.nft, host.proc)

@@ -7,7 +7,8 @@
 
 A direction has up to three policies: ``-block`` and ``-allow`` with the rules, ``-rest`` with the default and what keeps a host alive.
 Policies with a negative priority are asked before the zones, those with a positive one after the zones' own rules and before their
-targets. A rich rule has room for one address at each end and for one port at one end: a rule becomes as many as it takes.
+targets. A rich rule has room for one address at each end and for one port at one end: a rule becomes as many as it takes, and where both ends have
+ports, our end becomes an ipset of addresses with ports.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ import hashlib
 import re
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _intervals
-from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.objects import Objects, Policy, digest, prefix
+from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.base import ALLOW, ASSIGNMENT, BASE, BLOCK, PLACES, RESETS, REST, TARGETS, ZONES
+from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.objects import Objects, Policy, digest, halves, networks, prefix
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.rich import rule, text
 
 # Beyond so many networks of one family a list of addresses becomes an ipset.
@@ -25,51 +27,24 @@ INLINE = 4
 # Names of ipsets have room for 31 characters: prefix 7, label, digest 6, family 1, three hyphens.
 SET_LABEL = 14
 LOG_LIMIT = "10/s"
+# Since this version a destination can be an ipset. Before it each network takes a rich rule, up to so many of one rule.
+DESTINATION_SETS = (1, 0)
+LONGEST = 500
 HELPER_PORTS = {"tftp": "69", "netbios-ns": "137"}
 VERSIONS = {4: "ipv4", 6: "ipv6"}
 
-# Priorities by place: of what blocks, of what allows, of the default. The policy that firewalld comes with has -15000.
-PLACES = {"around": (-1000, -990, 30000), "before": (-1000, -990, -980), "after": (-1000, 20000, 30000)}
-ZONES = {"in": ("ANY", "HOST"), "out": ("HOST", "ANY")}
-
-BLOCK, ALLOW, REST = 0, 1, 2
-TARGETS = {"block": "DROP", "reject": "REJECT", "allow": "ACCEPT"}
-
-_ICMP = tuple(rule(element=("icmp-type", name)) for name in ("destination-unreachable", "time-exceeded", "parameter-problem"))
-_ICMPV6 = tuple(
-    rule("ipv6", element=("icmp-type", name))
-    for name in ("packet-too-big", "neighbour-solicitation", "neighbour-advertisement", "router-solicitation", "router-advertisement", "redirect")
-)
-_BOTH = _ICMP + _ICMPV6 + (rule("ipv4", element=("protocol", "igmp")),)
-# What keeps a host alive, for a default that stops packets. firewalld itself lets replies and the interface lo pass. It has no names for the
-# types of MLD in every version: all ICMPv6 to multicast groups stands for them, and inbound only from this link.
-BASE = {
-    "in": _BOTH
-    + (
-        rule("ipv6", source="fe80::/10", destination="ff00::/8", element=("protocol", "ipv6-icmp")),
-        rule("ipv4", element=("port", "68", "udp")),
-        rule("ipv6", source="fe80::/10", element=("port", "546", "udp")),
-    ),
-    "out": _BOTH
-    + (
-        rule("ipv6", destination="ff00::/8", element=("protocol", "ipv6-icmp")),
-        rule("ipv4", element=("port", "67", "udp")),
-        rule("ipv6", element=("port", "547", "udp")),
-    ),
-}
-RESETS = tuple(rule(family, element=("protocol", "tcp"), action=("reject", "tcp-reset"), priority=1) for family in ("ipv4", "ipv6"))
-
-Rendered = collections.namedtuple("Rendered", "objects rules problems warnings")
-Rendered.__doc__ = """``rules`` is ``{name: (direction, texts of its rich rules)}``; ``problems`` are what firewalld cannot express."""
+Rendered = collections.namedtuple("Rendered", "objects problems warnings")
+Rendered.__doc__ = """``objects`` are the ``Objects``, ``problems`` what firewalld cannot express, ``warnings`` what has no effect."""
 
 
-def render(rules, address_sets, options, helpers=("tftp", "netbios-ns")):
+def render(rules, address_sets, options, helpers=("tftp", "netbios-ns"), version=DESTINATION_SETS):
     """Return ``Rendered`` for complete, checked wire rules. ``options`` are the module's, ``helpers`` those that the kernel has."""
-    return _Render(rules, address_sets, options, helpers).rendered()
+    return _Render(rules, address_sets, options, helpers, version >= DESTINATION_SETS).rendered()
 
 
 class _Render:
-    def __init__(self, rules, address_sets, options, helpers):
+    def __init__(self, rules, address_sets, options, helpers, destination_sets):
+        self._destination_sets = destination_sets
         self._rules = sorted(rules, key=lambda item: item["name"])
         self._options = options
         self._helpers = helpers
@@ -79,7 +54,7 @@ class _Render:
         self._problems, self._nobody = [], []
 
     def rendered(self):
-        names, found = collections.OrderedDict(), {}
+        found = {}
         for one in self._rules:
             try:
                 made = list(self._of(one))
@@ -87,18 +62,15 @@ class _Render:
                 self._problems.append("rule {0!r}: {1}".format(one["name"], problem))
                 continue
             for direction, kind, riches in made:
-                texts = sorted({text(rich) for rich in riches})
-                known = names.get(one["name"], (direction, []))
-                names[one["name"]] = (known[0], sorted(set(known[1] + texts)))
                 of_policy = found.setdefault((direction, kind), {})
-                of_policy[one["name"]] = sorted(set(of_policy.get(one["name"], []) + texts))
+                of_policy[one["name"]] = sorted({text(rich) for rich in riches}.union(of_policy.get(one["name"], ())))
         policies = dict(
             self._policy(direction, kind, found.get((direction, kind), {})) for direction in ("in", "out") for kind in self._kinds(direction, found)
         )
         warnings = []
         if self._nobody:
             warnings.append("these rules match nobody, because their address sets are empty, and are not loaded: " + _some(self._nobody))
-        return Rendered(Objects(policies, self._sets, self._services), dict(names), self._problems, warnings)
+        return Rendered(Objects(policies, self._sets, self._services), self._problems, warnings)
 
     def _kinds(self, direction, found):
         kinds = [kind for kind in (BLOCK, ALLOW) if (direction, kind) in found]
@@ -115,13 +87,22 @@ class _Render:
         lines, target = {line for texts in by_name.values() for line in texts}, "CONTINUE"
         if kind == REST:
             target = TARGETS[self._default(direction)]
-            lines |= {text(rich) for rich in BASE[direction]} if target != "ACCEPT" else set()
+            lines |= {text(rich) for rich in BASE[direction] + self._assignment(direction)} if target != "ACCEPT" else set()
             if target != "ACCEPT" and self._options["mode"] == "audit":
                 target = "CONTINUE"
                 lines.add(text(rule(action=self._log(direction), priority=32767)))
             elif target == "REJECT":
                 lines |= {text(rich) for rich in RESETS}
         return name, Policy(priority, target, (ingress,), (egress,), tuple(sorted(lines)), record)
+
+    def _assignment(self, direction):
+        made = []
+        for label, version, source, source_port, port in ASSIGNMENT[direction]:
+            name = "{0}-{1}-{2}".format(self._start, label, version)
+            ends = halves(_intervals.parse_address(source))
+            self._sets[name] = (version, tuple(sorted(end + ("udp", source_port, source_port) for end in ends)))
+            made.append(rule(VERSIONS[version], source="ipset:" + name, element=("port", port, "udp")))
+        return tuple(made)
 
     def _log(self, direction):
         return ("log", "{0} would drop {1}: ".format(self._options["owner"], direction), LOG_LIMIT)
@@ -177,23 +158,12 @@ class _Render:
         yield rich
 
     def _matches(self, one, remote, local):
-        elements = self._elements(one)
-        for family, far, near in self._pairs(one, remote, local):
-            source, destination = (far, near) if one["direction"] == "in" else (near, far)
+        near, far = _ports(one["local_ports"]), _ports(one["remote_ports"])
+        elements = _elements(one, near, far)
+        for family, theirs, ours in self._ends(one, remote, local) if near and far else self._pairs(one, remote, local):
+            source, destination = (theirs, ours) if one["direction"] == "in" else (ours, theirs)
             for element in elements:
                 yield rule(family, source, destination, element)
-
-    def _elements(self, one):
-        """Return what a rule matches besides addresses, one element a rich rule."""
-        if one["protocol"] == "icmp_echo":
-            return [("icmp-type", "echo-request")]
-        near, far = _ports(one["local_ports"]), _ports(one["remote_ports"])
-        if near and far:
-            raise ValueError("a rule of firewalld has room for the ports of one end only, here are {0} and {1}".format(_some(near), _some(far)))
-        mine = "port" if one["direction"] == "in" else "source-port"
-        theirs = "source-port" if one["direction"] == "in" else "port"
-        made = [(mine, port, one["protocol"]) for port in near] + [(theirs, port, one["protocol"]) for port in far]
-        return made or [("protocol", one["protocol"]) if one["protocol"] != "any" else ()]
 
     def _pairs(self, one, remote, local):
         """Yield ``(family, remote, local)`` with one text for each end, ``""`` for any."""
@@ -201,19 +171,37 @@ class _Render:
             yield "", "", ""
             return
         for version, family in VERSIONS.items():
-            ends = [self._texts(version, label, found) for label, found in (remote, local)]
-            for far in ends[0]:
-                for near in ends[1]:
-                    yield family, far, near
+            inbound = one["direction"] == "in"
+            ends = [self._texts(version, remote, inbound), self._texts(version, local, not inbound)]
+            for theirs in ends[0]:
+                for ours in ends[1]:
+                    yield family, theirs, ours
 
-    def _texts(self, version, label, found):
+    def _ends(self, one, remote, local):
+        """Yield the same for a rule with ports at both ends: our own end, with its ports, is an ipset, and the element has the other's."""
+        if one["direction"] == "in" and not self._destination_sets:
+            raise ValueError("ports at both ends of an inbound rule need firewalld 1.0")
+        ports = _intervals.parse_ports(one["local_ports"])
+        for version, family in VERSIONS.items():
+            own = [network for network in (networks(["any"]) if local[1] is None else local[1]) if network[0] == version]
+            entries = tuple(sorted(half + (one["protocol"],) + interval for network in own for half in halves(network) for interval in ports))
+            for theirs in self._texts(version, remote, one["direction"] == "in") if entries else ():
+                name = "{0}-ends-{1}-{2}".format(self._start, hashlib.sha256(repr(entries).encode("utf-8")).hexdigest()[:6], version)
+                self._sets[name] = (version, entries)
+                yield family, theirs, "ipset:" + name
+
+    def _texts(self, version, end, is_source):
+        """Return the texts of one family of an end; each of them takes a rich rule."""
+        label, found = end
         if found is None:
             return [""]
         own = tuple(network for network in found if network[0] == version)
         if own and own[0][1:] == (0, _intervals.LAST[version]):
             return [""]
-        if len(own) <= INLINE:
+        if len(own) <= (INLINE if is_source or self._destination_sets else LONGEST):
             return [_intervals.address_text(network) for network in own]
+        if not is_source and not self._destination_sets:
+            raise ValueError("{0} networks as destination need firewalld 1.0, before it there is room for {1}".format(len(own), LONGEST))
         identity = label or repr(own)
         readable = re.sub(r"[^A-Za-z0-9]+", "-", label or "list").strip("-")[:SET_LABEL]
         name = "{0}-{1}-{2}-{3}".format(self._start, readable, hashlib.sha256(identity.encode("utf-8")).hexdigest()[:6], version)
@@ -228,22 +216,14 @@ class _Render:
         return (label, found) if found != networks(["any"]) else ("", None)
 
 
-def networks(texts):
-    """Return the addresses as the fewest networks, as intervals: firewalld knows no ranges."""
-    return tuple(network for interval in _intervals.parse_addresses(texts) for network in split(interval))
-
-
-def split(interval):
-    """Return an interval as the fewest networks."""
-    version, first, last = interval
-    found = []
-    while first <= last:
-        size = first & -first or _intervals.LAST[version] + 1
-        while first + size - 1 > last:
-            size >>= 1
-        found.append((version, first, first + size - 1))
-        first += size
-    return found
+def _elements(one, near, far):
+    """Return what a rule matches besides addresses, one element a rich rule; where both ends have ports, those of the other end."""
+    if one["protocol"] == "icmp_echo":
+        return [("icmp-type", "echo-request")]
+    mine = "port" if one["direction"] == "in" else "source-port"
+    theirs = "source-port" if one["direction"] == "in" else "port"
+    made = [(mine, port, one["protocol"]) for port in near if not far] + [(theirs, port, one["protocol"]) for port in far]
+    return made or [("protocol", one["protocol"]) if one["protocol"] != "any" else ()]
 
 
 def _ports(texts):

@@ -12,7 +12,8 @@ where it takes one (a policy or an ipset is new), what was lost is put back behi
 
 from __future__ import annotations
 
-from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import daemon as daemons, layers
+from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import layers, snapshot
+from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.daemon import NeedsReload
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.dbus import BusError
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.iptables import Iptables, families
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.objects import files
@@ -60,14 +61,14 @@ class Writer:
 
     def _enforce(self, actual, wanted):
         others = self._daemon.snapshot(self._start)
-        lost = daemons.differences(others, self._daemon.saved(self._start))
+        lost = snapshot.differences(others, self._daemon.saved(self._start))
         flushed = families(self._objects, self._proc)
         if (lost or flushed) and wanted.policies and not (actual.kernel.wrong or actual.kernel.missing):
             try:
                 self._daemon.change(actual.running, wanted)
                 self._check(wanted)
                 return
-            except daemons.NeedsReload:
+            except NeedsReload:
                 pass
         self._reload(others, flushed)
         if lost or (flushed and self._nftables):
@@ -83,7 +84,7 @@ class Writer:
     def _reload(self, others, flushed):
         """Reload, and put back what others had."""
         saved = self.iptables.save(flushed) if self._nftables else {}
-        entries = daemons.timed_entries(others, self._objects)
+        entries = snapshot.timed_entries(others, self._objects)
         try:
             if self._looks and not any(value.get("table") == "firewalld" for kind, value in self._objects if kind == "chain"):
                 # The daemon deletes its table before it makes it anew, and fails when somebody else was faster.
@@ -97,7 +98,7 @@ class Writer:
         after = self._daemon.snapshot(self._start)
         if after != others or entries:
             failed += self._daemon.put_back(others, after, entries)
-            left = [text for text in daemons.differences(others, self._daemon.snapshot(self._start)) if not text.startswith("ipset")]
+            left = [text for text in snapshot.differences(others, self._daemon.snapshot(self._start)) if not text.startswith("ipset")]
             failed += ["still different: {0}".format("; ".join(left))] if left and not failed else []
         # Last, because direct rules of the daemon are rules of iptables, too.
         failed += self.iptables.restore(saved)

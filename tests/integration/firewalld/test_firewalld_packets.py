@@ -65,6 +65,8 @@ def peer(container: booted.Container) -> t.Iterator[Peer]:
     container.run("nft flush ruleset", check=False)
     assert libc.setns(inside, network_namespaces.CLONE_NEWNET) == 0
     try:
+        # Errors are the answers here: many of them in one second are no attack.
+        network_namespaces.run("echo 0 > /proc/sys/net/ipv4/icmp_ratelimit; echo 0 > /proc/sys/net/ipv6/icmp/ratelimit")
         made = Peer("wire0")
         yield made
         network_namespaces.run("ip link del wire0", check=False)
@@ -105,6 +107,7 @@ def test_rules_admit_what_they_say_and_nothing_else(apply: t.Any, rule: t.Any, p
         rule("f", local_ports=["993"], local_addresses=[peer.here]),
         rule("g", protocol="udp", remote_ports=["5353"], remote_addresses=["10.7.0.2"]),
         rule("h", local_ports=["22"], remote_addresses=["10.7.0.2"], action="block"),
+        rule("i", protocol="udp", local_ports=["67"], remote_ports=["6800-6801"]),
     ]
     options = {"address_sets": {"many": [f"10.7.0.{i}" for i in range(2, 250, 2)]}}
     expected = {
@@ -120,6 +123,10 @@ def test_rules_admit_what_they_say_and_nothing_else(apply: t.Any, rule: t.Any, p
         ("tcp", peer.here, 993): REFUSED,
         ("udp", peer.here, 9, 5353): REFUSED,
         ("udp", peer.here, 9, 5354): UNREACHABLE,
+        ("udp", peer.here, 67, 6800): REFUSED,
+        ("udp", peer.here6, 67, 6801): REFUSED,
+        ("udp", peer.here, 67, 6802): UNREACHABLE,
+        ("udp", peer.here, 68, 6800): UNREACHABLE,
         ("tcp", peer.here, 22): NOTHING,
         ("tcp", peer.here6, 22): REFUSED,
     }

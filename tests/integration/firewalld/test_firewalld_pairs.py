@@ -64,6 +64,8 @@ def _one(numbers: random.Random, number: int) -> dict[str, t.Any]:
     }
     if ports:
         made[numbers.choice(["local_ports", "local_ports", "remote_ports"])] = numbers.choice(PORTS)
+        if numbers.random() < 0.2:
+            made.update(local_ports=numbers.choice(PORTS), remote_ports=numbers.choice(PORTS))
     if protocol == "udp" and made["action"] == "allow" and numbers.random() < 0.4:
         helper, port = numbers.choice([("tftp", "69"), ("netbios-ns", "137")])
         mine, theirs = ("local_ports", "remote_ports") if made["direction"] == "in" else ("remote_ports", "local_ports")

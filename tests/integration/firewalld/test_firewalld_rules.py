@@ -176,9 +176,8 @@ def test_hostile_and_impossible_input_changes_nothing(apply: t.Any, rule: Rule) 
     ]
     refused = apply(*bad)
     assert len(refused["problems"]) == 4
-    both = apply(rule("both", local_ports=["1"], remote_ports=["2"]), rule("t", protocol="udp", local_ports=["70"], helper="tftp"))
-    assert len(both["problems"]) == 2
-    assert "ports of one end" in both["problems"][0]
+    helper = apply(rule("t", protocol="udp", local_ports=["70"], helper="tftp"))
+    assert "udp/69 alone" in helper["problems"][0]
     apart = apply(rule("apart", remote_addresses=["10.0.0.1"], local_addresses=["fd00::1"]))
     assert "no family in common" in apart["refused"]
     assert "persist" in apply(persist=False)["refused"]
@@ -201,7 +200,9 @@ def test_edges_of_ports_and_addresses(apply: t.Any, rule: Rule) -> None:
         rule("nothing", protocol="any", action="block", direction="out", remote_addresses=["203.0.113.0-203.0.113.99"]),
         rule("v6", remote_addresses=["@v6"], direction="out", remote_ports=["1-9"]),
         rule("nobody", remote_addresses=["@nobody"]),
+        rule("both ends", protocol="udp", direction="out", local_ports=["67", "4011-4012"], remote_ports=["68"]),
+        rule("both ends in", local_ports=["7"], remote_ports=["1-9"], remote_addresses=["@v6"], local_addresses=["fd00::1"]),
         address_sets={"v6": [f"fd00:{i:x}::-fd00:{i:x}::7" for i in range(0, 20, 2)], "nobody": []},
     )
-    assert len(done["added"]) == 9
+    assert len(done["added"]) == 11
     assert "nobody" in done["warnings"][0]

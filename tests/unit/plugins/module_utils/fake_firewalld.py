@@ -15,6 +15,7 @@ import pathlib
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _intervals
+from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import objects
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import rich as rich_rules
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.daemon import NAME, PATH
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.dbus import BusError, Typed
@@ -75,8 +76,9 @@ class Firewalld:
                 "egress_zones": list(policy.egress),
             }
         for name, (version, intervals) in self.own["ipsets"].items():
-            entries = [_intervals.address_text(interval) for interval in intervals]
-            self.running.ipsets[name] = ("", name, "", "hash:net", {"family": "inet6" if version == 6 else "inet"}, entries)
+            entries = [objects.entry_text(interval) for interval in intervals]
+            kind = "hash:net,port" if objects.has_ports(intervals) else "hash:net"
+            self.running.ipsets[name] = ("", name, "", kind, {"family": "inet6" if version == 6 else "inet"}, entries)
 
     # What the bus offers.
 
@@ -198,7 +200,11 @@ class Firewalld:
         for family in families:
             expr = []
             for field, text in (("daddr", rich.destination), ("saddr", rich.source)):
-                if text:
+                if text.startswith("ipset:") and self.running.ipsets[text[6:]][3] == "hash:net,port":
+                    port = {"saddr": "sport", "daddr": "dport"}[field]
+                    end = [{"payload": {"protocol": "ip" if family == 4 else "ip6", "field": field}}, {"meta": {"key": "l4proto"}}]
+                    expr.append(_match({"concat": [*end, {"payload": {"protocol": "th", "field": port}}]}, "@" + text[6:]))
+                elif text:
                     right = "@" + text[6:] if text.startswith("ipset:") else _element(text)
                     expr.append(_match({"payload": {"protocol": "ip" if family == 4 else "ip6", "field": field}}, right))
             if family and not expr and rich.element[:1] != ("icmp-type",):
@@ -228,6 +234,11 @@ def _match(left: t.Any, right: t.Any) -> dict[str, t.Any]:
 
 
 def _element(text: str) -> t.Any:
+    text, comma, end = text.partition(",")
+    if comma:
+        protocol, _colon, port = end.partition(":")
+        first, _hyphen, last = port.partition("-")
+        return {"concat": [_element(text), PROTOCOLS[protocol], {"range": [int(first), int(last)]} if last else int(first)]}
     address, _slash, length = text.partition("/")
     return {"prefix": {"addr": address, "len": int(length)}} if length else address
 

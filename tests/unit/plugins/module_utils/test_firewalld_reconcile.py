@@ -12,7 +12,7 @@ import typing as t
 import fake_firewalld
 import pytest
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import daemon as daemons
-from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import iptables, reconcile, store, writing
+from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import iptables, reconcile, snapshot, store, writing
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.dbus import BusError
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.reconcile import FirewalldError, Refused
 
@@ -59,6 +59,15 @@ USERS = [
     rule("d", protocol="udp", local_ports=["69"], helper="tftp"),
     rule("e", direction="out", protocol="any", remote_addresses=["10.1.0.0-10.1.0.2"]),
     rule("f", direction="out", protocol="udp", remote_ports=["137"], helper="netbios-ns", remote_addresses=["10.0.0.0/8"]),
+    rule("g", direction="out", protocol="udp", local_ports=["67"], remote_ports=["68-69"]),
+    rule(
+        "h",
+        protocol="udp",
+        local_ports=["68"],
+        remote_ports=["67", "4011"],
+        remote_addresses=["10.0.0.0/8", "fd00::1"],
+        local_addresses=["10.1.1.1", "fd00::2"],
+    ),
 ]
 CLOSED = {"address_sets": {"many": MANY}, "default_inbound": "reject", "default_outbound": "block"}
 
@@ -70,19 +79,19 @@ def test_apply_again_and_absent(apply: Backend, more: dict[str, str]) -> None:
     predicted = apply(*USERS, check=True, **options)
     assert apply.files() == files
     done = apply(*USERS, **options)
-    assert (done["changed"], done["added"], apply.daemon.reloads) == (True, list("abcdef"), 1)
+    assert (done["changed"], done["added"], apply.daemon.reloads) == (True, list("abcdefgh"), 1)
     assert done["effective"]["in_force"], done
     assert {key: predicted[key] for key in ("diff", "added", "structure")} == {key: done[key] for key in ("diff", "added", "structure")}
     again = apply(*USERS, **options)
     assert not again["changed"], again["diff"]
-    assert (again["kept"], again["structure"], apply.daemon.reloads, apply.nft.count) == (6, [], 0, 1)
+    assert (again["kept"], again["structure"], apply.daemon.reloads, apply.nft.count) == (8, [], 0, 1)
     assert "setPolicySettings" not in apply.daemon.log
     info = reconcile.inspect("msports", apply.host())
-    assert (info["names"], info["present"], info["running"], info["effective"]["in_force"]) == (list("abcdef"), True, True, True)
+    assert (info["names"], info["present"], info["running"], info["effective"]["in_force"]) == (list("abcdefgh"), True, True, True)
     assert any("CleanupOnExit" in warning for warning in info["warnings"])
     apply(state="absent", check=True)
     assert reconcile.inspect("msports", apply.host())["present"]
-    assert apply(state="absent")["removed"] == list("abcdef")
+    assert apply(state="absent")["removed"] == list("abcdefgh")
     assert apply.files() == files
     assert not apply(state="absent")["changed"]
     assert not any(name.startswith("msports") for name in apply.daemon.running.policies)
@@ -140,7 +149,7 @@ def test_a_failure_while_changing_single_rules_is_undone(apply: Backend) -> None
     apply.daemon.running.zones["public"]["ports"] = [("8443", "tcp")]
     apply.daemon.deaf = {"setPolicySettings"}
     with pytest.raises(FirewalldError, match="setPolicySettings: refused; the rules from before are saved and in force"):
-        apply(*USERS, rule("g", local_ports=["9"]), **CLOSED)
+        apply(*USERS, rule("more", local_ports=["9"]), **CLOSED)
     apply.daemon.deaf = set()
     assert apply.files() == before
     assert apply.policy("in-allow")["rich_rules"] == allowed
@@ -279,14 +288,14 @@ def test_without_purge_what_is_there_stays(apply: Backend) -> None:
     apply(*USERS, **CLOSED)
     kept = apply(rule("new", local_ports=["9"]), **{**CLOSED, "address_sets": {}, "purge": False})
     assert (kept["added"], kept["removed"]) == (["new"], [])
-    assert reconcile.inspect("msports", apply.host())["names"] == [*"abcdef", "new"]
+    assert reconcile.inspect("msports", apply.host())["names"] == [*"abcdefgh", "new"]
     assert not apply(rule("new", local_ports=["9"]), **{**CLOSED, "address_sets": {}, "purge": False})["changed"]
     with pytest.raises(Refused, match="would change"):
         apply(rule("new", local_ports=["9"], remote_addresses=["@many"]), **{**CLOSED, "address_sets": {"many": MANY[1:]}, "purge": False})
     apply.policy("in-allow")["rich_rules"].append('rule port port="23" protocol="tcp" accept')
     with pytest.raises(Refused, match="they are none of ours"):
         apply(rule("new", local_ports=["9"]), **{**CLOSED, "address_sets": {}, "purge": False})
-    assert apply(rule("new", local_ports=["9"]), **CLOSED)["removed"] == list("abcdef")
+    assert apply(rule("new", local_ports=["9"]), **CLOSED)["removed"] == list("abcdefgh")
 
 
 def test_openings_of_others(apply: Backend) -> None:
@@ -355,6 +364,53 @@ def test_the_guard_knows_what_zones_admit(apply: Backend) -> None:
     apply(management=management, default_inbound="allow")
 
 
+def test_the_guard_while_firewalld_does_not_run(apply: Backend) -> None:
+    library = apply.root / "usr/lib/python3/dist-packages/firewall/config"
+    library.mkdir(parents=True)
+    (library / "__init__.py").write_text('VERSION = "2.3.0"\n')
+    apply.daemon.runs = False
+    management = {"addresses": ["10.9.0.0/24"], "ports": ["22"]}
+    assert apply(rule("web", local_ports=["443"]), management=management)["changed"]
+    with pytest.raises(Refused, match="blocks it"):
+        apply(rule("no", action="block", remote_addresses=["10.9.0.7"]), management=management)
+    with pytest.raises(Refused, match="no rule admits it"):
+        apply(management=management, default_inbound="block")
+
+
+def test_a_host_without_nft_and_without_systemd(apply: Backend, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
+    def none(*_arguments: t.Any) -> t.Any:
+        raise reconcile.NftError("nft was not found")
+
+    monkeypatch.setattr(reconcile, "Nft", none)
+    host = reconcile.Host(root=str(tmp_path), environment={}, proc=str(tmp_path / "proc"))
+    assert host.nft is None
+    done = reconcile.run({"rules": [rule("web", local_ports=["443"]), USERS[5]]}, False, host)
+    assert done["effective"]["in_force"], "the daemon's word is taken for it"
+    assert not reconcile.run({"rules": [rule("web", local_ports=["443"]), USERS[5]]}, False, host)["changed"]
+
+    def no_bus(_address: t.Any) -> t.Any:
+        raise BusError("nobody there")
+
+    monkeypatch.setattr(daemons, "Bus", no_bus)
+    with pytest.raises(Refused, match="unknown version"):
+        reconcile.run({}, False, host)
+
+
+def test_a_ruleset_of_others_that_nft_cannot_print(apply: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = apply.nft.list_objects
+
+    def broken(owner: str | None = None) -> t.Any:
+        if owner is None:
+            raise reconcile.NftError("nft cannot read the ruleset")
+        return whole()
+
+    monkeypatch.setattr(apply.nft, "list_objects", broken)
+    done = apply(rule("a", local_ports=["1"]))
+    assert "other tables were not examined" in done["warnings"][0]
+    assert done["effective"]["in_force"]
+    assert not apply(rule("a", local_ports=["1"]))["changed"]
+
+
 def test_no_helper_for_answers_to_broadcasts(apply: Backend) -> None:
     apply.nft.helpers = False
     done = apply(USERS[5])
@@ -393,7 +449,7 @@ def test_iptables_by_the_rules_alone(tmp_path: pathlib.Path, monkeypatch: pytest
 
 
 def test_words_for_differences() -> None:
-    left = daemons.Snapshot(
+    left = snapshot.Snapshot(
         "public",
         {"a": {"ports": [("1", "tcp")]}, "b": {}},
         {},
@@ -401,7 +457,7 @@ def test_words_for_differences() -> None:
         {"Chain": [], "Rule": [], "Passthrough": []},
     )
     right = left._replace(default_zone="home", zones={"a": {"interfaces": ["x"]}, "c": {}})
-    found = daemons.differences(left, right)
+    found = snapshot.differences(left, right)
     assert found == ["default zone", "zone a: ports", "zone b: it is only there at run time", "zone c: it is only saved", "ipset s"]
     assert writing.difference(reconcile.objects.EMPTY, reconcile.objects.EMPTY) == "the order of rules"
 

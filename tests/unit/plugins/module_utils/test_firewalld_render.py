@@ -16,12 +16,14 @@ from hypothesis import given, strategies
 OPTIONS = {"owner": "msports", "default_inbound": "keep", "default_outbound": "keep", "mode": "enforce", "place": "around"}
 
 
-def made(*rules: dict[str, t.Any], sets: dict[str, list[str]] | None = None, helpers: t.Any = ("tftp", "netbios-ns"), **options: str) -> render.Rendered:
+def made(
+    *rules: dict[str, t.Any], sets: dict[str, list[str]] | None = None, helpers: t.Any = ("tftp", "netbios-ns"), version: t.Any = (1, 0), **options: str
+) -> render.Rendered:
     complete, problems = _wire.check(
         [{"name": f"r{index}", "direction": "in", "protocol": "tcp", "remote_addresses": ["any"], **rule} for index, rule in enumerate(rules)], sets or {}
     )
     assert not problems
-    return render.render(complete, sets or {}, {**OPTIONS, **options}, helpers)
+    return render.render(complete, sets or {}, {**OPTIONS, **options}, helpers, version)
 
 
 def lines(*rules: dict[str, t.Any], **more: t.Any) -> list[str]:
@@ -58,7 +60,6 @@ def test_texts(given_rule: dict[str, t.Any], expected: list[str]) -> None:
 @pytest.mark.parametrize(
     ("given_rule", "text"),
     [
-        ({"local_ports": ["1"], "remote_ports": ["2"]}, "ports of one end only"),
         ({"remote_addresses": ["10.0.0.1"], "local_addresses": ["fd00::1"]}, "no family in common"),
         ({"protocol": "udp", "local_ports": ["70"], "helper": "tftp"}, "udp/69 alone"),
         ({"protocol": "udp", "helper": "tftp"}, "any port"),
@@ -110,11 +111,11 @@ def test_names_fit_and_owners_share_nothing() -> None:
 def test_ranges_become_the_fewest_networks(one: int, other: int) -> None:
     first, last = min(one, other), max(one, other)
     expected = ipaddress.summarize_address_range(ipaddress.IPv4Address(first), ipaddress.IPv4Address(last))
-    assert [(int(network.network_address), int(network.broadcast_address)) for network in expected] == [part[1:] for part in render.split((4, first, last))]
+    assert [(int(network.network_address), int(network.broadcast_address)) for network in expected] == [part[1:] for part in objects.split((4, first, last))]
 
 
 def test_whole_families_are_one_network() -> None:
-    assert render.networks(["any"]) == _intervals.ANY
+    assert objects.networks(["any"]) == _intervals.ANY
 
 
 RULES = strategies.builds(
@@ -263,3 +264,46 @@ def test_helpers_stand_before_what_accepts() -> None:
     found = made({"protocol": "udp", "local_ports": ["69"], "helper": "tftp", "remote_addresses": ["10.0.0.0/8"]}).objects
     written = objects.files(found)["policies/msports-in-allow.xml"]
     assert written.index("<service") < written.index("<port")
+
+
+@pytest.mark.parametrize(("direction", "ours", "theirs"), [("in", "destination", "source-port"), ("out", "source", "port")])
+def test_ports_at_both_ends_make_an_ipset_of_ours(direction: str, ours: str, theirs: str) -> None:
+    given_rule = {"direction": direction, "protocol": "udp", "local_ports": ["67", "4011-4012"], "remote_ports": ["68"]}
+    found = made({**given_rule, "remote_addresses": ["255.255.255.255", "fd00::1"]}, {**given_rule, "local_addresses": ["10.0.0.1"]})
+    assert not found.problems
+    texts = {name: objects.entry_text(entry) for name, (_version, entries) in found.objects.sets.items() for entry in entries[:1]}
+    assert sorted(texts.values()) == ["0.0.0.0/1,udp:67", "10.0.0.1,udp:67", "::/1,udp:67"]
+    assert sorted(len(entries) for _version, entries in found.objects.sets.values()) == [2, 4, 4]
+    rules = [rich.parse(line) for policy in found.objects.policies.values() for line in policy.rules]
+    assert {one.element for one in rules} == {(theirs, "68", "udp")}
+    assert all(getattr(one, ours).startswith("ipset:msports-ends-") for one in rules)
+    written = objects.files(found.objects)
+    assert all(objects.read_set(written[f"ipsets/{name}.xml"]) == content for name, content in found.objects.sets.items())
+    assert all('type="hash:net,port"' in written[f"ipsets/{name}.xml"] for name in texts)
+
+
+def test_before_1_0_a_destination_is_no_ipset() -> None:
+    many = [f"10.{i}.0.0/24" for i in range(0, 12, 2)]
+    outward = {"direction": "out", "remote_addresses": ["@many"], "remote_ports": ["1"]}
+    assert len(lines(outward, sets={"many": many})) == 1
+    old = made(outward, {"remote_addresses": ["@many"]}, sets={"many": many}, version=(0, 9))
+    assert len(old.objects.policies["msports-out-allow"].rules) == 6
+    assert len(old.objects.sets) == 1, "a source is one all the same"
+    ends = made({"local_ports": ["1"], "remote_ports": ["2"]}, version=(0, 9))
+    assert "need firewalld 1.0" in ends.problems[0]
+    assert not made({"local_ports": ["1"], "remote_ports": ["2"], "direction": "out"}, version=(0, 9)).problems
+    most = [f"10.{i // 250}.{i % 250}.7" for i in range(600)]
+    assert "600 networks as destination" in made(outward, sets={"many": most}, version=(0, 9)).problems[0]
+
+
+def test_addresses_are_assigned_from_the_right_port_only() -> None:
+    found = made(default_inbound="block", default_outbound="block").objects
+    texts = {name: [objects.entry_text(entry) for entry in entries] for name, (_version, entries) in found.sets.items()}
+    assert texts == {
+        "msports-dhcp-answers-4": ["0.0.0.0/1,udp:67", "128.0.0.0/1,udp:67"],
+        "msports-dhcpv6-answers-6": ["fe80::/10,udp:547"],
+        "msports-dhcp-requests-4": ["0.0.0.0/1,udp:68", "128.0.0.0/1,udp:68"],
+        "msports-dhcpv6-requests-6": ["::/1,udp:546", "8000::/1,udp:546"],
+    }
+    assert 'rule family="ipv4" source ipset="msports-dhcp-answers-4" port port="68" protocol="udp" accept' in found.policies["msports-in-rest"].rules
+    assert all(len(name) <= 31 for name in texts)
