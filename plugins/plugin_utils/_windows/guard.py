@@ -80,6 +80,8 @@ def _more(count: int) -> str:
 def lockout(host: Host, after: t.Sequence[Rule], inbound: str, profile: str, management: t.Mapping[str, t.Any]) -> list[str]:
     """Return in sentences what of the sessions and ``management`` one profile would not admit."""
     ssh_ports = {str(SSH_PORT), *(str(session.local_port) for session in host.sessions if host.how == "SSH_CONNECTION")}
+    # A session over ssh says so by itself; on another port that we came by it is WinRM.
+    winrm_ports = {str(session.local_port) for session in host.sessions if host.how == "established" and session.local_port != SSH_PORT}
     rules = []
     if host.profiles[profile]["block_all"]:
         rules.append({**_NOTHING, "name": "block all inbound traffic"})
@@ -87,7 +89,7 @@ def lockout(host: Host, after: t.Sequence[Rule], inbound: str, profile: str, man
     for rule in [*after, *(other.rule for other in host.others)]:
         if rule.profiles != ANY and profile not in rule.profiles and not rule.profiles[0].startswith("?"):
             continue
-        wire = as_wire(rule, ssh_ports)
+        wire = as_wire(rule, ssh_ports, winrm_ports)
         if wire and not (wire["action"] == "allow" and rule.profiles[0].startswith("?")):
             rules.append(wire)
         if rule.action == "allow" and rule.enabled and rule.direction != "out":

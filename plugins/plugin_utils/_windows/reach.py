@@ -150,8 +150,11 @@ def may_serve(rule: Rule) -> bool:
     return rule.program.rpartition("\\")[2] in ("", "system", "sshd.exe", "svchost.exe") and rule.service in SERVERS
 
 
-def as_wire(rule: Rule, ssh_ports: t.Collection[str]) -> t.Optional[t.Dict[str, t.Any]]:
-    """Return an inbound rule as the guard's judge takes it, or ``None`` when it says nothing certain about TCP connections to a server of management."""
+def as_wire(rule: Rule, ssh_ports: t.Collection[str], winrm_ports: t.Collection[str] = ()) -> t.Optional[t.Dict[str, t.Any]]:
+    """Return an inbound rule as the guard's judge takes it, or ``None`` when it says nothing certain about TCP connections to a server of management.
+
+    ``winrm_ports`` are further ports of WinRM on this host; a rule of the kernel admits to them where it names them.
+    """
     if rule.direction == "out" or not rule.enabled or rule.protocol not in (6, values.ANY_PROTOCOL) and not isinstance(rule.protocol, str):
         return None
     made = {
@@ -164,7 +167,7 @@ def as_wire(rule: Rule, ssh_ports: t.Collection[str]) -> t.Optional[t.Dict[str, 
         "local_addresses": _plain(rule.local_addresses),
         "remote_addresses": list(rule.remote_addresses),
     }
-    return _blocking(rule, made) if rule.action != "allow" else _allowing(rule, made, ssh_ports)
+    return _blocking(rule, made) if rule.action != "allow" else _allowing(rule, made, ssh_ports, winrm_ports)
 
 
 def _plain(texts: values.Texts) -> list[str]:
@@ -183,7 +186,7 @@ def _blocking(rule: Rule, made: t.Dict[str, t.Any]) -> t.Optional[t.Dict[str, t.
     return dict(made, action="block")
 
 
-def _allowing(rule: Rule, made: t.Dict[str, t.Any], ssh_ports: t.Collection[str]) -> t.Optional[t.Dict[str, t.Any]]:
+def _allowing(rule: Rule, made: t.Dict[str, t.Any], ssh_ports: t.Collection[str], winrm_ports: t.Collection[str]) -> t.Optional[t.Dict[str, t.Any]]:
     """Leave out what is not certain, part by part."""
     if not unconditional(rule) or rule.service or isinstance(rule.protocol, str):
         return None
@@ -193,7 +196,8 @@ def _allowing(rule: Rule, made: t.Dict[str, t.Any], ssh_ports: t.Collection[str]
             return None
         made[key] = sure
     if rule.program:
-        served = WINRM_PORTS if rule.program == "system" else tuple(ssh_ports) if rule.program.endswith("\\sshd.exe") else ()
+        named = tuple(port for port in winrm_ports if port in rule.local_ports)
+        served = WINRM_PORTS + named if rule.program == "system" else tuple(ssh_ports) if rule.program.endswith("\\sshd.exe") else ()
         intervals = _intervals.parse_ports(made["local_ports"]) or _intervals.ALL_PORTS
         made["local_ports"] = [port for port in served if any(first <= int(port) <= last for first, last in intervals)]
         if not made["local_ports"]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import some
-from ansible_collections.portcullis.msports.plugins.plugin_utils._windows import memory
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows import memory, values
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.host import Host
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.values import PROFILES
 
@@ -69,7 +69,7 @@ def plan_settings(host: Host, options: t.Mapping[str, t.Any]) -> Settings:
                 operations.append({"kind": "default_action", "profile": profile, "direction": direction, "action": target})
     for profile in PROFILES:
         state = host.profiles[profile]
-        current = log_of(state)
+        current = _as_noted(log_of(state), known["logging"].get(profile), host.system_root)
         louder = {"allowed": True, "path": current["path"] or LOG_PATH, "size": max(current["size"], LOG_SIZE)}
         target, remembered = memory.settle(current, known["logging"].get(profile), owner, louder if auditing else None)
         if state.get("log_policy"):  # nothing that is written here has an effect
@@ -96,6 +96,16 @@ def _contested(entry: t.Optional[memory.Entry], owner: str, what: str, wanted: s
     if not others:
         return []
     return [f"{what}: {owner} wants {wanted}, and {some(others)} wanted something else; there is one setting for all owners, so let them agree"]
+
+
+def _as_noted(current: Plain, entry: t.Optional[memory.Entry], root: str) -> Plain:
+    """Return logging in the words in which it was noted, where it is the same: Windows may spell the path otherwise."""
+
+    def meaning(log: Plain) -> t.Tuple[t.Any, ...]:
+        return log["allowed"], values.program(log["path"], root), log["size"]
+
+    noted = [*entry["owners"].values(), entry["before"]] if entry else []
+    return next((log for log in noted if meaning(log) == meaning(current)), current)
 
 
 def log_of(state: t.Mapping[str, t.Any]) -> Plain:

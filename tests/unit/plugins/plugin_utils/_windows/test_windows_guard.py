@@ -271,6 +271,13 @@ def test_reached_over_the_network_without_a_session_or_management_it_is_said_tha
     assert not nobody({}, [], quiet), "nothing is written"
 
 
+def test_winrm_on_another_port_is_served_by_the_kernel_too() -> None:
+    assert refusal(options(OTHER), host(winrm(local_ports="8443"), port=8443)) == []
+    assert len(refusal(options(OTHER), host(winrm(local_ports="*"), port=8443))) == 1, "it does not name the port"
+    assert len(refusal(options(OTHER), host(winrm(local_ports="8444"), port=8443))) == 1
+    assert len(refusal(options(OTHER), host({**SSHD, "program": "System"}, port=22))) == 1, "the server of ssh is a program of its own"
+
+
 def test_further_ports_go_to_the_host() -> None:
     found = host(winrm(local_ports="8443", program=""), port=8443)
     run(options(OTHER), found, ports=[8443])

@@ -326,6 +326,16 @@ def test_what_is_there_after_the_write_decides_what_else_is_told() -> None:
     ]
 
 
+def test_a_log_whose_path_reads_otherwise_is_the_same_log() -> None:
+    host = FakeHost()
+    run(options(WEB, mode="audit"), host)
+    for name in PROFILES:
+        host.profiles[name]["log_path"] = "C:\\WINDOWS\\system32\\LogFiles\\Firewall\\pfirewall.log"
+    assert not run(options(WEB, mode="audit"), host)["changed"]
+    run({"state": "absent"}, host)
+    assert (logs(host), host.memory) == ([QUIET] * 3, None)
+
+
 def test_logging_that_does_not_take_is_told() -> None:
     host = FakeHost()
     host.stubborn = {"domain": {"log_allowed": False, "log_size": 4096}}
