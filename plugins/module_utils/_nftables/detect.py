@@ -100,7 +100,8 @@ def running(service, root, proc):
     for folder in ("", "systemd/", "unified/"):
         found += read_text(os.path.join(root, "sys/fs/cgroup", folder + "system.slice", service + ".service", "cgroup.procs")).split()
     if not found and os.path.isdir(os.path.join(root, "etc", service)):
-        found = [pid for pid in os.listdir(proc) if pid.isdigit() and read_text(os.path.join(proc, pid, "comm")).strip() == service]
+        names = glob.glob(os.path.join(glob.escape(proc), "[0-9]*", "comm"))
+        found = [os.path.basename(os.path.dirname(name)) for name in names if read_text(name).strip() == service]
     for pid in found:
         try:
             if os.readlink(os.path.join(proc, pid, "ns/net")) == os.readlink(os.path.join(proc, "self/ns/net")):
