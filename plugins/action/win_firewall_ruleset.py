@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import to_plain
-from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.reconcile import Call, run
+from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import module_runner, ports_of, to_plain
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.reconcile import run
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.remote import BROKEN, further_ports, through
 
 ARGUMENTS = {
@@ -32,36 +31,7 @@ ARGUMENTS = {
 }
 
 
-class OnWindows(ActionBase):
-    """What the actions for Windows hosts have in common: the way to the executor, and what is known of the connection."""
-
-    def _through(self, task_vars: t.Mapping[str, t.Any], work: t.Callable[[Call], dict[str, t.Any]]) -> dict[str, t.Any]:
-        """Return the result of ``work(call)``, with the warnings of what ran on the host."""
-        told: list[t.Any] = []
-
-        def execute(module: str, module_args: dict[str, t.Any]) -> dict[str, t.Any]:
-            try:
-                done = self._execute_module(module_name=module, module_args=module_args, task_vars=task_vars)
-            except AnsibleConnectionFailure as error:
-                if not module_args.get("operations"):
-                    raise
-                raise AnsibleConnectionFailure(f"{error}. {BROKEN}") from None  # with a cause, ansible-core would say it twice
-            told.extend(text for text in done.pop("warnings", None) or [] if text not in told)
-            return to_plain(done)
-
-        result = through(getattr(self._connection, "_shell", None), self._play_context.remote_addr, execute, work)
-        return {**result, "warnings": [*told, *result.get("warnings", [])]}
-
-    def _ports(self, task_vars: t.Mapping[str, t.Any]) -> list[int]:
-        """Return the port that this connection uses, unless the host looks at it anyway. Not every connection has one, or says so."""
-        try:
-            option = self._connection.get_option("port")
-        except KeyError:
-            option = None
-        return further_ports(option, getattr(self._play_context, "port", None), task_vars.get("ansible_port"))
-
-
-class ActionModule(OnWindows):
+class ActionModule(ActionBase):
     """``portcullis.msports.win_firewall_ruleset``. One remote call when nothing differs, two when something does."""
 
     TRANSFERS_FILES = False
@@ -74,5 +44,9 @@ class ActionModule(OnWindows):
         del tmp
         task_vars = task_vars or {}
         _validation, arguments = self.validate_argument_spec(argument_spec=ARGUMENTS)
-        options, ports = to_plain(arguments), self._ports(task_vars)
-        return {**result, **self._through(task_vars, lambda call: run(options, call, self._task.check_mode, ports))}
+        options, ports = to_plain(arguments), further_ports(*ports_of(self, task_vars))
+        told: list[t.Any] = []
+        execute = module_runner(self, task_vars, told, BROKEN)
+        shell = getattr(self._connection, "_shell", None)
+        result.update(through(shell, self._play_context.remote_addr, execute, lambda call: run(options, call, self._task.check_mode, ports)))
+        return {**result, "warnings": [*told, *result.get("warnings", [])]}

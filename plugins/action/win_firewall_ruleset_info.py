@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.portcullis.msports.plugins.action.win_firewall_ruleset import OnWindows
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import module_runner, ports_of
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.reconcile import inspect
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.remote import BROKEN, further_ports, through
 
 ARGUMENTS = {"owner": {"type": "str", "default": "msports"}}
 
 
-class ActionModule(OnWindows):
+class ActionModule(ActionBase):
     """``portcullis.msports.win_firewall_ruleset_info``. One remote call that writes nothing."""
 
     TRANSFERS_FILES = False
@@ -26,5 +29,9 @@ class ActionModule(OnWindows):
         del tmp
         task_vars = task_vars or {}
         _validation, arguments = self.validate_argument_spec(argument_spec=ARGUMENTS)
-        owner, ports = str(arguments["owner"]), self._ports(task_vars)
-        return {**result, **self._through(task_vars, lambda call: {**inspect(owner, call, ports), "changed": False})}
+        owner, ports = str(arguments["owner"]), further_ports(*ports_of(self, task_vars))
+        told: list[t.Any] = []
+        execute = module_runner(self, task_vars, told, BROKEN)
+        shell = getattr(self._connection, "_shell", None)
+        result.update(through(shell, self._play_context.remote_addr, execute, lambda call: {**inspect(owner, call, ports), "changed": False}))
+        return {**result, "warnings": [*told, *result.get("warnings", [])]}

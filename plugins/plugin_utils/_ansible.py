@@ -16,7 +16,7 @@ import datetime
 import typing as t
 from collections.abc import Mapping, Sequence, Set
 
-from ansible.errors import AnsibleError
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MsportsError, Problems
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.union import Sink, sort_out, value_of
@@ -110,3 +110,31 @@ def flat(terms: t.Any) -> list[t.Any]:
     for term in listed(terms):
         found.extend(term if isinstance(term, list) else [term])
     return found
+
+
+def module_runner(action: t.Any, task_vars: t.Mapping[str, t.Any], told: list[t.Any], broken: str) -> t.Callable[[str, dict[str, t.Any]], dict[str, t.Any]]:
+    """Return ``execute(module, arguments)`` of an action, which gives a plain result and puts the module's warnings into ``told``.
+
+    A connection that breaks while ``operations`` are done says ``broken`` besides.
+    """
+
+    def execute(module: str, arguments: dict[str, t.Any]) -> dict[str, t.Any]:
+        try:
+            done = action._execute_module(module_name=module, module_args=arguments, task_vars=task_vars)
+        except AnsibleConnectionFailure as error:
+            if not arguments.get("operations"):
+                raise
+            raise AnsibleConnectionFailure(f"{error}. {broken}") from None  # with a cause, ansible-core would say it twice
+        told.extend(text for text in done.pop("warnings", None) or [] if text not in told)
+        return to_plain(done)
+
+    return execute
+
+
+def ports_of(action: t.Any, task_vars: t.Mapping[str, t.Any]) -> t.Tuple[t.Any, ...]:
+    """Return what says which port the connection of an action uses, best first. Not every connection has one, or says so."""
+    try:
+        option = action._connection.get_option("port")
+    except KeyError:
+        option = None
+    return option, getattr(action._play_context, "port", None), task_vars.get("ansible_port")

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import pathlib
@@ -61,6 +62,13 @@ def image(more: str = "") -> str:
     if missing:
         raise CannotRun(f"missing packages: {' '.join(missing)}")
     packages = ",".join(filter(None, (PACKAGES, more)))
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with CACHE.joinpath("build.lock").open("w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # tests and scenarios run side by side, and may want the same image
+        return _built(packages)
+
+
+def _built(packages: str) -> str:
     name = f"localhost/msports-persistence:{hashlib.sha256(f'{RELEASE} {packages}'.encode()).hexdigest()[:12]}"
     if not podman("images", "-q", name).strip():
         _build(name, packages)
@@ -71,7 +79,9 @@ def _build(name: str, packages: str) -> None:
     tree = CACHE / "tree"
     shutil.rmtree(tree, ignore_errors=True)
     tree.parent.mkdir(parents=True, exist_ok=True)
-    command = ["debootstrap", "--variant=minbase", f"--include={packages}", RELEASE, str(tree)]
+    downloads = CACHE / "packages"
+    downloads.mkdir(exist_ok=True)
+    command = ["debootstrap", f"--cache-dir={downloads}", "--variant=minbase", f"--include={packages}", RELEASE, str(tree)]
     built = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900)
     if built.returncode != 0:
         raise CannotRun(f"debootstrap: exit {built.returncode}: {(built.stdout + built.stderr).strip()[-600:]}")

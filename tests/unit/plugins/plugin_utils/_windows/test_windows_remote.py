@@ -11,7 +11,7 @@ import typing as t
 import pytest
 from ansible.errors import AnsibleConnectionFailure
 
-from ansible_collections.portcullis.msports.plugins.action.win_firewall_ruleset import OnWindows
+from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import module_runner, ports_of
 from ansible_collections.portcullis.msports.plugins.module_utils import _wire
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.reconcile import run
@@ -94,7 +94,7 @@ def test_a_connection_that_breaks_while_it_is_written_is_healed_by_the_next_run(
     assert lost({"failed": True, "msg": "refused"})["msg"] == "refused", "the host itself says what it did"
 
 
-class Action(OnWindows):
+class Action:
     """The action with what it asks of ansible-core."""
 
     def __init__(self, breaks_at: int, **options: t.Any) -> None:
@@ -105,30 +105,32 @@ class Action(OnWindows):
         self._play_context = types.SimpleNamespace(remote_addr="w1", port=None)
         self._host, self._breaks_at = FakeHost(), breaks_at
 
-    def run(self, tmp: t.Any = None, task_vars: t.Any = None) -> Plain:
-        raise NotImplementedError
-
     def _execute_module(self, module_name: t.Any = None, module_args: t.Any = None, task_vars: t.Any = None, **more: t.Any) -> Plain:
         if len(self._host.calls) == self._breaks_at:
             raise AnsibleConnectionFailure("timed out")
         return {**self._host(module_args), "warnings": ["of the host"]}
 
 
+def reconciled(action: Action, told: list[str]) -> Plain:
+    return through(WINDOWS, "w1", module_runner(action, {}, told, BROKEN), lambda call: run(options(rule("web")), call))
+
+
 def test_an_unreachable_host_is_unreachable_and_says_what_that_means() -> None:
     """The exception stays what it is, so that ansible-core takes the host for unreachable."""
     for breaks_at, text in ((0, "timed out"), (1, f"timed out. {BROKEN}")):
         with pytest.raises(AnsibleConnectionFailure) as caught:
-            Action(breaks_at)._through({}, lambda call: run(options(rule("web")), call))
+            reconciled(Action(breaks_at), [])
         assert caught.value.message == text
-    done = Action(2)._through({}, lambda call: run(options(rule("web")), call))
-    assert done["changed"] and done["warnings"] == ["of the host"]
+    told: list[str] = []
+    assert reconciled(Action(2), told)["changed"]
+    assert told == ["of the host"], "once, though two calls said it"
 
 
 def test_the_action_takes_the_port_from_the_nearest_that_knows_it() -> None:
-    assert Action(0, port=8443)._ports({"ansible_port": 1}) == [8443]
-    assert Action(0, port=None)._ports({"ansible_port": "8444"}) == [8444]
-    assert Action(0)._ports({"ansible_port": 8445}) == [8445], "not every connection has such an option"
-    assert Action(0)._ports({}) == []
+    assert further_ports(*ports_of(Action(0, port=8443), {"ansible_port": 1})) == [8443]
+    assert further_ports(*ports_of(Action(0, port=None), {"ansible_port": "8444"})) == [8444]
+    assert further_ports(*ports_of(Action(0), {"ansible_port": 8445})) == [8445], "not every connection has such an option"
+    assert further_ports(*ports_of(Action(0), {})) == []
 
 
 @pytest.mark.parametrize(
