@@ -19,8 +19,8 @@ from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._pla
 SETS = {"one": ["10.0.0.1"], "many": ["10.0.0.1", "10.0.0.5"], "any": ["any"], "nobody": [], "groups": ["239.0.0.1"], "more groups": ["239.0.0.1", "239.0.0.9"]}
 
 
-def rendered(*rules: Plain, **fields: t.Any) -> Plain:
-    return render(plan({"till": host(*rules, **fields)}, SETS), "till", "nftables")
+def rendered(*rules: Plain, backend: str = "nftables", **fields: t.Any) -> Plain:
+    return render(plan({"till": host(*rules, **fields)}, SETS), "till", backend)
 
 
 def wire(*rules: Plain, **fields: t.Any) -> list[str]:
@@ -46,6 +46,13 @@ def test_outbound_rules_are_for_strict_hosts(outbound: str, names: list[str]) ->
 @pytest.mark.parametrize(("declared", "inbound"), [(None, "block"), ("block", "block"), ("reject", "reject"), ("allow", "allow"), ("keep", "keep")])
 def test_nftables_blocks_inbound_where_nobody_said_anything(declared: t.Optional[str], inbound: str) -> None:
     assert rendered(default_inbound=declared)["default_inbound"] == inbound
+
+
+@pytest.mark.parametrize("declared", [None, "block"])
+def test_managers_that_block_already_keep_their_own_default(declared: t.Optional[str]) -> None:
+    found = {name: rendered(backend=name, default_inbound=declared) for name in ("nftables", "firewalld", "ufw", "linux")}
+    assert [found[name].pop("default_inbound", None) for name in found] == [declared or "block", declared or "keep", declared or "keep", declared]
+    assert found["nftables"] == found["firewalld"] == found["ufw"] == found["linux"]
 
 
 @pytest.mark.parametrize(
