@@ -154,7 +154,8 @@ class ActionModule(ActionBase):
         backend, there = BACKENDS[system] if asked == "auto" else asked, self._there()
         if SYSTEMS[backend] != there:
             connection = getattr(self._connection, "ansible_name", None) or self._connection.transport
+            what = f"the backend {backend} does" if backend != "linux" else "the backends of Linux do"
             raise AnsibleActionFail(
-                f"the backend {backend} does not fit {name}: the connection {connection} speaks to a shell of {there}; {UNFIT[SYSTEMS[backend]]}"
+                f"{what} not fit {name}: the connection {connection} speaks to a shell of {there}; {UNFIT[SYSTEMS[backend]]}"
             )
         return backend

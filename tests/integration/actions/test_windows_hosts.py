@@ -173,7 +173,7 @@ def test_what_windows_cannot_do_is_refused_before_it_is_asked(
             "the backend windows does not fit db01: the connection portcullis.counted.local speaks to a shell of linux",
         ),
         ("db01", {}, {"backend": "windows"}, "reach a Windows host by winrm or psrp"),
-        ("web01", {"msports_system": "linux"}, {}, "the backend nftables does not fit web01: the connection portcullis.lab.windows_stand_in speaks to"),
+        ("web01", {"msports_system": "linux"}, {}, "the backends of Linux do not fit web01: the connection portcullis.lab.windows_stand_in speaks to"),
         ("web01", {}, {"backend": "nftables"}, "declare msports_system: windows"),
         ("web01", {}, {"backend": "nftables", "state": "absent"}, "the backend nftables does not fit web01"),
     ],

@@ -177,6 +177,10 @@ def test_what_cannot_be_put_back_is_an_error(apply: Backend) -> None:
         apply(*USERS, **CLOSED)
 
 
+def full(_handle: int) -> None:
+    raise OSError(28, "No space left on device")
+
+
 @pytest.mark.parametrize("what", ["reload", "dropped", "disk"])
 def test_a_failure_leaves_the_rules_from_before(apply: Backend, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
     apply(rule("old", local_ports=["22"]))
@@ -186,7 +190,7 @@ def test_a_failure_leaves_the_rules_from_before(apply: Backend, what: str, monke
     elif what == "dropped":
         apply.daemon.drops = lambda line: 'port="443"' in line
     else:
-        monkeypatch.setattr(store.os, "fsync", lambda _handle: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+        monkeypatch.setattr(store.os, "fsync", full)
     expected = {"reload": "something of others", "dropped": 'did not take all of the rules: wanted: .*port="443"', "disk": "No space left on device"}[what]
     with pytest.raises(FirewalldError, match=expected):
         apply(rule("new", local_ports=["443"]))
