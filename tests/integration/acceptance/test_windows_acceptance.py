@@ -23,7 +23,7 @@ import policy_file  # noqa: E402
 PLAYBOOK = ROOT / "playbooks" / "windows_acceptance.yml"
 SESSION = {"peer": "10.9.0.5", "peer_port": 50111, "local": "10.1.1.20", "local_port": 5986}
 CHECKS = {path.stem: path.read_text(encoding="utf-8") for path in sorted((ROOT / "playbooks" / "tasks").glob("windows_acceptance_*.yml"))}
-POWERSHELL = {"remove_by_name", "group_policy", "versions"}
+POWERSHELL = {"remove_by_name", "group_policy", "keywords", "export", "powershell_7", "versions"}
 ALL = {name for text in CHECKS.values() for name in re.findall(r"(?m)^    check: (\w+)$", text)} | POWERSHELL | {"others"}
 
 
