@@ -103,7 +103,7 @@ def test_a_full_disk_changes_nothing(apply: t.Any, rules: list[dict[str, t.Any]]
     pid = booted.podman("inspect", "--format", "{{.State.Pid}}", apply.container._id).strip()
     apply(*rules, **OPTIONS)
     apply.sh("cp -a /etc/firewalld /opt/test/firewalld.copy")
-    inside = ["nsenter", "-t", pid, "-m", "sh", "-c"]
+    inside = ["nsenter", "-t", pid, "-m", "-p", "sh", "-ec"]  # the processes' namespace too: umount reads /proc/self
     subprocess.run([*inside, "mount -t tmpfs -o size=128k tmpfs /etc/firewalld && cp -a /opt/test/firewalld.copy/. /etc/firewalld/"], check=True)
     try:
         before = apply.state()
@@ -113,7 +113,7 @@ def test_a_full_disk_changes_nothing(apply: t.Any, rules: list[dict[str, t.Any]]
         assert apply.state() == before
         assert apply(*rules, **OPTIONS)["changed"] is False
     finally:
-        subprocess.run([*inside, "umount -l /etc/firewalld; rm -rf /opt/test/firewalld.copy"], check=True)
+        subprocess.run([*inside, "umount -l /etc/firewalld; rm -r /opt/test/firewalld.copy"], check=True)
 
 
 def test_missing_or_too_old(apply: t.Any) -> None:
