@@ -222,39 +222,17 @@ problems:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.dbus import BusError
-from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.reconcile import FirewalldError, Refused, run
+from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.reconcile import FirewalldError, run
+from ansible_collections.portcullis.msports.plugins.module_utils._module import options, reconcile
 from ansible_collections.portcullis.msports.plugins.module_utils._nftables.nft import NftError
 
 
 def main():
     module = AnsibleModule(
-        argument_spec={
-            "rules": {"type": "list", "elements": "dict", "default": []},
-            "address_sets": {"type": "dict", "default": {}},
-            "default_inbound": {"type": "str", "choices": ["block", "reject", "allow", "keep"], "default": "keep"},
-            "default_outbound": {"type": "str", "choices": ["keep", "allow", "block"], "default": "keep"},
-            "place": {"type": "str", "choices": ["around", "before", "after"], "default": "around"},
-            "owner": {"type": "str", "default": "msports"},
-            "purge": {"type": "bool", "default": True},
-            "max_removals": {"type": "int"},
-            "management": {"type": "dict", "default": {}},
-            "allow_lockout": {"type": "bool", "default": False},
-            "allow_other_manager": {"type": "bool", "default": False},
-            "mode": {"type": "str", "choices": ["enforce", "audit"], "default": "enforce"},
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            "persist": {"type": "bool", "default": True},
-        },
+        argument_spec=options("keep", place={"type": "str", "choices": ["around", "before", "after"], "default": "around"}),
         supports_check_mode=True,
     )
-    try:
-        result = run(module.params, module.check_mode)
-    except Refused as refusal:
-        module.fail_json(msg=str(refusal), problems=refusal.problems)
-    except (FirewalldError, BusError, NftError) as error:
-        module.fail_json(msg=str(error), problems=[str(error)])
-    for warning in result.pop("warnings"):
-        module.warn(warning)
-    module.exit_json(**result)
+    reconcile(module, run, lambda: (FirewalldError, BusError, NftError))
 
 
 if __name__ == "__main__":

@@ -188,38 +188,17 @@ problems:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.portcullis.msports.plugins.module_utils._module import options, reconcile
 from ansible_collections.portcullis.msports.plugins.module_utils._nftables.nft import NftError
-from ansible_collections.portcullis.msports.plugins.module_utils._nftables.reconcile import Refused, run
+from ansible_collections.portcullis.msports.plugins.module_utils._nftables.reconcile import run
 
 
 def main():
     module = AnsibleModule(
-        argument_spec={
-            "rules": {"type": "list", "elements": "dict", "default": []},
-            "address_sets": {"type": "dict", "default": {}},
-            "default_inbound": {"type": "str", "choices": ["block", "reject", "allow", "keep"], "default": "block"},
-            "default_outbound": {"type": "str", "choices": ["keep", "allow", "block"], "default": "keep"},
-            "owner": {"type": "str", "default": "msports"},
-            "purge": {"type": "bool", "default": True},
-            "max_removals": {"type": "int"},
-            "management": {"type": "dict", "default": {}},
-            "allow_lockout": {"type": "bool", "default": False},
-            "allow_other_manager": {"type": "bool", "default": False},
-            "mode": {"type": "str", "choices": ["enforce", "audit"], "default": "enforce"},
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            "persist": {"type": "bool", "default": True},
-        },
+        argument_spec=options("block"),
         supports_check_mode=True,
     )
-    try:
-        result = run(module.params, module.check_mode)
-    except Refused as refusal:
-        module.fail_json(msg=str(refusal), problems=refusal.problems)
-    except NftError as error:
-        module.fail_json(msg=str(error), problems=[str(error)])
-    for warning in result.pop("warnings"):
-        module.warn(warning)
-    module.exit_json(**result)
+    reconcile(module, run, lambda: NftError)
 
 
 if __name__ == "__main__":
