@@ -15,7 +15,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import ansible_errors
 from ansible_collections.portcullis.msports.plugins.plugin_utils._compile import inputs_of, stale
 from ansible_collections.portcullis.msports.plugins.plugin_utils._inventory import inventory_of, one_host
-from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.store import load
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.read import load
 from ansible_collections.portcullis.msports.plugins.plugin_utils._render.wire import render
 from ansible_collections.portcullis.msports.plugins.plugin_utils._run import Run
 

@@ -18,7 +18,8 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import
 from ansible_collections.portcullis.msports.plugins.plugin_utils._compile import compile_plan, inputs_of
 from ansible_collections.portcullis.msports.plugins.plugin_utils._inventory import inventory_of, one_host, play_variables
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.folder import claim
-from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.store import load, orphans, save
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.read import load
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.store import orphans, save
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.difference import plan_diff, shortened
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MsportsError
 from ansible_collections.portcullis.msports.plugins.plugin_utils._run import Run

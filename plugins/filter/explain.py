@@ -95,7 +95,7 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.portcullis.msports.plugins.plugin_utils import _question
 from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import ansible_errors, listed, to_plain
 from ansible_collections.portcullis.msports.plugins.plugin_utils._compile import explain_plan
-from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.store import plan_from
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.read import plan_from
 
 
 def explain(plan, source, destination, port, catalog_paths=None):

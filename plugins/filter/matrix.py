@@ -55,7 +55,7 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import ansible_errors, to_plain
 from ansible_collections.portcullis.msports.plugins.plugin_utils._matrix import matrix as core
-from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.store import plan_from
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.read import plan_from
 
 
 def matrix(plan, form="list"):

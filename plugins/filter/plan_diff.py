@@ -53,7 +53,7 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import ansible_errors, to_plain
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan import difference
-from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.store import plan_from
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.read import plan_from
 
 
 def plan_diff(before, after):

@@ -62,7 +62,7 @@ _value:
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import ansible_errors, to_plain
-from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.store import plan_from
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.read import plan_from
 from ansible_collections.portcullis.msports.plugins.plugin_utils._render import wire
 
 

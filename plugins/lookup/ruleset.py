@@ -57,7 +57,7 @@ from ansible.plugins.lookup import LookupBase
 from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import ansible_errors, flat, lookup_options
 from ansible_collections.portcullis.msports.plugins.plugin_utils._compile import compile_plan
 from ansible_collections.portcullis.msports.plugins.plugin_utils._inventory import inventory_of
-from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.store import load
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.read import load
 from ansible_collections.portcullis.msports.plugins.plugin_utils._render.wire import host_of, render
 
 

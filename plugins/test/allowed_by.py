@@ -49,7 +49,7 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.portcullis.msports.plugins.plugin_utils import _question
 from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import ansible_errors, to_plain
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.allowed import AllowedSet
-from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.store import plan_from
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.read import plan_from
 
 
 def allowed_by(question, plan):

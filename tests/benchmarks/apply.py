@@ -156,11 +156,11 @@ def measure(turns: int, sizes: t.Sequence[int], loops: t.Mapping[int, int], say:
         if not shutil.which("iptables"):
             say("iptables is not installed (apt-get install iptables): its loop is left out")
             loops = {}
-        for size in sizes:
-            for turn in range(turns):
+        for turn in range(turns):
+            for size in sizes:
                 cases = [case for case in CASES if case != LOOPED or turn < loops.get(size, 0)]
                 bench.turn(size, cases)
                 bench.very_first(size)
-                say(f"{size} rules: turn {turn + 1} of {turns}")
+                say(f"turn {turn + 1} of {turns}: {size} rules")
         bench.target.hang_up()
         return bench.series, bench.target.way

@@ -49,7 +49,7 @@ def measure(turns: int, sizes: t.Sequence[int], say: t.Callable[[str], None]) ->
 
 def _applied(plan: pathlib.Path) -> float:
     """Return seconds that the controller spends on one host's apply besides Ansible's own task: read the saved plan and render."""
-    from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.store import load
+    from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.read import load
     from ansible_collections.portcullis.msports.plugins.plugin_utils._render.wire import render
 
     names = sorted(path.stem for path in (plan / "hosts").glob("*.json"))[:APPLIED]

@@ -20,7 +20,8 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils import _compile
 from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.loader import load_catalogs
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import Addresses
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.allowed import AllowedSet
-from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.store import load, save
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.read import load
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.store import save
 from ansible_collections.portcullis.msports.plugins.plugin_utils._render.pieces import wire_name
 from ansible_collections.portcullis.msports.plugins.plugin_utils._render.wire import render
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._flow.estates import inventory

@@ -12,7 +12,9 @@ import pytest
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MsportsError
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.difference import plan_diff
-from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.store import load, save
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.read import load
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.store import save
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.text import rules_digest
 
 
 def rule(name, remote="any"):
@@ -52,9 +54,11 @@ def saved(tmp_path):
 
 def test_what_is_saved_reads_as_json_would_write_it(saved):
     plan, folder = saved
-    for name, host in plan["hosts"].items():
+    b = {key: value for key, value in plan["hosts"]["b"].items() if key != "rules"}
+    entries = {**plan["hosts"], "b": {**b, "same_rules_as": "a", "rules_digest": rules_digest(SHARED)}}
+    for name, entry in entries.items():
         text = (folder / "hosts" / f"{name}.json").read_text(encoding="utf-8")
-        assert text == json.dumps(host, sort_keys=True, indent=1) + "\n"
+        assert text == json.dumps(entry, sort_keys=True, indent=1) + "\n"
 
 
 def test_an_unchanged_host_is_the_plan_s_own_entry(saved):
@@ -80,6 +84,35 @@ def test_the_difference_is_the_same_as_with_everything_read(saved, change):
     difference = plan_diff(load(folder, beside=after), after)
     assert difference == plan_diff(load(folder), after)
     assert difference["changed"]
+
+
+def test_hosts_share_their_rules_when_read_again(saved):
+    plan, folder = saved
+    hosts = load(folder)["hosts"]
+    assert hosts["a"]["rules"] is hosts["b"]["rules"]
+    assert load(folder, only=["b"])["hosts"] == {"b": plan["hosts"]["b"]}
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_a_host_gets_no_rules_but_those_that_it_means(saved, beside):
+    """Its file names a host that has other rules now, as in a directory that was written in part."""
+    plan, folder = saved
+    other = copy.deepcopy(plan)
+    other["hosts"]["a"]["rules"][0]["local_ports"] = ["1-65535"]
+    save({**other, "hosts": {"a": other["hosts"]["a"]}}, folder / "other")
+    (folder / "other" / "hosts" / "a.json").replace(folder / "hosts" / "a.json")
+    for only in (["b"], None):
+        with pytest.raises(MsportsError, match=r"b.json: 'a': expected in same_rules_as a host of this plan whose file has the rules of this rules_digest; plan"):
+            load(folder, only=only, beside=plan if beside else None)
+
+
+@pytest.mark.parametrize("holder", ["b", "d", "nobody", ["a"], None])
+def test_a_host_whose_rules_are_nowhere(saved, holder):
+    _plan, folder = saved
+    path = folder / "hosts" / "b.json"
+    path.write_text(json.dumps({**json.loads(path.read_text(encoding="utf-8")), "same_rules_as": holder}), encoding="utf-8")
+    with pytest.raises(MsportsError, match="expected in same_rules_as a host of this plan"):
+        load(folder, only=["b"])
 
 
 def test_a_host_whose_file_is_damaged_is_told(saved):

@@ -15,7 +15,8 @@ from hypothesis import given, strategies as st
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MsportsError
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.folder import claim, file_name
-from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.store import _Once, _text, digest, load, orphans, plan_from, save
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.read import load, plan_from
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.store import digest, orphans, save
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._plan.plans import Plain, host, plan, rule
 
 SHARED = [rule("in", "tcp", "desk", ["443"])]
@@ -73,26 +74,6 @@ def test_files_are_for_all_to_read_whatever_the_umask(tmp_path: pathlib.Path) ->
     assert {path.stat().st_mode & 0o777 for path in tmp_path.rglob("*.json")} == {0o644}
 
 
-PLAIN = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
-)
-
-
-@given(PLAIN)
-def test_text_is_that_of_json(value: t.Any) -> None:
-    assert _text(value) == json.dumps(value, sort_keys=True, indent=1) + "\n"
-
-
-@given(st.dictionaries(st.text(), PLAIN, max_size=4), st.lists(st.lists(st.dictionaries(st.text(), PLAIN, max_size=3), max_size=3), min_size=1, max_size=3))
-def test_text_of_hosts_that_share_rules_is_that_of_json(others: Plain, rulesets: list[list[Plain]]) -> None:
-    rendered = _Once()
-    rulesets.append([rule for ruleset in rulesets for rule in ruleset])
-    for ruleset in [*rulesets, *rulesets]:
-        entry = {**others, "rules": ruleset}
-        assert rendered.host(entry) == json.dumps(entry, sort_keys=True, indent=1) + "\n"
-
-
 def test_a_write_that_fails_leaves_the_old_file(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save(example("till"), tmp_path)
     before = files(tmp_path)
@@ -117,13 +98,29 @@ def test_the_index_is_written_last(tmp_path: pathlib.Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "replace", lambda old, new: (order.append(pathlib.Path(new).name), replace(old, new)))
         save({**example("till", "lamp"), "digest": "e" * 64, "sets": {}}, tmp_path)
-    assert order[-1] == "index.json"
-    assert len(order) == 3
+    assert order == ["lamp.json", "till.json", "sets.json", "index.json"]
+
+
+def test_the_folder_of_hosts_is_there_whole_or_not_at_all(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a first save that broke off, nothing is left that the next one would take for somebody else's."""
+    opened = os.open
+
+    def full(path: str, *args: t.Any, **options: t.Any) -> int:
+        if str(path).endswith("till.json"):
+            raise OSError(28, "No space left on device")
+        return opened(path, *args, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", full)
+        with pytest.raises(MsportsError, match=r"cannot be written \(No space left on device\)"):
+            save(example("till", "lamp"), tmp_path)
+    assert files(tmp_path) == {}
+    assert len(save(example("till", "lamp"), tmp_path)) == 4
 
 
 def test_who_left_loses_the_file_and_is_orphaned(tmp_path: pathlib.Path) -> None:
     save(example("till", "lamp"), tmp_path)
-    assert save(example("till"), tmp_path) == ["hosts/lamp.json", "index.json"]
+    assert save(example("till"), tmp_path) == ["hosts/till.json", "hosts/lamp.json", "index.json"]  # whose rules stood in the file of the other
     assert load(tmp_path)["orphaned"] == ["lamp"]
     save(example("till"), tmp_path)
     assert load(tmp_path)["orphaned"] == ["lamp"]  # until it has a ruleset again
@@ -136,7 +133,7 @@ def test_files_of_others_stay_even_in_a_plan_directory(tmp_path: pathlib.Path) -
     precious = [tmp_path / "hosts" / "precious.json", tmp_path / "README"]
     for path in precious:
         path.write_text("{}")
-    assert save(example("till"), tmp_path) == ["hosts/lamp.json", "index.json"]
+    assert save(example("till"), tmp_path) == ["hosts/till.json", "hosts/lamp.json", "index.json"]
     assert all(path.exists() for path in precious)
     precious[0].unlink()
     tmp_path.joinpath("hosts/till.json").unlink()
