@@ -21,6 +21,7 @@ for _folder in ("tools", "windows"):
         sys.path.insert(0, str(ROOT / "tests" / _folder))
 
 import engine
+import executor_cases
 import policy_file
 
 READ = """
@@ -183,3 +184,9 @@ def make_host(tmp_path: pathlib.Path, read: engine.Call, sent: Sent) -> t.Callab
 def host(make_host: t.Callable[..., Host]) -> Host:
     """A fresh Windows Server."""
     return make_host()
+
+
+@pytest.fixture
+def full(make_host: t.Callable[..., Host]) -> Host:
+    """A server with rules of ours, among them twins, a disabled one, and names that others have, too."""
+    return make_host(executor_cases.estate())
