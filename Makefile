@@ -6,7 +6,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types docs-lint sanity unit integration lab molecule bench build clean setup setup-demo
+.PHONY: help demo test lint types docs-lint sanity unit integration containers lab molecule bench build clean setup setup-demo
 
 PY := .venv/bin/python
 CHECKS := $(PY) tests/tools/run_checks.py
@@ -25,7 +25,7 @@ setup:  ## install what the tests need, without running them
 demo: setup-demo  ## a small company's inventory becomes firewall rules, applied to real kernels and proven with packets
 	@$(PY) tests/lab/demo.py
 
-test: setup  ## everything: linters, docs, sanity, unit, integration and lab tests
+test: setup  ## everything: linters, docs, sanity, unit, integration, container and lab tests, Molecule
 	@$(CHECKS)
 
 lint: setup  ## ruff, yamllint, ansible-lint, licences, C# and PowerShell
@@ -46,6 +46,9 @@ unit: setup  ## unit tests, with coverage
 
 integration: setup  ## tests that run Ansible
 	@$(CHECKS) integration
+
+containers: setup  ## the backends on booted containers, with real firewall managers
+	@$(CHECKS) containers
 
 lab: setup  ## tests in the namespace lab
 	@$(CHECKS) lab

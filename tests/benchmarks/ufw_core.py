@@ -77,7 +77,7 @@ print(json.dumps({{key: round(value, 3) for key, value in found.items()}}))
 def measure(counts: t.Sequence[int], looped_up_to: int = 100) -> dict[int, dict[str, float]]:
     """Return seconds by number of rules; loops only up to ``looped_up_to`` rules, because they take minutes."""
     found = {}
-    host = Ufw(booted.Container("ufw"))
+    host = Ufw(booted.Container())
     try:
         host.keep()
         for count in counts:

@@ -19,7 +19,6 @@ import checkout
 
 ROOT, CACHE = checkout.ROOT, checkout.CACHE
 SCENARIOS = ROOT / "extensions" / "molecule"
-PACKAGES = "openssh-server,firewalld,libpam-systemd,ufw"  # every manager; a scenario switches on the one that it is about
 STORAGE = """[storage]
 driver = "overlay"
 graphroot = "{0}/storage"
@@ -36,7 +35,7 @@ def scenarios() -> list[str]:
 
 def environment(base: t.Mapping[str, str]) -> dict[str, str]:
     """What molecule needs to know; the image is built first when it is not there. Raises ``booted.CannotRun`` with the reason."""
-    image = booted.image(PACKAGES)
+    image = booted.image()
     storage = booted.CACHE / "storage.conf"
     storage.write_text(STORAGE.format(booted.CACHE), encoding="utf-8")
     return {

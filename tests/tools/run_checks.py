@@ -3,13 +3,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Run the checks of this repository in order, and end with the counts: ``N passed, N failed``.
 
-Usage: ``run_checks.py [GROUP]...`` with groups ``lint docs sanity unit integration lab molecule``; none means all.
+Usage: ``run_checks.py [GROUP]...`` with groups ``lint docs sanity unit integration containers lab molecule``; none means all.
 
 A linter counts as one check, ansible-test counts each of its sanity tests, pytest each of its tests. A skipped test is a failed one, unless
 ``MSPORTS_SKIP`` allows it by name: a comma-separated list of patterns (``*`` as in a shell) for tests or for whole parts, e.g.
 ``MSPORTS_SKIP='lab,tests/integration/test_boot.py::*'``. What was skipped or not run is told either way.
 
-Parts that only read the sources (lint, docs, sanity), and the scenarios of Molecule, which wait most of the time, run beside the other ones; their
+Parts that only read the sources (lint, docs, sanity), and those on booted containers, which wait much of the time, run beside the other ones; their
 results are told at the end.
 """
 
@@ -34,7 +34,9 @@ import sanity
 ROOT, CACHE = checkout.ROOT, checkout.CACHE
 RESULTS = CACHE / "test"
 BIN = pathlib.Path(sys.executable).parent
-BESIDE = (("lint", "docs", "sanity"), ("molecule",))  # groups whose parts run one after the other, beside the rest
+# Folders of tests/integration whose tests run our code inside of booted containers, where its coverage is not measured.
+CONTAINERS = ("firewalld", "persistence", "ufw")
+BESIDE = (("lint", "docs", "sanity"), ("containers", "molecule"))  # groups whose parts run one after the other, beside the rest
 
 
 @dataclass
@@ -115,14 +117,18 @@ def run_sanity(core: str) -> Outcome:
     return outcome
 
 
-def run_pytest(name: str, paths: t.Sequence[str], options: t.Sequence[str] = (), coverage: bool = False) -> Outcome:
-    """One run of pytest, shown as it goes; counts come from its own report."""
+def run_pytest(name: str, paths: t.Sequence[str], coverage: bool = False, shown: bool = True) -> Outcome:
+    """One run of pytest; counts come from its own report. ``shown``: as it goes, or else only what is needed when something failed."""
     report = RESULTS / f"{name}.xml"
     report.unlink(missing_ok=True)
     runner = [sys.executable, "-m", *(["coverage", "run", "-m"] if coverage else [])]
-    argv = [*runner, "pytest", "-q", "--color=no", f"--junitxml={report}", "-o", "junit_family=xunit1", *options, *paths]
-    status = subprocess.run(argv, cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL, check=False).returncode
+    argv = [*runner, "pytest", "-q", "--color=no", f"--junitxml={report}", "-o", "junit_family=xunit1", *paths]
     outcome = Outcome()
+    if shown:
+        status = subprocess.run(argv, cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL, check=False).returncode
+    else:
+        status, output = logged(name, argv)
+        outcome.shown = [output.rstrip()] if status != 0 else []
     if report.exists():
         for case in ElementTree.parse(report).iter("testcase"):
             if case.find("failure") is not None or case.find("error") is not None:
@@ -137,9 +143,9 @@ def run_pytest(name: str, paths: t.Sequence[str], options: t.Sequence[str] = (),
     return outcome
 
 
-def covered(name: str, paths: t.Sequence[str], options: t.Sequence[str] = ()) -> Outcome:
+def covered(name: str, paths: t.Sequence[str]) -> Outcome:
     """A run of pytest that is measured; afterwards the coverage of all measured runs so far is shown."""
-    outcome = run_pytest(name, paths, options, coverage=True)
+    outcome = run_pytest(name, paths, coverage=True)
     logged(f"{name}-combine", [BIN / "coverage", "combine", "--append", "--quiet"])
     table = logged(f"{name}-coverage", [BIN / "coverage", "report", "--show-missing"])[1]
     print(f"coverage of plugins/, lines and branches, after {name} tests (.cache/test/{name}-coverage.log has the missing lines):")
@@ -149,6 +155,12 @@ def covered(name: str, paths: t.Sequence[str], options: t.Sequence[str] = ()) ->
         if line.startswith("TOTAL") or (len(columns) > 5 and columns[5].endswith("%") and float(columns[5].rstrip("%")) < 95):
             print("  " + " ".join(f"{column:>6}" if place else f"{column:<70}" for place, column in enumerate(columns[:6])))
     return outcome
+
+
+def integration() -> list[str]:
+    """What runs without containers: everything else below ``tests/integration``."""
+    found = [path for path in (ROOT / "tests" / "integration").iterdir() if path.is_dir() or path.name.startswith("test_")]
+    return sorted(str(path.relative_to(ROOT)) for path in found if path.name not in (*CONTAINERS, "__pycache__"))
 
 
 def run_molecule(scenario: str) -> Outcome:
@@ -167,7 +179,8 @@ PARTS = (
     Part("docs", "docs", docs),
     *(Part(f"sanity-{core}", "sanity", functools.partial(run_sanity, core)) for core in sanity.PYTHONS),
     Part("unit", "unit", lambda: covered("unit", ["tests/unit"])),
-    Part("integration", "integration", lambda: covered("integration", ["tests/integration"])),
+    Part("integration", "integration", lambda: covered("integration", integration())),
+    Part("containers", "containers", lambda: run_pytest("containers", [f"tests/integration/{name}" for name in CONTAINERS], shown=False)),
     Part("lab", "lab", lambda: run_pytest("lab", ["tests/lab/test_lab.py"])),
     *(Part(f"molecule-{name}", "molecule", functools.partial(run_molecule, name)) for name in molecule_scenarios.scenarios()),
 )

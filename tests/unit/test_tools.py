@@ -125,10 +125,22 @@ def test_pytest_runs_are_counted_with_every_kind_of_end(tmp_path: pathlib.Path, 
         "import pytest", "def test_good(): pass", "def test_bad(): assert False", "def test_left(): pytest.skip('why')",
         "@pytest.fixture", "def broken(): raise ValueError", "def test_error(broken): pass",
     ), encoding="utf-8")
-    outcome = checks.run_pytest("sample", [str(path)], ["-p", "no:cacheprovider"])
-    assert (outcome.passed, outcome.failed, len(outcome.skipped)) == (1, 2, 1)
+    for shown in (True, False):
+        outcome = checks.run_pytest("sample", [str(path), "-p", "no:randomly"], shown=shown)
+        assert (outcome.passed, outcome.failed, len(outcome.skipped)) == (1, 2, 1)
+        assert ["test_bad" in text for text in outcome.shown] == ([] if shown else [True])
     nothing = checks.run_pytest("nothing", [str(tmp_path / "gone.py")])
     assert (nothing.passed, nothing.failed) == (0, 1)
+
+
+def test_every_folder_of_integration_tests_is_run_once() -> None:
+    checks = load("run_checks")
+    folders = {path.parent for path in (ROOT / "tests" / "integration").rglob("test_*.py")}
+    chosen = [ROOT / path for path in (*checks.integration(), *(f"tests/integration/{name}" for name in checks.CONTAINERS))]
+    assert len(chosen) == len(set(chosen))
+    assert all(path.exists() for path in chosen)
+    for folder in folders:
+        assert any(path in (folder, *folder.parents) or path.parent == folder for path in chosen), folder
 
 
 PAGE = """# Head line, with `code`!

@@ -17,8 +17,6 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "persistenc
 
 import booted
 
-# polkitd, which firewalld depends on, wants a provider of logind; debootstrap does not find one by itself.
-PACKAGES = "firewalld,libpam-systemd"
 MODULE = "ansible_collections.portcullis.msports.plugins.module_utils._firewalld"
 
 RUN = f"""
@@ -111,10 +109,10 @@ def container() -> t.Iterator[booted.Container]:
     if "firewalld" in os.environ.get("MSPORTS_SKIP", "").split(","):
         pytest.skip("MSPORTS_SKIP names firewalld")
     try:
-        made = booted.Container(more=PACKAGES)
+        made = booted.Container()
     except booted.CannotRun as error:
         pytest.fail(f"this machine cannot run the container ({error}); MSPORTS_SKIP=firewalld leaves these tests out by name")
-    made.run("mkdir -p /opt/test && cp /etc/firewalld/firewalld.conf /opt/test/")
+    made.run("systemctl enable --now firewalld; mkdir -p /opt/test && cp /etc/firewalld/firewalld.conf /opt/test/")
     yield made
     made.close()
 

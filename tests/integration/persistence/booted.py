@@ -1,9 +1,10 @@
 # Copyright (c) 2026, the portcullis.msports contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A Debian container that boots systemd, for tests of what survives a boot. Everything it needs stays below ``.cache``.
+"""A Debian container that boots systemd, for tests of real firewall managers and of what survives a boot. Everything it needs stays below ``.cache``.
 
-``MSPORTS_IMAGE`` names an image to use instead of building one (Debian with systemd, python3, nftables and iptables).
+One image serves all tests: every manager is installed, and none is active. ``MSPORTS_IMAGE`` names an image to use instead of building it: Debian with
+the packages of ``PACKAGES``, with firewalld switched off.
 """
 
 from __future__ import annotations
@@ -20,7 +21,15 @@ import typing as t
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 CACHE = ROOT / ".cache" / "persistence"
 RELEASE = "bookworm"
-PACKAGES = "systemd,systemd-sysv,dbus,python3,nftables,iproute2,iptables"
+# polkitd, which firewalld depends on, wants a provider of logind (libpam-systemd); debootstrap does not find one by itself.
+PACKAGES = "systemd,systemd-sysv,dbus,python3,nftables,iproute2,iptables,openssh-server,firewalld,libpam-systemd,ufw"
+# Built in memory, because dpkg waits for the disk after each file; the tree is gone with the mount, whatever happens.
+BUILD = """set -eu
+mount -t tmpfs -o size=2g,mode=755 tmpfs "$2"
+debootstrap --cache-dir="$1" --variant=minbase --include="$4" "$3" "$2"
+systemctl --root="$2" disable firewalld
+tar -C "$2" -cf "$5" .
+"""
 TOOLS = {"podman": "podman", "runc": "runc", "debootstrap": "debootstrap"}
 # runc, because crun does not start on hybrid cgroups; limits that need no CAP_SYS_RESOURCE.
 CONFIGURATION = """[containers]
@@ -51,8 +60,8 @@ def podman(*arguments: str, given: t.Optional[bytes] = None, check: bool = True,
     return result.stdout.decode(errors="replace")
 
 
-def image(more: str = "") -> str:
-    """Return the name of the image with ``more`` packages (``firewalld,ipset``), built when it is not there."""
+def image() -> str:
+    """Return the name of the image, built when it is not there."""
     given = os.environ.get("MSPORTS_IMAGE")
     if given:
         return given
@@ -61,42 +70,32 @@ def image(more: str = "") -> str:
     missing = [package for tool, package in TOOLS.items() if shutil.which(tool) is None]
     if missing:
         raise CannotRun(f"missing packages: {' '.join(missing)}")
-    packages = ",".join(filter(None, (PACKAGES, more)))
     CACHE.mkdir(parents=True, exist_ok=True)
+    name = f"localhost/msports-test:{hashlib.sha256(f'{RELEASE} {PACKAGES} {BUILD}'.encode()).hexdigest()[:12]}"
     with CACHE.joinpath("build.lock").open("w", encoding="utf-8") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # tests and scenarios run side by side, and may want the same image
-        return _built(packages)
-
-
-def _built(packages: str) -> str:
-    name = f"localhost/msports-persistence:{hashlib.sha256(f'{RELEASE} {packages}'.encode()).hexdigest()[:12]}"
-    if not podman("images", "-q", name).strip():
-        _build(name, packages)
+        fcntl.flock(lock, fcntl.LOCK_EX)  # tests and scenarios run side by side, and want the same image
+        if not podman("images", "-q", name).strip():
+            _build(name)
     return name
 
 
-def _build(name: str, packages: str) -> None:
-    tree = CACHE / "tree"
-    shutil.rmtree(tree, ignore_errors=True)
-    tree.parent.mkdir(parents=True, exist_ok=True)
-    downloads = CACHE / "packages"
-    downloads.mkdir(exist_ok=True)
-    command = ["debootstrap", f"--cache-dir={downloads}", "--variant=minbase", f"--include={packages}", RELEASE, str(tree)]
+def _build(name: str) -> None:
+    tree, downloads, archive = (CACHE / part for part in ("tree", "packages", "tree.tar"))
+    for folder in (tree, downloads):
+        folder.mkdir(exist_ok=True)
+    command = ["unshare", "--mount", "sh", "-c", BUILD, "build", str(downloads), str(tree), RELEASE, PACKAGES, str(archive)]
     built = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900)
     if built.returncode != 0:
         raise CannotRun(f"debootstrap: exit {built.returncode}: {(built.stdout + built.stderr).strip()[-600:]}")
-    archive = CACHE / "tree.tar"
-    subprocess.run(["tar", "-C", str(tree), "-cf", str(archive), "."], check=True, timeout=300)
-    shutil.rmtree(tree)
     podman("import", str(archive), name, timeout=600)
     archive.unlink()
 
 
 class Container:
-    """One booted container without any network but its own ``lo``; ``more`` are packages besides the usual ones."""
+    """One booted container without any network but its own ``lo``."""
 
-    def __init__(self, more: str = "") -> None:
-        made = image(more)
+    def __init__(self) -> None:
+        made = image()
         self._id = podman(
             *("run", "-d", "--systemd=always", "--network=none", "--cap-add", "NET_ADMIN,NET_RAW"),
             *("-v", f"{ROOT}/plugins:{COLLECTION}/plugins:ro", made, "/sbin/init"),

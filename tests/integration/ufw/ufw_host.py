@@ -17,7 +17,6 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "persistenc
 
 import booted
 
-PACKAGES = "ufw"
 FILES = "/etc/ufw/user.rules /etc/ufw/user6.rules /etc/default/ufw /etc/ufw/ufw.conf"
 ALL_FILES = f"for i in {FILES}; do echo \"=== $i\"; stat -c '%a %U:%G' $i; cat $i; done"
 KERNEL = r"{ iptables-save -t filter; ip6tables-save -t filter; } | sed 's/^#.*//; s/ \[[0-9]*:[0-9]*\]$//'"
@@ -87,10 +86,10 @@ class Ufw:
         )
 
 
-def boot(more: str = PACKAGES) -> booted.Container:
+def boot() -> booted.Container:
     if "ufw" in os.environ.get("MSPORTS_SKIP", "").split(","):
         pytest.skip("MSPORTS_SKIP names ufw")
     try:
-        return booted.Container(more)
+        return booted.Container()
     except booted.CannotRun as error:
         pytest.fail(f"this machine cannot run the container ({error}); MSPORTS_SKIP=ufw leaves these tests out by name")
