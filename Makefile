@@ -6,7 +6,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types docs-lint sanity unit integration containers lab molecule bench build clean setup setup-demo
+.PHONY: help demo test lint docs-lint sanity unit integration containers lab molecule bench build clean setup setup-demo
 
 PY := .venv/bin/python
 CHECKS := $(PY) tests/tools/run_checks.py
@@ -28,12 +28,8 @@ demo: setup-demo  ## a small company's inventory becomes firewall rules, applied
 test: setup  ## everything: linters, docs, sanity, unit, integration, container and lab tests, Molecule
 	@$(CHECKS)
 
-lint: setup  ## ruff, yamllint, ansible-lint, licences, C# and PowerShell
+lint: setup  ## ruff, mypy, yamllint, ansible-lint, licences, C# and PowerShell
 	@$(CHECKS) lint
-
-types: setup  ## mypy on the controller's code; advice, not part of `make test`
-	@$(PY) -c 'import sys; sys.path.insert(0, "tests/tools"); import checkout; checkout.link()'
-	@.venv/bin/mypy -p ansible_collections.portcullis.msports.plugins.plugin_utils
 
 docs-lint: setup  ## links, code blocks and lists of the pages
 	@$(CHECKS) docs
