@@ -112,7 +112,7 @@ def container() -> t.Iterator[booted.Container]:
         made = booted.Container()
     except booted.CannotRun as error:
         pytest.fail(f"this machine cannot run the container ({error}); MSPORTS_SKIP=firewalld leaves these tests out by name")
-    made.run("systemctl enable --now firewalld; mkdir -p /opt/test && cp /etc/firewalld/firewalld.conf /opt/test/")
+    made.run("systemctl disable --now ssh; systemctl enable --now firewalld; mkdir -p /opt/test && cp /etc/firewalld/firewalld.conf /opt/test/")
     yield made
     made.close()
 
