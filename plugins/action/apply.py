@@ -74,7 +74,7 @@ class ActionModule(ActionBase):
                 return {**result, "changed": False, "skipped": True, "msg": f"{name} has no ruleset in the plan: {self._why_none(plan, name)}"}
             backend = self._backend(name, plan["hosts"][name]["system"], arguments["backend"])
             with ansible_errors(AnsibleActionFail):
-                options.update(render(plan, name, backend))
+                options.update(render(plan, name, backend, arguments["mode"]))
         result.update(self._windows(options, task_vars) if backend == "windows" else self._linux(MODULES[backend], options, task_vars))
         result.setdefault("backend", backend)
         return result

@@ -24,7 +24,9 @@ options:
   backend:
     description:
       - The backend to render for. Any host can be rendered for any backend.
-      - V(windows) refuses everything at once that the Windows firewall cannot say, such as the default V(reject).
+      - Everything that the backend cannot say, whatever the host is like, is refused at once, with each rule, the reason, and what to do instead.
+        Such are the default V(reject) with V(windows), a helper on another port than its own with V(firewalld), and port 0 with V(ufw).
+      - What depends on the host (the version of firewalld, IPv6 that is off for ufw) is refused there, by the module. The mode is taken to be V(enforce).
     type: str
     choices: [nftables, firewalld, ufw, windows]
     default: nftables

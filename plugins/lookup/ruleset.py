@@ -20,7 +20,9 @@ options:
     description: A plan directory. Without it the inventory is compiled, all hosts at once, for each call; save a plan when there are many.
     type: str
   backend:
-    description: Render for this backend, and give the options of its module. Any host can be rendered for any backend.
+    description:
+      - Render for this backend, and give the options of its module. Any host can be rendered for any backend.
+      - Rules that the backend cannot say are refused, as by the filter P(portcullis.msports.render#filter).
     type: str
     choices: [nftables, firewalld, ufw, windows]
 seealso:

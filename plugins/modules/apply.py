@@ -22,6 +22,8 @@ options:
       - The backend. V(auto) chooses by C(msports_system) of the host as it was planned, and with O(state=absent) by the shell that the connection speaks to.
       - On Linux V(auto) leaves the choice to M(portcullis.msports.linux_ruleset), which takes the manager that is active on the host - firewalld when it runs,
         ufw when it is enabled, else nftables. Two active managers are refused.
+      - With a backend by name, rules that it cannot say are refused on the controller, all at once, before the host is connected to. What depends on the host,
+        and with V(auto) on Linux all of it, is refused on the host, before any change.
       - A backend that the connection cannot serve is refused. A host that was planned for one system can be played by one of the other by name.
     type: str
     choices: [auto, nftables, firewalld, ufw, windows]

@@ -17,7 +17,7 @@ import json
 from ansible_collections.portcullis.msports.plugins.module_utils import _intervals
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import objects
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import rich as rich_rules
-from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.render import HELPER_PORTS
+from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.limits import HELPER_PORTS
 from ansible_collections.portcullis.msports.plugins.module_utils._nftables.express import NotKnown, address, number_range
 
 Kernel = collections.namedtuple("Kernel", "missing wrong")

@@ -17,7 +17,8 @@ import collections
 import hashlib
 import re
 
-from ansible_collections.portcullis.msports.plugins.module_utils import _intervals
+from ansible_collections.portcullis.msports.plugins.module_utils import _intervals, _limits
+from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import limits
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.base import ALLOW, ASSIGNMENT, BASE, BLOCK, PLACES, RESETS, REST, TARGETS, ZONES
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.objects import Objects, Policy, digest, halves, networks, prefix
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.rich import rule, text
@@ -30,7 +31,6 @@ LOG_LIMIT = "10/s"
 # Since this version a destination can be an ipset. Before it each network takes a rich rule, up to so many of one rule.
 DESTINATION_SETS = (1, 0)
 LONGEST = 500
-HELPER_PORTS = {"tftp": "69", "netbios-ns": "137"}
 VERSIONS = {4: "ipv4", 6: "ipv6"}
 
 Rendered = collections.namedtuple("Rendered", "objects problems warnings")
@@ -45,21 +45,23 @@ def render(rules, address_sets, options, helpers=("tftp", "netbios-ns"), version
 class _Render:
     def __init__(self, rules, address_sets, options, helpers, destination_sets):
         self._destination_sets = destination_sets
-        self._rules = sorted(rules, key=lambda item: item["name"])
+        self._refused = limits.refusals(rules, address_sets)
+        unsaid = {refusal.index for refusal in self._refused}
+        self._rules = sorted(((index, one) for index, one in enumerate(rules) if index not in unsaid), key=lambda item: item[1]["name"])
         self._options = options
         self._helpers = helpers
         self._start = prefix(options["owner"])
         self._collapsed = {name: (name, networks(texts)) for name, texts in address_sets.items()}
         self._sets, self._services = {}, {}
-        self._problems, self._nobody = [], []
+        self._nobody = []
 
     def rendered(self):
         found = {}
-        for one in self._rules:
+        for index, one in self._rules:
             try:
                 made = list(self._of(one))
-            except ValueError as problem:
-                self._problems.append("rule {0!r}: {1}".format(one["name"], problem))
+            except ValueError as reason:
+                self._refused.append(_limits.Refusal(index, one["name"], str(reason)))
                 continue
             for direction, kind, riches in made:
                 of_policy = found.setdefault((direction, kind), {})
@@ -70,7 +72,7 @@ class _Render:
         warnings = []
         if self._nobody:
             warnings.append("these rules match nobody, because their address sets are empty, and are not loaded: " + _some(self._nobody))
-        return Rendered(Objects(policies, self._sets, self._services), self._problems, warnings)
+        return Rendered(Objects(policies, self._sets, self._services), _limits.texts(self._refused), warnings)
 
     def _kinds(self, direction, found):
         kinds = [kind for kind in (BLOCK, ALLOW) if (direction, kind) in found]
@@ -118,21 +120,10 @@ class _Render:
         if one["helper"]:
             yield from self._helper(one, remote, local)
         riches = [finished for rich in self._matches(one, remote, local) for finished in self._finished(rich, one)]
-        if not riches:
-            raise ValueError("its local and its remote addresses have no family in common")
         yield direction, BLOCK if blocks else ALLOW, riches
 
     def _helper(self, one, remote, local):
         helper = one["helper"]
-        if one["protocol"] != "udp":
-            raise ValueError("the helper {0} needs protocol udp".format(helper))
-        if one["action"] != "allow":
-            raise ValueError("a rule that blocks takes no helper")
-        key = "local_ports" if one["direction"] == "in" else "remote_ports"
-        if _ports(one[key]) != [HELPER_PORTS[helper]]:
-            raise ValueError(
-                "firewalld attaches the helper {0} to udp/{1} alone, not to {2}".format(helper, HELPER_PORTS[helper], _ports(one[key]) or "any port")
-            )
         if helper in self._helpers:
             name = "{0}-{1}".format(self._start, helper)
             self._services[name] = helper

@@ -14,7 +14,7 @@ import collections
 import hashlib
 import re
 
-from ansible_collections.portcullis.msports.plugins.module_utils import _intervals
+from ansible_collections.portcullis.msports.plugins.module_utils import _intervals, _limits
 from ansible_collections.portcullis.msports.plugins.module_utils._nftables.table import RULE_CHAINS, Chain, Table, in_order
 
 # Beyond so many intervals of one family a list of addresses becomes a named set of the table.
@@ -71,14 +71,12 @@ def render(rules, address_sets, default_inbound, default_outbound, owner, mode="
     """
     collapsed = {name: Addresses(name, _intervals.parse_addresses(texts)) for name, texts in address_sets.items()}
     found = {"in": [], "out": []}
-    sets, used, problems, idle, nobody = {}, set(), [], [], []
+    sets, used, idle, nobody = {}, set(), [], []
     defaults = {"in": default_inbound, "out": default_outbound}
-    for rule in sorted(rules, key=lambda rule: rule["name"]):
+    refused = _limits.refusals(rules, address_sets)
+    unsaid = {refusal.name for refusal in refused}
+    for rule in sorted((rule for rule in rules if rule["name"] not in unsaid), key=lambda rule: rule["name"]):
         direction = rule["direction"]
-        problem = _problem(rule)
-        if problem:
-            problems.append("rule {0!r}: {1}".format(rule["name"], problem))
-            continue
         remote, local = (_addresses(rule[key], collapsed) for key in ("remote_addresses", "local_addresses"))
         if () in (remote.intervals, local.intervals):
             nobody.append(rule["name"])
@@ -90,8 +88,6 @@ def render(rules, address_sets, default_inbound, default_outbound, owner, mode="
             idle.append(rule["name"])
             continue
         matches = list(_matches(rule, remote, local, sets))
-        if not matches:
-            problems.append("rule {0!r}: its local and its remote addresses have no family in common".format(rule["name"]))
         found[direction] += [(rule["name"], text) for text in _rule_texts(rule, matches, helper, defaults[direction], owner, mode)]
         used.update([helper] if helper else [])
     chains = {}
@@ -104,19 +100,11 @@ def render(rules, address_sets, default_inbound, default_outbound, owner, mode="
     if nobody:
         warnings.append("these rules match nobody, because their address sets are empty, and are not loaded: " + _some(nobody))
     table = Table(chains, sets, {name.replace("-", "_"): HELPERS[name] for name in sorted(used)}, ())
-    return Rendered(table, problems, warnings)
+    return Rendered(table, _limits.texts(refused), warnings)
 
 
 def _some(names):
     return ", ".join(names[:5]) + (" and {0} more".format(len(names) - 5) if len(names) > 5 else "")
-
-
-def _problem(rule):
-    if rule["helper"] and rule["protocol"] != "udp":
-        return "the helper {0} needs protocol udp".format(rule["helper"])
-    if rule["helper"] and rule["action"] != "allow":
-        return "a rule that blocks takes no helper"
-    return None
 
 
 def _addresses(texts, collapsed):

@@ -34,8 +34,7 @@ def desire(options, found, versions):
     wire_rules = [] if absent else checked_rules(options)
     asked = {"in": "keep" if absent else options["default_inbound"], "out": "keep" if absent else options["default_outbound"]}
     audit = options["mode"] == "audit" and not absent
-    # In audit mode no default becomes tighter.
-    wanted = {direction: settings.POLICIES.get(default) if not audit or default == "allow" else None for direction, default in asked.items()}
+    wanted = settings.asked(asked, audit)
     planned = settings.plan(found.defaults, found.record, wanted, [direction for direction in wanted if _log_follows(found, versions, direction)])
     policies = settings.read(planned.text, found.conf).policies
     meant = {direction: default in ("block", "reject") for direction, default in asked.items()}

@@ -13,12 +13,10 @@ from __future__ import annotations
 
 import collections
 
-from ansible_collections.portcullis.msports.plugins.module_utils import _intervals
-from ansible_collections.portcullis.msports.plugins.module_utils._ufw import tuples
+from ansible_collections.portcullis.msports.plugins.module_utils import _intervals, _limits
+from ansible_collections.portcullis.msports.plugins.module_utils._ufw import limits, tuples
 from ansible_collections.portcullis.msports.plugins.module_utils._ufw.tuples import ANYWHERE, Rule
 
-# ufw reads all its rules at each of its commands; with so many in one file one command takes about two seconds.
-LIMIT = 10000
 # No name of a rule holds a quote, so nothing else can be called this.
 AUDIT = "'audit {0}'"
 # What a default of ours must let through besides what before.rules let through: multicast membership, whose loss shows after minutes, and
@@ -46,32 +44,30 @@ Context.__doc__ = """What the host says: ``ipv6`` is "" or why there is none, ``
 by direction whether a default that stops is asked for, ``keeps`` whether ufw's own is kept, ``audit`` the mode, ``pings`` is a function of
 direction, family and intervals that tells whether ``before.rules`` admit them, ``igmp`` whether the system knows that protocol by its name."""
 
-BROADCAST_ANSWERS = "netbios-ns"
-
 
 def render(rules, address_sets, context):
     """Return ``Rendered`` for complete, checked wire rules; every problem is told."""
-    collapsed = {name: _intervals.parse_addresses(texts) for name, texts in address_sets.items()}
-    found, problems = {4: [], 6: []}, []
+    found = {4: [], 6: []}
+    known = limits.Known(context.policies, context.keeps, context.audit, not context.ipv6)
+    refused = limits.refusals(rules, address_sets, known)
+    unsaid = {refusal.index for refusal in refused}
     told = collections.OrderedDict((kind, []) for kind in TOLD)
-    for rule in sorted(rules, key=lambda rule: rule["name"]):
-        remote, local = (_addresses(rule[key], collapsed) for key in ("remote_addresses", "local_addresses"))
-        if not remote or not local:
-            told["nobody"].append(rule["name"])
-            continue
+    matching = list(_limits.matching(rules, address_sets))
+    told["nobody"] = sorted({rule["name"] for rule in rules} - {rule["name"] for _index, rule, _remote, _local in matching})
+    for index, rule, remote, local in sorted(matching, key=lambda match: match[1]["name"]):
         wrong, silent = _judge(rule, remote, local, context)
-        problems += ["rule {0!r}: {1}".format(rule["name"], problem) for problem in wrong]
+        refused += [_limits.Refusal(index, rule["name"], reason) for reason in wrong]
+        if wrong or index in unsaid:
+            continue
         if silent:
             told[silent].append(rule["name"])
-        if wrong or (silent and silent != "half"):
+        if silent and silent != "half":
             continue
         made = list(_tuples(rule, remote, local))
-        if rule["helper"] == BROADCAST_ANSWERS and rule["direction"] == "out":
+        if rule["helper"] == limits.BROADCAST_ANSWERS and rule["direction"] == "out":
             answers = dict(rule, direction="in")
             made += _tuples(answers, remote, local) if context.policies["in"] != "ACCEPT" else []
-            made = [pair for pair in made if pair[1].direction == "in" or not _idle("out", context)]
-        if not made:
-            problems.append("rule {0!r}: its local and its remote addresses have no family in common".format(rule["name"]))
+            made = [pair for pair in made if pair[1].direction == "in" or not limits.idle("out", known)]
         for version, line in made:
             if version == 4 or not context.ipv6:
                 found[version].append((rule["name"], line))
@@ -87,11 +83,7 @@ def render(rules, address_sets, context):
                 for protocol in ("tcp", "udp"):
                     anything = Rule("allow_log", protocol, "any", ANYWHERE[version], "any", ANYWHERE[version], direction)
                     found[version].append((AUDIT.format(direction), anything))
-    for version, lines in found.items():
-        if len(lines) > LIMIT:
-            text = "{0} rules of ufw for IPv{1}, and {2} are the most: ufw has no sets, so each address takes a rule for every 15 ports; name networks"
-            problems.append(text.format(len(lines), version, LIMIT))
-    return Rendered(found, problems, [TOLD[kind].format(_some(names)) for kind, names in told.items() if names])
+    return Rendered(found, _limits.texts(refused), [TOLD[kind].format(_some(names)) for kind, names in told.items() if names])
 
 
 TOLD = collections.OrderedDict(
@@ -110,56 +102,30 @@ def _some(names):
     return ", ".join(names[:5]) + (" and {0} more".format(len(names) - 5) if len(names) > 5 else "")
 
 
-def _addresses(texts, collapsed):
-    if not texts:
-        return _intervals.ANY
-    return collapsed[texts[0][1:]] if texts[0].startswith("@") else _intervals.parse_addresses(texts)
-
-
-def _idle(direction, context):
-    return direction == "out" and context.keeps["out"] and context.policies["out"] == "ACCEPT"
-
-
 def _judge(rule, remote, local, context):
-    """Return ``(problems, kind of silence or "")`` of one wire rule."""
+    """Return ``(reasons, kind of silence or "")`` of one wire rule: why this host cannot have it, besides what ``limits`` says."""
     allows, direction = rule["action"] == "allow", rule["direction"]
     if rule["protocol"] == "icmp_echo":
         return _judge_ping(rule, remote, context)
-    if rule["helper"] and rule["protocol"] != "udp":
-        return ["the helper {0} needs protocol udp".format(rule["helper"])], ""
-    if rule["helper"] and not allows:
-        return ["a rule that blocks takes no helper"], ""
-    problems = []
-    if rule["helper"] == "tftp":
-        other = {"in": "out", "out": "in"}[direction]
-        if context.policies[other] != "ACCEPT":
-            text = "TFTP answers from another port, ufw has no helper of connection tracking, and its default for {0} is {1}: {2}"
-            advice = {"in": "let outbound pass", "out": "let inbound pass, or allow the answers by a rule of their own"}[direction]
-            problems.append(text.format({"in": "inbound", "out": "outbound"}[other], context.policies[other], advice))
-    for key in ("local_ports", "remote_ports"):
-        if any(first == 0 for first, _last in _intervals.parse_ports(rule[key])):
-            problems.append("{0}: ufw knows the ports 1 to 65535, not 0".format(key))
     sixes = [interval for interval in remote + local if interval[0] == 6]
     half = bool(context.ipv6 and sixes)
     if half and allows:
         named = [interval for interval in sixes if interval not in _intervals.ANY]
         if named or not any(interval[0] == 4 for interval in remote) or not any(interval[0] == 4 for interval in local):
-            problems.append("IPv6 addresses ({0}), but {1}".format(_intervals.address_text((named or sixes)[0]), context.ipv6))
-    if problems:
-        return problems, ""
+            return ["IPv6 addresses ({0}), but {1}".format(_intervals.address_text((named or sixes)[0]), context.ipv6)], ""
     if not allows and context.audit:
         return [], "blocks"
     if not allows and context.ipv6 and not any(interval[0] == 4 for interval in remote):
         # ufw stops all IPv6 then.
         return [], "half"
-    if allows and _idle(direction, context) and rule["helper"] != BROADCAST_ANSWERS:
+    if allows and limits.idle(direction, context) and rule["helper"] != limits.BROADCAST_ANSWERS:
         return [], "idle"
     return [], "half" if half and allows else ""
 
 
 def _judge_ping(rule, remote, context):
     if rule["action"] == "block":
-        return ["ufw has no rules for ICMP: before.rules decide about ping, edit the line with echo-request there"], ""
+        return [], ""
     if context.policies[rule["direction"]] == "ACCEPT":
         return [], "ping"
     missing = [v for v in (4, 6) if not (v == 6 and context.ipv6) and not context.pings(rule["direction"], v, tuple(i for i in remote if i[0] == v))]
@@ -186,12 +152,5 @@ def _tuples(rule, remote, local):
 
 def _networks(intervals, version):
     """Return the networks of one family that cover the intervals exactly, as text."""
-    found = []
-    for family, first, last in intervals:
-        while family == version and first <= last:
-            bits = _intervals.LAST[version].bit_length()
-            size = 1 << min((first & -first).bit_length() - 1 if first else bits, (last - first + 1).bit_length() - 1)
-            network = (version, first, first + size - 1)
-            found.append(ANYWHERE[version] if size > _intervals.LAST[version] else _intervals.address_text(network))
-            first += size
-    return found
+    whole = (version, 0, _intervals.LAST[version])
+    return [ANYWHERE[version] if network == whole else _intervals.address_text(network) for network in limits.networks(intervals, version)]

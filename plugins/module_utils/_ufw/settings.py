@@ -30,6 +30,11 @@ Planned = collections.namedtuple("Planned", "text record warnings logged")
 Planned.__doc__ = """``logged`` are the directions whose default changes, and whose line in the log is to follow it."""
 
 
+def asked(defaults, audit):
+    """Return the policies that the defaults of a run (by direction) ask for, ``None`` for what is kept; in audit mode none becomes tighter."""
+    return {direction: POLICIES.get(default) if not audit or default == "allow" else None for direction, default in defaults.items()}
+
+
 def read(defaults, conf):
     """Return ``Settings`` from the texts of both files; the shell reads them, so the last assignment holds."""
     values = dict(_values(defaults), **_values(conf))

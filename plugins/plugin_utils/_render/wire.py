@@ -10,7 +10,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MsportsError, Problems
-from ansible_collections.portcullis.msports.plugins.plugin_utils._render.linux import linux, managed, nftables
+from ansible_collections.portcullis.msports.plugins.plugin_utils._render.linux import REFUSALS, linux, managed, nftables, sayable
 from ansible_collections.portcullis.msports.plugins.plugin_utils._render.pieces import Options, Plain
 from ansible_collections.portcullis.msports.plugins.plugin_utils._render.windows import windows
 
@@ -23,8 +23,8 @@ BACKENDS: dict[str, t.Callable[[Plain, Plain], Options]] = {
 UNDECIDED = {"linux": linux}  # for a module that chooses the backend on the host
 
 
-def render(plan: Plain, host: str, backend: str) -> Options:
-    """Return the options of the backend's module for ``host``: rules, address_sets, defaults, management.
+def render(plan: Plain, host: str, backend: str, mode: str = "enforce") -> Options:
+    """Return the options of the backend's module for ``host``: rules, address_sets, defaults, management. ``mode`` is how the module will be run.
 
     Raises :class:`MsportsError` for an unknown host or backend, :class:`UnsupportedRuleError` with every rule that
     the backend cannot express.
@@ -33,7 +33,10 @@ def render(plan: Plain, host: str, backend: str) -> Options:
     if backend not in BACKENDS and backend not in UNDECIDED:
         problems.add("backend", backend, f"expected one of {', '.join(sorted(BACKENDS))}", BACKENDS)
     problems.raise_as(MsportsError)
-    return {**BACKENDS, **UNDECIDED}[backend](plan, host_of(plan, host))
+    options = {**BACKENDS, **UNDECIDED}[backend](plan, host_of(plan, host))
+    if backend in REFUSALS:
+        sayable(backend, options, mode)
+    return options
 
 
 def host_of(plan: Plain, host: str) -> t.Any:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+import re
 import typing as t
 
 import pytest
@@ -98,6 +99,43 @@ def test_another_manager_is_refused_unless_it_is_allowed_by_name(bench: Bench, w
     done = allowed.results["web01"]
     assert (done["changed"], done["effective"]["in_force"]) == (True, True)
     assert "another manager filters here too: firewalld is running" in done["effective"]["reasons"]
+
+
+def unsayable(bench: Bench) -> None:
+    """Save a plan that allows port 0, and asks for a helper on a port that firewalld does not know it for."""
+    allowed = [{"name": name, "in": port, "from": ["10.9.0.0/24"], "because": "a test"} for name, port in (("zero", "tcp/0"), ("boot", "udp/70"))]
+    bench.inventory["all"]["children"]["exchange_client_access"]["hosts"]["web01"]["msports_allow"] = allowed
+    run = bench.play(PLAN, hosts="localhost")
+    assert run.code == 0, run.output
+    path = bench.folder / "msports-plan" / "hosts" / "web01.json"
+    host = json.loads(path.read_text())
+    for rule in host["rules"]:
+        rule["helper"] = "tftp" if rule["local_ports"] == ["70"] else rule["helper"]
+    path.write_text(json.dumps(host))
+
+
+@pytest.mark.parametrize(
+    ("backend", "mode", "told"),
+    [
+        ("ufw", "enforce", "local_ports: ufw knows the ports 1 to 65535, not 0; begin at 1"),
+        ("firewalld", "audit", "firewalld attaches the helper tftp to udp/69 alone, not to 70; name that port"),
+    ],
+)
+def test_what_a_backend_cannot_say_is_refused_before_the_host_is_connected_to(bench: Bench, backend: str, mode: str, told: str) -> None:
+    unsayable(bench)
+    run = bench.play({"portcullis.msports.apply": {"backend": backend, "mode": mode}}, hosts="web01")
+    assert run.code != 0
+    message = run.results["web01"]["msg"]
+    assert re.match(r"rules\[\d+\] 'in (tcp/0|udp/70) from ", message), message
+    assert told in message
+    assert not run.calls, "the host was connected to"
+
+
+def test_with_auto_the_host_decides(bench: Bench) -> None:
+    unsayable(bench)
+    run = bench.play({"portcullis.msports.apply": {"persist": False}}, hosts="web01")
+    assert run.code == 0, run.output
+    assert run.results["web01"]["backend"] == "nftables"
 
 
 def test_one_remote_call_for_a_host(bench: Bench) -> None:

@@ -282,7 +282,7 @@ def test_a_stopped_service_is_left_stopped(ufw: t.Any, rule: t.Any) -> None:
 def test_ipv6_that_is_off_is_refused_where_it_is_meant(ufw: t.Any, rule: t.Any) -> None:
     ufw(rule("six", remote_addresses=["fd00::/8"]), rule("web", local_ports=["80"]))
     ufw.run("sed -i s/^IPV6=yes/IPV6=no/ /etc/default/ufw")
-    with pytest.raises(Exception, match=r"rule 'six': IPv6 addresses \(fd00::/8\), but IPV6 is not yes in /etc/default/ufw: ufw stops all IPv6"):
+    with pytest.raises(Exception, match=r"rules\[\d\] 'six': IPv6 addresses \(fd00::/8\), but IPV6 is not yes in /etc/default/ufw: ufw stops all IPv6"):
         ufw(rule("six", remote_addresses=["fd00::/8"]), rule("web", local_ports=["80"]))
     done = ufw(rule("web", local_ports=["80"]), rule("no", action="block", remote_addresses=["fd00::1"]))
     assert done["removed"] == ["six"]
@@ -342,12 +342,13 @@ def test_what_ufw_cannot_say_is_refused_with_a_list(ufw: t.Any, rule: t.Any) -> 
         )
     text = str(refused.value)
     for piece in (
-        "rule 'zero': local_ports: ufw knows the ports 1 to 65535",
-        "rule 'no ping': ufw has no rules for ICMP",
-        "rule 'ping out': ufw has no rules for ICMP, and before.rules do not admit these echo requests (out)",
-        "rule 'boot': TFTP answers from another port",
-        "rule 'mixed': its local and its remote addresses have no family in common",
+        "rules[0] 'zero': local_ports: ufw knows the ports 1 to 65535",
+        "rules[1] 'no ping': ufw has no rules for ICMP",
+        "rules[2] 'ping out': ufw has no rules for ICMP, and before.rules do not admit these echo requests (out)",
+        "rules[3] 'boot': TFTP answers from another port",
+        "rules[4] 'mixed': its local and its remote addresses have no family in common",
         " rules of ufw for IPv4, and 10000 are the most",
+        "name networks in rules[5] 'many' (10001)",
     ):
         assert piece in text
     with pytest.raises(Exception, match="persist is false"):
@@ -369,7 +370,7 @@ def test_ping_and_helpers_that_can_be_had(ufw: t.Any, rule: t.Any) -> None:
     assert "-A ufw-user-input -s 10.1.0.0/16 -p udp -m udp --sport 137 -j ACCEPT" in ufw.kernel()
     assert not ufw(*rules)["changed"]
     ufw.run("sed -i '/ufw-before-input.*echo-request/d' /etc/ufw/before.rules")
-    with pytest.raises(Exception, match=r"rule 'ping': ufw has no rules for ICMP, and before.rules do not admit"):
+    with pytest.raises(Exception, match=r"rules\[0\] 'ping': ufw has no rules for ICMP, and before.rules do not admit"):
         ufw(*rules)
 
 

@@ -10,7 +10,7 @@ import typing as t
 
 import pytest
 from ansible_collections.portcullis.msports.plugins.module_utils import _intervals, _wire
-from ansible_collections.portcullis.msports.plugins.module_utils._ufw import render, rulefile, tuples, xtables
+from ansible_collections.portcullis.msports.plugins.module_utils._ufw import limits, render, rulefile, tuples, xtables
 from ansible_collections.portcullis.msports.plugins.module_utils._ufw.rulefile import RuleFile
 from ansible_collections.portcullis.msports.plugins.module_utils._ufw.tuples import Rule
 from hypothesis import given
@@ -303,7 +303,7 @@ def test_what_ufw_cannot_say_is_refused(case: str) -> None:
     fields, context, message = REFUSED[case]
     rendered = _render({"name": "x", **fields}, **context)
     assert len(rendered.problems) == 1
-    assert rendered.problems[0].startswith("rule 'x': ")
+    assert rendered.problems[0].startswith("rules[0] 'x': ")
     assert message in rendered.problems[0]
     assert rendered.rules == {4: [], 6: []}
 
@@ -360,9 +360,9 @@ def test_answers_to_a_broadcast_come_in_by_their_source_port() -> None:
 
 
 def test_more_tuples_than_ufw_can_bear_are_refused() -> None:
-    many = {"many": [f"10.{i // 8192}.{i // 32 % 256}.{i % 32 * 8}" for i in range(render.LIMIT + 1)]}
+    many = {"many": [f"10.{i // 8192}.{i // 32 % 256}.{i % 32 * 8}" for i in range(limits.LIMIT + 1)]}
     (problem,) = _render({"name": "x", "remote_addresses": ["@many"]}, sets=many).problems
-    assert problem.startswith(f"{render.LIMIT + 1} rules of ufw for IPv4, and {render.LIMIT} are the most")
+    assert problem.startswith(f"rules: {limits.LIMIT + 1} rules of ufw for IPv4, and {limits.LIMIT} are the most")
 
 
 @pytest.mark.parametrize("end", ["\x0b", "\x0c", "\x85", "\u2028", "\r"])

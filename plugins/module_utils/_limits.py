@@ -1,0 +1,64 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""What rules say that a backend of Linux cannot, as far as the rules themselves tell it.
+
+Each backend has one function for that: ``refusals`` here for nftables, and those in ``limits`` of firewalld and ufw, which refuse more. The renderer calls
+it on the controller, before anything is connected to, and the module calls it on the host, which adds what only the host knows.
+"""
+
+from __future__ import annotations
+
+import collections
+
+from ansible_collections.portcullis.msports.plugins.module_utils import _intervals
+
+Refusal = collections.namedtuple("Refusal", "index name reason")
+Refusal.__doc__ = """``index`` and ``name`` of the rule, or ``-1`` and ``""`` for all of them together; ``reason`` says what to do instead."""
+
+
+def place(refusal):
+    """Return where a refusal is: ``rules[3] 'in tcp/443 from clients'``."""
+    return "rules[{0}] {1!r}".format(refusal.index, refusal.name) if refusal.index >= 0 else "rules"
+
+
+def texts(refusals):
+    """Return the refusals for people, in the order of the rules."""
+    return ["{0}: {1}".format(place(refusal), refusal.reason) for refusal in sorted(refusals)]
+
+
+def matching(rules, address_sets):
+    """Yield ``(index, rule, remote, local)`` with collapsed intervals, for each complete, checked wire rule that somebody can match."""
+    collapsed = {name: _intervals.parse_addresses(addresses) for name, addresses in address_sets.items()}
+    for index, rule in enumerate(rules):
+        remote, local = (addresses_of(rule[key], collapsed) for key in ("remote_addresses", "local_addresses"))
+        if remote and local:
+            yield index, rule, remote, local
+
+
+def addresses_of(listed, collapsed):
+    """Return the intervals of a rule's addresses; ``collapsed`` are those of the address sets. No list at all is anybody."""
+    if not listed:
+        return _intervals.ANY
+    return collapsed[listed[0][1:]] if listed[0].startswith("@") else _intervals.parse_addresses(listed)
+
+
+def refusals(rules, address_sets):
+    """Return a ``Refusal`` for each reason why no backend of Linux can say a rule, of complete, checked wire rules."""
+    return [
+        Refusal(index, rule["name"], reason) for index, rule, remote, local in matching(rules, address_sets) for reason in of_every_backend(rule, remote, local)
+    ]
+
+
+def of_every_backend(rule, remote, local):
+    """Return why no backend of Linux can say a rule."""
+    reasons = []
+    if rule["helper"] and rule["protocol"] != "udp":
+        reasons.append("the helper {0} needs protocol udp, not {1}; leave the helper out".format(rule["helper"], rule["protocol"]))
+    if rule["helper"] and rule["action"] != "allow":
+        reasons.append("a rule that blocks takes no helper; leave the helper out")
+    if not {interval[0] for interval in remote} & {interval[0] for interval in local}:
+        reasons.append("its local and its remote addresses have no family in common, so nothing can match it; name addresses of one family at both ends")
+    return reasons
