@@ -37,16 +37,7 @@ FAMILIES = {4: "inet", 6: "inet6"}
 VERSIONS = {"inet": 4, "inet6": 6}
 MARK = "Made by portcullis.msports; what is changed here is undone. Rules: "
 HEAD = '<?xml version="1.0" encoding="utf-8"?>\n'
-# Names of policies have room for 17 characters, "-out-allow" is the longest of our endings.
-PREFIX_LIMIT = 7
 _PLAIN = {"rule": {"priority", "family"}, "source": {"address", "ipset"}, "destination": {"address", "ipset"}, "log": {"prefix", "level"}, "reject": {"type"}}
-
-
-def prefix(owner):
-    """Return what the names of the owner's objects begin with, before a hyphen. An owner's name has none, so no two share objects."""
-    if len(owner) <= PREFIX_LIMIT:
-        return owner
-    return owner[:2] + hashlib.sha256(owner.encode("ascii")).hexdigest()[: PREFIX_LIMIT - 2]
 
 
 def is_ours(name, start):

@@ -15,7 +15,7 @@ import re
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _guard, _refusals
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import daemon as daemons
-from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import desired, kernel, layers, objects, outside, result
+from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import desired, kernel, layers, names, objects, outside, result
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.dbus import BusError
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.store import Store
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.writing import FirewalldError, Writer
@@ -64,7 +64,7 @@ class Found:
     """What one look at the host found: the daemon (or ``None``), the ``Actual`` and the rules of the kernel."""
 
     def __init__(self, owner, host):
-        self.start = objects.prefix(owner)
+        self.start = names.prefix(owner)
         self.store = Store(self.start, host.root)
         if not self.store.installed():
             raise Refused("firewalld was not found on this host (no /etc/firewalld or no program firewalld): install the package firewalld")
@@ -131,7 +131,7 @@ def run(options, check_mode=False, host=None):
     if not options["persist"]:
         raise Refused("persist: firewalld loads policies and ipsets from its saved configuration only; rules that are not saved cannot be in force")
     host = host or Host()
-    store = Store(objects.prefix(options["owner"]), host.root)
+    store = Store(names.prefix(options["owner"]), host.root)
     if not check_mode and store.installed():
         store.lock()
     try:

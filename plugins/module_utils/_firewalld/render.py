@@ -20,7 +20,8 @@ import re
 from ansible_collections.portcullis.msports.plugins.module_utils import _intervals, _limits
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import limits
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.base import ALLOW, ASSIGNMENT, BASE, BLOCK, PLACES, RESETS, REST, TARGETS, ZONES
-from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.objects import Objects, Policy, digest, halves, networks, prefix
+from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.names import prefix
+from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.objects import Objects, Policy, digest, halves, networks
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.rich import rule, text
 
 # Beyond so many networks of one family a list of addresses becomes an ipset.

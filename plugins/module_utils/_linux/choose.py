@@ -11,6 +11,7 @@ import collections
 import glob
 import os
 
+from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.names import prefix
 from ansible_collections.portcullis.msports.plugins.module_utils._nftables.detect import masked, read_text, running
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
 
@@ -44,7 +45,7 @@ def traces(owner, root="/"):
     mark = "comment=" + (owner + ": ").encode("utf-8").hex()
     found = {
         "nftables": os.path.exists(os.path.join(root, "etc/portcullis/msports", owner + ".nft")),
-        "firewalld": any(glob.glob(os.path.join(root, "etc/firewalld", folder, owner + "-*.xml")) for folder in ("policies", "ipsets", "services")),
+        "firewalld": any(glob.glob(os.path.join(root, "etc/firewalld", folder, prefix(owner) + "-*.xml")) for folder in ("policies", "ipsets", "services")),
         "ufw": any(mark in read_text(os.path.join(root, "etc/ufw", name)) for name in ("user.rules", "user6.rules")),
     }
     return [backend for backend in BACKENDS if found[backend]]

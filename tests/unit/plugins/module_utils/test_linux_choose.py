@@ -9,6 +9,7 @@ import pathlib
 
 import pytest
 
+from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.names import prefix
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.choose import Chosen, choose, traces
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
 
@@ -95,3 +96,9 @@ def test_traces_of_an_owner(tmp_path: pathlib.Path) -> None:
     put(tmp_path, "etc/portcullis/msports/msports.nft")
     assert traces("msports", str(tmp_path)) == ["nftables", "firewalld", "ufw"]
     assert traces("other", str(tmp_path)) == []
+
+
+def test_traces_of_an_owner_whose_name_is_too_long_for_firewalld(tmp_path: pathlib.Path) -> None:
+    put(tmp_path, f"etc/firewalld/ipsets/{prefix('second_owner')}-clients-123456-4.xml")
+    assert traces("second_owner", str(tmp_path)) == ["firewalld"]
+    assert traces("second", str(tmp_path)) == []
