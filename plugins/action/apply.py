@@ -16,7 +16,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import
 from ansible_collections.portcullis.msports.plugins.plugin_utils._compile import inputs_of, stale
 from ansible_collections.portcullis.msports.plugins.plugin_utils._inventory import inventory_of, one_host
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.read import load
-from ansible_collections.portcullis.msports.plugins.plugin_utils._render.wire import render
+from ansible_collections.portcullis.msports.plugins.plugin_utils._render.wire import fitting, render
 from ansible_collections.portcullis.msports.plugins.plugin_utils._run import Run
 
 ARGUMENTS = {
@@ -30,10 +30,11 @@ ARGUMENTS = {
     "persist": {"type": "bool", "default": True},
     "allow_lockout": {"type": "bool", "default": False},
     "allow_other_manager": {"type": "bool", "default": False},
+    "place": {"type": "str", "choices": ["around", "before", "after"], "default": "around"},
     "allow_stale_plan": {"type": "bool", "default": False},
     "part": {"type": "bool", "default": False},
 }
-PASSED_ON = ("state", "mode", "owner", "purge", "max_removals", "persist", "allow_lockout", "allow_other_manager")
+PASSED_ON = ("state", "mode", "owner", "purge", "max_removals", "persist", "allow_lockout", "allow_other_manager", "place")
 BACKENDS = {"linux": "linux", "windows": "windows"}  # system -> what ``auto`` chooses; on Linux the module chooses further, on the host
 SYSTEMS = {"linux": "linux", "nftables": "linux", "firewalld": "linux", "ufw": "linux", "windows": "windows"}
 MODULES = {
@@ -75,6 +76,9 @@ class ActionModule(ActionBase):
             backend = self._backend(name, plan["hosts"][name]["system"], arguments["backend"])
             with ansible_errors(AnsibleActionFail):
                 options.update(render(plan, name, backend, arguments["mode"]))
+        options, warnings = fitting(backend, options)
+        for warning in warnings:
+            self._display.warning(warning)
         result.update(self._windows(options, task_vars) if backend == "windows" else self._linux(MODULES[backend], options, task_vars))
         result.setdefault("backend", backend)
         return result

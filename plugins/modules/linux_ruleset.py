@@ -53,6 +53,13 @@ options:
     type: str
     choices: [keep, allow, block]
     default: keep
+  place:
+    description:
+      - Where the rules and the default stand towards the zones of firewalld, see M(portcullis.msports.firewalld_ruleset).
+      - Of no effect where the host has another manager. A warning says so where the value is not V(around), because rules of others still count there.
+    type: str
+    choices: [around, before, after]
+    default: around
   owner:
     description:
       - Mark of ownership, in the names or comments of everything that is ours.
@@ -177,7 +184,10 @@ from ansible_collections.portcullis.msports.plugins.module_utils._module import 
 
 def main():
     module = AnsibleModule(
-        argument_spec=options(backend={"type": "str", "choices": ["auto", "nftables", "firewalld", "ufw"], "default": "auto"}),
+        argument_spec=options(
+            backend={"type": "str", "choices": ["auto", "nftables", "firewalld", "ufw"], "default": "auto"},
+            place={"type": "str", "choices": ["around", "before", "after"], "default": "around"},
+        ),
         supports_check_mode=True,
     )
     reconcile(module, run, failures)

@@ -25,6 +25,12 @@ TWO = (
     "('systemctl disable --now firewalld', or 'ufw disable'), or name the backend to use all the same"
 )
 
+PLACES = ("around", "before", "after")
+ELSEWHERE = (
+    "place is {0}, which is about the zones of firewalld: with {1} it changes nothing. What others admit beyond these rules, or stop of them, is told in "
+    "effective"
+)
+
 
 def choose(asked="auto", root="/", proc="/proc"):
     """Return ``Chosen``; raise ``Refused`` when two managers are active and nobody says which one counts."""
@@ -38,6 +44,15 @@ def choose(asked="auto", root="/", proc="/proc"):
     if len(active) > 1:
         raise Refused(TWO.format(" and ".join(found.why for found in active)))
     return active[0] if active else Chosen("nftables", "no other manager of firewall rules is active")
+
+
+def placed(backend, options):
+    """Return ``(options, warnings)`` for a backend that is known by now: ``place`` is for firewalld, and what is asked for elsewhere is told."""
+    if backend == "firewalld" or options.get("place") is None:
+        return options, []
+    place, told = options["place"], options.get("state", "present") == "present"
+    rest = {key: value for key, value in options.items() if key != "place"}
+    return rest, [ELSEWHERE.format(place, backend)] if told and place != PLACES[0] else []
 
 
 def traces(owner, root="/"):

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _refusals
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.choose import BACKENDS, choose, traces
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.choose import BACKENDS, choose, placed, traces
 from ansible_collections.portcullis.msports.plugins.module_utils._nftables.nft import program
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
 
@@ -28,8 +28,9 @@ def run(options, check_mode=False):
     if asked == "auto" and options.get("state") == "absent":
         return _absent(options, check_mode, owner)
     chosen = choose(asked)
+    options, warnings = placed(chosen.backend, options)
     result = _backend(chosen.backend).run(options, check_mode)
-    result["warnings"] = result["warnings"] + [LEFT.format(backend, owner) for backend in traces(owner) if backend != chosen.backend]
+    result["warnings"] = result["warnings"] + warnings + [LEFT.format(backend, owner) for backend in traces(owner) if backend != chosen.backend]
     return dict(result, backend=chosen.backend, backend_reason=chosen.why)
 
 
@@ -44,7 +45,7 @@ def _absent(options, check_mode, owner):
     """Remove what any backend holds, whichever manager is active by now; nftables is asked wherever it is, for a table without its file."""
     found = traces(owner)
     held = [backend for backend in BACKENDS if backend in found or (backend == "nftables" and (program() or not found))]
-    results = [_backend(backend).run(options, check_mode) for backend in held]
+    results = [_backend(backend).run(placed(backend, options)[0], check_mode) for backend in held]
     merged = dict(results[-1], **{key: [item for result in results for item in result[key]] for key in LISTS})
     merged["changed"] = any(result["changed"] for result in results)
     merged["diff"] = {end: "".join(result["diff"][end] for result in results) for end in ("before", "after")}

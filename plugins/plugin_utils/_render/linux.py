@@ -16,6 +16,7 @@ import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _limits
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import limits as firewalld_limits
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.choose import placed
 from ansible_collections.portcullis.msports.plugins.module_utils._ufw import limits as ufw_limits
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MISSING, Problems, UnsupportedRuleError
 from ansible_collections.portcullis.msports.plugins.plugin_utils._render.pieces import (
@@ -30,6 +31,8 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._render.pieces 
     wire_name,
 )
 
+
+__all__ = ["REFUSALS", "linux", "managed", "nftables", "placed", "sayable"]
 
 # backend -> what it cannot say: rules, address sets and all options in, ``_limits.Refusal`` out
 REFUSALS: dict[str, t.Callable[[t.Any, t.Any, Options], list[t.Any]]] = {

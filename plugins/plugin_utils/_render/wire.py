@@ -10,7 +10,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MsportsError, Problems
-from ansible_collections.portcullis.msports.plugins.plugin_utils._render.linux import REFUSALS, linux, managed, nftables, sayable
+from ansible_collections.portcullis.msports.plugins.plugin_utils._render.linux import REFUSALS, linux, managed, nftables, placed, sayable
 from ansible_collections.portcullis.msports.plugins.plugin_utils._render.pieces import Options, Plain
 from ansible_collections.portcullis.msports.plugins.plugin_utils._render.windows import windows
 
@@ -37,6 +37,11 @@ def render(plan: Plain, host: str, backend: str, mode: str = "enforce") -> Optio
     if backend in REFUSALS:
         sayable(backend, options, mode)
     return options
+
+
+def fitting(backend: str, options: Options) -> tuple[Options, list[str]]:
+    """Return the options of a run without those that the backend's module does not have, and what to say of them. With ``linux`` the host says it."""
+    return placed(backend, options) if backend not in UNDECIDED else (options, [])
 
 
 def host_of(plan: Plain, host: str) -> t.Any:

@@ -138,6 +138,26 @@ def test_with_auto_the_host_decides(bench: Bench) -> None:
     assert run.results["web01"]["backend"] == "nftables"
 
 
+@pytest.mark.parametrize("way", ["auto", "nftables", "role"])
+def test_place_is_answered_with_a_warning_where_there_are_no_zones(bench: Bench, way: str) -> None:
+    task: dict[str, t.Any] = {"portcullis.msports.apply": {"persist": False, "place": "before", "backend": way}}
+    if way == "role":
+        options = {"host_firewall_persist": False, "host_firewall_place": "before"}
+        task = {"ansible.builtin.include_role": {"name": "portcullis.msports.host_firewall"}, "vars": options}
+    run = bench.play(PLAN, task, hosts="web01")
+    assert run.code == 0, run.output
+    assert run.results["web01"]["changed"]
+    assert "place is before, which is about the zones of firewalld: with nftables it changes nothing." in " ".join(run.output.split())
+
+
+@pytest.mark.parametrize("state", ["present", "absent"])
+def test_place_reaches_the_module_of_firewalld(bench: Bench, state: str) -> None:
+    """In check mode: whether there is a firewalld or not, it stays as it is."""
+    run = bench.play(PLAN, {"portcullis.msports.apply": {"backend": "firewalld", "place": "after", "state": state}}, hosts="web01", arguments=["--check"])
+    assert run.calls == ["exec_command"]
+    assert run.results["web01"]["invocation"]["module_args"]["place"] == "after"
+
+
 def test_one_remote_call_for_a_host(bench: Bench) -> None:
     run = bench.play(PLAN, APPLY, hosts="web01")
     assert run.calls == ["exec_command"], run.calls

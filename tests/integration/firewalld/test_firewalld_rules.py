@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
 import runpy
 import types
@@ -163,6 +164,22 @@ def test_only_the_content_of_a_set_changes(apply: t.Any, rule: Rule) -> None:
     done = apply.thrice(*users, address_sets={"many": [*MANY, "10.99.0.0/24"]})
     assert (done["changed_rules"], done["kept"]) == (["a", "b"], 1)
     assert "10.99.0.0/24" in apply.sh("nft list set inet firewalld msports-many-1137b1-4")
+
+
+CHOICE = """
+import json
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.reconcile import run
+done = run({options!r})
+print(json.dumps([done["backend"], done["effective"]["in_force"], [text for text in done["warnings"] if "place" in text]]))
+"""
+
+
+def test_place_reaches_a_firewalld_that_the_host_chooses(apply: t.Any, rule: Rule) -> None:
+    options = {"rules": [rule("ssh", local_ports=["22"])], "default_inbound": "block"}
+    for place, priorities in (("before", ["-990", "-980"]), ("after", ["20000", "30000"]), ("around", ["-990", "30000"])):
+        done = json.loads(apply.python(CHOICE.format(options={**options, "place": place})))
+        assert done == ["firewalld", True, []]
+        assert [apply.sh(f"firewall-cmd --permanent --policy msports-in-{kind} --get-priority").strip() for kind in ("allow", "rest")] == priorities
 
 
 def test_hostile_and_impossible_input_changes_nothing(apply: t.Any, rule: Rule) -> None:

@@ -45,6 +45,22 @@ def test_the_chosen_backend_gets_the_options_and_says_why_it_was_chosen(monkeypa
     assert (done["backend"], done["backend_reason"], done["warnings"]) == (*FIREWALLD, ["firewalld warns"])
 
 
+@pytest.mark.parametrize("state", ["present", "absent"])
+@pytest.mark.parametrize(("backend", "place", "told"), [("firewalld", "before", 0), ("ufw", "before", 1), ("nftables", "after", 1), ("ufw", "around", 0)])
+def test_place_is_for_firewalld_and_told_elsewhere(monkeypatch: pytest.MonkeyPatch, backend: str, place: str, told: int, state: str) -> None:
+    host = Host(monkeypatch)
+    done = reconcile.run({"backend": backend, "place": place, "state": state})
+    assert host.asked == [(backend, {"state": state, **({"place": place} if backend == "firewalld" else {})}, False)]
+    warnings = [text for text in done["warnings"] if f"place is {place}, which is about the zones of firewalld: with {backend} it" in text]
+    assert len(warnings) == (told if state == "present" else 0)
+
+
+def test_absent_hands_place_to_firewalld_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    host = Host(monkeypatch, held=["firewalld", "ufw"])
+    reconcile.run({"place": "before", "state": "absent"})
+    assert [(name, "place" in options) for name, options, _check in host.asked] == [("nftables", False), ("firewalld", True), ("ufw", False)]
+
+
 def test_rules_left_in_another_backend_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     Host(monkeypatch, held=["nftables", "firewalld"])
     assert reconcile.run({"owner": "msports"})["warnings"] == [
