@@ -34,38 +34,18 @@ notes:
 requirements:
   - firewalld 0.9 or later on the target
   - nft (nftables) on the target, for looking at the kernel. Without it, and where C(FirewallBackend) is C(iptables), the daemon's word is taken for it.
+extends_documentation_fragment:
+  - portcullis.msports.linux_ruleset
 options:
-  rules:
-    description:
-      - The rules, complete. Usually rendered from a plan.
-      - "Keys of a rule: V(name) (unique, at most 128 printable ASCII characters without quotes and backslashes), V(direction) (V(in) or V(out)),
-        V(action) (V(allow), the default, or V(block)), V(protocol) (V(tcp), V(udp), V(icmp_echo) or V(any)), V(local_ports) and V(remote_ports)
-        (ports or ranges, empty is any), V(remote_addresses) (addresses, networks, ranges, V(any), or one V(@name) of an address set),
-        V(local_addresses) (the same, empty is any), V(helper) (V(tftp) or V(netbios-ns)), V(description)."
-      - A rule that blocks beats every rule that allows.
-    type: list
-    elements: dict
-    default: []
-  address_sets:
-    description:
-      - Lists of addresses by name, for rules that refer to them as V(@name).
-      - A rule with an empty set matches nobody, and is left out with a warning.
-    type: dict
-    default: {}
   default_inbound:
     description:
       - What happens to inbound packets that no rule names.
       - With V(keep) it is what the zones say; those that firewalld comes with block already. The other values are a policy of ours, see O(place).
       - V(block) drops, V(reject) answers TCP with a reset and everything else with an ICMP error.
-    type: str
-    choices: [block, reject, allow, keep]
     default: keep
   default_outbound:
     description:
       - What happens to outbound packets that no rule names. With V(keep), firewalld lets them pass unless a policy of others stops them.
-    type: str
-    choices: [keep, allow, block]
-    default: keep
   place:
     description:
       - Where the rules and the default stand towards the zones. Rules that block are asked before the zones in any case.
@@ -80,61 +60,25 @@ options:
   owner:
     description:
       - Mark of ownership and beginning of all names. An owner of more than seven characters is shortened to a digest, because names of policies are short.
-    type: str
-    default: msports
-  purge:
-    description:
-      - Whether own rules that are not given are removed.
-    type: bool
-    default: true
-  max_removals:
-    description:
-      - Refuse to remove more own rules than this. Without it there is no limit.
-    type: int
   management:
     description:
       - V(addresses) and V(ports) (TCP) that must stay able to connect. Where neither the rules nor every zone in use would admit them, the run is refused
         before any change.
-    type: dict
-    default: {}
-  allow_lockout:
-    description:
-      - Skip the check that the present management session and O(management) stay admitted.
-    type: bool
-    default: false
   allow_other_manager:
     description:
       - Apply the rules although ufw or another manager of firewall rules is active beside firewalld.
-    type: bool
-    default: false
   mode:
     description:
       - V(audit) logs what would be dropped, with a limit of ten lines a second, and leaves it to the zones.
-    type: str
-    choices: [enforce, audit]
-    default: enforce
   state:
     description:
       - V(absent) removes the policies, ipsets and services of this owner, saved and running.
-    type: str
-    choices: [present, absent]
-    default: present
   persist:
     description:
       - Must be V(true). firewalld loads policies from its saved configuration only. The option is there because all backends take the same ones.
-    type: bool
-    default: true
 attributes:
-  check_mode:
-    support: full
-    description: Predicts what a run would change. Nothing is written.
   diff_mode:
-    support: full
     description: Shows one canonical line a rule, in the words of firewalld's rich rules.
-  platform:
-    support: full
-    platforms: linux
-    description: Systems that it runs on.
 seealso:
   - module: portcullis.msports.firewalld_ruleset_info
   - module: portcullis.msports.nftables_ruleset

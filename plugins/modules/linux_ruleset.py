@@ -17,6 +17,8 @@ author:
   - portcullis.msports contributors (@portcullis)
 requirements:
   - those of the backend that is used
+extends_documentation_fragment:
+  - portcullis.msports.linux_ruleset
 options:
   backend:
     description:
@@ -24,35 +26,13 @@ options:
     type: str
     choices: [auto, nftables, firewalld, ufw]
     default: auto
-  rules:
-    description:
-      - The rules, complete. Usually rendered from a plan.
-      - "Keys of a rule: V(name) (unique, at most 128 printable ASCII characters without quotes and backslashes), V(direction) (V(in) or V(out)),
-        V(action) (V(allow), the default, or V(block)), V(protocol) (V(tcp), V(udp), V(icmp_echo) or V(any)), V(local_ports) and V(remote_ports)
-        (ports or ranges, empty is any), V(remote_addresses) (addresses, networks, ranges, V(any), or one V(@name) of an address set),
-        V(local_addresses) (the same, empty is any), V(helper) (V(tftp) or V(netbios-ns)), V(description)."
-      - A rule that blocks beats every rule that allows.
-    type: list
-    elements: dict
-    default: []
-  address_sets:
-    description:
-      - Lists of addresses by name, for rules that refer to them as V(@name).
-      - A rule with an empty set matches nobody, and is left out with a warning.
-    type: dict
-    default: {}
   default_inbound:
     description:
       - What happens to inbound packets that no rule admits. Without it the backend's own default counts - V(block) with nftables, where nothing else would
         stop them, and V(keep) with firewalld and ufw, which stop them already.
-    type: str
-    choices: [block, reject, allow, keep]
   default_outbound:
     description:
       - What happens to outbound packets that no rule admits.
-    type: str
-    choices: [keep, allow, block]
-    default: keep
   place:
     description:
       - Where the rules and the default stand towards the zones of firewalld, see M(portcullis.msports.firewalld_ruleset).
@@ -63,60 +43,18 @@ options:
   owner:
     description:
       - Mark of ownership, in the names or comments of everything that is ours.
-    type: str
-    default: msports
-  purge:
-    description:
-      - Whether own rules that are not given are removed.
-    type: bool
-    default: true
-  max_removals:
-    description:
-      - Refuse to remove more own rules than this. Without it there is no limit.
-    type: int
-  management:
-    description:
-      - V(addresses) and V(ports) (TCP) that must stay able to connect. Rules that would not admit them are refused before any change.
-    type: dict
-    default: {}
-  allow_lockout:
-    description:
-      - Skip the check that the present management session and O(management) stay admitted.
-    type: bool
-    default: false
   allow_other_manager:
     description:
       - Apply the rules although another manager of firewall rules is active besides the one that is used.
-    type: bool
-    default: false
   mode:
     description:
       - V(audit) logs what would be stopped, as far as the backend can, and stops nothing more than before.
-    type: str
-    choices: [enforce, audit]
-    default: enforce
   state:
     description:
       - V(absent) removes the rules of this owner. With O(backend=auto) from every backend that holds any, whichever manager is active by now.
-    type: str
-    choices: [present, absent]
-    default: present
   persist:
     description:
       - Whether the rules are there after a reboot. ufw refuses V(false), because it loads what its files say.
-    type: bool
-    default: true
-attributes:
-  check_mode:
-    support: full
-    description: Predicts what a run would change. Nothing is written.
-  diff_mode:
-    support: full
-    description: Shows one canonical line a rule.
-  platform:
-    support: full
-    platforms: linux
-    description: Systems that it runs on.
 seealso:
   - module: portcullis.msports.nftables_ruleset
   - module: portcullis.msports.firewalld_ruleset

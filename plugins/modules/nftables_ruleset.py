@@ -20,96 +20,37 @@ author:
 requirements:
   - nft (nftables) 0.9.3 or later with JSON support, on the target
   - Linux 4.18 or later, on the target
+extends_documentation_fragment:
+  - portcullis.msports.linux_ruleset
 options:
-  rules:
-    description:
-      - The rules, complete. Usually rendered from a plan.
-      - "Keys of a rule: V(name) (unique, at most 128 printable ASCII characters without quotes and backslashes), V(direction) (V(in) or V(out)),
-        V(action) (V(allow), the default, or V(block)), V(protocol) (V(tcp), V(udp), V(icmp_echo) or V(any)), V(local_ports) and V(remote_ports)
-        (ports or ranges, empty is any), V(remote_addresses) (addresses, networks, ranges, V(any), or one V(@name) of an address set),
-        V(local_addresses) (the same, empty is any), V(helper) (V(tftp) or V(netbios-ns)), V(description)."
-      - A rule that blocks beats every rule that allows.
-    type: list
-    elements: dict
-    default: []
-  address_sets:
-    description:
-      - Lists of addresses by name, for rules that refer to them as V(@name).
-      - A rule with an empty set matches nobody, and is left out with a warning.
-    type: dict
-    default: {}
   default_inbound:
     description:
       - What happens to inbound packets that no rule admits. With V(keep) no default of ours exists and rules that allow are not loaded.
-    type: str
-    choices: [block, reject, allow, keep]
     default: block
   default_outbound:
     description:
       - What happens to outbound packets that no rule admits. With V(keep), outbound rules only attach the connection tracking helper they need.
-    type: str
-    choices: [keep, allow, block]
-    default: keep
   owner:
     description:
       - Mark of ownership and name of the table.
-    type: str
-    default: msports
-  purge:
-    description:
-      - Whether own rules that are not given are removed.
-    type: bool
-    default: true
-  max_removals:
-    description:
-      - Refuse to remove more own rules than this. Without it there is no limit.
-    type: int
-  management:
-    description:
-      - V(addresses) and V(ports) (TCP) that must stay able to connect. Rules that would not admit them are refused before any change.
-    type: dict
-    default: {}
-  allow_lockout:
-    description:
-      - Skip the check that the present management session and O(management) stay admitted.
-    type: bool
-    default: false
   allow_other_manager:
     description:
       - Apply the rules although firewalld, ufw or another manager of firewall rules is active. Its rules stay, and what they stop stays stopped.
       - For firewalld and ufw there are M(portcullis.msports.firewalld_ruleset) and M(portcullis.msports.ufw_ruleset). Without this option such a host is
         refused here until the manager is stopped and masked.
-    type: bool
-    default: false
   mode:
     description:
       - V(audit) logs what would be dropped, with a limit of ten lines a second, and lets it pass.
-    type: str
-    choices: [enforce, audit]
-    default: enforce
   state:
     description:
       - V(absent) removes the table, the saved rules and the units of this owner.
-    type: str
-    choices: [present, absent]
-    default: present
   persist:
     description:
       - Whether the rules are saved and loaded at boot, and again whenever C(nftables.service) is started, restarted or reloaded. Needs systemd on the target.
       - With V(false), saved rules of this owner are removed.
-    type: bool
-    default: true
 attributes:
   check_mode:
-    support: full
     description: Predicts what a run would change, and lets the kernel check the rules. Nothing is written.
-  diff_mode:
-    support: full
-    description: Shows one canonical line a rule.
-  platform:
-    support: full
-    platforms: linux
-    description: Systems that it runs on.
 seealso:
   - module: portcullis.msports.nftables_ruleset_info
 """

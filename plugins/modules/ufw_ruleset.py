@@ -39,98 +39,39 @@ author:
   - portcullis.msports contributors (@portcullis)
 requirements:
   - ufw 0.35 or later, on the target; tested with 0.36.2, iptables-nft and iptables-legacy
+extends_documentation_fragment:
+  - portcullis.msports.linux_ruleset
 options:
-  rules:
-    description:
-      - The rules, complete. Usually rendered from a plan.
-      - "Keys of a rule: V(name) (unique, at most 128 printable ASCII characters without quotes and backslashes), V(direction) (V(in) or V(out)),
-        V(action) (V(allow), the default, or V(block)), V(protocol) (V(tcp), V(udp), V(icmp_echo) or V(any)), V(local_ports) and V(remote_ports)
-        (ports or ranges, empty is any), V(remote_addresses) (addresses, networks, ranges, V(any), or one V(@name) of an address set),
-        V(local_addresses) (the same, empty is any), V(helper) (V(tftp) or V(netbios-ns)), V(description)."
-      - A rule that blocks beats every rule that allows.
-    type: list
-    elements: dict
-    default: []
-  address_sets:
-    description:
-      - Lists of addresses by name, for rules that refer to them as V(@name).
-      - A rule with an empty set matches nobody, and is left out with a warning.
-    type: dict
-    default: {}
   default_inbound:
     description:
       - What happens to inbound packets that no rule admits. V(keep) leaves ufw's own default, others set it (C(DEFAULT_INPUT_POLICY)) for all of ufw.
       - What was there before comes back with V(keep) and with O(state=absent), unless somebody else has changed it since.
       - Rules that allow are written in any case. V(reject) answers with an ICMP error, to TCP as well.
-    type: str
-    choices: [block, reject, allow, keep]
     default: keep
   default_outbound:
     description:
       - What happens to outbound packets that no rule admits (C(DEFAULT_OUTPUT_POLICY)), as with O(default_inbound).
       - With V(keep), and while ufw's own default for outbound is to accept, outbound rules that allow are not written.
-    type: str
-    choices: [keep, allow, block]
-    default: keep
   owner:
     description:
       - Mark of ownership, with which the comments of the rules begin.
-    type: str
-    default: msports
-  purge:
-    description:
-      - Whether own rules that are not given are removed.
-    type: bool
-    default: true
-  max_removals:
-    description:
-      - Refuse to remove more own rules than this. Without it there is no limit.
-    type: int
-  management:
-    description:
-      - V(addresses) and V(ports) (TCP) that must stay able to connect. Rules that would not admit them are refused before any change.
-    type: dict
-    default: {}
-  allow_lockout:
-    description:
-      - Skip the check that the present management session and O(management) stay admitted.
-    type: bool
-    default: false
   allow_other_manager:
     description:
       - Apply the rules although firewalld or another manager of firewall rules is active besides ufw.
-    type: bool
-    default: false
   mode:
     description:
       - With V(audit) no block is written, and no default is made tighter. Where a default is asked for that blocks, and ufw's own one accepts, new
         connections that no rule names are logged with ufw's limit of three lines a minute (V([UFW ALLOW])), and pass.
       - What ufw stops by its own default or by rules of others stays stopped.
-    type: str
-    choices: [enforce, audit]
-    default: enforce
   state:
     description:
       - V(absent) removes the rules of this owner, and puts back the defaults that were changed.
-    type: str
-    choices: [present, absent]
-    default: present
   persist:
     description:
       - Always V(true) with ufw, which loads what its files say; V(false) is refused. It is here because all backends have it.
-    type: bool
-    default: true
 attributes:
   check_mode:
-    support: full
     description: Predicts what a run would change, and lets C(iptables-restore) check the rules. Nothing is written.
-  diff_mode:
-    support: full
-    description: Shows one canonical line a rule.
-  platform:
-    support: full
-    platforms: linux
-    description: Systems that it runs on.
 seealso:
   - module: portcullis.msports.ufw_ruleset_info
 """
