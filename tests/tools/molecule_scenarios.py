@@ -53,7 +53,7 @@ def run(scenario: str, base: t.Mapping[str, str]) -> tuple[int, str]:
     try:
         env = environment(base)
     except booted.CannotRun as error:
-        return 1, f"this machine cannot run the containers of Molecule: {error}"
+        return 1, f"this machine cannot run the containers of Molecule: {error}. MSPORTS_SKIP='molecule-*' leaves the scenarios out by name"
     command = [str(pathlib.Path(sys.executable).with_name("molecule")), "test", "--scenario-name", scenario]
     done = subprocess.run(command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     return done.returncode, done.stdout.decode(errors="replace")

@@ -6,8 +6,9 @@
 Usage: ``run_checks.py [GROUP]...`` with groups ``lint docs sanity unit integration containers lab molecule``; none means all.
 
 A linter counts as one check, ansible-test counts each of its sanity tests, pytest each of its tests. A skipped test is a failed one, unless
-``MSPORTS_SKIP`` allows it by name: a comma-separated list of patterns (``*`` as in a shell) for tests or for whole parts, e.g.
-``MSPORTS_SKIP='lab,tests/integration/test_boot.py::*'``. What was skipped or not run is told either way.
+``MSPORTS_SKIP`` allows it by name: a comma-separated list of patterns (``*`` as in a shell) for tests or for whole parts. What was skipped or not run is
+told either way. Containers are needed by ``tests/integration/firewalld/*``, ``tests/integration/ufw/*``, ``tests/integration/persistence/*`` and
+``molecule-*``; on a machine that cannot run them these fail, and say why. TESTING.md tells what each part needs.
 
 Parts that only read the sources (lint, docs, sanity), and those on booted containers, which wait much of the time, run beside the other ones; their
 results are told at the end.
@@ -16,7 +17,6 @@ results are told at the end.
 from __future__ import annotations
 
 import concurrent.futures
-import fnmatch
 import functools
 import os
 import pathlib
@@ -30,6 +30,7 @@ from xml.etree import ElementTree
 import checkout
 import molecule_scenarios
 import sanity
+from skips import allowed
 
 ROOT, CACHE = checkout.ROOT, checkout.CACHE
 RESULTS = CACHE / "test"
@@ -186,10 +187,6 @@ PARTS = (
     Part("lab", "lab", lambda: run_pytest("lab", ["tests/lab/test_lab.py"])),
     *(Part(f"molecule-{name}", "molecule", functools.partial(run_molecule, name)) for name in molecule_scenarios.scenarios()),
 )
-
-
-def allowed(name: str) -> bool:
-    return any(fnmatch.fnmatchcase(name, pattern.strip()) for pattern in os.environ.get("MSPORTS_SKIP", "").split(",") if pattern.strip())
 
 
 def judge(part: Part, outcome: Outcome) -> Outcome:

@@ -143,6 +143,42 @@ def test_every_folder_of_integration_tests_is_run_once() -> None:
         assert any(path in (folder, *folder.parents) or path.parent == folder for path in chosen), folder
 
 
+HOOK = "import runpy\npytest_collection_modifyitems = runpy.run_path({!r})['pytest_collection_modifyitems']\n"
+
+
+def test_what_is_named_is_skipped_before_anything_is_set_up(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checks = load("run_checks")
+    monkeypatch.setattr(checks, "RESULTS", tmp_path)
+    tmp_path.joinpath("conftest.py").write_text(HOOK.format(str(TOOLS.parent / "conftest.py")), encoding="utf-8")
+    for name in ("one", "two"):
+        text = lines("import pytest", "@pytest.fixture(scope='session')", "def container(): pytest.fail('cannot run')", "def test_it(container): pass")
+        tmp_path.joinpath(f"test_{name}.py").write_text(text, encoding="utf-8")
+    monkeypatch.setenv("MSPORTS_SKIP", "*/test_one.py::*")
+    outcome = checks.judge(checks.PARTS[0], checks.run_pytest("sample", [str(tmp_path), "-p", "no:cacheprovider"]))
+    assert (outcome.passed, outcome.failed, len(outcome.skipped)) == (0, 1, 1)
+    assert [line for line in outcome.said if "test_one.py::test_it (allowed by MSPORTS_SKIP)" in line]
+
+
+@pytest.mark.parametrize(("image", "missing"), [("", "podman runc debootstrap"), ("localhost/some:1", "podman runc")])
+def test_a_machine_that_cannot_run_containers_says_why(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, image: str, missing: str) -> None:
+    scenarios = load("molecule_scenarios")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("MSPORTS_IMAGE", image)
+    status, why = scenarios.run("ufw", {"PATH": str(tmp_path)})
+    assert (status, why) == (
+        1,
+        f"this machine cannot run the containers of Molecule: missing on PATH, install the packages: {missing}. "
+        "MSPORTS_SKIP='molecule-*' leaves the scenarios out by name",
+    )
+
+
+def test_the_page_on_testing_names_every_part_and_how_containers_are_left_out() -> None:
+    page = ROOT.joinpath("TESTING.md").read_text(encoding="utf-8")
+    checks = load("run_checks")
+    named = {part.name for part in checks.PARTS} | {f"tests/integration/{folder}/*" for folder in checks.CONTAINERS}
+    assert [name for name in sorted(named) if f"`{name}`" not in page] == []
+
+
 PAGE = """# Head line, with `code`!
 
 See [there](other.md#second-part), [gone](gone.md), [no heading](other.md#third) and [the web](https://example.com/).

@@ -39,6 +39,8 @@ runtime = "runc"
 cgroup_manager = "cgroupfs"
 events_logger = "file"
 """
+# Why the tests of a folder fail, and how they are left out.
+WHY = "this machine cannot run the container: {0}. MSPORTS_SKIP='{1}' leaves these tests out by name"
 COLLECTION = "/collections/ansible_collections/portcullis/msports"
 
 
@@ -54,7 +56,10 @@ def podman(*arguments: str, given: t.Optional[bytes] = None, check: bool = True,
         configuration.write_text(CONFIGURATION)
     command = ["podman", "--root", str(CACHE / "storage"), "--runroot", str(CACHE / "run"), *arguments]
     environment = {**os.environ, "CONTAINERS_CONF": str(configuration)}
-    result = subprocess.run(command, input=given, capture_output=True, check=False, timeout=timeout, env=environment)
+    try:
+        result = subprocess.run(command, input=given, capture_output=True, check=False, timeout=timeout, env=environment)
+    except subprocess.TimeoutExpired as error:
+        raise CannotRun(f"{' '.join(arguments[:2])}: no end after {timeout:.0f} s") from error
     if check and result.returncode != 0:
         raise CannotRun(f"{' '.join(arguments[:2])}: exit {result.returncode}: {result.stderr.decode(errors='replace').strip()[-600:]}")
     return result.stdout.decode(errors="replace")
@@ -63,13 +68,13 @@ def podman(*arguments: str, given: t.Optional[bytes] = None, check: bool = True,
 def image() -> str:
     """Return the name of the image, built when it is not there."""
     given = os.environ.get("MSPORTS_IMAGE")
+    missing = [package for tool, package in TOOLS.items() if shutil.which(tool) is None and not (given and tool == "debootstrap")]
+    if missing:
+        raise CannotRun(f"missing on PATH, install the packages: {' '.join(missing)}")
     if given:
         return given
     if os.geteuid() != 0:
         raise CannotRun("building the image by debootstrap needs root; or name an image in MSPORTS_IMAGE")
-    missing = [package for tool, package in TOOLS.items() if shutil.which(tool) is None]
-    if missing:
-        raise CannotRun(f"missing packages: {' '.join(missing)}")
     CACHE.mkdir(parents=True, exist_ok=True)
     name = f"localhost/msports-test:{hashlib.sha256(f'{RELEASE} {PACKAGES} {BUILD}'.encode()).hexdigest()[:12]}"
     with CACHE.joinpath("build.lock").open("w", encoding="utf-8") as lock:

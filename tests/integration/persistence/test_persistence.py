@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import os
 import typing as t
 
 import booted
@@ -24,12 +23,10 @@ TRACES = "find / -xdev \\( -path /proc -o -path /sys -o -path /collections -o -p
 
 @pytest.fixture(scope="module")
 def container() -> t.Iterator[booted.Container]:
-    if "persistence" in os.environ.get("MSPORTS_SKIP", "").split(","):
-        pytest.skip("MSPORTS_SKIP names persistence")
     try:
         made = booted.Container()
     except booted.CannotRun as error:
-        pytest.fail(f"this machine cannot run the container ({error}); MSPORTS_SKIP=persistence leaves these tests out by name")
+        pytest.fail(booted.WHY.format(error, "tests/integration/persistence/*"))
     yield made
     made.close()
 

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import os
 import pathlib
 import sys
 import typing as t
@@ -87,9 +86,7 @@ class Ufw:
 
 
 def boot() -> booted.Container:
-    if "ufw" in os.environ.get("MSPORTS_SKIP", "").split(","):
-        pytest.skip("MSPORTS_SKIP names ufw")
     try:
         return booted.Container()
     except booted.CannotRun as error:
-        pytest.fail(f"this machine cannot run the container ({error}); MSPORTS_SKIP=ufw leaves these tests out by name")
+        pytest.fail(booted.WHY.format(error, "tests/integration/ufw/*"))
