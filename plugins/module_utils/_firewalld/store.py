@@ -14,6 +14,8 @@ import os
 import re
 import tempfile
 
+from xml.etree import ElementTree
+
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import objects
 
 FOLDER = "etc/firewalld"
@@ -101,6 +103,16 @@ class Store:
             _remove(temporary)
             raise
         return temporary
+
+    def broken(self):
+        """Return the paths of all files, of whomever, that are no XML: firewalld refuses to load any of its configuration then, and names none of them."""
+        found = []
+        for path in sorted(glob.glob(os.path.join(glob.escape(self.folder), "*.xml")) + glob.glob(os.path.join(glob.escape(self.folder), "*", "*.xml"))):
+            try:
+                ElementTree.fromstring(read(path) or "")
+            except ElementTree.ParseError:
+                found.append(path)
+        return found
 
     def objects(self, texts):
         """Return the ``Objects`` of the texts; a file that cannot be read as one of ours is left out, and so is found missing."""

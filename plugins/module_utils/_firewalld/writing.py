@@ -90,6 +90,9 @@ class Writer:
                 # The daemon deletes its table before it makes it anew, and fails when somebody else was faster.
                 self._nft.load("add table inet firewalld\n")
             self._daemon.reload()
+        except BusError as error:
+            broken = ", ".join(self._store.broken())
+            raise FirewalldError("firewalld could not load its configuration: {0}{1}".format(error, broken and " (no XML: {0})".format(broken))) from error
         finally:
             self._restore(others, saved, entries)
 
@@ -117,7 +120,7 @@ class Writer:
             self._store.write(before)
             if running_differs and self._daemon is not None and layers.plain(self._daemon.own(self._start)) != layers.plain(actual.running):
                 self._reload(self._daemon.snapshot(self._start), families(self._objects, self._proc))
-        except (BusError, NftError, OSError) as error:
+        except (BusError, NftError, OSError, FirewalldError) as error:
             raise FirewalldError("the rules from before could not be put back: {0}".format(error)) from error
 
 

@@ -202,6 +202,35 @@ def test_a_failure_leaves_the_rules_from_before(apply: Backend, what: str, monke
     assert apply(rule("new", local_ports=["443"]))["changed"], "a failed run stays visible"
 
 
+def test_a_reload_that_fails_names_the_files_that_firewalld_does_not(apply: Backend) -> None:
+    apply(rule("old", local_ports=["22"]))
+    for name, text in (("zones/theirs.xml", "<zone><unknown"), ("zones/fine.xml", "<zone/>"), ("direct.xml", "")):
+        apply.root.joinpath("etc/firewalld", name).write_text(text)
+    apply.daemon.broken = "INVALID_ZONE: unclosed token"
+    folder = apply.root / "etc/firewalld"
+    with pytest.raises(FirewalldError) as failed:
+        apply(rule("new", local_ports=["443"]))
+    assert str(failed.value) == (
+        f"firewalld could not load its configuration: INVALID_ZONE: unclosed token (no XML: {folder}/direct.xml, {folder}/zones/theirs.xml); "
+        "the rules from before are saved and in force"
+    )
+
+
+def test_rules_from_before_that_cannot_be_loaded_again_are_told(apply: Backend) -> None:
+    """The first reload drops a rule, and the second one, which would put the old rules back, fails."""
+    apply(rule("old", local_ports=["22"]))
+    before = apply.files()
+
+    def drops(line: str) -> bool:
+        apply.daemon.broken = "INVALID_ZONE: by now"
+        return 'port="443"' in line
+
+    apply.daemon.drops = drops
+    with pytest.raises(FirewalldError, match="the rules from before could not be put back: firewalld could not load its configuration: INVALID_ZONE: by now"):
+        apply(rule("new", local_ports=["443"]))
+    assert apply.files() == before, "what is saved is what was there"
+
+
 def test_stopped_the_rules_are_saved_only(apply: Backend) -> None:
     library = apply.root / "usr/lib/python3/dist-packages/firewall/config"
     library.mkdir(parents=True)
