@@ -65,7 +65,10 @@ def read(path):
 
 
 class Writing:
-    """New contents of some files: all are on the disk before the first one is put in its place, and the old ones can be put back."""
+    """New contents of some files: all are on the disk before the first one is put in its place, and the old ones can be put back.
+
+    Until ``finish`` an old file has a second name beside it, so putting it back needs no room on the disk.
+    """
 
     def __init__(self, texts):
         """``texts`` maps paths to texts, or to ``None`` for a file that goes away. Raises ``UfwError``; nothing was changed then."""
@@ -102,8 +105,7 @@ class Writing:
         while self._ready:
             path, temporary = self._ready[0]
             try:
-                kept = read(path)
-                mode = os.stat(path) if kept is not None else None
+                self._done.append((path, _second_name(path)))
                 if temporary is None:
                     _remove(path)
                 else:
@@ -112,19 +114,22 @@ class Writing:
                 self.undo()
                 raise UfwError("cannot write {0}: {1}; the old files are back".format(path, error.strerror)) from error
             self._ready.pop(0)
-            self._done.append((path, kept, mode))
 
     def undo(self):
         """Put back what was replaced, and drop what was not yet."""
         self.discard()
-        for path, kept, mode in reversed(self._done):
+        for path, kept in reversed(self._done):
             if kept is None:
                 _remove(path)
-                continue
-            with open(path, "w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
-                stream.write(kept)
-            os.chmod(path, mode.st_mode & 0o7777)
-            os.chown(path, mode.st_uid, mode.st_gid)
+            else:
+                _back(kept, path)
+        self._done = []
+
+    def finish(self):
+        """Forget the old files."""
+        for _path, kept in self._done:
+            if kept is not None:
+                _remove(kept)
         self._done = []
 
     def discard(self):
@@ -134,6 +139,24 @@ class Writing:
                 os.unlink(temporary)
                 _tidy(path)
         self._ready = []
+
+
+def _second_name(path):
+    """Give a file another name beside it, and return that; ``None`` when there is no file."""
+    if not os.path.lexists(path):
+        return None
+    kept = os.path.join(os.path.dirname(path), ".portcullis-kept-" + os.path.basename(path))
+    if os.path.lexists(kept):  # a run was killed; what it had changed is what the host has now
+        os.unlink(kept)
+    os.link(path, kept)
+    return kept
+
+
+def _back(kept, path):
+    """Give a file its first name back. Between two names of one file a rename does nothing, so the second one is removed then."""
+    os.rename(kept, path)
+    if os.path.lexists(kept):
+        os.unlink(kept)
 
 
 def _remove(path):

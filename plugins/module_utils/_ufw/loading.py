@@ -48,6 +48,7 @@ def apply(host, found, wanted, changes):
         writing.discard()
         trouble = _put_back(host, found, parts, done)
         raise UfwError("{0}; {1}".format(error, trouble or "the rules from before are still in force")) from error
+    writing.finish()
     return hosts.with_tables(found, host, sorted(parts)) if parts else found
 
 
@@ -76,4 +77,5 @@ def _start(host, found, wanted, writing):
     except UfwError as error:
         writing.undo()
         raise UfwError("ufw is enabled, but its chains are not loaded and cannot be: {0}; the old files are back".format(error)) from error
+    writing.finish()
     return hosts.with_tables(found, host)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the portcullis.msports contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whatever fails, by the module of firewalld and by the one that chooses: the reason in words, the old rules saved and in force, and the next run tries again."""
+"""Whatever fails, in the module of firewalld or the one that chooses: the reason in words, the old rules saved and in force, the next run tries again."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the portcullis.msports contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whatever fails, by the module of ufw and by the one that chooses: the reason in words, the old rules saved and in force, and the next run tries again."""
+"""Whatever fails, in the module of ufw or in the one that chooses: the reason in words, the old rules saved and in force, the next run tries again."""
 
 from __future__ import annotations
 
@@ -55,7 +55,10 @@ def _replaced(program: str, complaint: str, checks: str = "false") -> tuple[str,
     ("failing", "said"),
     [
         # What no kernel and no iptables of the host knows is found by its own check, before anything is changed.
-        (_replaced("/usr/sbin/iptables-restore", "unknown match multiport"), "iptables-restore refuses the rules, nothing was changed: unknown match multiport"),
+        (
+            _replaced("/usr/sbin/iptables-restore", "unknown match multiport"),
+            "iptables-restore refuses the rules, nothing was changed: unknown match multiport",
+        ),
         (
             _replaced("/usr/sbin/ip6tables-restore", "made up", "/usr/sbin/ip6tables-nft-restore"),
             "ip6tables-restore could not load the rules: made up; the rules from before are still in force",

@@ -193,6 +193,38 @@ def test_a_file_that_cannot_be_written_leaves_everything(machine: Machine, monke
     assert machine.state() == before
 
 
+def test_old_files_come_back_on_a_disk_that_is_full_by_now(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    there, gone, new = tmp_path / "user.rules", tmp_path / "record", tmp_path / "new"
+    there.write_text("old\n" * 1000)
+    there.chmod(0o640)
+    gone.write_text("kept")
+    inode = there.stat().st_ino
+    writing = files.Writing({str(there): "short", str(gone): None, str(new): "text"})
+    writing.commit()
+    assert (there.read_text(), gone.exists(), new.read_text()) == ("short", False, "text")
+
+    def full(*_arguments: object, **_more: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(files.tempfile, "mkstemp", full)
+    monkeypatch.setattr(files, "open", full, raising=False)
+    writing.undo()
+    monkeypatch.undo()
+    assert (there.read_text(), gone.read_text(), there.stat().st_ino, there.stat().st_mode & 0o777) == ("old\n" * 1000, "kept", inode, 0o640)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["record", "user.rules"]
+
+
+def test_nothing_is_left_beside_the_files(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "portcullis" / "msports" / "x"
+    path.parent.mkdir(parents=True)
+    path.write_text("old")
+    path.with_name(".portcullis-kept-x").write_text("of a run that was killed")
+    writing = files.Writing({str(path): None})
+    writing.commit()
+    writing.finish()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_chains_that_are_missing_are_built_by_ufw_itself(machine: Machine) -> None:
     machine(SSH)
     machine.kernel.tables[4] = xtables.parse_save(":INPUT ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n")
