@@ -96,6 +96,10 @@ def test_a_full_disk_changes_nothing_where_the_host_chooses(apply: t.Any, rule: 
 def test_a_manager_that_is_missing_and_asked_for_by_name(apply: t.Any, rule: t.Any) -> None:
     apply(rule("old", local_ports=["22"]))
     before = apply.state()
-    failed = _chooses(apply, rule("new", local_ports=["9"]), backend="ufw")
+    apply.sh("mv /etc/default/ufw /opt/test/")
+    try:
+        failed = _chooses(apply, rule("new", local_ports=["9"]), backend="ufw")
+    finally:
+        apply.sh("mv /opt/test/ufw /etc/default/")
     assert "ufw is not installed here, or older than 0.35: /etc/default/ufw is missing; install the package ufw" in failed["failed"]
     assert apply.state() == before

@@ -118,8 +118,12 @@ def test_a_full_disk_changes_nothing_where_the_host_chooses(ufw: t.Any, rule: t.
 def test_a_manager_that_is_missing_and_asked_for_by_name(ufw: t.Any, rule: t.Any) -> None:
     ufw(rule("old", local_ports=["22"]))
     before = ufw.state()
-    with pytest.raises(Refusal, match=r"firewalld was not found on this host .*: install the package firewalld"):
-        _runs(ufw, "linux")(rule("new", local_ports=["9"]), backend="firewalld")
+    ufw.run("mv /usr/sbin/firewalld /root/")
+    try:
+        with pytest.raises(Refusal, match=r"firewalld was not found on this host .*: install the package firewalld"):
+            _runs(ufw, "linux")(rule("new", local_ports=["9"]), backend="firewalld")
+    finally:
+        ufw.run("mv /root/firewalld /usr/sbin/")
     assert ufw.state() == before
 
 
