@@ -72,7 +72,7 @@ class Ufw:
     def keep(self) -> None:
         """Remember ufw as it is after ``ufw enable`` on a fresh system."""
         self.run(
-            "ufw --force enable; ufw reload; mkdir -p /root/kept; cp -a /etc/ufw /root/kept/etc-ufw;"
+            "systemctl disable --now ssh; ufw --force enable; ufw reload; mkdir -p /root/kept; cp -a /etc/ufw /root/kept/etc-ufw;"
             " cp -a /etc/default/ufw /root/kept/default-ufw;"
             " iptables-save -t filter > /root/kept/4; ip6tables-save -t filter > /root/kept/6"
         )
