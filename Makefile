@@ -6,7 +6,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs-lint sanity unit integration containers lab molecule bench build clean setup setup-demo
+.PHONY: help demo test lint docs-lint sanity unit integration windows containers lab molecule bench build clean setup setup-demo
 
 PY := .venv/bin/python
 CHECKS := $(PY) tests/tools/run_checks.py
@@ -42,6 +42,9 @@ unit: setup  ## unit tests, with coverage
 
 integration: setup  ## tests that run Ansible
 	@$(CHECKS) integration
+
+windows: setup  ## what runs on Windows hosts, against the stand-in
+	@$(CHECKS) windows
 
 containers: setup  ## the backends on booted containers, with real firewall managers
 	@$(CHECKS) containers

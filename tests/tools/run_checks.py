@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Run the checks of this repository in order, and end with the counts: ``N passed, N failed``.
 
-Usage: ``run_checks.py [GROUP]...`` with groups ``lint docs sanity unit integration containers lab molecule``; none means all.
+Usage: ``run_checks.py [GROUP]...`` with groups ``lint docs sanity unit integration windows containers lab molecule``; none means all.
 
 A linter counts as one check, ansible-test counts each of its sanity tests, pytest each of its tests. A skipped test is a failed one, unless
 ``MSPORTS_SKIP`` allows it by name: a comma-separated list of patterns (``*`` as in a shell) for tests or for whole parts. What was skipped or not run is
@@ -35,8 +35,9 @@ from skips import allowed
 ROOT, CACHE = checkout.ROOT, checkout.CACHE
 RESULTS = CACHE / "test"
 BIN = pathlib.Path(sys.executable).parent
-# Folders of tests/integration whose tests run our code inside of booted containers, where its coverage is not measured.
-CONTAINERS = ("firewalld", "persistence", "ufw")
+# Folders of tests/integration by part; the part ``integration`` has the others. Coverage takes a third more time and is measured where it tells
+# something: not inside of booted containers, and not of what is C#.
+FOLDERS = {"containers": ("firewalld", "persistence", "ufw"), "windows": ("acceptance", "benchmarks", "windows")}
 TYPED = ("plugin_utils", "action", "filter", "lookup", "test")  # the controller's code; what hosts run has to do without newer types
 BESIDE = (("lint", "docs", "sanity"), ("containers", "molecule"))  # groups whose parts run one after the other, beside the rest
 
@@ -160,9 +161,14 @@ def covered(name: str, paths: t.Sequence[str]) -> Outcome:
 
 
 def integration() -> list[str]:
-    """What runs without containers: everything else below ``tests/integration``."""
+    """Everything below ``tests/integration`` that has no part of its own."""
+    others = {name for names in FOLDERS.values() for name in names}
     found = [path for path in (ROOT / "tests" / "integration").iterdir() if path.is_dir() or path.name.startswith("test_")]
-    return sorted(str(path.relative_to(ROOT)) for path in found if path.name not in (*CONTAINERS, "__pycache__"))
+    return sorted(str(path.relative_to(ROOT)) for path in found if path.name not in {*others, "__pycache__"})
+
+
+def folders(part: str) -> list[str]:
+    return [f"tests/integration/{name}" for name in FOLDERS[part]]
 
 
 def run_molecule(scenario: str) -> Outcome:
@@ -183,7 +189,8 @@ PARTS = (
     *(Part(f"sanity-{core}", "sanity", functools.partial(run_sanity, core)) for core in sanity.PYTHONS),
     Part("unit", "unit", lambda: covered("unit", ["tests/unit"])),
     Part("integration", "integration", lambda: covered("integration", integration())),
-    Part("containers", "containers", lambda: run_pytest("containers", [f"tests/integration/{name}" for name in CONTAINERS], shown=False)),
+    Part("windows", "windows", lambda: run_pytest("windows", folders("windows"))),
+    Part("containers", "containers", lambda: run_pytest("containers", folders("containers"), shown=False)),
     Part("lab", "lab", lambda: run_pytest("lab", ["tests/lab/test_lab.py"])),
     *(Part(f"molecule-{name}", "molecule", functools.partial(run_molecule, name)) for name in molecule_scenarios.scenarios()),
 )
