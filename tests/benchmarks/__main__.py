@@ -174,7 +174,7 @@ def windows(options: argparse.Namespace) -> None:
 
     sizes = part.SIZES[:2] if options.quick else part.SIZES
     turns = options.turns or (1 if options.quick else 3)
-    loops = {} if options.no_loops else {20: 1 if options.quick else 2, 100: 0 if options.quick else 1, 400: 1}
+    loops = {} if options.no_loops else {20: 1 if options.quick else 2, 100: 0 if options.quick else 1, 400: 1, 1000: 0 if options.quick else 1}
     bench = part.measure(turns, sizes, loops, _say)
     series = bench.series
     _keep("windows", {"series": series.plain(), "counts": [[*key, *found[1:]] for key, found in bench.counts.items()]})
