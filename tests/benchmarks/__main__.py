@@ -3,13 +3,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-"""How fast the collection is, and how fast what people would use instead: ``python -m tests.benchmarks [--quick] [plan|play|apply|windows ...]``.
+"""How fast the collection is, and how fast what people would use instead: ``python -m tests.benchmarks [--quick] [plan|play|apply|firewalld|ufw|windows ...]``.
 
 Times depend on the machine and on what else it does; the ratios are what counts. Nothing here decides whether a change is good.
 """
 
 import argparse
+import contextlib
 import datetime
+import functools
 import json
 import os
 import platform
@@ -17,7 +19,7 @@ import subprocess
 import sys
 import typing as t
 
-from tests.benchmarks import target
+from tests.benchmarks import booted_host, target
 from tests.benchmarks.controller import ROOT
 from tests.benchmarks.core import STAGES
 from tests.benchmarks.tables import Series, table
@@ -28,7 +30,7 @@ OUTPUT = ROOT / ".cache" / "bench"
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="PART", help="apply, plan, play, windows; all when none is given")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; all when none is given")
     parser.add_argument("--quick", action="store_true", help="fewer turns and sizes, no loop of 400 rules")
     parser.add_argument("--no-loops", action="store_true", help="leave out the looped rival, which takes most of the time")
     parser.add_argument("--turns", type=int, help="how often everything is measured")
@@ -39,19 +41,40 @@ def main() -> None:
     checkout.link()
     sys.path.insert(0, str(checkout.CACHE / "collections"))
     OUTPUT.mkdir(parents=True, exist_ok=True)
-    if not target.is_inside():
+    if not _again():
         print(f"{datetime.date.today()}, {os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}, Linux {platform.release()}, Python {platform.python_version()}")
+    cannot = []
     for part in options.parts or PARTS:
-        if not target.is_inside():
+        if not _again():
             print(f"\n## {part}\n", flush=True)
-        PARTS[part](options)
+        try:
+            PARTS[part](options)
+        except CannotMeasure as why:
+            cannot.append(f"{part}: this machine cannot measure it: {why}")
+            print(cannot[-1], flush=True)
+    if cannot:
+        sys.exit(1)
+
+
+class CannotMeasure(Exception):
+    """This machine cannot run a part; the text says exactly why. The other parts are measured all the same."""
+
+
+def _again() -> bool:
+    """Tell whether this process was started by a part to measure inside namespaces."""
+    return target.is_inside() or booted_host.is_inside()
+
+
+def _chosen(options: argparse.Namespace) -> list[str]:
+    """Return the options as they were given, for a part that starts this program again."""
+    given = [*(["--quick"] if options.quick else []), *(["--no-loops"] if options.no_loops else [])]
+    return [*given, *(["--turns", str(options.turns)] if options.turns else [])]
 
 
 def apply(options: argparse.Namespace) -> None:
     """Measure inside private namespaces, in a process of its own: what enters them does not come back."""
     if not target.is_inside():
-        chosen = [*(["--quick"] if options.quick else []), *(["--no-loops"] if options.no_loops else [])]
-        chosen += ["--turns", str(options.turns)] if options.turns else []
+        chosen = _chosen(options)
         code = "import sys; sys.path.insert(0, '.'); from tests.benchmarks import target; target.enter(sys.argv[1:])"
         done = subprocess.run([sys.executable, "-c", code, "-m", "tests.benchmarks", "apply", *chosen], cwd=ROOT, check=False)
         if done.returncode != 0:
@@ -191,7 +214,38 @@ def windows(options: argparse.Namespace) -> None:
     print(table(["rules", "run", "play", "task", "CPU", "calls"], ratios))
 
 
-PARTS: dict[str, t.Callable[[argparse.Namespace], None]] = {"plan": plan, "play": play, "apply": apply, "windows": windows}
+def manager(name: str, options: argparse.Namespace) -> None:
+    """Apply rules through firewalld or ufw on a host that boots systemd; the measuring process has a network of its own."""
+    from tests.benchmarks import managers as part
+    from tests.benchmarks import rivals
+
+    if not booted_host.is_inside():
+        try:
+            booted_host.check()
+        except booted_host.booted.CannotRun as why:
+            raise CannotMeasure(str(why)) from why
+        with contextlib.suppress(rivals.Missing):  # while there is a network; why not is said where it is left out
+            rivals.collections(OUTPUT)
+        code = booted_host.enter(["-m", "tests.benchmarks", name, *_chosen(options)])
+        if code != 0:
+            sys.exit(f"{name}: ended with {code}")
+        return
+    sizes = part.SIZES[:2] if options.quick else part.SIZES
+    turns = options.turns or (2 if options.quick else 5)
+    loops = {} if options.no_loops else part.QUICK if options.quick else part.LOOPS
+    bench = part.measure(name, turns, sizes, loops, _say, OUTPUT, os.environ)
+    _keep(name, {"versions": bench.versions, "missing": bench.missing, "series": bench.series.plain()})
+    print(part.report(bench, sizes, turns))
+
+
+PARTS: dict[str, t.Callable[[argparse.Namespace], None]] = {
+    "plan": plan,
+    "play": play,
+    "apply": apply,
+    "firewalld": functools.partial(manager, "firewalld"),
+    "ufw": functools.partial(manager, "ufw"),
+    "windows": windows,
+}
 
 
 def _keep(part: str, measured: t.Any) -> None:

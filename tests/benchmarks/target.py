@@ -13,6 +13,8 @@ import sys
 import time
 import typing as t
 
+from tests.benchmarks.login import Login
+
 LAB = pathlib.Path(__file__).resolve().parents[1] / "lab"
 sys.path.insert(0, str(LAB))
 
@@ -59,6 +61,7 @@ class Target:
         self.work = work
         self.host = namespace_host.NamespaceHost("target")
         self._cable()
+        self._login: t.Optional[Login] = None
         self.environment: dict[str, str] = {}
         self.variables: dict[str, t.Any] = {"ansible_python_interpreter": "/usr/bin/python3"}
         if shutil.which("sshd") and shutil.which("ssh") and os.geteuid() == 0 and _all_users():
@@ -102,9 +105,9 @@ class Target:
         return sum(line.startswith("\t\t") and ("accept" in line or "ACCEPT" in line) for line in self.run("nft", "list", "ruleset").splitlines())
 
     def hang_up(self) -> None:
-        """End the shared ssh connection, so that the next run logs in again, as every run of ansible-playbook does."""
-        for socket in (self.work / "cp").glob("*"):
-            subprocess.run(["ssh", "-o", f"ControlPath={socket}", "-O", "exit", TARGET], capture_output=True, check=False)
+        """End the shared ssh connection, if there is one."""
+        if self._login:
+            self._login.hang_up()
 
     def _cable(self) -> None:
         here = f"link add near type veth peer name far netns {self.host.pid}\naddress add {CONTROLLER}/{LENGTH} dev near\nlink set near up\n"
@@ -112,37 +115,16 @@ class Target:
         self.host.call("ip_batch", lines=[f"address add {TARGET}/{LENGTH} dev far", "link set far up"])
 
     def _ssh(self) -> None:
-        key = self.work / "key"
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+        self._login = login = Login(self.work, TARGET, PORT)
         self.run("mkdir", "-p", _FOLDER, "/run/sshd")
-        self.run("sh", "-c", f"cat > {_FOLDER}/authorized_keys", text=key.with_suffix(".pub").read_text(encoding="ascii"))
+        self.run("sh", "-c", f"cat > {_FOLDER}/authorized_keys", text=login.public)
         self.run("sh", "-c", f"cat > {_FOLDER}/sshd_config", text=_SSHD.format(port=PORT, address=TARGET, folder=_FOLDER))
         self.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", f"{_FOLDER}/host_key")
         self.run("/usr/sbin/sshd", "-f", f"{_FOLDER}/sshd_config")
-        (self.work / "cp").mkdir()
         self._spent = 0.0
-        self.variables.update(ansible_host=TARGET, ansible_port=PORT, ansible_user="root", ansible_connection="ssh")
-        self.environment = {
-            "ANSIBLE_PRIVATE_KEY_FILE": str(key),
-            "ANSIBLE_HOST_KEY_CHECKING": "0",
-            "ANSIBLE_SSH_CONTROL_PATH_DIR": str(self.work / "cp"),
-            "ANSIBLE_SSH_ARGS": "-C -o ControlMaster=auto -o ControlPersist=60s -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR",
-        }
-        self._wait()
+        self.variables, self.environment = login.variables, login.environment
+        login.wait()
         self._sshd = int(self.run("cat", f"{_FOLDER}/pid"))
-
-    def _wait(self, seconds: float = 10.0) -> None:
-        import socket
-
-        end = time.monotonic() + seconds
-        while True:
-            try:
-                socket.create_connection((TARGET, PORT), timeout=1).close()
-                return
-            except OSError:
-                if time.monotonic() > end:
-                    raise
-                time.sleep(0.1)
 
 
 def _all_users() -> bool:

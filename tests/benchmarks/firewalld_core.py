@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-"""What the firewalld backend takes on a host, beside one process a rule: ``python -m tests.benchmarks.firewalld [--quick] [--turns N]``.
+"""What the firewalld backend takes on a host, beside one process a rule: ``python -m tests.benchmarks.firewalld_core [--quick] [--turns N]``.
 
 Everything is measured inside one booted container with Debian's firewalld, without Ansible: a loop of tasks pays some 0.17 s a rule more for
 Ansible itself, one task pays them once. The loop does what ansible.posix.firewalld does for one rich rule with ``immediate`` and ``permanent``:
@@ -98,7 +98,7 @@ class Bench:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.firewalld", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.firewalld_core", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="no loop of 400 rules, one turn")
     parser.add_argument("--turns", type=int, default=3, help="how often everything is measured")
     options = parser.parse_args()
