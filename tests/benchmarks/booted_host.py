@@ -73,6 +73,7 @@ class BootedHost:
             self.run = self.container.run
             pid = self._inspect("{{.State.Pid}}")
             self._usage, self._unit = cpu_file(pathlib.Path(f"/proc/{pid}/cgroup").read_text(encoding="ascii"), pathlib.Path("/sys/fs/cgroup"))
+            self._spent = 0.0
             _cable(pid)
             self.login = Login(work, ADDRESS, PORT)
             self.variables, self.environment = self.login.variables, self.login.environment
@@ -100,7 +101,7 @@ class BootedHost:
 
     def live(self) -> set[tuple[str, str]]:
         """Return network and port of the rules that the kernel holds."""
-        return set(LIVE.findall(self.run("nft list ruleset")))
+        return live_rules(self.run("nft list ruleset"))
 
     def saved(self) -> set[str]:
         """Return the networks that the manager's own files name."""
@@ -111,7 +112,7 @@ class BootedHost:
         self.login.hang_up()
         time.sleep(0.3)
         total = int(re.search(r"\d+", self._usage.read_text(encoding="ascii")).group()) * self._unit  # type: ignore[union-attr]
-        spent, self._spent = total - getattr(self, "_spent", total), total
+        spent, self._spent = total - self._spent, total
         return spent
 
     def _activate(self) -> None:
@@ -123,6 +124,11 @@ class BootedHost:
 
     def _inspect(self, what: str) -> str:
         return booted.podman("inspect", "--format", what, self.container._id).strip()
+
+
+def live_rules(listing: str) -> set[tuple[str, str]]:
+    """Return network and port of each rule that admits TCP to a port from one network, as ``nft`` lists them."""
+    return set(LIVE.findall(listing))
 
 
 def cpu_file(groups: str, root: pathlib.Path) -> tuple[pathlib.Path, float]:

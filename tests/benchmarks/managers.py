@@ -97,7 +97,7 @@ class Bench:
             self.host.reset()
             for run in RUNS:
                 timed, cpu = self._play(case, size)
-                self._check(case, size, run, timed)
+                check(case, size, run, timed.changed, self.host.live(), self.host.saved())
                 self.series.add((case, size, run), wall=timed.wall, task=sum(timed.tasks.values()), cpu=cpu)
 
     def _play(self, case: str, size: int) -> tuple[Timed, float]:
@@ -113,13 +113,19 @@ class Bench:
             raise PlayFailed(f"{case}, {size} rules: {failed}") from failed
         return timed, timed.cpu + self.host.cpu()
 
-    def _check(self, case: str, size: int, run: str, timed: Timed) -> None:
-        if timed.changed != (run == FIRST and case != NOTHING):
-            raise RuntimeError(f"{case}, {size} rules, {run} run: changed is {timed.changed}")
-        wanted = {(rule["remote_addresses"][0], rule["local_ports"][0]) for rule in rules(size)} if case != NOTHING else set()
-        live, saved = self.host.live(), self.host.saved()
-        if live != wanted or saved != {network for network, _port in wanted}:
-            raise RuntimeError(f"{case}, {size} rules, {run} run: the kernel holds {len(live)} and the files {len(saved)} of {len(wanted)}")
+
+def check(case: str, size: int, run: str, changed: bool, live: set[tuple[str, str]], saved: set[str]) -> None:
+    """Raise RuntimeError when a run did not do what it should: a time of something else means nothing.
+
+    ``live``: network and port of the rules in the kernel; ``saved``: networks in the manager's files.
+    """
+    if changed != (run == FIRST and case != NOTHING):
+        raise RuntimeError(f"{case}, {size} rules, {run} run: changed is {changed}")
+    wanted = {(rule["remote_addresses"][0], rule["local_ports"][0]) for rule in rules(size)} if case != NOTHING else set()
+    networks = {network for network, _port in wanted}
+    for where, missing, more in (("kernel", wanted - live, live - wanted), ("manager's files", networks - saved, saved - networks)):
+        if missing or more:
+            raise RuntimeError(f"{case}, {size} rules, {run} run: in the {where} {len(missing)} rules are missing, and {len(more)} are too many")
 
 
 def measure(
