@@ -82,6 +82,8 @@ class Bench:
         if BULK in self.tasks:
             try:
                 self.role = rivals.role(work, environment)
+                if not host.has_packages_module():
+                    raise rivals.Missing("it asks for packages, and the image lacks python3-apt, without which Ansible's module does not work")
                 paths[self.role.variable].append(self.role.folder)
                 self.versions.append(self.role.version)
             except rivals.Missing as missing:
