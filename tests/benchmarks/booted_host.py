@@ -123,6 +123,7 @@ class BootedHost:
         else:
             self.run(f"systemctl disable --now firewalld; ufw allow proto tcp from {CONTROLLER} to any port {PORT}; systemctl enable --now ufw")
             self._ufw.keep()
+            self.run("systemctl enable --now ssh")  # which the tests do without
 
     def _inspect(self, what: str) -> str:
         return booted.podman("inspect", "--format", what, self.container._id).strip()
