@@ -156,17 +156,17 @@ def test_the_role_is_a_rival_of_firewalld_only():
 
 LISTING = """
 table inet firewalld {
-	chain policy {
-		ip saddr 10.0.0.0/24 tcp dport 10000 accept
-		ip saddr 10.0.1.0/24 tcp dport 10001 ct state { new, untracked } accept
-		ip saddr 10.0.2.0/24 tcp dport 10002 drop
-		ip saddr 192.0.2.1 tcp dport 22 accept
-	}
+    chain policy {
+        ip saddr 10.0.0.0/24 tcp dport 10000 accept
+        ip saddr 10.0.1.0/24 tcp dport 10001 ct state { new, untracked } accept
+        ip saddr 10.0.2.0/24 tcp dport 10002 drop
+        ip saddr 192.0.2.1 tcp dport 22 accept
+    }
 }
 table ip filter {
-	chain ufw-user-input {
-		ip saddr 10.0.3.0/24 tcp dport 10003 counter packets 0 bytes 0 accept
-	}
+    chain ufw-user-input {
+        ip saddr 10.0.3.0/24 tcp dport 10003 counter packets 0 bytes 0 accept
+    }
 }
 """
 
