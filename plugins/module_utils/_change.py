@@ -17,6 +17,12 @@ Change = collections.namedtuple("Change", "added changed removed kept extra")
 Change.__doc__ = """Sorted lists of names. ``extra`` are own rules that nobody wants and that stay because nothing is purged."""
 
 
+TOO_MANY = (
+    "{0} rules would be removed and max_removals is {1}; nothing was changed. They are: {2}; raise max_removals if they may go, or set purge to false to "
+    "keep them"
+)
+
+
 class TooManyRemovals(Exception):
     """More rules would go away than the caller allows. ``names`` are the rules, ``limit`` is the bound."""
 
@@ -24,7 +30,7 @@ class TooManyRemovals(Exception):
         self.names = list(names)
         self.limit = limit
         shown = ", ".join(self.names[:10]) + (" ..." if len(self.names) > 10 else "")
-        super().__init__("{0} rules would be removed and max_removals is {1}; nothing was changed. They are: {2}".format(len(self.names), limit, shown))
+        super().__init__(TOO_MANY.format(len(self.names), limit, shown))
 
 
 def plan_change(desired, actual, purge=True, max_removals=None):

@@ -12,8 +12,9 @@ import glob
 import os
 
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.names import prefix
-from ansible_collections.portcullis.msports.plugins.module_utils._nftables.detect import masked, read_text, running
+from ansible_collections.portcullis.msports.plugins.module_utils._nftables.detect import masked, read_text, running, starts_firewalld
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
+from ansible_collections.portcullis.msports.plugins.module_utils._ufw import presence
 
 BACKENDS = ("nftables", "firewalld", "ufw")
 
@@ -22,8 +23,11 @@ Chosen.__doc__ = """``backend`` is one of ``BACKENDS``, ``why`` a sentence for p
 
 TWO = (
     "two firewall managers are active on this host ({0}), and they undo each other's work; nothing was changed. Stop one of them for good "
-    "('systemctl disable --now firewalld', or 'ufw disable'), or name the backend to use all the same"
+    "('systemctl disable --now firewalld', or 'ufw disable'), or go on with both of them: name the backend (backend: firewalld, or backend: ufw) and "
+    "set allow_other_manager to true"
 )
+
+STOPPED = "; firewalld is enabled, but does not run"
 
 PLACES = ("around", "before", "after")
 ELSEWHERE = (
@@ -39,11 +43,13 @@ def choose(asked="auto", root="/", proc="/proc"):
     active = []
     if running("firewalld", root, proc):
         active.append(Chosen("firewalld", "firewalld is running"))
-    if "ENABLED=yes" in read_text(os.path.join(root, "etc/ufw/ufw.conf")).replace('"', "").splitlines() and not masked("ufw", root):
+    if presence.enabled(root) and not masked("ufw", root):
         active.append(Chosen("ufw", "ufw is enabled"))
     if len(active) > 1:
         raise Refused(TWO.format(" and ".join(found.why for found in active)))
-    return active[0] if active else Chosen("nftables", "no other manager of firewall rules is active")
+    if active:
+        return active[0]
+    return Chosen("nftables", "no other manager of firewall rules is active" + (STOPPED if starts_firewalld(root) else ""))
 
 
 def placed(backend, options):

@@ -14,9 +14,14 @@ from ansible_collections.portcullis.msports.plugins.module_utils._refusals impor
 
 __all__ = ["Refused", "failures", "inspect", "run"]
 
-LEFT = "{0} still holds rules of the owner {1} from an earlier run: remove them with {0}_ruleset and state: absent"
+LEFT = "{0} still holds rules of the owner {1} from an earlier run: remove them with linux_ruleset, backend: {0} and state: absent"
+DONE_BEFORE = "{0}. Before that the rules of {1} were removed from {2}, and they stay removed; put right what is said here and run again for the rest"
 # What says of absent results more than one backend gives.
 LISTS = ("added", "changed_rules", "removed", "structure", "warnings")
+
+
+class HalfDone(Exception):
+    """One backend failed after another had removed its rules; the text says which, and why."""
 
 
 def run(options, check_mode=False):
@@ -29,7 +34,7 @@ def run(options, check_mode=False):
         return _absent(options, check_mode, owner)
     chosen = choose(asked)
     options, warnings = placed(chosen.backend, options)
-    result = _backend(chosen.backend).run(options, check_mode)
+    result = _run_one(chosen.backend, options, check_mode)
     result["warnings"] = result["warnings"] + warnings + [LEFT.format(backend, owner) for backend in traces(owner) if backend != chosen.backend]
     return dict(result, backend=chosen.backend, backend_reason=chosen.why)
 
@@ -42,14 +47,39 @@ def inspect(owner, asked="auto"):
 
 
 def _absent(options, check_mode, owner):
-    """Remove what any backend holds, whichever manager is active by now; nftables is asked wherever it is, for a table without its file."""
+    """Remove what any backend holds, whichever manager is active by now; nftables is asked wherever it is, for a table without its file.
+
+    With several, all are asked in check mode first: what one of them refuses is refused before another has changed anything.
+    """
     found = traces(owner)
     held = [backend for backend in BACKENDS if backend in found or (backend == "nftables" and (program() or not found))]
-    results = [_backend(backend).run(placed(backend, options)[0], check_mode) for backend in held]
+    given = {backend: placed(backend, options)[0] for backend in held}
+    if len(held) > 1 and not check_mode:
+        for backend in held:
+            _run_one(backend, given[backend], True)
+    results = []
+    for backend in held:
+        try:
+            results.append(_run_one(backend, given[backend], check_mode))
+        except (Refused,) + failures() as error:
+            done = [name for name, result in zip(held, results) if result["changed"]]
+            if done and not check_mode:
+                raise HalfDone(DONE_BEFORE.format(error, owner, " and ".join(done))) from error
+            raise
     merged = dict(results[-1], **{key: [item for result in results for item in result[key]] for key in LISTS})
     merged["changed"] = any(result["changed"] for result in results)
     merged["diff"] = {end: "".join(result["diff"][end] for result in results) for end in ("before", "after")}
     return dict(merged, backend=", ".join(held), backend_reason="state is absent: every backend that may hold rules of this owner")
+
+
+def _run_one(backend, options, check_mode):
+    """Run one backend; of a firewalld that was removed from the host, only files can be left, and they go without it."""
+    if backend == "firewalld" and options.get("state") == "absent":
+        from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import leftovers
+
+        if leftovers.are_all():
+            return leftovers.remove(options, check_mode)
+    return _backend(backend).run(options, check_mode)
 
 
 def _backend(backend):
@@ -63,10 +93,10 @@ def _backend(backend):
 
 
 def failures():
-    """Return the exceptions by which a backend says that it failed, with the old rules in force."""
+    """Return the exceptions by which a backend says that it failed, with the old rules in force, or this file that one did after another's end."""
     from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.dbus import BusError
     from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.reconcile import FirewalldError
     from ansible_collections.portcullis.msports.plugins.module_utils._nftables.nft import NftError
     from ansible_collections.portcullis.msports.plugins.module_utils._ufw.programs import UfwError
 
-    return (BusError, FirewalldError, NftError, UfwError)
+    return (BusError, FirewalldError, HalfDone, NftError, UfwError)

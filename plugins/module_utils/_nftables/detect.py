@@ -13,11 +13,16 @@ import os
 
 from ansible_collections.portcullis.msports.plugins.module_utils._nftables import compare
 from ansible_collections.portcullis.msports.plugins.module_utils._nftables import foreign as others
+from ansible_collections.portcullis.msports.plugins.module_utils._ufw import presence
 
 Outside = collections.namedtuple("Outside", "managers reasons warnings")
 Outside.__doc__ = """``managers``: why to refuse; ``reasons``: why the effect is not exactly the rules'; ``warnings``: for people."""
 
 LOADERS = ("iptables", "ip6tables", "netfilter-persistent")
+FIREWALLD_LATER = (
+    "firewalld is stopped, but enabled: at the next boot it filters again, beside the table of ours. Disable it for good ('systemctl disable firewalld'), "
+    "or start it before the next run and use the backend firewalld"
+)
 
 
 def examine(objects, rules, options, root="/", proc="/proc"):
@@ -44,6 +49,8 @@ def examine(objects, rules, options, root="/", proc="/proc"):
         reasons.append("{0} takes packets out of connection tracking ({1}): {2}".format(compare.place(key), text, consequence))
     if read_text(os.path.join(proc, "sys/net/netfilter/nf_conntrack_tcp_loose")).strip() == "0":
         warnings.append("nf_conntrack_tcp_loose is 0: TCP sessions older than the first rule of anybody that tracks connections may be cut")
+    if "firewalld is running" not in managers and starts_firewalld(root):
+        warnings.append(FIREWALLD_LATER)
     warnings += _containers(tables)
     return Outside(managers, reasons, warnings)
 
@@ -71,7 +78,7 @@ def _managers(tables, legacy, root, proc):
     if any(key[1] == "firewalld" for key in tables.chains) or running("firewalld", root, proc):
         active.append("firewalld is running")
     filters = bool(legacy) or any(key[0] in ("ip", "ip6") and key[1] == "filter" for key in tables.chains)
-    if "ENABLED=yes" in read_text(os.path.join(root, "etc/ufw/ufw.conf")).replace('"', "").splitlines():
+    if presence.enabled(root):
         if legacy or any(name.startswith("ufw") for name in names):
             active.append("ufw is enabled and its rules are loaded")
         elif not masked("ufw", root):
@@ -83,6 +90,12 @@ def _managers(tables, legacy, root, proc):
             else:
                 warnings.append("{0}.service is enabled, but no rules of iptables are loaded; they will be at the next boot".format(name))
     return active, warnings
+
+
+def starts_firewalld(root):
+    """Tell whether firewalld is there and starts at boot."""
+    there = any(os.access(os.path.join(root, place, "firewalld"), os.X_OK) for place in ("usr/sbin", "sbin", "usr/bin"))
+    return there and bool(glob.glob(os.path.join(root, "etc/systemd/system/*.wants/firewalld.service"))) and not masked("firewalld", root)
 
 
 def masked(service, root):

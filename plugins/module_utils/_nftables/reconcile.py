@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
-"""One host's owned nftables ruleset, reconciled as a whole: read, compare, guard, load, save, read again.
+"""One host's owned nftables ruleset, reconciled as a whole: lock, read, compare, guard, load, save, read again.
 
 ``run`` takes the options of the module and returns its result; everything it needs from outside comes in by ``Host``.
 """
@@ -13,7 +13,7 @@ from __future__ import annotations
 import collections
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _guard, _refusals
-from ansible_collections.portcullis.msports.plugins.module_utils._nftables import desired, detect, loading, read, result, table
+from ansible_collections.portcullis.msports.plugins.module_utils._nftables import desired, detect, loading, lock, read, result, table
 from ansible_collections.portcullis.msports.plugins.module_utils._nftables.loading import Host
 from ansible_collections.portcullis.msports.plugins.module_utils._nftables.nft import NftError
 from ansible_collections.portcullis.msports.plugins.module_utils._nftables.persist import Store, reload_systemd
@@ -31,22 +31,26 @@ def run(options, check_mode=False, host=None):
     options = dict(OPTIONS, **{key: value for key, value in options.items() if value is not None})
     _refusals.check_owner(options["owner"])
     host = host or Host()
-    found = _find(options["owner"], host)
-    return (_absent if options["state"] == "absent" else _present)(options, check_mode, host, found)
+    with lock.held(host.root, check_mode, host.pause) as warnings:
+        found = _find(options["owner"], host)
+        done = (_absent if options["state"] == "absent" else _present)(options, check_mode, host, found)
+    return dict(done, warnings=done["warnings"] + warnings)
 
 
 def inspect(owner, host=None):
     """Return what is there of one owner: the result of the info module."""
     _refusals.check_owner(owner)
     host = host or Host()
-    found = _find(owner, host)
+    with lock.held(host.root, True, host.pause):
+        found = _find(owner, host)
+        saved = found.store.lines(None)
     outside = detect.examine(found.foreign, None, dict(OPTIONS, owner=owner), host.root, host.proc)
     sessions, how = _guard.find_sessions(host.environment, host.proc)
     return {
         "present": found.actual is not None,
         "names": sorted(table.rule_lines(found.actual)) if found.actual else [],
         "lines": table.all_lines(found.actual, owner),
-        "saved": result.shown(found.store.lines(None)),
+        "saved": result.shown(saved),
         "warnings": found.warnings + outside.warnings,
         "effective": {"in_force": found.actual is not None, "reasons": outside.reasons, "guarded": result.guarded(sessions, how)},
     }

@@ -14,14 +14,15 @@ import os
 import tempfile
 import time
 
+from ansible_collections.portcullis.msports.plugins.module_utils import _locks
 from ansible_collections.portcullis.msports.plugins.module_utils._ufw.programs import UfwError
 
 LOCK = "run/ufw.lock"
-LOCK_SECONDS = 60
+HELD = "ufw or another run has held the lock {0} for {1} seconds; nothing was changed. See what it waits for ('fuser -v {0}' names it), end it, and run again"
 
 
 @contextlib.contextmanager
-def locked(root, check_mode, pause=time.sleep, seconds=LOCK_SECONDS):
+def locked(root, check_mode, pause=time.sleep, seconds=_locks.SECONDS):
     """Hold ufw's lock, so that no command of ufw and no other run reads or writes between our reading and our writing.
 
     Check mode makes no file: where ufw has not made its lock yet, nobody holds it.
@@ -36,18 +37,12 @@ def locked(root, check_mode, pause=time.sleep, seconds=LOCK_SECONDS):
             return
         raise UfwError("cannot open the lock of ufw, {0}: {1}".format(path, error.strerror)) from error
     try:
-        waited = 0.0
-        while True:
-            try:
-                fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except OSError as error:
-                if error.errno not in (errno.EACCES, errno.EAGAIN):
-                    raise UfwError("cannot take the lock of ufw, {0}: {1}".format(path, error.strerror)) from error
-                if waited >= seconds:
-                    raise UfwError("ufw or another run has held the lock {0} for {1} seconds; nothing was changed".format(path, seconds)) from error
-                pause(0.1)
-                waited += 0.1
+        try:
+            taken = _locks.taken(lambda: fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB), pause, seconds)
+        except OSError as error:
+            raise UfwError("cannot take the lock of ufw, {0}: {1}; nothing was changed".format(path, error.strerror)) from error
+        if not taken:
+            raise UfwError(HELD.format(path, seconds))
         yield
     finally:
         os.close(handle)

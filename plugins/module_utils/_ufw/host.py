@@ -12,18 +12,28 @@ import os
 import re
 import time
 
-from ansible_collections.portcullis.msports.plugins.module_utils._ufw import files, kernel, settings, xtables
+from ansible_collections.portcullis.msports.plugins.module_utils._ufw import files, kernel, presence, settings, xtables
 from ansible_collections.portcullis.msports.plugins.module_utils._ufw.programs import Programs, UfwError
 from ansible_collections.portcullis.msports.plugins.module_utils._ufw.rulefile import RULES, RuleFile
 
-DEFAULTS, CONF = "etc/default/ufw", "etc/ufw/ufw.conf"
+DEFAULTS, CONF = "etc/default/ufw", presence.CONF
 USER = {4: "etc/ufw/user.rules", 6: "etc/ufw/user6.rules"}
 BEFORE = {4: "etc/ufw/before.rules", 6: "etc/ufw/before6.rules"}
 AFTER = {4: "etc/ufw/after.rules", 6: "etc/ufw/after6.rules"}
 RECORD = "etc/portcullis/msports/{0}.ufw.json"
 
-# What of ufw is there: loaded; off in its own configuration; enabled, but its service is stopped; enabled, but chains are missing.
-RUNNING, INACTIVE, STOPPED, BROKEN = "running", "inactive", "stopped", "broken"
+# What of ufw is there: loaded; off in its own configuration; enabled, but its service is stopped; enabled, but chains are missing; its files only.
+RUNNING, INACTIVE, STOPPED, BROKEN, REMOVED = "running", "inactive", "stopped", "broken", "removed"
+
+LEFT_OVER = (
+    "ufw is removed from this host, and only its files below /etc are left: install the package ufw to use it again, or choose another backend "
+    "(backend: auto takes the manager that is there). Nothing was changed; state: absent works on the files that are left"
+)
+NO_LINE = (
+    "/{0} has no line '{1}', which ufw writes; nothing was changed. Put it back above the first rule, as in /usr/share/ufw/iptables/{2}. ('ufw reset' makes "
+    "new files, too, but it disables ufw and takes all rules of the administrator out of force, those of before.rules and after.rules as well)"
+)
+NO_POLICY = "/{0}: {1}: expected ACCEPT, DROP or REJECT, without which ufw itself does not start; nothing was changed. Correct it there, and run again"
 
 Found = collections.namedtuple("Found", "defaults conf settings no_ipv6 record files before after tables state legacy igmp")
 Found.__doc__ = """``defaults``, ``conf``, ``before`` and ``after`` are texts, ``files`` are ``RuleFile`` by family, ``tables`` are ``Filter`` by family
@@ -49,11 +59,13 @@ class Host:
         return (4,) if found.no_ipv6 else (4, 6)
 
 
-def require(host):
-    """Raise ``UfwError`` when there is no ufw."""
+def require(host, absent=False):
+    """Raise ``UfwError`` when there is no ufw. For ``absent`` the files that a removed package leaves are enough."""
     missing = [name for name in (DEFAULTS, CONF, USER[4]) if not os.path.exists(host.path(name))]
     if missing:
         raise UfwError("ufw is not installed here, or older than 0.35: /{0} is missing; install the package ufw".format(missing[0]))
+    if not absent and not presence.installed(host.root):
+        raise UfwError(LEFT_OVER)
 
 
 def find(owner, host):
@@ -63,22 +75,22 @@ def find(owner, host):
     read = settings.read(defaults, conf)
     wrong = [settings.POLICY_KEYS[direction] for direction, policy in sorted(read.policies.items()) if policy is None]
     if wrong:
-        raise UfwError("/{0}: {1}: expected ACCEPT, DROP or REJECT, without which ufw itself does not start".format(DEFAULTS, ", ".join(wrong)))
+        raise UfwError(NO_POLICY.format(DEFAULTS, ", ".join(settings.shown(defaults, key) for key in wrong)))
     no_ipv6 = ""
     if not read.ipv6:
-        no_ipv6 = "IPV6 is not yes in /{0}: ufw stops all IPv6".format(DEFAULTS)
+        no_ipv6 = "IPV6 is not yes in /{0}: ufw stops all IPv6 (to change that, set IPV6=yes there and run 'ufw reload')".format(DEFAULTS)
     elif not os.path.isdir(os.path.join(host.proc, "sys/net/ipv6")):
         no_ipv6 = "the kernel has no IPv6"
     rule_files = {version: RuleFile(text, owner, version) for version, text in user.items()}
     for version in (4,) if no_ipv6 else (4, 6):
         if not rule_files[version].usable:
-            raise UfwError("/{0} has no line '{1}', which ufw writes; 'ufw reset' makes new files".format(USER[version], RULES))
+            raise UfwError(NO_LINE.format(USER[version], RULES, os.path.basename(USER[version])))
     try:
         changed = settings.load_record(record)
     except ValueError as error:
         text = "/{0} cannot be read ({1}); it holds the defaults of ufw from before: look into it, then remove it"
         raise UfwError(text.format(RECORD.format(owner), error)) from error
-    program = host.programs.find("iptables")
+    program, there = host.programs.find("iptables"), presence.installed(host.root)
     found = Found(
         defaults,
         conf,
@@ -89,11 +101,11 @@ def find(owner, host):
         {version: files.read(host.path(name)) or "" for version, name in BEFORE.items()},
         {version: files.read(host.path(name)) or "" for version, name in AFTER.items()},
         {},
-        INACTIVE,
+        INACTIVE if there else REMOVED,
         bool(program) and "legacy" in os.path.realpath(program),
         re.search(r"^igmp\s", files.read(host.path("etc/protocols")) or "", re.MULTILINE) is not None,
     )
-    return with_tables(found, host) if read.enabled else found
+    return with_tables(found, host) if read.enabled and there else found
 
 
 def with_tables(found, host, versions=None):

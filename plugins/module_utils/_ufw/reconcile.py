@@ -33,7 +33,18 @@ __all__ = ["OPTIONS", "Host", "Refused", "UfwError", "inspect", "run"]
 
 OPTIONS = dict(_refusals.OPTIONS, default_inbound="keep")
 ATTEMPTS = 3
-OTHER_MANAGER = "another firewall manager is active besides ufw, and two of them undo each other's work. Nothing was changed: stop and mask one of them"
+OTHER_MANAGER = (
+    "another firewall manager is active besides ufw, and two of them undo each other's work. Nothing was changed. Stop and mask one of them, or set "
+    "allow_other_manager to true to go on"
+)
+NOT_SAVED = (
+    "persist is false, but what ufw loads is what its files say: rules of ufw cannot be in force without being saved. Leave persist out or set it to true; "
+    "nothing was changed"
+)
+STILL_THERE = (
+    "commands of ufw that began before our writing have not ended yet (processes {0}). ufw reads its rules when it begins, so one that changes rules will "
+    "write ours away: see that they end, and run again"
+)
 
 
 def run(options, check_mode=False, host=None):
@@ -41,19 +52,21 @@ def run(options, check_mode=False, host=None):
     options = dict(OPTIONS, **{key: value for key, value in options.items() if value is not None})
     _refusals.check_owner(options["owner"])
     if not options["persist"]:
-        raise Refused("persist is false, but what ufw loads is what its files say: rules of ufw cannot be in force without being saved")
+        raise Refused(NOT_SAVED)
     host = host or Host()
-    hosts.require(host)
+    hosts.require(host, options["state"] == "absent")
     done, others = _locked(options, check_mode, host)
-    last = done
+    last, left = done, set()
     for _attempt in range(ATTEMPTS):
         if check_mode or not last["changed"] or not others:
             break
-        commands.wait_for(others, host.proc, host.pause)
+        left |= commands.wait_for(others, host.proc, host.pause)
         last, others = _locked(options, check_mode, host)
-    if last is not done:
-        return dict(done, effective=last["effective"], warnings=done["warnings"] + [text for text in last["warnings"] if text not in done["warnings"]])
-    return done
+    if last is done:
+        return done
+    left = (left | others) & commands.running(host.proc)
+    late = [text for text in last["warnings"] if text not in done["warnings"]] + ([STILL_THERE.format(", ".join(sorted(left, key=int)))] if left else [])
+    return dict(done, effective=last["effective"], warnings=done["warnings"] + late)
 
 
 def _locked(options, check_mode, host):
@@ -70,9 +83,10 @@ def _run(options, check_mode, host):
     around = _around(options, host, found, wanted) if options["state"] == "present" else result.Nobody()
     if options["state"] == "present" and around.managers and not options["allow_other_manager"]:
         raise Refused(OTHER_MANAGER, around.managers)
-    # Audit tightens nothing, but removes rules all the same; and ufw's own default stays.
-    judged = judge.Judge([wanted.files[version] for version in host.versions(found)], wanted.policies["in"] != "ACCEPT")
-    _refusals.lockout([], dict(options, mode="enforce"), sessions, judged)
+    if found.state != hosts.REMOVED:
+        # Audit tightens nothing, but removes rules all the same; and ufw's own default stays.
+        judged = judge.Judge([wanted.files[version] for version in host.versions(found)], wanted.policies["in"] != "ACCEPT")
+        _refusals.lockout([], dict(options, mode="enforce"), sessions, judged)
 
     texts = loading.texts(options["owner"], host, found, wanted)
     changed = bool(texts) or any(wanted.differences.values())
@@ -124,7 +138,7 @@ def inspect(owner, host=None):
     """Return what is there of one owner: the result of the info module."""
     _refusals.check_owner(owner)
     host = host or Host()
-    hosts.require(host)
+    hosts.require(host, absent=True)
     with files.locked(host.root, True, host.pause):
         found = hosts.find(owner, host)
         options = dict(OPTIONS, owner=owner, rules=[], purge=False)

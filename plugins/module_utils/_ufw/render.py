@@ -19,6 +19,7 @@ from ansible_collections.portcullis.msports.plugins.module_utils._ufw.tuples imp
 
 # No name of a rule holds a quote, so nothing else can be called this.
 AUDIT = "'audit {0}'"
+IPV4_ONLY = "give this rule addresses of IPv4 only, or put that right first"
 # What a default of ours must let through besides what before.rules let through: multicast membership, whose loss shows after minutes, and
 # requests for addresses, whose loss shows when the lease ends.
 BASE = {
@@ -112,7 +113,7 @@ def _judge(rule, remote, local, context):
     if half and allows:
         named = [interval for interval in sixes if interval not in _intervals.ANY]
         if named or not any(interval[0] == 4 for interval in remote) or not any(interval[0] == 4 for interval in local):
-            return ["IPv6 addresses ({0}), but {1}".format(_intervals.address_text((named or sixes)[0]), context.ipv6)], ""
+            return ["IPv6 addresses ({0}), but {1}; {2}".format(_intervals.address_text((named or sixes)[0]), context.ipv6, IPV4_ONLY)], ""
     if not allows and context.audit:
         return [], "blocks"
     if not allows and context.ipv6 and not any(interval[0] == 4 for interval in remote):

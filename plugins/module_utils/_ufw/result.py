@@ -15,6 +15,7 @@ WORDS = {"in": "inbound", "out": "outbound"}
 STATES = {
     hosts.INACTIVE: "ufw is inactive: the rules are saved, and 'ufw enable' puts them in force",
     hosts.STOPPED: "ufw is enabled, but its service is stopped: the rules are saved, and 'systemctl start ufw' puts them in force",
+    hosts.REMOVED: "ufw is removed from this host: what its files say is in force nowhere",
 }
 
 

@@ -13,15 +13,12 @@ from __future__ import annotations
 
 import collections
 import json
-import re
 
-from ansible_collections.portcullis.msports.plugins.module_utils._ufw import xtables
+from ansible_collections.portcullis.msports.plugins.module_utils._ufw import presence, xtables
 
 POLICY_KEYS = {"in": "DEFAULT_INPUT_POLICY", "out": "DEFAULT_OUTPUT_POLICY"}
 POLICIES = {"block": "DROP", "reject": "REJECT", "allow": "ACCEPT"}
 DEFAULTS = {"DROP": "block", "REJECT": "reject", "ACCEPT": "allow"}
-
-_LINE = re.compile(r"""^\s*([A-Za-z_]\w*)=(?:"([^"]*)"|'([^']*)'|([^\s#;]*))""")
 
 Settings = collections.namedtuple("Settings", "enabled ipv6 policies level")
 Settings.__doc__ = """``policies`` is ``DROP``, ``REJECT`` or ``ACCEPT`` by direction (``None``: none that ufw knows), ``level`` is ufw's level of logging."""
@@ -40,11 +37,17 @@ def read(defaults, conf):
     values = dict(_values(defaults), **_values(conf))
     policies = {direction: values.get(key, "") for direction, key in POLICY_KEYS.items()}
     return Settings(
-        values.get("ENABLED") in ("yes", "YES"),
-        values.get("IPV6") in ("yes", "YES"),
+        presence.is_on(values.get("ENABLED")),
+        presence.is_on(values.get("IPV6")),
         {direction: policy if policy in DEFAULTS else None for direction, policy in policies.items()},
         values.get("LOGLEVEL", "").lower(),
     )
+
+
+def shown(text, key):
+    """Return what a file says of a setting, for people."""
+    values = _values(text)
+    return "{0} is {1!r}".format(key, values[key]) if key in values else "{0} is missing".format(key)
 
 
 def _values(text):
@@ -52,10 +55,7 @@ def _values(text):
 
 
 def _assignments(text):
-    for number, line in enumerate(xtables.lines_of(text)):
-        match = _LINE.match(line)
-        if match:
-            yield number, match.group(1), "".join(value or "" for value in match.groups()[1:])
+    return presence.assignments(xtables.lines_of(text))
 
 
 def plan(text, record, wanted, logged=()):

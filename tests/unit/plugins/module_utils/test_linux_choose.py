@@ -9,9 +9,12 @@ import pathlib
 
 import pytest
 
+from ansible_collections.portcullis.msports.plugins.module_utils import _refusals
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.names import prefix
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.choose import Chosen, choose, traces
+from ansible_collections.portcullis.msports.plugins.module_utils._nftables import detect
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
+from ansible_collections.portcullis.msports.plugins.module_utils._ufw import settings
 
 NONE = Chosen("nftables", "no other manager of firewall rules is active")
 FIREWALLD = Chosen("firewalld", "firewalld is running")
@@ -32,6 +35,12 @@ def firewalld(root: pathlib.Path) -> None:
 
 def ufw(root: pathlib.Path, enabled: str = "yes") -> None:
     put(root, "etc/ufw/ufw.conf", f"# a comment\nENABLED={enabled}\nLOGLEVEL=low\n")
+    program(root, "usr/sbin/ufw")
+
+
+def program(root: pathlib.Path, path: str) -> None:
+    put(root, path)
+    root.joinpath(path).chmod(0o755)
 
 
 def chosen(root: pathlib.Path, asked: str = "auto") -> Chosen:
@@ -64,10 +73,48 @@ def test_a_firewalld_of_another_network_namespace_is_not_this_host_s(tmp_path: p
     assert chosen(tmp_path) == NONE
 
 
-@pytest.mark.parametrize(("enabled", "expected"), [("yes", UFW), ('"yes"', UFW), ("no", NONE)])
+SPELLINGS = ["yes", '"yes"', "'yes'", "YES", '"YES"', "yes ", "yes # on", "yes; X=1", "no\nENABLED=yes"]
+OTHERWISE = ["no", "", "Yes", "true", "1", "yesterday", "yes\nENABLED=no"]
+
+
+@pytest.mark.parametrize(("enabled", "expected"), [(text, UFW) for text in SPELLINGS] + [(text, NONE) for text in OTHERWISE])
 def test_ufw_by_its_own_word(tmp_path: pathlib.Path, enabled: str, expected: Chosen) -> None:
+    """Whoever chooses, whoever warns and the backend itself read the same file the same way."""
     ufw(tmp_path, enabled)
     assert chosen(tmp_path) == expected
+    assert settings.read("", tmp_path.joinpath("etc/ufw/ufw.conf").read_text()).enabled is (expected == UFW)
+    loaded = [("chain", {"family": "ip", "table": "filter", "name": "ufw-user-input"})]
+    managers = detect.examine(loaded, None, dict(_refusals.OPTIONS), str(tmp_path), str(tmp_path / "proc")).managers
+    assert managers == (["ufw is enabled and its rules are loaded"] if expected == UFW else [])
+
+
+def test_a_ufw_that_was_removed_leaves_its_settings_and_is_not_chosen(tmp_path: pathlib.Path) -> None:
+    ufw(tmp_path)
+    tmp_path.joinpath("usr/sbin/ufw").unlink()
+    assert chosen(tmp_path) == NONE
+    firewalld(tmp_path)
+    assert chosen(tmp_path) == FIREWALLD, "and it is no second manager"
+    outside = detect.examine([], None, dict(_refusals.OPTIONS), str(tmp_path), "/nonexistent")
+    assert not [text for text in outside.warnings + outside.managers if "ufw" in text]
+
+
+def test_a_firewalld_that_is_stopped_but_comes_back_is_told(tmp_path: pathlib.Path) -> None:
+    def told() -> list[str]:
+        return detect.examine([], None, dict(_refusals.OPTIONS), str(tmp_path), str(tmp_path / "proc")).warnings
+
+    link = tmp_path / "etc/systemd/system/multi-user.target.wants/firewalld.service"
+    put(tmp_path, str(link.relative_to(tmp_path)))
+    assert (chosen(tmp_path), told()) == (NONE, []), "a link that a removed package has left"
+    program(tmp_path, "usr/sbin/firewalld")
+    assert chosen(tmp_path) == Chosen("nftables", "no other manager of firewall rules is active; firewalld is enabled, but does not run")
+    (warning,) = told()
+    assert warning.startswith("firewalld is stopped, but enabled: at the next boot it filters again")
+    assert "systemctl disable firewalld" in warning
+    firewalld(tmp_path)
+    assert (chosen(tmp_path), told()) == (FIREWALLD, []), "one that runs is refused, not warned about"
+    tmp_path.joinpath("sys/fs/cgroup/system.slice/firewalld.service/cgroup.procs").unlink()
+    tmp_path.joinpath("etc/systemd/system/firewalld.service").symlink_to("/dev/null")
+    assert (chosen(tmp_path), told()) == (NONE, []), "nothing starts what is masked"
 
 
 def test_a_masked_ufw_is_not_active(tmp_path: pathlib.Path) -> None:
@@ -84,7 +131,8 @@ def test_two_are_refused_and_a_name_decides(tmp_path: pathlib.Path) -> None:
         chosen(tmp_path)
     assert str(caught.value) == (
         "two firewall managers are active on this host (firewalld is running and ufw is enabled), and they undo each other's work; nothing was "
-        "changed. Stop one of them for good ('systemctl disable --now firewalld', or 'ufw disable'), or name the backend to use all the same"
+        "changed. Stop one of them for good ('systemctl disable --now firewalld', or 'ufw disable'), or go on with both of them: name the backend "
+        "(backend: firewalld, or backend: ufw) and set allow_other_manager to true"
     )
     assert chosen(tmp_path, "ufw") == Chosen("ufw", "asked for by name")
 

@@ -5,14 +5,18 @@
 
 from __future__ import annotations
 
+import functools
+import pathlib
 import types
 import typing as t
 
 import pytest
 
+from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import leftovers
 from ansible_collections.portcullis.msports.plugins.module_utils._linux import reconcile
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.choose import Chosen
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
+from ansible_collections.portcullis.msports.plugins.module_utils._ufw.programs import UfwError
 
 FIREWALLD = Chosen("firewalld", "firewalld is running")
 
@@ -26,11 +30,15 @@ class Host:
         monkeypatch.setattr(reconcile, "traces", lambda owner: list(held))
         monkeypatch.setattr(reconcile, "program", lambda: "/usr/sbin/nft" if nft else None)
         monkeypatch.setattr(reconcile, "_backend", self.backend)
+        monkeypatch.setattr(leftovers, "are_all", lambda: False)
         self.held = held
+        self.fails: dict[tuple[str, bool], Exception] = {}
 
     def backend(self, name: str) -> t.Any:
         def run(options: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
             self.asked.append((name, options, check_mode))
+            if (name, check_mode) in self.fails:
+                raise self.fails[name, check_mode]
             removed = [f"rule of {name}"] if name in self.held else []
             lists = {"added": [], "changed_rules": [], "removed": removed, "structure": [], "warnings": [f"{name} warns"]}
             return {**lists, "changed": bool(removed), "diff": {"before": f"{name}\n" if removed else "", "after": ""}, "kept": 0, "effective": {}}
@@ -58,14 +66,14 @@ def test_place_is_for_firewalld_and_told_elsewhere(monkeypatch: pytest.MonkeyPat
 def test_absent_hands_place_to_firewalld_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     host = Host(monkeypatch, held=["firewalld", "ufw"])
     reconcile.run({"place": "before", "state": "absent"})
-    assert [(name, "place" in options) for name, options, _check in host.asked] == [("nftables", False), ("firewalld", True), ("ufw", False)]
+    assert [(name, "place" in options) for name, options, check in host.asked if not check] == [("nftables", False), ("firewalld", True), ("ufw", False)]
 
 
 def test_rules_left_in_another_backend_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     Host(monkeypatch, held=["nftables", "firewalld"])
     assert reconcile.run({"owner": "msports"})["warnings"] == [
         "firewalld warns",
-        "nftables still holds rules of the owner msports from an earlier run: remove them with nftables_ruleset and state: absent",
+        "nftables still holds rules of the owner msports from an earlier run: remove them with linux_ruleset, backend: nftables and state: absent",
     ]
 
 
@@ -95,6 +103,67 @@ def test_absent_leaves_nothing_in_any_backend(monkeypatch: pytest.MonkeyPatch, h
     assert done["backend"] == ", ".join(asked)
 
 
+def test_absent_asks_every_backend_before_it_changes_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    host = Host(monkeypatch, held=["firewalld", "ufw"])
+    reconcile.run({"state": "absent"})
+    assert [(name, check) for name, _options, check in host.asked] == [(name, check) for check in (True, False) for name in ("nftables", "firewalld", "ufw")]
+    host = Host(monkeypatch, held=["nftables", "ufw"])
+    host.fails["ufw", True] = Refused("locked out")
+    with pytest.raises(Refused, match="locked out"):
+        reconcile.run({"state": "absent"})
+    assert all(check for _name, _options, check in host.asked)
+    host = Host(monkeypatch, held=[])
+    reconcile.run({"state": "absent"})
+    assert [check for _name, _options, check in host.asked] == [False], "one backend is asked once"
+
+
+def test_absent_that_fails_half_way_says_what_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    host = Host(monkeypatch, held=["nftables", "firewalld", "ufw"])
+    host.fails["ufw", False] = UfwError("cannot write user.rules")
+    with pytest.raises(reconcile.HalfDone) as caught:
+        reconcile.run({"state": "absent", "owner": "me"})
+    assert str(caught.value).startswith("cannot write user.rules. Before that the rules of me were removed from nftables and firewalld, and they stay removed")
+    host = Host(monkeypatch, held=["ufw"])  # nftables had nothing
+    host.fails["ufw", False] = UfwError("cannot write user.rules")
+    with pytest.raises(UfwError, match=r"^cannot write user.rules\Z"):
+        reconcile.run({"state": "absent"})
+
+
+@pytest.mark.parametrize("backend", ["auto", "firewalld"])
+def test_files_of_a_firewalld_that_was_removed_go_without_it(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path, backend: str) -> None:
+    host = Host(monkeypatch, held=["firewalld"])
+    monkeypatch.undo()
+    monkeypatch.setattr(reconcile, "choose", lambda asked: Chosen(asked, "asked for by name"))
+    monkeypatch.setattr(reconcile, "traces", lambda owner: ["firewalld"])
+    monkeypatch.setattr(reconcile, "program", lambda: None)
+    monkeypatch.setattr(reconcile, "_backend", host.backend)
+    monkeypatch.setattr(leftovers, "are_all", functools.partial(leftovers.are_all, str(tmp_path), str(tmp_path / "proc")))
+    monkeypatch.setattr(leftovers, "remove", functools.partial(leftovers.remove, root=str(tmp_path)))
+    folder = tmp_path / "etc/firewalld"
+    for name in (
+        "policies/msports-in-allow.xml",
+        "policies/msports-in-allow.xml.old",
+        "ipsets/msports-clients-4.xml",
+        "zones/theirs.xml",
+        "policies/other-x.xml",
+    ):
+        folder.joinpath(name).parent.mkdir(parents=True, exist_ok=True)
+        folder.joinpath(name).write_text("<policy/>")
+    left = sorted(folder.rglob("*.xml*"))
+    predicted = reconcile.run({"state": "absent", "backend": backend}, True)
+    assert (predicted["changed"], sorted(folder.rglob("*.xml*"))) == (True, left)
+    done = reconcile.run({"state": "absent", "backend": backend})
+    assert (done["changed"], done["diff"], done["backend"], host.asked) == (True, predicted["diff"], "firewalld", [])
+    assert sorted(str(path.relative_to(folder)) for path in folder.rglob("*")) == ["policies", "policies/other-x.xml", "zones", "zones/theirs.xml"]
+    assert not reconcile.run({"state": "absent", "backend": backend})["changed"]
+    # With the program there it is the daemon's business.
+    program = tmp_path / "usr/sbin/firewalld"
+    program.parent.mkdir(parents=True)
+    program.touch(0o755)
+    reconcile.run({"state": "absent", "backend": backend})
+    assert [name for name, _options, _check in host.asked] == ["firewalld"]
+
+
 def test_what_is_there_is_read_from_the_backend_that_fits(monkeypatch: pytest.MonkeyPatch) -> None:
     Host(monkeypatch, held=["firewalld"])
     assert reconcile.inspect("me") == {"present": True, "owner": "me", "backend": "firewalld", "backend_reason": "firewalld is running"}
@@ -112,4 +181,4 @@ def test_every_backend_is_there_and_its_failures_are_known(backend: str) -> None
     found = reconcile._backend(backend)
     assert callable(found.run)
     assert callable(found.inspect)
-    assert {error.__name__ for error in reconcile.failures()} == {"BusError", "FirewalldError", "NftError", "UfwError"}
+    assert {error.__name__ for error in reconcile.failures()} == {"BusError", "FirewalldError", "HalfDone", "NftError", "UfwError"}

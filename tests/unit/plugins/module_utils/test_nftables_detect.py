@@ -247,6 +247,8 @@ def write(root: pathlib.Path, path: str, content: str = "") -> None:
 def test_managers(tmp_path: pathlib.Path) -> None:
     assert examine([("chain", {"family": "inet", "table": "firewalld", "name": "x"})]).managers == ["firewalld is running"]
     ufw = ("chain", {"family": "ip", "table": "filter", "name": "ufw-user-input"})
+    write(tmp_path, "usr/sbin/ufw")
+    (tmp_path / "usr/sbin/ufw").chmod(0o755)
     write(tmp_path, "etc/ufw/ufw.conf", "# x\nENABLED=no\n")
     assert examine([ufw], tmp_path).managers == []
     write(tmp_path, "etc/ufw/ufw.conf", 'LOGLEVEL=low\nENABLED="yes"\n')

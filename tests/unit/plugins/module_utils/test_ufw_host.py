@@ -14,6 +14,7 @@ import typing as t
 
 import pytest
 from ansible_collections.portcullis.msports.plugins.module_utils import _guard, _intervals
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.choose import choose
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
 from ansible_collections.portcullis.msports.plugins.module_utils._ufw import files, host, judge, kernel, programs, reconcile, settings, xtables
 from ansible_collections.portcullis.msports.plugins.module_utils._ufw.programs import UfwError
@@ -110,6 +111,9 @@ class Machine:
         for name, text in (("default/ufw", DEFAULTS), ("ufw/ufw.conf", CONF), ("ufw/user.rules", USER), ("ufw/user6.rules", USER.replace("ufw-", "ufw6-"))):
             self.write(name, text)
         self.write("protocols", "igmp\t2\tIGMP\n")
+        self.program = root / "usr/sbin/ufw"
+        self.program.parent.mkdir(parents=True)
+        self.program.touch(0o755)
         self.write("ufw/before.rules", BEFORE)
         self.write("ufw/before6.rules", BEFORE.replace("ufw-", "ufw6-").replace("-p icmp --icmp-type", "-p icmpv6 --icmpv6-type"))
 
@@ -248,8 +252,16 @@ def test_chains_that_are_missing_are_built_by_ufw_itself(machine: Machine) -> No
 
 BAD = {
     "no ufw": ("etc/ufw/user.rules", None, "ufw is not installed here, or older than 0.35: /etc/ufw/user.rules is missing"),
-    "no policy": ("etc/default/ufw", "IPV6=yes\n", "DEFAULT_INPUT_POLICY, DEFAULT_OUTPUT_POLICY: expected ACCEPT, DROP or REJECT"),
+    "no policy": ("etc/default/ufw", "IPV6=yes\n", "DEFAULT_INPUT_POLICY is missing, DEFAULT_OUTPUT_POLICY is missing: expected ACCEPT, DROP or REJECT"),
+    "bad policy": (
+        "etc/default/ufw",
+        DEFAULTS.replace('"DROP"', "'FOO'", 1),
+        "/etc/default/ufw: DEFAULT_INPUT_POLICY is 'FOO': expected ACCEPT, DROP or REJECT",
+    ),
     "strange file": ("etc/ufw/user6.rules", "*filter\nCOMMIT\n", "/etc/ufw/user6.rules has no line '### RULES ###'"),
+    "what reset does": ("etc/ufw/user.rules", "*filter\nCOMMIT\n", "it disables ufw and takes all rules of the administrator out of force"),
+    "where the line is": ("etc/ufw/user6.rules", "*filter\nCOMMIT\n", "Put it back above the first rule, as in /usr/share/ufw/iptables/user6.rules"),
+    "removed": ("usr/sbin/ufw", None, "ufw is removed from this host, and only its files below /etc are left: install the package ufw to use it again"),
     "bad record": ("etc/portcullis/msports/msports.ufw.json", "[1]", "not a record of changed defaults"),
     "broken record": ("etc/portcullis/msports/msports.ufw.json", "{", "cannot be read"),
 }
@@ -262,9 +274,28 @@ def test_a_host_that_cannot_be_worked_with(machine: Machine, case: str) -> None:
         (machine.root / name).unlink()
     else:
         machine.write(name[4:], text)
+    before = machine.state()
     with pytest.raises(UfwError) as error:
         machine(SSH)
     assert message in str(error.value)
+    assert machine.state() == before
+
+
+def test_what_a_removed_ufw_leaves_goes_with_absent(machine: Machine) -> None:
+    before = machine.state()[0]
+    machine(SSH, NEVER, default_inbound="reject")
+    machine.program.unlink()
+    machine.kernel.tables = {version: xtables.parse_save(":INPUT ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n") for version in (4, 6)}
+    machine.kernel.service = False
+    info = reconcile.inspect("msports", machine.host())
+    assert (info["names"], info["effective"]["in_force"]) == (["never", "ssh"], False)
+    assert info["effective"]["reasons"][0] == "ufw is removed from this host: what its files say is in force nowhere"
+    management = {"addresses": ["10.9.0.0/24"], "ports": ["22"]}  # nobody is locked out by what is in force nowhere
+    assert machine(state="absent", management=management, check=True)["removed"] == ["never", "ssh"]
+    done = machine(state="absent", management=management)
+    assert (done["changed"], done["removed"]) == (True, ["never", "ssh"])
+    assert machine.state()[0] == before
+    assert not machine(state="absent")["changed"]
 
 
 HOSTILE = [
@@ -360,11 +391,27 @@ def test_absent_that_would_lock_out_is_refused(machine: Machine) -> None:
     assert machine(state="absent", management={"addresses": ["10.9.0.0/24"], "ports": ["22"]}, allow_lockout=True)["changed"]
 
 
+def test_the_advice_for_two_managers_can_be_followed(machine: Machine) -> None:
+    folder = machine.root / "sys/fs/cgroup/system.slice/firewalld.service"
+    folder.mkdir(parents=True)
+    (folder / "cgroup.procs").write_text("4711\n")
+    with pytest.raises(Refused, match=r"name the backend \(backend: firewalld, or backend: ufw\) and set allow_other_manager to true"):
+        choose("auto", str(machine.root), str(machine.root / "proc"))
+    assert choose("ufw", str(machine.root), str(machine.root / "proc")).backend == "ufw"
+    assert machine(SSH, allow_other_manager=True)["changed"]
+
+
+def test_rules_for_ipv6_while_it_is_off_say_what_to_do(machine: Machine) -> None:
+    machine.write("default/ufw", DEFAULTS.replace("IPV6=yes", "IPV6=no"))
+    with pytest.raises(Refused, match=r"set IPV6=yes there and run 'ufw reload'\); give this rule addresses of IPv4 only, or put that right first"):
+        machine(SSH)
+
+
 def test_another_manager_is_refused_unless_allowed(machine: Machine) -> None:
     link = machine.root / "etc/systemd/system/multi-user.target.wants/netfilter-persistent.service"
     link.parent.mkdir(parents=True)
     link.touch()
-    with pytest.raises(Refused, match="another firewall manager is active besides ufw.*netfilter-persistent"):
+    with pytest.raises(Refused, match="another firewall manager is active besides ufw.*or set allow_other_manager to true to go on: netfilter-persistent"):
         machine(SSH)
     assert machine(SSH, allow_other_manager=True)["changed"]
     link.rename(link.with_name("nftables.service"))
@@ -404,7 +451,10 @@ def test_the_lock_of_ufw_is_waited_for(machine: Machine) -> None:
     again.start()
     try:
         assert ready.wait(30)
-        with pytest.raises(UfwError, match="ufw or another run has held the lock"), files.locked(str(machine.root), False, lambda _seconds: None, 1):
+        with (
+            pytest.raises(UfwError, match=r"held the lock .*/run/ufw.lock for 1 seconds; nothing was changed.*'fuser -v .*run again"),
+            files.locked(str(machine.root), False, lambda _seconds: None, 1),
+        ):
             pass
     finally:
         again.kill()
@@ -436,7 +486,33 @@ def test_a_command_of_ufw_that_has_read_before_us_is_outlived(machine: Machine) 
     assert not machine(SSH)["changed"]
     # One that never ends is not waited for without end.
     (command / "cmdline").write_bytes(b"/usr/sbin/ufw\0status\0")
-    assert machine(NEVER)["removed"] == ["ssh"]
+    stubborn = machine(NEVER)
+    assert stubborn["removed"] == ["ssh"]
+    assert [text for text in stubborn["warnings"] if "commands of ufw that began before our writing have not ended yet (processes 77)" in text]
+    assert not [text for text in done["warnings"] + machine(NEVER)["warnings"] if "commands of ufw" in text]
+
+
+def test_commands_of_ufw_that_follow_each_other_without_end_are_told(machine: Machine) -> None:
+    """Each writes our rules away and ends; the next one is there already."""
+    names = iter(range(100, 200))
+    running: list[pathlib.Path] = []
+
+    def begin() -> None:
+        running.append(machine.root / f"proc/{next(names)}")
+        running[-1].mkdir()
+        (running[-1] / "cmdline").write_bytes(b"/usr/bin/python3\0/usr/sbin/ufw\0allow\0")
+
+    def pause(_seconds: float) -> None:
+        machine.write("ufw/user.rules", USER)
+        (running[-1] / "cmdline").unlink()
+        begin()
+
+    begin()
+    made = machine.host()
+    made.pause = pause
+    done = reconcile.run({"rules": [SSH]}, host=made)
+    assert len(running) == 1 + reconcile.ATTEMPTS
+    assert [text for text in done["warnings"] if f"have not ended yet (processes {running[-1].name})" in text]
 
 
 def test_check_mode_makes_no_lock(machine: Machine) -> None:
@@ -510,7 +586,7 @@ def test_purge_limits_and_rules_of_ours_that_somebody_edited(machine: Machine) -
     with pytest.raises(Refused, match="purge is false, but a rule with our comment cannot be kept"):
         machine(rule("new"), purge=False)
     assert machine(rule("new"))["removed"] == ["never", "ssh"]
-    with pytest.raises(Refused, match="persist is false"):
+    with pytest.raises(Refused, match="persist is false.*Leave persist out or set it to true"):
         machine(persist=False)
 
 

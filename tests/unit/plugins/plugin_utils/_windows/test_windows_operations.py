@@ -19,6 +19,7 @@ from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._win
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._windows.wanted import RULESETS, SETS, Plain, options, rule
 
 OURS = "portcullis:msports"
+WHAT_TO_DO = "; raise max_removals if they may go, or set purge to false to keep them"
 
 
 def own(name: str, **columns: t.Any) -> Columns:
@@ -118,7 +119,7 @@ def test_too_many_removals_are_refused() -> None:
     host = FakeHost([WEB, own("other")])
     with pytest.raises(Refused) as caught:
         run(options(max_removals=1), host)
-    assert str(caught.value) == "2 rules would be removed and max_removals is 1; nothing was changed. They are: other, web"
+    assert str(caught.value) == "2 rules would be removed and max_removals is 1; nothing was changed. They are: other, web" + WHAT_TO_DO
     assert len(host.calls) == 1
 
 
@@ -126,7 +127,7 @@ def test_duplicates_of_a_wanted_rule_count_as_removals() -> None:
     host = FakeHost([WEB, dict(WEB), {**WEB, "protocol": 17, "enabled": False}, own("other")])
     with pytest.raises(Refused) as caught:
         run(options(WANT_WEB, max_removals=2), host)
-    assert str(caught.value) == "3 rules would be removed and max_removals is 2; nothing was changed. They are: other, web, web"
+    assert str(caught.value) == "3 rules would be removed and max_removals is 2; nothing was changed. They are: other, web, web" + WHAT_TO_DO
     assert run(options(WANT_WEB, max_removals=3), host)["removed"] == ["other", "web", "web"]
     assert host.rules == [WEB]
 
