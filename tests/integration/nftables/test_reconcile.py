@@ -10,9 +10,12 @@ import os
 import pathlib
 import stat
 import subprocess
+import threading
+import time
 import typing as t
 
 import pytest
+from ansible_collections.portcullis.msports.plugins.module_utils._nftables import loading
 from ansible_collections.portcullis.msports.plugins.module_utils._nftables.nft import NftError
 from ansible_collections.portcullis.msports.plugins.module_utils._nftables.reconcile import Refused
 from network_namespaces import run
@@ -322,6 +325,32 @@ def test_max_removals_refuses(apply: t.Any, rule: t.Any) -> None:
             apply(three(rule)[0], max_removals=1, check=check)
     assert kernel() == before
     assert apply(three(rule)[0], max_removals=2)["removed"] == ["in tcp/443", "never"]
+
+
+@pytest.mark.parametrize("folder", ["run", "no-run"])
+def test_what_is_saved_is_what_is_in_force_when_two_run_at_once(apply: t.Any, rule: t.Any, monkeypatch: pytest.MonkeyPatch, folder: str) -> None:
+    """The second begins when the first has loaded its rules and has not saved them yet. A thread lives in the network namespace of the test, too."""
+    pathlib.Path(apply.root, folder).mkdir()
+    second = type(apply)(apply.root)
+    second._pause = lambda _seconds: time.sleep(0.01)
+    done: list[dict[str, t.Any]] = []
+    other = threading.Thread(target=lambda: done.append(second(rule("of the second", local_ports=["2"]))))
+    save = loading.save
+
+    def late(*given: t.Any) -> list[str]:
+        if not other.ident:
+            other.start()
+            other.join(1)
+        return save(*given)
+
+    monkeypatch.setattr(loading, "save", late)
+    first = apply(rule("of the first", local_ports=["1"]))
+    other.join(30)
+    assert (first["added"], done[0]["added"], done[0]["removed"]) == (["of the first"], ["of the second"], ["of the first"])
+    for text in (kernel(), pathlib.Path(apply.saved).read_text()):
+        assert ("of the first" in text, "of the second" in text) == (False, True)
+    assert not apply(rule("of the second", local_ports=["2"]))["changed"]
+    assert os.listdir(os.path.join(apply.root, folder)) == []
 
 
 def test_absent_leaves_no_trace(apply: t.Any, rule: t.Any) -> None:
