@@ -32,6 +32,8 @@ options:
     default: nftables
 seealso:
   - module: portcullis.msports.nftables_ruleset
+  - module: portcullis.msports.firewalld_ruleset
+  - module: portcullis.msports.ufw_ruleset
   - module: portcullis.msports.win_firewall_ruleset
 """
 

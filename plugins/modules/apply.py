@@ -21,7 +21,7 @@ options:
     description:
       - The backend. V(auto) chooses by C(msports_system) of the host as it was planned, and with O(state=absent) by the shell that the connection speaks to.
       - On Linux V(auto) leaves the choice to M(portcullis.msports.linux_ruleset), which takes the manager that is active on the host - firewalld when it runs,
-        ufw when it is enabled, else nftables. Two active managers are refused.
+        ufw when it is enabled, else nftables. Two active managers are refused, unless the backend is named and O(allow_other_manager=true).
       - With a backend by name, rules that it cannot say are refused on the controller, all at once, before the host is connected to. What depends on the host,
         and with V(auto) on Linux all of it, is refused on the host, before any change.
       - A backend that the connection cannot serve is refused. A host that was planned for one system can be played by one of the other by name.
@@ -38,12 +38,15 @@ options:
   mode:
     description:
       - With V(audit) nothing is stopped that passed before. On nftables it logs what would be dropped.
+        On firewalld it logs it and leaves it to the zones. On ufw no block is written and no default is made tighter.
         On Windows it leaves the default actions as they are and has the firewall log the connections that it allows.
     type: str
     choices: [enforce, audit]
     default: enforce
   owner:
-    description: The mark of ownership. On nftables it is the name of the table, on Windows part of the group of the rules.
+    description:
+      - The mark of ownership. On nftables it is the name of the table, on firewalld the names of policies, ipsets and services begin with it, on ufw the
+        comments of the rules, and on Windows it is part of the group of the rules.
     type: str
     default: msports
   purge:
@@ -54,7 +57,7 @@ options:
     description: Refuse to remove more own rules than this.
     type: int
   persist:
-    description: Whether the rules are there after a reboot. On Windows they always are, so V(false) is refused there.
+    description: Whether the rules are there after a reboot. On firewalld, ufw and Windows they always are, so V(false) is refused there.
     type: bool
     default: true
   allow_lockout:
@@ -101,7 +104,10 @@ attributes:
     description: Systems whose firewall can be set.
 seealso:
   - module: portcullis.msports.plan
+  - module: portcullis.msports.linux_ruleset
   - module: portcullis.msports.nftables_ruleset
+  - module: portcullis.msports.firewalld_ruleset
+  - module: portcullis.msports.ufw_ruleset
   - module: portcullis.msports.win_firewall_ruleset
 """
 

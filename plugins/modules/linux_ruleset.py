@@ -10,8 +10,10 @@ short_description: Reconcile the whole owned ruleset of a Linux host by whicheve
 version_added: 0.1.0
 description:
   - Does what M(portcullis.msports.nftables_ruleset), M(portcullis.msports.firewalld_ruleset) or M(portcullis.msports.ufw_ruleset) does, in one call. Which of
-    them is decided on the host, without starting a process - firewalld when it runs, ufw when it is enabled, else nftables.
-  - Two active managers are refused, since each would undo what the other does.
+    them is decided on the host, without starting a process - firewalld when it runs, ufw when it is there and enabled, else nftables.
+  - Two active managers are refused, since each would undo what the other does. To go on with both, name O(backend) and set O(allow_other_manager=true).
+  - A firewalld that is stopped is not chosen. Where it is enabled, and so comes back at the next boot, a warning says so. To write rules for its next start,
+    name O(backend).
   - When rules of this owner are left in a backend that is not used any more, a warning says so.
 author:
   - portcullis.msports contributors (@portcullis)
@@ -52,9 +54,10 @@ options:
   state:
     description:
       - V(absent) removes the rules of this owner. With O(backend=auto) from every backend that holds any, whichever manager is active by now.
+        Files that a removed firewalld or ufw has left are cleaned, too.
   persist:
     description:
-      - Whether the rules are there after a reboot. ufw refuses V(false), because it loads what its files say.
+      - Whether the rules are there after a reboot. firewalld and ufw refuse V(false), because they load what their files say.
 seealso:
   - module: portcullis.msports.nftables_ruleset
   - module: portcullis.msports.firewalld_ruleset

@@ -11,6 +11,7 @@ version_added: 0.1.0
 description:
   - Makes the table C(inet <owner>) hold exactly the given rules, in one transaction that the kernel checks first.
   - Compares what the kernel holds and what is saved for the next boot with what is wanted, and writes only when one of them differs.
+  - Runs at the same time wait for each other, by a lock in C(/run) that is there only while it is held.
   - Tables of others are never touched. They are read, and what they mean for these rules is told in RV(ignore:effective).
   - Base rules that keep a host alive come with every ruleset - loopback, replies, ICMP errors, neighbour discovery, multicast membership
     and address assignment.

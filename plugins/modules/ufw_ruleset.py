@@ -19,6 +19,7 @@ description:
   - What is in the kernel's chains C(ufw-user-input) and C(ufw-user-output), but in no file of ufw, is removed, as ufw itself does with its next change.
   - A run holds ufw's own lock, so commands of ufw and other runs wait for it. ufw reads its rules before it takes its lock, so a command that began
     before our writing would write our rules away; after a change such commands are waited for, and the rules are looked at once more.
+    A warning names those that do not end.
   - ufw is never enabled. On a host where it is inactive, or where its service was stopped, the rules are saved, and a warning says so. Where it is
     enabled and its service is active, but chains of it are missing, ufw's own loader builds them anew.
   - Forwarded traffic, and with it published ports of containers, is not filtered.
@@ -65,7 +66,7 @@ options:
       - What ufw stops by its own default or by rules of others stays stopped.
   state:
     description:
-      - V(absent) removes the rules of this owner, and puts back the defaults that were changed.
+      - V(absent) removes the rules of this owner, and puts back the defaults that were changed. Works on the files that a removed ufw has left, too.
   persist:
     description:
       - Always V(true) with ufw, which loads what its files say; V(false) is refused. It is here because all backends have it.
