@@ -9,10 +9,13 @@ itself (extensions/molecule/README.md).
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import pathlib
 import subprocess
 import sys
+import tempfile
 import typing as t
 
 import checkout
@@ -48,6 +51,18 @@ def environment(base: t.Mapping[str, str]) -> dict[str, str]:
     }
 
 
+@contextlib.contextmanager
+def alone(scenario: str) -> t.Iterator[None]:
+    """Wait until no other checkout of this machine runs the scenario: names and addresses of its network are the same in all of them."""
+    with open(pathlib.Path(tempfile.gettempdir()) / f"msports-molecule-{scenario}.lock", "w", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"another checkout runs the scenario {scenario}: waiting until it ends", file=sys.stderr, flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def run(scenario: str, base: t.Mapping[str, str]) -> tuple[int, str]:
     """Run the whole test sequence of one scenario: exit code, and output or the reason why it cannot run."""
     try:
@@ -55,7 +70,8 @@ def run(scenario: str, base: t.Mapping[str, str]) -> tuple[int, str]:
     except booted.CannotRun as error:
         return 1, f"this machine cannot run the containers of Molecule: {error}. MSPORTS_SKIP='molecule-*' leaves the scenarios out by name"
     command = [str(pathlib.Path(sys.executable).with_name("molecule")), "test", "--scenario-name", scenario]
-    done = subprocess.run(command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    with alone(scenario):
+        done = subprocess.run(command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     return done.returncode, done.stdout.decode(errors="replace")
 
 
