@@ -84,8 +84,8 @@ class Daemon:
     def reload(self):
         self.call("", "reload")
 
-    def change(self, before, after):
-        """Turn the own objects ``before`` into ``after`` without a reload, adding first and removing then; raise ``NeedsReload`` before anything."""
+    def changes(self, before, after):
+        """Return the single calls that turn the own objects ``before`` into ``after``, adding first and removing then; raise ``NeedsReload``."""
         if set(before.policies) != set(after.policies) or set(before.sets) != set(after.sets) or before.services != after.services:
             raise NeedsReload("policies, ipsets or services come or go")
         rules, entries = [], []
@@ -108,11 +108,15 @@ class Daemon:
             entries += [(name, "addEntry", one) for one in added] + [(name, "removeEntry", one) for one in removed]
         if len(entries) > ENTRIES_AT_ONCE or sum(len(set(old) ^ set(new)) for _name, old, new in rules) > RULES_AT_ONCE:
             raise NeedsReload("too much changes to be done one by one")
-        for name, member, interval in sorted(entries, key=lambda entry: entry[1]):
-            self.call("ipset", member, "ss", name, _intervals.address_text(interval))
+        calls = [("ipset", member, "ss", name, _intervals.address_text(interval)) for name, member, interval in sorted(entries, key=lambda entry: entry[1])]
         for name, old, new in rules:
             for lines in (sorted(set(old) | set(new)), list(new)):
-                self.call("policy", "setPolicySettings", "sa{sv}", name, {"rich_rules": Typed("as", lines)})
+                calls.append(("policy", "setPolicySettings", "sa{sv}", name, {"rich_rules": Typed("as", lines)}))
+        return calls
+
+    def change(self, calls):
+        for arguments in calls:
+            self.call(*arguments)
 
     def snapshot(self, start):
         """Return the ``Snapshot`` of what others have in the running daemon."""

@@ -37,6 +37,50 @@ def families(objects, proc="/proc"):
     return sorted(found)
 
 
+# What firewalld itself puts into the chains of iptables, where that is its backend: its own chains, and these lines of the kernel's.
+_OWN_CHAIN = (
+    r"(?:(?:IN|OUT|FWD|FWDI|FWDO|PRE|POST)_.+"
+    r"|(?:INPUT|OUTPUT|FORWARD|PREROUTING|POSTROUTING|BROUTING)_.*(?:direct|ZONES.*|POLICIES_p(?:re|ost))|RFC3964_IPv4)"
+)
+_OWN_RULES = tuple(
+    re.compile(form)
+    for form in (
+        r"-m conntrack --ctstate (?:RELATED,ESTABLISHED(?:,DNAT)?) -j ACCEPT$",
+        r"-m conntrack --ctstate INVALID .*-j (?:DROP|LOG .*)$",
+        r"-m conntrack --ctstate INVALID -j DROP$",
+        r"-[io] lo -j ACCEPT$",
+        r"(?:-m pkttype .*)?-j LOG --log-prefix \"?FINAL_REJECT",
+        r"-j REJECT( --reject-with \S+)?$",
+        r"(?:-p ipv6-icmp )?-m icmp6 --icmpv6-type \d+ -j ACCEPT$",
+        r"-m rpfilter .*-j (?:DROP|LOG .*)$",
+        r"-[jg] " + _OWN_CHAIN + "$",
+    )
+)
+_BUILTIN = ("INPUT", "OUTPUT", "FORWARD", "PREROUTING", "POSTROUTING", "BROUTING")
+
+
+def foreign(text, chains=()):
+    """Return the rules of a saved text that firewalld has not made, where it uses iptables itself; ``chains`` are those of its direct rules."""
+    found = []
+    for _table, line in sorted(_rules(text)):
+        chain, _space, rest = line[3:].partition(" ")
+        if not line.startswith("-A ") or chain in chains or re.match(_OWN_CHAIN + "$", chain):
+            continue
+        if chain not in _BUILTIN or not any(form.match(rest.replace("-p icmpv6", "-p ipv6-icmp")) for form in _OWN_RULES):
+            found.append(line)
+    return found
+
+
+def there(family):
+    """Tell whether the programs that save and restore a family are installed."""
+    return all(_find(TOOLS[family] + ending) for ending in ("-save", "-restore"))
+
+
+def filled(saved):
+    """Return the families that hold rules, by ``{family: what its own tool has saved}``: for where nothing else tells."""
+    return sorted(family for family, text in saved.items() if _rules(text))
+
+
 class Iptables:
     """Reads and restores whole tables. ``count`` is the number of processes started."""
 
@@ -44,8 +88,8 @@ class Iptables:
         self.count = 0
 
     def save(self, wanted):
-        """Return ``{family: text}``; what has no tool here is not in it."""
-        return {family: self._run(TOOLS[family] + "-save", ["-c"] if family != "bridge" else []) for family in wanted if _find(TOOLS[family] + "-save")}
+        """Return ``{family: text}``; what has no tools here is not in it."""
+        return {family: self._run(TOOLS[family] + "-save", ["-c"] if family != "bridge" else []) for family in wanted if there(family)}
 
     def restore(self, saved):
         """Put back the families whose rules are no longer what they were; return the tools that complained, with what they said."""

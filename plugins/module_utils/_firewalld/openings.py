@@ -3,26 +3,34 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
-"""What zones and policies of others admit and stop, as wire rules with the place that they come from.
+"""What zones and policies of others admit and stop, with the place that they come from.
 
-An ``Opening`` that cannot be read in full is not ``certain``: it is told, and never counts as something that admits a management session.
+An ``Opening`` that cannot be read in full is not ``certain``: it is told, and the guard asks what follows if it matches and if it does not.
 """
 
 from __future__ import annotations
 
 import collections
+import re
 
-from ansible_collections.portcullis.msports.plugins.module_utils import _intervals, _wire
+from ansible_collections.portcullis.msports.plugins.module_utils import _intervals
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import rich as rich_rules
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.kernel import ICMP
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.objects import is_ours
 from ansible_collections.portcullis.msports.plugins.module_utils._shape import Shape, typed
 
-Opening = collections.namedtuple("Opening", "place what rule shape certain admits priority")
-Opening.__doc__ = """``rule`` is a wire rule or ``None``; ``priority`` is that of the policy, 0 for a zone; ``admits`` is false for what stops packets."""
+Opening = collections.namedtuple("Opening", "place what shape certain admits priority rank ipset")
+Opening.__doc__ = """``priority`` is that of the policy, 0 for a zone; ``admits`` is false for what stops packets.
 
-Zone = collections.namedtuple("Zone", "name settings sources")
+``rank`` is the priority of a rich rule, else 0. ``ipset`` names the ipset that the other end must be in, where that is all that is not certain.
+"""
+
+Zone = collections.namedtuple("Zone", "name settings sources bound wide")
+Zone.__doc__ = """``sources`` are those of a zone that has nothing else, ``bound`` all that it has; ``wide`` tells that packets of an interface reach it."""
 NUMBERS = {"tcp": 6, "udp": 17, "sctp": 132, "dccp": 33, "igmp": 2, "gre": 47, "esp": 50, "ah": 51}
+# What a rich rule logs or counts beside its action has no part in what becomes of a packet; a limit of the action itself has.
+_BESIDE = re.compile(r' (?:log|nflog|audit)(?: (?:prefix|level|group|queue-size)="[^"]*")*(?: limit value="[^"]*")?(?=.* (?:accept|drop|reject)\b)')
+_PRIORITY = re.compile(r'^rule priority="(-?\d+)"')
 FAMILIES = {"ipv4": _intervals.ANY[:1], "ipv6": _intervals.ANY[1:]}
 
 
@@ -34,7 +42,8 @@ def zones(daemon):
     for name in sorted(set(active) | {default}):
         bound = active.get(name, {})
         only_sources = name != default and not bound.get("interfaces")
-        found.append(Zone(name, daemon.call("zone", "getZoneSettings2", "s", name), bound.get("sources", []) if only_sources else []))
+        sources = bound.get("sources", [])
+        found.append(Zone(name, daemon.call("zone", "getZoneSettings2", "s", name), sources if only_sources else [], sources, not only_sources))
     return found
 
 
@@ -43,18 +52,18 @@ def openings(daemon, found_zones, start, direction="in"):
     found, services = [], {}
     if direction == "in":
         for zone in found_zones:
-            found += _of_settings(daemon, services, "zone {0}".format(zone.name), zone.settings, zone.sources, 0)
+            found += of_settings(daemon, services, "zone {0}".format(zone.name), zone.settings, zone.sources, 0)
     mine, theirs = ("egress_zones", "ingress_zones") if direction == "in" else ("ingress_zones", "egress_zones")
     active = {"ANY"} | {zone.name for zone in found_zones}
     for name in daemon.call("policy", "getPolicies"):
         if not is_ours(name, start):
             settings = daemon.call("policy", "getPolicySettings", "s", name)
             if "HOST" in settings.get(mine, ()) and active & set(settings.get(theirs, ())):
-                found += _of_settings(daemon, services, "policy {0}".format(name), settings, [], settings.get("priority", -1), direction)
+                found += of_settings(daemon, services, "policy {0}".format(name), settings, [], settings.get("priority", -1), direction)
     return found
 
 
-def _of_settings(daemon, services, place, settings, sources, priority, direction="in"):
+def of_settings(daemon, services, place, settings, sources, priority, direction="in"):
     make = _Maker(place, sources, priority, direction)
     for name in settings.get("services", []):
         make.service("service {0}".format(name), _service(daemon, services, name))
@@ -92,6 +101,7 @@ class _Maker:
         self._sources = sources
         self._priority = priority
         self._direction = direction
+        self._rank = 0
         self.found = []
 
     def service(self, label, settings, family="", address="", admits=True, certain=True):
@@ -111,8 +121,14 @@ class _Maker:
             self.add("{0} ({1})".format(label, words) if label else words, element, family, address, admits, certain)
 
     def rich(self, line, daemon, services):
+        priority = _PRIORITY.match(line)
+        self._rank = int(priority.group(1)) if priority else 0
+        self._read(line, daemon, services)
+        self._rank = 0
+
+    def _read(self, line, daemon, services):
         try:
-            rich = rich_rules.parse(line)
+            rich = rich_rules.parse(_BESIDE.sub("", line))
         except ValueError:
             self.add("rich rule '{0}'".format(line), certain=False, admits=" accept" in line)
             if " accept" not in line and not any(word in line for word in (" drop", " reject")):
@@ -131,10 +147,9 @@ class _Maker:
     def add(self, what, element=(), family="", address="", admits=True, certain=True):
         protocols, ports, far = self._element(element, family)
         peers, known = self._peers(address, family)
-        certain = certain and known and far is not None
-        shape = Shape(protocols, ports or _intervals.ALL_PORTS, peers, certain)
-        rule = self._wire(element, ports, far, peers) if certain else None
-        self.found.append(Opening(self._place, what, rule, shape, certain, admits, self._priority))
+        ipset = address[6:] if address.startswith("ipset:") and certain and far is not None else ""
+        shape = Shape(protocols, ports or _intervals.ALL_PORTS, peers, certain and known and far is not None)
+        self.found.append(Opening(self._place, what, shape, shape.certain, admits, self._priority, self._rank, ipset))
 
     def _element(self, element, family):
         """Return ``(protocols, ports of the destination, ports of the source or None for not certain)``."""
@@ -164,29 +179,19 @@ class _Maker:
             if address.startswith("ipset:"):
                 return found, False
             if address:
-                return (_parse(address),), True
+                return (parse(address),), True
             if self._sources:
-                return _intervals.collapse(_parse(source) for source in self._sources), True
+                return _intervals.collapse(parse(source) for source in self._sources), True
         except ValueError:
             return found, False
         return found, True
-
-    def _wire(self, element, ports, far, peers):
-        protocol = {"port": element[-1] if element else "", "protocol": element[-1] if element else "", "": "any"}.get(element[0] if element else "", "")
-        if protocol not in ("tcp", "udp", "any"):
-            return None
-        addresses = ["any"] if peers == _intervals.ANY else [_intervals.address_text(interval) for interval in peers]
-        own = [_intervals.port_text(interval) for interval in ports]
-        keys = {"local_ports": own, "remote_ports": []} if self._direction == "in" else {"local_ports": [], "remote_ports": own}
-        name = {"name": "{0}: {1}".format(self._place, element), "direction": self._direction, "protocol": protocol, "remote_addresses": addresses}
-        return dict(_wire.DEFAULTS, **keys, **name) if far == () else None
 
 
 def _interval(text):
     return _intervals.parse_port(text.replace(":", "-"))
 
 
-def _parse(text):
+def parse(text):
     """Return the interval of an address as others write it, host bits included."""
     address, _slash, length = text.partition("/")
     version, first, last = _intervals.parse_address(address)

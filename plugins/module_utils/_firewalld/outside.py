@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import collections
+import glob
 import os
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _intervals
@@ -18,10 +19,13 @@ from ansible_collections.portcullis.msports.plugins.module_utils._nftables impor
 from ansible_collections.portcullis.msports.plugins.module_utils._nftables.foreign import Tables
 from ansible_collections.portcullis.msports.plugins.module_utils._shape import Shape, covered, touches, typed
 
-Outside = collections.namedtuple("Outside", "managers reasons warnings admitted")
-Outside.__doc__ = """``admitted`` are wire rules: what zones of others certainly admit besides our rules, for the lockout guard."""
+Outside = collections.namedtuple("Outside", "managers reasons warnings")
 
 SHOWN = 20
+NFTABLES = (
+    "nftables.service is enabled beside firewalld: at the next boot it loads /etc/nftables.conf, too. Disable it ('systemctl disable nftables'), or see "
+    "that its rules and firewalld's go together"
+)
 # What our default admits besides what keeps a host alive on every backend: redirects of this link's routers, which firewalld always admits.
 REDIRECTS = Shape(typed(58, [137]), _intervals.ALL_PORTS, _intervals.ANY, True)
 CLOSED = ("block", "reject")
@@ -32,8 +36,9 @@ def examine(daemon, objects, rules, options, start, store, root="/", proc="/proc
     nftables = store.setting("FirewallBackend", "nftables") == "nftables"
     rest = [item for item in objects if not _is_its_own(item[0], item[1], nftables)]
     tables = Tables(rest)
-    reasons, warnings, admitted = [], [], []
-    managers = _managers(tables, root, proc)
+    reasons, warnings = [], []
+    managers, later = _managers(objects, rest, nftables, root, proc)
+    warnings += later
     reasons += ["another manager filters here too: " + text for text in managers]
     closed = {
         "in": options["mode"] == "enforce" and options["default_inbound"] in CLOSED,
@@ -44,7 +49,7 @@ def examine(daemon, objects, rules, options, start, store, root="/", proc="/proc
         reasons += cut
         warnings += killed
     if daemon is None:
-        return Outside(managers, ["firewalld is not running: the rules are saved and take effect when it is started"] + reasons, warnings, [])
+        return Outside(managers, ["firewalld is not running: the rules are saved and take effect when it is started"] + reasons, warnings)
     if daemon.call("", "queryPanicMode"):
         reasons.append("firewalld is in panic mode: every packet is dropped")
     found_zones = openings.zones(daemon)
@@ -54,7 +59,6 @@ def examine(daemon, objects, rules, options, start, store, root="/", proc="/proc
             more, passed = _judge(found, rules or [], options, direction)
             reasons += _capped(more)
             warnings += _capped(passed)
-            admitted += _admitted(found, found_zones, options) if direction == "in" else []
     if options["default_inbound"] == "allow":
         reasons.append("default_inbound is allow: what no rule names passes unless a zone stops it")
     if options["mode"] != "enforce":
@@ -63,7 +67,7 @@ def examine(daemon, objects, rules, options, start, store, root="/", proc="/proc
         warnings.append("firewalld.service is not enabled: nothing loads the rules at the next boot")
     if not nftables:
         warnings.append("firewalld uses iptables: the daemon is asked for its rules, but the kernel is not looked at")
-    return Outside(managers, reasons, warnings, admitted)
+    return Outside(managers, reasons, warnings)
 
 
 def _is_its_own(kind, value, nftables):
@@ -72,11 +76,16 @@ def _is_its_own(kind, value, nftables):
     return (family, table) == TABLE or (not nftables and family in iptables.TOOLS and table in iptables.TABLES)
 
 
-def _managers(tables, root, proc):
-    """Return the other managers of rules that are active; two of them would undo each other's work."""
+def _managers(objects, rest, nftables, root, proc):
+    """Return ``(active, warnings)`` about other managers: two that are active would undo each other's work, and one that is enabled will at the next boot."""
     legacy = [name for place in ("net/ip_tables_names", "net/ip6_tables_names") for name in _words(os.path.join(proc, place))]
-    active, _later = detect._managers(tables, legacy, root, proc)
-    return [text for text in active if not text.startswith("firewalld")]
+    if not nftables:
+        # Among firewalld's own tables of iptables, the chains of ufw are known by their names.
+        rest = rest + [item for item in objects if item not in rest and item[0] == "chain" and item[1].get("name", "").startswith("ufw")]
+    active, later = detect._managers(Tables(rest), legacy, root, proc)
+    if glob.glob(os.path.join(root, "etc/systemd/system/*.wants/nftables.service")) and not detect.masked("nftables", root):
+        later = later + [NFTABLES]
+    return [text for text in active if not text.startswith("firewalld")], later
 
 
 def _words(path):
@@ -127,16 +136,6 @@ def _shape(rule, options):
     ports = _intervals.parse_ports(rule["local_ports" if inbound else "remote_ports"]) or _intervals.ALL_PORTS
     narrow = rule["local_addresses"] not in ([], ["any"]) or bool(rule["remote_ports" if inbound else "local_ports"])
     return Shape(compare.PROTOCOLS[rule["protocol"]], ports, _intervals.parse_addresses(texts), not narrow)
-
-
-def _admitted(found, found_zones, options):
-    """Return the wire rules of openings that hold in whatever zone a packet arrives. Zones for some sources only do not count."""
-    wide = {"zone {0}".format(zone.name) for zone in found_zones if not zone.sources}
-    by_rule = collections.OrderedDict()
-    for one in found:
-        if one.admits and one.certain and one.rule and one.priority == 0 and one.place in wide and consulted(one, options):
-            by_rule.setdefault(repr(sorted(dict(one.rule, name="").items())), []).append(one)
-    return [same[0].rule for same in by_rule.values() if {one.place for one in same} == wide]
 
 
 def _some(names):

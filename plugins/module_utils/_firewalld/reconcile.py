@@ -15,9 +15,9 @@ import re
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _guard, _refusals
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import daemon as daemons
-from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import desired, kernel, layers, names, objects, outside, result
+from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import desired, judge, kernel, layers, names, objects, outside, result
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.dbus import BusError
-from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.store import Store
+from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.store import Locked, Store
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.writing import FirewalldError, Writer
 from ansible_collections.portcullis.msports.plugins.module_utils._nftables.nft import Nft, NftError
 from ansible_collections.portcullis.msports.plugins.module_utils._nftables.read import split
@@ -28,6 +28,14 @@ __all__ = ["FirewalldError", "Host", "OPTIONS", "Refused", "inspect", "run"]
 OPTIONS = dict(_refusals.OPTIONS, default_inbound="keep", place="around")
 MINIMUM = (0, 9)
 CLEANUP = "stopping firewalld opens this host, because CleanupOnExit is yes in firewalld.conf: its rules, ours among them, leave the kernel"
+PERSIST = (
+    "persist is false, but firewalld loads policies and ipsets from its saved configuration only: rules that are not saved cannot be in force. Nothing was "
+    "changed; leave persist out or set it to true"
+)
+UNREADABLE = (
+    "firewalld did not answer while its configuration was read: {0}; nothing was changed. See 'systemctl status firewalld' and 'journalctl -u firewalld', "
+    "and run again"
+)
 OTHER_MANAGER = (
     "another firewall manager is active beside firewalld, and two of them would undo each other's work. Nothing was changed. Stop and mask one of "
     "them, or set allow_other_manager to true to go on"
@@ -86,6 +94,10 @@ class Found:
         seen = kernel.examine(self.ruleset, running, self.daemon.families) if running is not None and self.looks else kernel.NOTHING
         return layers.Actual(saved, running, seen)
 
+    def filters(self):
+        """Tell whether the kernel holds the chains of firewalld at all, as far as that can be seen."""
+        return not self.looks or any(kind == "chain" and value.get("table") == "firewalld" for kind, value in self.ruleset)
+
     def again(self, host):
         """Return the ``Actual`` after a change."""
         self.texts, self.ruleset = self.store.texts(), host.ruleset()[0]
@@ -129,14 +141,19 @@ def run(options, check_mode=False, host=None):
     options = dict(OPTIONS, **{key: value for key, value in options.items() if value is not None})
     _refusals.check_owner(options["owner"])
     if not options["persist"]:
-        raise Refused("persist: firewalld loads policies and ipsets from its saved configuration only; rules that are not saved cannot be in force")
+        raise Refused(PERSIST)
     host = host or Host()
     store = Store(names.prefix(options["owner"]), host.root)
-    if not check_mode and store.installed():
-        store.lock()
     try:
+        if not check_mode and store.installed():
+            store.lock()
         found = Found(options["owner"], host)
         return (_absent if options["state"] == "absent" else _present)(options, check_mode, host, found)
+    except Locked as error:
+        raise FirewalldError(str(error)) from error
+    except BusError as error:
+        # What fails while something is written says so itself.
+        raise FirewalldError(UNREADABLE.format(error)) from error
     finally:
         store.unlock()
 
@@ -168,10 +185,30 @@ def _cleanup(found):
 def _absent(options, check_mode, host, found):
     actual, none = found.actual, objects.EMPTY
     changed = bool(found.texts) or any(side != none for side in layers.sides(actual))
-    writer = Writer(found, host.nft, host.proc)
+    watched, told = _guarded(options, host, found, [], none)
+    writer = Writer(found, host.nft, host.proc, options["allow_other_manager"])
+    if changed:
+        writer.prepare(actual, none, found.daemon is not None and actual.running != none)
     if changed and not check_mode:
-        writer.write(actual, none, found.daemon is not None and actual.running != none)
-    return dict(result.absent(options["owner"], actual, changed), warnings=writer.said)
+        writer.write()
+    return dict(result.absent(options["owner"], actual, changed, watched), warnings=told + writer.said)
+
+
+def _guarded(options, host, found, rules, wanted):
+    """Return ``(sessions that were looked at, warnings)``; raise ``Refused`` when the run would lock out whoever manages the host.
+
+    In audit mode and with ``absent``, too: nothing new is stopped by our rules then, but what they admitted until now may be by others'.
+    """
+    sessions, how = _guard.find_sessions(host.environment, host.proc)
+    if found.daemon is not None:
+        judged = judge.Judge(found.daemon, found.start, found.actual.running, wanted, found.filters())
+        _refusals.lockout([], dict(options, mode="enforce"), sessions, judged)
+        return result.guarded(sessions, how), judged.already
+    if options["state"] == "present":
+        # What the zones make of the rest is not known while firewalld does not run: then only what the rules themselves do is judged.
+        closing = "allow" if options["default_inbound"] in ("allow", "keep") else "block"
+        _refusals.lockout(rules, dict(options, default_inbound=closing), sessions)
+    return result.guarded(sessions, how), []
 
 
 def _present(options, check_mode, host, found):
@@ -180,28 +217,34 @@ def _present(options, check_mode, host, found):
     seen = outside.examine(daemon, found.ruleset, wanted.rules, options, found.start, found.store, host.root, host.proc)
     if seen.managers and not options["allow_other_manager"]:
         raise Refused(OTHER_MANAGER, seen.managers)
-    sessions, how = _guard.find_sessions(host.environment, host.proc)
-    # What the zones make of the rest is not known while firewalld does not run: then only what the rules themselves do is judged.
-    unknown = daemon is None and options["default_inbound"] == "keep"
-    closing = "allow" if options["default_inbound"] == "allow" or unknown else "block"
-    _refusals.lockout(wanted.rules + seen.admitted, dict(options, default_inbound=closing), sessions)
+    watched, told = _guarded(options, host, found, wanted.rules, wanted.objects)
 
     differs = daemon is not None and not _same(actual, wanted.objects)
     changed = differs or actual.saved != wanted.objects
-    warnings = found.warnings + wanted.warnings
+    warnings = found.warnings + wanted.warnings + told
     after = actual
+    writer = Writer(found, host.nft, host.proc, options["allow_other_manager"])
+    if changed:
+        writer.prepare(actual, wanted.objects, differs)
     if changed and not check_mode:
-        writer = Writer(found, host.nft, host.proc)
-        writer.write(actual, wanted.objects, differs)
-        after = found.again(host)
+        writer.write()
+        after = _read_again(found, host)
         warnings += writer.said
         if daemon and (after.kernel.wrong or after.kernel.missing):
             warnings.append("the kernel does not hold what firewalld was told: " + result.complaints(after.kernel))
     in_force = daemon is not None and _same(after, wanted.objects)
     if changed and options["default_inbound"] in outside.CLOSED:
         warnings += _cleanup(found)
-    done = result.present(options, actual, wanted, changed, in_force, seen, result.guarded(sessions, how))
+    done = result.present(options, actual, wanted, changed, in_force, seen, watched)
     return dict(done, warnings=warnings + seen.warnings)
+
+
+def _read_again(found, host):
+    try:
+        return found.again(host)
+    except BusError as error:
+        text = "the rules were saved and loaded, but firewalld did not answer when it was asked for them: {0}. See 'journalctl -u firewalld', and run again"
+        raise FirewalldError(text.format(error)) from error
 
 
 def _same(actual, wanted):

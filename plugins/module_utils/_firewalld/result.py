@@ -35,7 +35,7 @@ def _structure(actual, after):
     return sorted(part for part in set(there) | set(wanted) if there.get(part) != wanted.get(part))
 
 
-def absent(owner, actual, changed):
+def absent(owner, actual, changed, watched):
     """Return the result of ``state: absent``, but for its warnings."""
     return {
         "changed": changed,
@@ -45,7 +45,7 @@ def absent(owner, actual, changed):
         "removed": sorted(layers.rule_lines(actual)),
         "kept": 0,
         "structure": [],
-        "effective": {"in_force": False, "exact": False, "reasons": ["the rules of {0} are absent".format(owner)], "guarded": []},
+        "effective": {"in_force": False, "exact": False, "reasons": ["the rules of {0} are absent".format(owner)], "guarded": watched},
     }
 
 

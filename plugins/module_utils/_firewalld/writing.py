@@ -15,10 +15,10 @@ from __future__ import annotations
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import layers, snapshot
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.daemon import NeedsReload
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.dbus import BusError
-from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.iptables import Iptables, families
+from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.iptables import Iptables, families, filled, foreign, there
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.objects import files
 from ansible_collections.portcullis.msports.plugins.module_utils._nftables.nft import NftError
-
+from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
 
 TIMEOUTS = "without the timeouts that it may have had"
 
@@ -27,10 +27,28 @@ class FirewalldError(Exception):
     """firewalld did not do what it was told; the text says what, and what is in force now."""
 
 
-class Writer:
-    """Writes the wanted state of one owner. ``said`` holds afterwards what people should know of how it was done."""
+FLUSHED = (
+    "firewalld has to be reloaded for this, which flushes rules that others made with {0}, and they could not be put back: {1}; nothing was changed. {2}, "
+    "or set allow_other_manager to true to lose them"
+)
+LEFT = (
+    "this host is in a state that needs you: the files below {0} are {1}, but the daemon may hold other rules. Mend what firewalld complains of "
+    "('firewall-cmd --check-config', 'journalctl -u firewalld'), then run 'firewall-cmd --reload' and this module again"
+)
+BLIND = (
+    "firewalld had to be reloaded, which flushes rules that others made with iptables; whether there were any could not be seen, because neither nft nor "
+    "iptables-save is installed here: install the package nftables"
+)
+NAMES = {"bridge": "ebtables", "ip6": "ip6tables", "ip": "iptables"}
 
-    def __init__(self, found, nft, proc="/proc"):
+
+class Writer:
+    """Writes the wanted state of one owner. ``said`` holds afterwards what people should know of how it was done.
+
+    ``prepare`` finds out how, and refuses before any change when others' rules would be lost, unless ``may_lose`` allows it; ``write`` does it.
+    """
+
+    def __init__(self, found, nft, proc="/proc", may_lose=False):
         self._daemon = found.daemon
         self._store = found.store
         self._start = found.start
@@ -39,52 +57,94 @@ class Writer:
         self._nftables = found.nftables
         self._nft = nft
         self._proc = proc
+        self._may_lose = may_lose
+        self._reloaded = False
         self.iptables = Iptables()
         self.said = []
 
-    def write(self, actual, wanted, running_differs):
-        """Save ``wanted``, and put it in force when the daemon or the kernel differ. Whatever fails leaves the old rules in force."""
+    def prepare(self, actual, wanted, running_differs):
+        """Look how ``wanted`` can be put in force, and raise ``Refused`` when that would lose rules of others. Changes nothing."""
+        self._actual, self._wanted = actual, wanted
+        self._running_differs = running_differs and self._daemon is not None
+        self._calls, self._lost, self._flushed = None, [], []
+        if not self._running_differs:
+            return
+        self._others = self._daemon.snapshot(self._start)
+        self._lost = snapshot.differences(self._others, self._daemon.saved(self._start))
+        lines = self._flush()
+        if (self._lost or self._flushed) and wanted.policies and not (actual.kernel.wrong or actual.kernel.missing):
+            try:
+                self._calls = self._daemon.changes(actual.running, wanted)
+                return
+            except NeedsReload:
+                pass
+        self._gone = [family for family in self._flushed if not (self._nftables and there(family))]
+        if self._gone and not self._may_lose:
+            names = " and ".join(NAMES[family] for family in self._gone)
+            if self._nftables:
+                why, what = "{0}-save or {0}-restore is missing here".format(names), "Install the package that has them (iptables or ebtables)"
+            else:
+                why = "firewalld uses iptables, too (FirewallBackend)"
+                what = "Make them with firewalld ('firewall-cmd --permanent --direct'), or set FirewallBackend=nftables"
+            raise Refused(FLUSHED.format(names, why, what), lines)
+
+    def _save_iptables(self):
+        try:
+            return self.iptables.save(sorted(NAMES))
+        except OSError as error:
+            text = "rules that others may have made with iptables could not be read, and a reload of firewalld would flush them: {0}; nothing was changed"
+            raise FirewalldError(text.format(error)) from error
+
+    def _flush(self):
+        """Set the families of iptables that hold rules of others, which a reload flushes; return those rules where firewalld's stand among them."""
+        if self._nftables:
+            # Without nft only the tools of iptables themselves tell.
+            self._flushed = families(self._objects, self._proc) if self._looks else filled(self._save_iptables())
+            return []
+        chains = [chain for _family, _table, chain in self._others.direct["Chain"]]
+        found = {family: foreign(text, chains) for family, text in self._save_iptables().items()}
+        self._flushed = [family for family in sorted(found) if found[family]]
+        return ["{0}: {1}".format(NAMES[family], line) for family in self._flushed for line in found[family]][:20]
+
+    def write(self):
+        """Save what was prepared, and put it in force when the daemon or the kernel differ. Whatever fails leaves the old rules in force."""
         before = self._store.texts()
         try:
-            self._save(before, files(wanted))
-            if running_differs and self._daemon is not None:
-                self._enforce(actual, wanted)
+            self._save(files(self._wanted))
+            if self._running_differs:
+                self._enforce()
         except (BusError, NftError, OSError, FirewalldError) as error:
-            self._undo(before, actual, running_differs)
+            self._undo(before, error)
             raise FirewalldError("{0}; the rules from before are saved and in force".format(error)) from error
 
-    def _save(self, before, wanted):
+    def _save(self, wanted):
         try:
             self._store.write(wanted)
         except OSError as error:
             raise FirewalldError("cannot save the rules below {0}: {1}".format(self._store.folder, error.strerror or error)) from error
 
-    def _enforce(self, actual, wanted):
-        others = self._daemon.snapshot(self._start)
-        lost = snapshot.differences(others, self._daemon.saved(self._start))
-        flushed = families(self._objects, self._proc)
-        if (lost or flushed) and wanted.policies and not (actual.kernel.wrong or actual.kernel.missing):
-            try:
-                self._daemon.change(actual.running, wanted)
-                self._check(wanted)
-                return
-            except NeedsReload:
-                pass
-        self._reload(others, flushed)
-        if lost or (flushed and self._nftables):
-            names = [{"bridge": "ebtables", "ip6": "ip6tables"}.get(family, "iptables") for family in flushed if self._nftables]
-            what = "; ".join(lost + ["rules of {0}".format(name) for name in names])
+    def _enforce(self):
+        if self._calls is not None:
+            self._daemon.change(self._calls)
+            self._check(self._wanted)
+            return
+        self._reload(self._others)
+        kept = ["rules of {0}".format(NAMES[family]) for family in self._flushed if family not in self._gone]
+        if self._lost or kept:
+            what = "; ".join(self._lost + kept)
             self.said.append("firewalld had to be reloaded, and what only its running configuration held was put back, {0}: {1}".format(TIMEOUTS, what))
-        if flushed and not self._nftables:
-            self.said.append(
-                "firewalld had to be reloaded and uses iptables: rules that others made with iptables, if any, are gone; they cannot be told from its own"
-            )
-        self._check(wanted)
+        if self._gone:
+            names = " and ".join(NAMES[family] for family in self._gone)
+            self.said.append("firewalld had to be reloaded, and the rules that others made with {0} are gone, as allow_other_manager allows".format(names))
+        if self._nftables and not self._looks and not any(there(family) for family in NAMES):
+            self.said.append(BLIND)
+        self._check(self._wanted)
 
-    def _reload(self, others, flushed):
+    def _reload(self, others):
         """Reload, and put back what others had."""
-        saved = self.iptables.save(flushed) if self._nftables else {}
+        saved = self.iptables.save(self._flushed) if self._nftables else {}
         entries = snapshot.timed_entries(others, self._objects)
+        self._reloaded = True
         try:
             if self._looks and not any(value.get("table") == "firewalld" for kind, value in self._objects if kind == "chain"):
                 # The daemon deletes its table before it makes it anew, and fails when somebody else was faster.
@@ -114,14 +174,30 @@ class Writer:
         if there != layers.plain(wanted):
             raise FirewalldError("firewalld did not take all of the rules: {0}".format(difference(wanted, there)))
 
-    def _undo(self, before, actual, running_differs):
-        """Put the files back, and the running rules where they are no longer what they were."""
+    def _undo(self, before, reason):
+        """Put the files back, and the running rules where they are no longer what they were. ``reason`` is what failed at first."""
+        saved = "not what they were before"
         try:
             self._store.write(before)
-            if running_differs and self._daemon is not None and layers.plain(self._daemon.own(self._start)) != layers.plain(actual.running):
-                self._reload(self._daemon.snapshot(self._start), families(self._objects, self._proc))
+            saved = "what they were before"
+            if self._running_differs:
+                self._undo_running()
         except (BusError, NftError, OSError, FirewalldError) as error:
-            raise FirewalldError("the rules from before could not be put back: {0}".format(error)) from error
+            text = "{0}. And the rules from before could not be put back: {1}. {2}".format(reason, error, LEFT.format(self._store.folder, saved))
+            raise FirewalldError(text) from error
+
+    def _undo_running(self):
+        there_now = self._daemon.own(self._start)
+        if layers.plain(there_now) == layers.plain(self._actual.running):
+            return
+        if not self._reloaded:
+            # Single changes are taken back one by one: a reload would flush what they have spared.
+            try:
+                self._daemon.change(self._daemon.changes(there_now, self._actual.running))
+                return
+            except (BusError, NeedsReload):
+                pass
+        self._reload(self._daemon.snapshot(self._start))
 
 
 def difference(wanted, there):
