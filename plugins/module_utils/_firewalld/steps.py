@@ -1,0 +1,88 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""What firewalld asks of a new TCP connection, rule by rule: the steps of our policies, made from what the daemon has or will have of them."""
+
+from __future__ import annotations
+
+import collections
+
+from ansible_collections.portcullis.msports.plugins.module_utils import _guard, _intervals
+from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import objects as own_objects
+from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import openings
+from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import rich as rich_rules
+
+Step = collections.namedtuple("Step", "place text allows ours sources ports destinations certain")
+Step.__doc__ = """One rule for new TCP connections. Addresses and ports are collapsed intervals; not ``certain``: it has a condition besides."""
+
+Block = collections.namedtuple("Block", "priority name zones steps")
+Block.__doc__ = """The steps of a policy in their order, with the names of the zones that packets come from."""
+
+TCP = 6
+
+
+def last_step(place, target, ours):
+    """Return the step of a target."""
+    return Step(place, "target {0}".format(target.strip("%")), target == "ACCEPT", ours, _intervals.ANY, _intervals.ALL_PORTS, _intervals.ANY, True)
+
+
+def own_block(name, policy, sets):
+    found = []
+    for line in policy.rules:
+        try:
+            rich = rich_rules.parse(line)
+        except ValueError:
+            # Somebody else's change of our policy, which a run takes back.
+            allows = not any(word in line for word in ("drop", "reject"))
+            found.append((0, allows, Step("policy " + name, line, allows, True, _intervals.ANY, _intervals.ALL_PORTS, _intervals.ANY, False)))
+            continue
+        allows = rich.action[0] == "accept"
+        if rich.action[0] != "log":
+            found += [(rich.priority, allows, step) for step in _own_steps("policy " + name, line, rich, allows, sets)]
+    steps = [step for _rank, _allows, step in sorted(found, key=lambda item: item[:2])]
+    if policy.target != "CONTINUE":
+        steps.append(last_step("policy " + name, policy.target, True))
+    return Block(policy.priority, name, policy.ingress, steps)
+
+
+def _own_steps(place, line, rich, allows, sets):
+    """Yield the steps of a rich rule of ours: one, but for ends with several ports."""
+    kind = rich.element[0] if rich.element else ""
+    if kind not in ("", "port", "source-port", "protocol") or (kind and rich.element[-1] not in ("tcp", str(TCP))):
+        return
+    certain, ports = True, _intervals.ALL_PORTS
+    if kind == "port":
+        ports = (_intervals.parse_port(rich.element[1]),)
+    elif kind == "source-port":
+        first, last = _intervals.parse_port(rich.element[1])
+        certain = first <= _guard.EPHEMERAL[0] and _guard.EPHEMERAL[1] <= last
+    family = openings.FAMILIES.get(rich.family, _intervals.ANY)
+    sources, known = _own_end(rich.source, family, sets)
+    certain = certain and known
+    if not _is_of_ends(rich.destination, sets):
+        destinations, known = _own_end(rich.destination, _intervals.ANY, sets)
+        yield Step(place, line, allows, True, sources, ports, destinations, certain and known)
+        return
+    ends = collections.defaultdict(list)
+    for entry in sets[rich.destination[6:]][1]:
+        if entry[3:4] == ("tcp",):
+            ends[entry[4:]].append(entry[:3])
+    for interval, addresses in sorted(ends.items()):
+        yield Step(place, line, allows, True, sources, (interval,), _intervals.collapse(addresses), certain)
+
+
+def _is_of_ends(text, sets):
+    return text.startswith("ipset:") and own_objects.has_ports(sets.get(text[6:], (0, ()))[1])
+
+
+def _own_end(text, family, sets):
+    """Return ``(intervals, whether they are known)`` of an end of a rich rule of ours."""
+    if not text:
+        return family, True
+    if not text.startswith("ipset:"):
+        return (openings.parse(text),), True
+    if text[6:] not in sets or _is_of_ends(text, sets):
+        return family, False
+    return _intervals.collapse(sets[text[6:]][1]), True
