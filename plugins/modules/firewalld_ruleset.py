@@ -24,7 +24,8 @@ author:
 notes:
   - A reload of firewalld loses what only its running configuration holds, and flushes rules that others made with iptables. Where there is such, small
     changes of rules and addresses are made without a reload. Where a reload is needed (a policy, an ipset or a service is new, goes or changes its
-    place, the kernel was changed behind the daemon, or too much differs), what was lost is put back at once behind it, and a warning lists it. The daemon
+    place, the kernel was changed behind the daemon, or too much differs), what was lost is put back at once behind it, and a warning lists it. Where that
+    could not be done for rules of iptables, the run is refused before any change (O(allow_other_manager)). The daemon
     does not tell how long a rule with a timeout had still to live, so what is put back has none. Entries of ipsets with a timeout begin anew.
   - A rich rule has room for the ports of one end only. For a rule with local and remote ports, the own end becomes an ipset of type C(hash:net,port).
   - C(tftp) is attached to udp/69 and C(netbios-ns) to udp/137, as firewalld does; other ports are refused.
@@ -62,14 +63,19 @@ options:
       - Mark of ownership and beginning of all names. An owner of more than seven characters is shortened to a digest, because names of policies are short.
   management:
     description:
-      - V(addresses) and V(ports) (TCP) that must stay able to connect. Where neither the rules nor every zone in use would admit them, the run is refused
-        before any change.
+      - V(addresses) and V(ports) (TCP) that must stay able to connect. They and the present session are followed through zones, policies and rules, ours and
+        others', as they are and as they will be. The run is refused before any change when it would stop what may connect now, or when rules or a default
+        of ours stop it - with O(mode=audit) and O(state=absent), too.
+      - What others stop already, and go on stopping, is told by a warning.
   allow_other_manager:
     description:
       - Apply the rules although ufw or another manager of firewall rules is active beside firewalld.
+      - Also reload firewalld although that flushes rules of iptables that others have made and that cannot be put back, because C(iptables-save) is missing or
+        C(FirewallBackend) is C(iptables). Without it such a run is refused before any change.
   mode:
     description:
-      - V(audit) logs what would be dropped, with a limit of ten lines a second, and leaves it to the zones.
+      - V(audit) logs what would be dropped, with a limit of ten lines a second, and leaves it to the zones. Rules that allow are added and removed as ever;
+        when a zone would stop management for want of one, the run is refused.
   state:
     description:
       - V(absent) removes the policies, ipsets and services of this owner, saved and running.

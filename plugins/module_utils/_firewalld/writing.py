@@ -32,7 +32,7 @@ FLUSHED = (
     "or set allow_other_manager to true to lose them"
 )
 LEFT = (
-    "this host is in a state that needs you: the files below {0} are {1}, but the daemon may hold other rules. Mend what firewalld complains of "
+    "This host is in a state that needs you: the files below {0} are {1}, but the daemon may hold other rules. Mend what firewalld complains of "
     "('firewall-cmd --check-config', 'journalctl -u firewalld'), then run 'firewall-cmd --reload' and this module again"
 )
 BLIND = (

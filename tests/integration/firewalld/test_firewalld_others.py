@@ -141,12 +141,15 @@ def test_the_guard_counts_what_every_zone_admits(apply: t.Any, rule: Rule) -> No
     assert apply(web, management=management)["effective"]["in_force"], "the zone admits ssh"
     assert apply(web, management=management, default_inbound="block")["effective"]["in_force"]
     assert "no rule admits it" in apply(web, management=management, default_inbound="block", place="before")["refused"]
-    assert "no rule admits it" in apply(web, management={**management, "ports": ["5986"]})["refused"]
+    nowhere = apply(web, management={**management, "ports": ["5986"]})
+    assert any("zone public stops 10.9.0.0/24 from port 5986 already (target default)" in warning for warning in nowhere["warnings"]), nowhere
     assert "blocks it" in apply(rule("no", action="block", remote_addresses=["10.9.0.7"]), management=management)["refused"]
     assert "no rule admits it" in apply(web, management={"addresses": ["fd00::/8"], "ports": ["22"]}, default_inbound="reject", place="before")["refused"]
     apply.sh("firewall-cmd --zone=drop --add-interface=dummy9")
-    assert "no rule admits it" in apply(web, management=management)["refused"], "not every zone admits ssh"
+    assert apply(web, management=management)["effective"]["in_force"], "the zone drop has stopped it before, too"
     assert apply(web, rule("ssh", local_ports=["22"]), management=management)["effective"]["in_force"]
+    for options in ({}, {"mode": "audit"}, {"state": "absent"}):
+        assert "zone drop stops it (target DROP)" in apply(web, management=management, **options)["refused"], "now it does what it did not"
     assert apply(web, management=management, allow_lockout=True)["effective"]["in_force"]
     apply.sh("firewall-cmd --zone=drop --remove-interface=dummy9")
 
@@ -166,3 +169,26 @@ def test_other_tables_and_managers(apply: t.Any, rule: Rule) -> None:
         assert apply(rule("web"), allow_other_manager=True)["effective"]["in_force"]
     finally:
         apply.sh("rm /etc/systemd/system/multi-user.target.wants/iptables.service; iptables -F")
+
+
+def test_firewalld_with_iptables_is_not_reloaded_over_the_rules_of_others(apply: t.Any, rule: Rule) -> None:
+    """Its own rules are known among them; those of others would be flushed, so that must be allowed by name."""
+    apply.sh("sed -i 's/^FirewallBackend=.*/FirewallBackend=iptables/' /etc/firewalld/firewalld.conf; systemctl restart firewalld")
+    try:
+        first = apply.thrice(rule("web", local_ports=["443"]))
+        assert (first["changed"], first["reloads"]) == (True, 1), "none of the rules is of others"
+        apply.sh("iptables -N f2b-sshd; iptables -A f2b-sshd -s 198.51.100.9 -j REJECT; iptables -I INPUT -p tcp --dport 22 -j f2b-sshd")
+        before = apply.sh("iptables-save | grep -v '^#' | sed 's/\\[.*\\]//'")
+        for check in (True, False):
+            refused = apply(rule("web", local_ports=["443"]), default_inbound="block", check=check)
+            assert "nothing was changed" in refused["refused"]
+            assert len(refused["problems"]) == 2, refused["problems"]
+            assert all("f2b-sshd" in problem for problem in refused["problems"])
+        small = apply.thrice(rule("web", local_ports=["444"]))
+        assert (small["changed"], small["reloads"]) == (True, 0)
+        apply(rule("web", local_ports=["443"]))
+        assert apply.sh("iptables-save | grep -v '^#' | sed 's/\\[.*\\]//'") == before
+        done = apply(rule("web", local_ports=["443"]), default_inbound="block", allow_other_manager=True)
+        assert any("others made with iptables are gone" in warning for warning in done["warnings"]), done
+    finally:
+        apply.sh("sed -i 's/^FirewallBackend=.*/FirewallBackend=nftables/' /etc/firewalld/firewalld.conf; systemctl restart firewalld; iptables -F")

@@ -226,8 +226,18 @@ def test_rules_from_before_that_cannot_be_loaded_again_are_told(apply: Backend) 
         return 'port="443"' in line
 
     apply.daemon.drops = drops
-    with pytest.raises(FirewalldError, match="the rules from before could not be put back: firewalld could not load its configuration: INVALID_ZONE: by now"):
+    with pytest.raises(FirewalldError) as failed:
         apply(rule("new", local_ports=["443"]))
+    told = str(failed.value)
+    for text in (
+        "firewalld did not take all of the rules: wanted: ",
+        'port="443"',
+        "And the rules from before could not be put back: firewalld could not load its configuration: INVALID_ZONE: by now.",
+        " This host is in a state that needs you",
+        f"the files below {apply.root}/etc/firewalld are what they were before, but the daemon may hold other rules",
+        "'firewall-cmd --check-config'",
+    ):
+        assert text in told, told
     assert apply.files() == before, "what is saved is what was there"
 
 
@@ -392,8 +402,9 @@ def test_the_guard_knows_what_zones_admit(apply: Backend) -> None:
     apply.daemon.saved.zones["other"] = {"target": "default"}
     apply.daemon.active["other"] = {"interfaces": ["eth1"]}
     apply.daemon.load()
+    assert apply(management=management)["warnings"] == [], "one zone admits it"
     with pytest.raises(Refused, match="no rule admits it"):
-        apply(management=management)
+        apply(management=management, default_inbound="block")
     apply(management=management, default_inbound="allow")
 
 
@@ -415,6 +426,7 @@ def test_a_host_without_nft_and_without_systemd(apply: Backend, monkeypatch: pyt
         raise reconcile.NftError("nft was not found")
 
     monkeypatch.setattr(reconcile, "Nft", none)
+    monkeypatch.setattr(iptables, "_find", lambda _tool: None)
     host = reconcile.Host(root=str(tmp_path), environment={}, proc=str(tmp_path / "proc"))
     assert host.nft is None
     done = reconcile.run({"rules": [rule("web", local_ports=["443"]), USERS[5]]}, False, host)
@@ -513,11 +525,204 @@ def test_entries_with_a_timeout_are_read_from_the_kernel(apply: Backend) -> None
     assert apply.daemon.running.ipsets["jail"][5] == ["10.6.6.6", "10.7.0.0/16", "10.8.0.0/24", "10.9.9.9"]
 
 
-def test_with_the_iptables_backend_nothing_is_restored_over_its_own_rules(apply: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+OWN_IPTABLES = """*nat
+:PREROUTING ACCEPT [0:0]
+:PREROUTING_direct - [0:0]
+:PRE_public - [0:0]
+-A PREROUTING -j PREROUTING_direct
+-A PREROUTING -j PREROUTING_ZONES
+-A PREROUTING_ZONES -g PRE_public
+COMMIT
+*filter
+:INPUT ACCEPT [0:0]
+:INPUT_ZONES - [0:0]
+:IN_public_allow - [0:0]
+[1:2] -A INPUT -m conntrack --ctstate RELATED,ESTABLISHED,DNAT -j ACCEPT
+[1:2] -A INPUT -i lo -j ACCEPT
+[1:2] -A INPUT -j INPUT_direct
+[1:2] -A INPUT -j INPUT_ZONES
+[1:2] -A INPUT -m conntrack --ctstate INVALID -j DROP
+[1:2] -A INPUT -j REJECT --reject-with icmp-host-prohibited
+[1:2] -A IN_public_allow -p tcp -m tcp --dport 22 -m conntrack --ctstate NEW,UNTRACKED -j ACCEPT
+[1:2] -A mine -j ACCEPT
+COMMIT
+"""
+THEIRS = ["-A INPUT -p tcp -m tcp --dport 22 -j f2b-sshd", "-A f2b-sshd -s 10.6.6.6/32 -j REJECT --reject-with icmp-port-unreachable"]
+
+
+class Tools:
+    """The programs of iptables: what they print, what they were given."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, missing: tuple[str, ...] = (), **texts: str) -> None:
+        self.texts, self.runs, self.fails = {"iptables": "", "ip6tables": "", "ebtables": "", **texts}, list[str](), ""
+        monkeypatch.setattr(iptables, "_find", lambda tool: None if tool in missing else tool)
+        monkeypatch.setattr(iptables.Iptables, "_run", lambda _self, tool, _arguments, given="": self.run(tool, given))
+
+    def run(self, tool: str, given: str) -> str:
+        self.runs.append(tool)
+        if tool == self.fails:
+            raise OSError(f"{tool}: no")
+        name, _hyphen, what = tool.partition("-")
+        if what == "restore":
+            self.texts[name] = given
+        return self.texts[name]
+
+
+def test_with_the_iptables_backend_rules_of_others_are_not_flushed_unless_allowed(apply: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     (apply.root / "etc/firewalld/firewalld.conf").write_text("FirewallBackend=iptables\n")
-    apply.daemon.foreign = [("rule", {"family": "ip", "table": "filter", "chain": "INPUT", "expr": [{"accept": None}]})]
-    monkeypatch.setattr(iptables.Iptables, "_run", lambda *_arguments: pytest.fail("no tool of iptables"))
-    done = apply(rule("a"))
-    assert any("cannot be told from its own" in warning for warning in done["warnings"])
+    apply.daemon.running.direct["Chain"].append(("ipv4", "filter", "mine"))
+    apply.daemon.saved.direct["Chain"].append(("ipv4", "filter", "mine"))
+    tools = Tools(monkeypatch, iptables=OWN_IPTABLES)
+    done = apply(rule("a", local_ports=["1"]))
     assert done["effective"]["in_force"]
-    assert not apply(rule("a"))["changed"]
+    assert done["warnings"] == ["firewalld uses iptables: the daemon is asked for its rules, but the kernel is not looked at"]
+    tools.runs.clear()
+    assert not apply(rule("a", local_ports=["1"]))["changed"]
+    assert tools.runs == [], "an unchanged run starts none"
+    tools.texts["iptables"] = OWN_IPTABLES + "*filter\n" + "\n".join(THEIRS) + "\nCOMMIT\n"
+    files = apply.files()
+    for check in (True, False):
+        with pytest.raises(Refused, match="flushes rules that others made with iptables.*FirewallBackend.*nothing was changed") as refused:
+            apply(rule("a", local_ports=["1"]), default_inbound="block", check=check)
+        assert refused.value.problems == [f"iptables: {line}" for line in THEIRS]
+    assert (apply.files(), apply.daemon.reloads) == (files, 0)
+    assert apply(rule("a", local_ports=["2"]))["changed"]
+    assert apply.daemon.reloads == 0, "a small change needs none"
+    done = apply(rule("a", local_ports=["1"]), default_inbound="block", allow_other_manager=True)
+    assert any("rules that others made with iptables are gone, as allow_other_manager allows" in warning for warning in done["warnings"])
+    assert not any(tool.endswith("restore") for tool in tools.runs), "firewalld's own rules would come twice"
+
+
+ACCEPTS = ("rule", {"family": "ip", "table": "filter", "chain": "INPUT", "expr": [{"accept": None}]})
+
+
+def test_rules_of_iptables_that_cannot_be_put_back_are_not_flushed(apply: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    apply.daemon.foreign = [ACCEPTS]
+    for missing in ("iptables-save", "iptables-restore"):
+        Tools(monkeypatch, missing=(missing,))
+        before = apply.files()
+        for check in (True, False):
+            with pytest.raises(Refused, match="iptables-save or iptables-restore is missing here; nothing was changed. Install the package"):
+                apply(rule("a", local_ports=["1"]), check=check)
+        assert (apply.files(), apply.daemon.foreign, apply.daemon.reloads) == (before, [ACCEPTS], 0)
+    done = apply(rule("a", local_ports=["1"]), allow_other_manager=True)
+    assert not any("put back" in warning for warning in done["warnings"])
+    assert any("rules that others made with iptables are gone" in warning for warning in done["warnings"])
+    assert apply.daemon.foreign == []
+
+
+def test_without_nft_the_tools_of_iptables_tell_what_a_reload_flushes(apply: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(*_arguments: t.Any) -> t.Any:
+        raise reconcile.NftError("nft was not found")
+
+    monkeypatch.setattr(reconcile, "Nft", none)
+    host = reconcile.Host(root=str(apply.root), environment={}, proc=str(apply.root / "proc"))
+
+    def run(port: str, **options: t.Any) -> dict[str, t.Any]:
+        apply.daemon.reloads = 0
+        return reconcile.run({"rules": [rule("a", local_ports=[port])], **options}, False, host)
+
+    tools = Tools(monkeypatch, iptables=SAVED_IPTABLES)
+    load = apply.daemon.load
+
+    def reload() -> None:
+        load()
+        tools.texts["iptables"] = "*filter\n:INPUT ACCEPT [1:2]\nCOMMIT\n"
+
+    monkeypatch.setattr(apply.daemon, "load", reload)
+    done = run("1")
+    assert tools.texts["iptables"] == SAVED_IPTABLES
+    assert any("was put back" in warning and "rules of iptables" in warning for warning in done["warnings"])
+    run("2")
+    assert apply.daemon.reloads == 0, "a small change needs no reload"
+    tools.runs.clear()
+    assert not run("2")["changed"]
+    assert tools.runs == []
+    tools.fails = "ip6tables-save"
+    with pytest.raises(FirewalldError, match="could not be read, and a reload of firewalld would flush them: ip6tables-save: no; nothing was changed"):
+        run("2", default_inbound="block")
+    monkeypatch.setattr(iptables, "_find", lambda _tool: None)
+    assert writing.BLIND in run("2", default_inbound="block")["warnings"]
+
+
+def test_a_small_change_that_fails_is_taken_back_without_a_reload(apply: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reload would flush the very rules for whose sake there was none."""
+    apply(rule("a", local_ports=["1"]))
+    before, allowed = apply.files(), list(apply.policy("in-allow")["rich_rules"])
+    apply.daemon.foreign = [ACCEPTS]
+    Tools(monkeypatch, missing=("iptables-save",))
+    check = writing.Writer._check
+
+    def fails(self: t.Any, wanted: t.Any) -> None:
+        check(self, wanted)
+        raise BusError("gone")
+
+    monkeypatch.setattr(writing.Writer, "_check", fails)
+    with pytest.raises(FirewalldError, match="gone; the rules from before are saved and in force"):
+        apply(rule("a", local_ports=["2"]))
+    assert (apply.files(), apply.policy("in-allow")["rich_rules"]) == (before, allowed)
+    assert (apply.daemon.reloads, apply.daemon.foreign) == (0, [ACCEPTS])
+
+
+def enable(apply: Backend, service: str) -> None:
+    (apply.root / f"etc/systemd/system/multi-user.target.wants/{service}.service").write_text("")
+
+
+def test_managers_of_the_next_boot_are_told(apply: Backend) -> None:
+    (apply.root / "etc/ufw").mkdir(parents=True)
+    (apply.root / "etc/ufw/ufw.conf").write_text("ENABLED=yes\n")
+    enable(apply, "nftables")
+    enable(apply, "netfilter-persistent")
+    warnings = "\n".join(apply(rule("a", local_ports=["1"]))["warnings"])
+    for text in ("ufw is enabled, but its rules are not loaded", "nftables.service is enabled beside firewalld", "netfilter-persistent.service is enabled"):
+        assert text in warnings
+    (apply.root / "etc/systemd/system/nftables.service").symlink_to("/dev/null")
+    assert "nftables.service" not in "\n".join(apply(rule("a", local_ports=["1"]))["warnings"])
+
+
+def test_ufw_is_seen_among_the_tables_of_firewalld_with_iptables(apply: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    Tools(monkeypatch)
+    (apply.root / "etc/firewalld/firewalld.conf").write_text("FirewallBackend=iptables\n")
+    (apply.root / "etc/ufw").mkdir(parents=True)
+    (apply.root / "etc/ufw/ufw.conf").write_text("ENABLED=yes\n")
+    apply.daemon.foreign = [("table", {"family": "ip", "name": "filter"}), ("chain", {"family": "ip", "table": "filter", "name": "INPUT_direct"})]
+    assert "ufw is enabled, but" in "\n".join(apply(rule("a"), check=True)["warnings"])
+    apply.daemon.foreign.append(("chain", {"family": "ip", "table": "filter", "name": "ufw-user-input"}))
+    with pytest.raises(Refused, match="ufw is enabled and its rules are loaded"):
+        apply(rule("a"))
+
+
+def test_a_lock_that_another_run_keeps(apply: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = store.Store("other", str(apply.root))
+    other.lock()
+    waited: list[float] = []
+    mine = store.Store("msports", str(apply.root))
+    with pytest.raises(store.Locked, match=r"etc/firewalld for 60 seconds; nothing was changed. See what still runs \('fuser"):
+        mine.lock(waited.append)
+    assert 59 < sum(waited) < 61
+    mine.unlock()
+    monkeypatch.setattr(store.Store.lock, "__defaults__", (waited.append, 1))
+    with pytest.raises(FirewalldError, match="another run has held the lock"):
+        apply(rule("a"))
+    assert apply(rule("a"), check=True)["changed"], "check mode waits for nobody"
+    other.unlock()
+    assert apply(rule("a"))["changed"]
+
+
+@pytest.mark.parametrize("member", ["getPolicies", "getActiveZones", "getAllChains"])
+def test_a_daemon_that_does_not_answer_is_told_with_what_to_do(apply: Backend, member: str) -> None:
+    before = apply.files()
+    apply.daemon.deaf = {member}
+    with pytest.raises(FirewalldError, match=f"did not answer while its configuration was read: {member}: refused; nothing was changed. See 'systemctl"):
+        apply(rule("a", local_ports=["1"]))
+    assert apply.files() == before
+
+
+def test_a_daemon_that_falls_silent_behind_the_change(apply: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    def silent(*_arguments: t.Any) -> t.Any:
+        raise BusError("silence")
+
+    monkeypatch.setattr(reconcile.Found, "again", silent)
+    with pytest.raises(FirewalldError, match="the rules were saved and loaded, but firewalld did not answer when it was asked for them: silence"):
+        apply(rule("a", local_ports=["1"]))
+    assert apply.daemon.reloads == 1
