@@ -20,7 +20,7 @@ from ansible_collections.portcullis.msports.plugins.module_utils import _guard, 
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import objects as own_objects
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import openings
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.dbus import BusError
-from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.steps import TCP, Block, Step, last_step, own_block
+from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.steps import TCP, Block, Step, last_step, own_blocks
 from ansible_collections.portcullis.msports.plugins.module_utils._shape import protocols_of
 
 # So many separate cases of a question; beyond it they are no longer told apart by address.
@@ -84,7 +84,9 @@ class Judge:
     def _read(self):
         """Return ``[(addresses that may come in there, steps before, steps after), ...]``, one for each zone and way into it."""
         services, found = {}, openings.zones(self._daemon)
-        policies, paths = self._policies(services), []
+        theirs, paths = self._policies(services), []
+        known = {}
+        ours = [own_blocks(own, known) for own in self._own]
         # With priorities of zones, interfaces may come before sources: then nothing is known of the order.
         ordered = not any(zone.settings.get("ingress_priority") for zone in found)
         wide = _intervals.ANY
@@ -92,7 +94,8 @@ class Judge:
             sources = [self._source(text) for text in zone.bound]
             if ordered and zone.bound:
                 wide = without(wide, _intervals.collapse(interval for known in sources if known for interval in known))
-            steps = [self._steps(policies, own, zone, services) for own in self._own]
+            rules = self._others(openings.of_settings(self._daemon, services, "zone {0}".format(zone.name), zone.settings, [], 0))
+            steps = [_steps(theirs + own, zone, rules) for own in ours]
             if zone.bound:
                 # A source that cannot be read may be any address.
                 region = _intervals.ANY if None in sources else _intervals.collapse(interval for known in sources for interval in known)
@@ -116,15 +119,6 @@ class Judge:
             steps += [] if target == "CONTINUE" else [last_step(place, target, False)]
             found.append(Block(priority, name, tuple(settings.get("ingress_zones", ())), steps))
         return found
-
-    def _steps(self, policies, own, zone, services):
-        """Return the steps that a packet meets in a zone."""
-        blocks = policies + [own_block(name, policy, own.sets) for name, policy in own.policies.items() if "HOST" in policy.egress]
-        blocks = sorted((block for block in blocks if {"ANY", zone.name} & set(block.zones)), key=lambda block: block[:2])
-        place, target = "zone {0}".format(zone.name), zone.settings.get("target") or "default"
-        rules = self._others(openings.of_settings(self._daemon, services, place, zone.settings, [], 0))
-        first = [step for block in blocks if block.priority < 0 for step in block.steps]
-        return first + rules + [step for block in blocks if block.priority >= 0 for step in block.steps] + [last_step(place, target, False)]
 
     def _others(self, found):
         steps = []
@@ -158,6 +152,13 @@ class Judge:
             except (BusError, ValueError):
                 self._ipsets[name] = None
         return self._ipsets[name]
+
+
+def _steps(blocks, zone, rules):
+    """Return the steps that a packet meets in a zone: what comes before its own ``rules``, these, and what comes behind them."""
+    blocks = sorted((block for block in blocks if {"ANY", zone.name} & set(block.zones)), key=lambda block: block[:2])
+    sides = [[step for block in blocks if (block.priority < 0) is before for step in block.steps] for before in (True, False)]
+    return sides[0] + rules + sides[1] + [last_step("zone {0}".format(zone.name), zone.settings.get("target") or "default", False)]
 
 
 def _entry(text):

@@ -28,26 +28,41 @@ def last_step(place, target, ours):
     return Step(place, "target {0}".format(target.strip("%")), target == "ACCEPT", ours, _intervals.ANY, _intervals.ALL_PORTS, _intervals.ANY, True)
 
 
-def own_block(name, policy, sets):
+def own_blocks(own, known):
+    """Return the ``Block``s of our inbound policies; ``known`` keeps what was read of rich rules, which mostly are the same before a run and after it."""
+    ends = {name: entries for name, (_version, entries) in own.sets.items() if own_objects.has_ports(entries)}
+    lists = {name: _intervals.collapse(entries) for name, (_version, entries) in own.sets.items() if name not in ends}
+    return [_own_block(name, policy, lists, ends, known) for name, policy in own.policies.items() if "HOST" in policy.egress]
+
+
+def _own_block(name, policy, lists, ends, known):
     found = []
     for line in policy.rules:
-        try:
-            rich = rich_rules.parse(line)
-        except ValueError:
+        if line not in known:
+            known[line] = _parsed(line)
+        rich = known[line]
+        if rich is None:
             # Somebody else's change of our policy, which a run takes back.
             allows = not any(word in line for word in ("drop", "reject"))
             found.append((0, allows, Step("policy " + name, line, allows, True, _intervals.ANY, _intervals.ALL_PORTS, _intervals.ANY, False)))
             continue
         allows = rich.action[0] == "accept"
         if rich.action[0] != "log":
-            found += [(rich.priority, allows, step) for step in _own_steps("policy " + name, line, rich, allows, sets)]
+            found += [(rich.priority, allows, step) for step in _own_steps("policy " + name, line, rich, allows, lists, ends)]
     steps = [step for _rank, _allows, step in sorted(found, key=lambda item: item[:2])]
     if policy.target != "CONTINUE":
         steps.append(last_step("policy " + name, policy.target, True))
     return Block(policy.priority, name, policy.ingress, steps)
 
 
-def _own_steps(place, line, rich, allows, sets):
+def _parsed(line):
+    try:
+        return rich_rules.parse(line)
+    except ValueError:
+        return None
+
+
+def _own_steps(place, line, rich, allows, lists, ends):
     """Yield the steps of a rich rule of ours: one, but for ends with several ports."""
     kind = rich.element[0] if rich.element else ""
     if kind not in ("", "port", "source-port", "protocol") or (kind and rich.element[-1] not in ("tcp", str(TCP))):
@@ -59,30 +74,24 @@ def _own_steps(place, line, rich, allows, sets):
         first, last = _intervals.parse_port(rich.element[1])
         certain = first <= _guard.EPHEMERAL[0] and _guard.EPHEMERAL[1] <= last
     family = openings.FAMILIES.get(rich.family, _intervals.ANY)
-    sources, known = _own_end(rich.source, family, sets)
+    sources, known = _own_end(rich.source, family, lists)
     certain = certain and known
-    if not _is_of_ends(rich.destination, sets):
-        destinations, known = _own_end(rich.destination, _intervals.ANY, sets)
+    if rich.destination[6:] not in ends:
+        destinations, known = _own_end(rich.destination, _intervals.ANY, lists)
         yield Step(place, line, allows, True, sources, ports, destinations, certain and known)
         return
-    ends = collections.defaultdict(list)
-    for entry in sets[rich.destination[6:]][1]:
+    by_port = collections.defaultdict(list)
+    for entry in ends[rich.destination[6:]]:
         if entry[3:4] == ("tcp",):
-            ends[entry[4:]].append(entry[:3])
-    for interval, addresses in sorted(ends.items()):
+            by_port[entry[4:]].append(entry[:3])
+    for interval, addresses in sorted(by_port.items()):
         yield Step(place, line, allows, True, sources, (interval,), _intervals.collapse(addresses), certain)
 
 
-def _is_of_ends(text, sets):
-    return text.startswith("ipset:") and own_objects.has_ports(sets.get(text[6:], (0, ()))[1])
-
-
-def _own_end(text, family, sets):
+def _own_end(text, family, lists):
     """Return ``(intervals, whether they are known)`` of an end of a rich rule of ours."""
     if not text:
         return family, True
     if not text.startswith("ipset:"):
         return (openings.parse(text),), True
-    if text[6:] not in sets or _is_of_ends(text, sets):
-        return family, False
-    return _intervals.collapse(sets[text[6:]][1]), True
+    return lists.get(text[6:], family), text[6:] in lists

@@ -168,7 +168,7 @@ def test_other_tables_and_managers(apply: t.Any, rule: Rule) -> None:
         assert "iptables.service" in apply(rule("web"))["refused"]
         assert apply(rule("web"), allow_other_manager=True)["effective"]["in_force"]
     finally:
-        apply.sh("rm /etc/systemd/system/multi-user.target.wants/iptables.service; iptables -F")
+        apply.sh("rm /etc/systemd/system/multi-user.target.wants/iptables.service; iptables -F; iptables -X")
 
 
 def test_firewalld_with_iptables_is_not_reloaded_over_the_rules_of_others(apply: t.Any, rule: Rule) -> None:
@@ -180,7 +180,7 @@ def test_firewalld_with_iptables_is_not_reloaded_over_the_rules_of_others(apply:
         apply.sh("iptables -N f2b-sshd; iptables -A f2b-sshd -s 198.51.100.9 -j REJECT; iptables -I INPUT -p tcp --dport 22 -j f2b-sshd")
         before = apply.sh("iptables-save | grep -v '^#' | sed 's/\\[.*\\]//'")
         for check in (True, False):
-            refused = apply(rule("web", local_ports=["443"]), default_inbound="block", check=check)
+            refused = apply(rule("web", local_ports=["443"]), place="after", check=check)
             assert "nothing was changed" in refused["refused"]
             assert len(refused["problems"]) == 2, refused["problems"]
             assert all("f2b-sshd" in problem for problem in refused["problems"])
@@ -188,7 +188,29 @@ def test_firewalld_with_iptables_is_not_reloaded_over_the_rules_of_others(apply:
         assert (small["changed"], small["reloads"]) == (True, 0)
         apply(rule("web", local_ports=["443"]))
         assert apply.sh("iptables-save | grep -v '^#' | sed 's/\\[.*\\]//'") == before
-        done = apply(rule("web", local_ports=["443"]), default_inbound="block", allow_other_manager=True)
-        assert any("others made with iptables are gone" in warning for warning in done["warnings"]), done
+        done = apply(rule("web", local_ports=["443"]), place="after", allow_other_manager=True)
+        assert any("others made with iptables are gone" in warning for warning in done.get("warnings", [])), done
     finally:
-        apply.sh("sed -i 's/^FirewallBackend=.*/FirewallBackend=nftables/' /etc/firewalld/firewalld.conf; systemctl restart firewalld; iptables -F")
+        apply.sh(
+            "sed -i 's/^FirewallBackend=.*/FirewallBackend=nftables/' /etc/firewalld/firewalld.conf; systemctl restart firewalld; iptables -F; iptables -X"
+        )
+
+
+def test_firewalld_and_ufw_together(apply: t.Any, rule: Rule) -> None:
+    """A loaded ufw is a reason to refuse, and survives a reload of firewalld where it is allowed; one that will load at the next boot is told."""
+    web = rule("web", local_ports=["443"])
+    try:
+        apply.sh("sed -i 's/^ENABLED=.*/ENABLED=yes/' /etc/ufw/ufw.conf")
+        assert any("ufw is enabled, but its rules are not loaded" in warning for warning in apply(web, check=True)["warnings"])
+        apply.sh("ufw allow 22/tcp; ufw --force enable")
+        before = apply.sh("iptables-save -t filter | grep ^-A; ip6tables-save -t filter | grep ^-A")
+        assert "ufw-user-input" in before
+        assert "ufw is enabled and its rules are loaded" in apply(web)["refused"]
+        done = apply(web, allow_other_manager=True)
+        assert (done["effective"]["in_force"], done["reloads"]) == (True, 1)
+        assert any("rules of ip6tables; rules of iptables" in warning or "rules of iptables; rules of ip6tables" in warning for warning in done["warnings"])
+        assert apply.sh("iptables-save -t filter | grep ^-A; ip6tables-save -t filter | grep ^-A") == before
+        assert apply(state="absent")["changed"]
+        assert apply.sh("iptables-save -t filter | grep ^-A; ip6tables-save -t filter | grep ^-A") == before
+    finally:
+        apply.sh("ufw --force reset > /dev/null; sed -i 's/^ENABLED=.*/ENABLED=no/' /etc/ufw/ufw.conf; rm -f /etc/ufw/*.rules.2*", check=False)
