@@ -173,8 +173,8 @@ OTHERS = {
     "a ban behind what admits": RICH.format("", "priority=5 ", "drop"),
     "a ban before what admits": RICH.format("", "priority=-5 ", "drop") + "; " + RICH.format("", "priority=-4 ", "accept"),
     "an exception before the ban": RICH.format("", "priority=-5 ", "accept") + "; " + RICH.format("", "", "drop"),
-    "a policy that bans": THEIRS.format(-500) + RICH.format("policy=theirs --", "", "reject"),
-    "a policy that bans behind the zone": THEIRS.format(500) + RICH.format("policy=theirs --", "", "reject"),
+    "a policy that bans": THEIRS.format(-500) + RICH.format("policy=theirs --", "", "drop"),
+    "a policy that bans behind the zone": THEIRS.format(500) + RICH.format("policy=theirs --", "", "drop"),
     "a policy that admits before the ban": THEIRS.format(-500) + "firewall-cmd --permanent --policy=theirs --set-target=ACCEPT; " + RICH.format("", "", "drop"),
 }
 
