@@ -668,9 +668,16 @@ def enable(apply: Backend, service: str) -> None:
     (apply.root / f"etc/systemd/system/multi-user.target.wants/{service}.service").write_text("")
 
 
-def test_managers_of_the_next_boot_are_told(apply: Backend) -> None:
+def enable_ufw(apply: Backend) -> None:
     (apply.root / "etc/ufw").mkdir(parents=True)
     (apply.root / "etc/ufw/ufw.conf").write_text("ENABLED=yes\n")
+    program = apply.root / "usr/sbin/ufw"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+
+
+def test_managers_of_the_next_boot_are_told(apply: Backend) -> None:
+    enable_ufw(apply)
     enable(apply, "nftables")
     enable(apply, "netfilter-persistent")
     warnings = "\n".join(apply(rule("a", local_ports=["1"]))["warnings"])
@@ -683,8 +690,7 @@ def test_managers_of_the_next_boot_are_told(apply: Backend) -> None:
 def test_ufw_is_seen_among_the_tables_of_firewalld_with_iptables(apply: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     Tools(monkeypatch)
     (apply.root / "etc/firewalld/firewalld.conf").write_text("FirewallBackend=iptables\n")
-    (apply.root / "etc/ufw").mkdir(parents=True)
-    (apply.root / "etc/ufw/ufw.conf").write_text("ENABLED=yes\n")
+    enable_ufw(apply)
     apply.daemon.foreign = [("table", {"family": "ip", "name": "filter"}), ("chain", {"family": "ip", "table": "filter", "name": "INPUT_direct"})]
     assert "ufw is enabled, but" in "\n".join(apply(rule("a"), check=True)["warnings"])
     apply.daemon.foreign.append(("chain", {"family": "ip", "table": "filter", "name": "ufw-user-input"}))
