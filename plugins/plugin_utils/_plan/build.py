@@ -104,6 +104,7 @@ def _host(host: Host) -> Plain:
     return {
         "system": host.system,
         **_peer(host),
+        "dynamic_ports": texts(host.dynamic_ports),
         "default_inbound": host.default_inbound,
         "default_outbound": host.default_outbound,
     }

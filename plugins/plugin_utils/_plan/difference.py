@@ -10,7 +10,7 @@ from __future__ import annotations
 import typing as t
 
 Plain = t.Mapping[str, t.Any]
-OPTIONS = ("managed", "system", "default_inbound", "default_outbound", "management")
+OPTIONS = ("managed", "system", "dynamic_ports", "default_inbound", "default_outbound", "management")
 MOST = 5000
 
 
@@ -19,7 +19,7 @@ def plan_diff(before: Plain, after: Plain) -> dict[str, t.Any]:
 
     A rule counts as changed when its name stays and what it filters, or the addresses of a set that it names, differ.
     ``options`` maps what decides beside rules to ``{"before": ..., "after": ...}``: whether the host is managed, its system, its
-    defaults and its management.
+    dynamic ports, its defaults and its management.
     """
     sets = {name: found for name in sorted({*before["sets"], *after["sets"]}) if (found := _set(before, after, name))}
     hosts = {name: found for name in sorted({*before["hosts"], *after["hosts"]}) if (found := _host(before, after, name, sets))}

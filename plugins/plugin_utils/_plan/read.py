@@ -19,7 +19,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.text impo
 SETS, HOSTS = "sets.json", "hosts"
 # What readers of a plan rely on.
 INDEX_KEYS = frozenset(("digest", "whole", "today", "catalogs", "networks", "peers", "notes", "off", "orphaned", "inputs"))
-HOST_KEYS = frozenset(("system", "roles", "features", "addresses", "default_inbound", "default_outbound", "management", "rules"))
+HOST_KEYS = frozenset(("system", "roles", "features", "addresses", "dynamic_ports", "default_inbound", "default_outbound", "management", "rules"))
 RULE_KEYS = frozenset(("name", "direction", "action", "protocol", "local_ports", "remote_ports", "remote", "local", "rpc", "helper", "delivery", "because"))
 
 

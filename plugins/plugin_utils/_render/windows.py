@@ -42,7 +42,6 @@ REFUSED_CHARACTER = "|"  # in names and descriptions
 ENDPOINT_MAPPER = "135"
 EPMAP, RPC = "RPC-EPMap", "RPC"
 EPMAP_SERVICE = {"program": "%SystemRoot%\\system32\\svchost.exe", "service": "RpcSs"}
-DYNAMIC_PORTS = ["49152-65535"]  # what Windows comes with
 HALVES = {"0.0.0.0/0": ("0.0.0.0/1", "128.0.0.0/1"), "::/0": ("::/1", "8000::/1")}
 # The firewall takes none of these as an address of a rule.
 IMPOSSIBLE = tuple(map(ipaddress.ip_network, ("::/128", "::1/128", "ff00::/8")))
@@ -61,7 +60,7 @@ def windows(plan: Plain, host: Plain) -> Options:
     for rule in chosen:
         _check_addresses(plan, rule, problems)
     problems.raise_as(UnsupportedRuleError)
-    dynamic = _dynamic_ports(host)
+    dynamic = host["dynamic_ports"]
     sets: Sets = {}
     return checked(
         {
@@ -96,11 +95,6 @@ def _variants(rule: Plain, strict: bool, dynamic: t.Sequence[str]) -> t.Iterator
     if strict and rule["direction"] == "in" and rule["helper"] == "tftp":  # it answers from a new port, to the port that was asked from
         answers = f"out {rule['protocol']} to {rule['remote']} port {','.join(dynamic)} [tftp]"
         yield _Variant(answers, {"direction": "out", "local_ports": list(dynamic), "remote_ports": []})
-
-
-def _dynamic_ports(host: Plain) -> list[str]:
-    """Return the host's dynamic ports where a rule of the plan names them, else what Windows comes with."""
-    return next((list(rule["local_ports"]) for rule in host["rules"] if rule["rpc"] and rule["direction"] == "in"), DYNAMIC_PORTS)
 
 
 def _split(plan: Plain, rule: Plain, variant: _Variant, sets: Sets) -> t.Iterator[Options]:

@@ -195,16 +195,20 @@ def _without_twins(rows: list[Plain]) -> list[Plain]:
     return [row for row, one in zip(rows, told, strict=True) if told.count(one) == 1 and row["direction"] not in whole]
 
 
+@functools.cache
+def strict_host(name: str) -> tuple[list[Plain], nftables_text.Ruleset, boxes.Spans]:
+    """Return both rulesets of a host of the company, which all mutations start from."""
+    inventory, plan = company()
+    asked = as_asked(plan, name, True)
+    return windows_rows(asked, name), nftables_text.Ruleset(nft_text(asked, name)), dynamic_ports(inventory, name)
+
+
 @pytest.mark.parametrize("mutation", MUTATIONS)
 def test_a_rule_that_says_something_else_is_seen(mutation: str) -> None:
     """Every one is seen by the comparison of sets, and some by judging packets, which stand at edges of one peer."""
-    inventory, plan = company()
     seen = misjudged = 0
-    for name in plan["hosts"]:
-        asked = as_asked(plan, name, True)
-        rows = windows_rows(asked, name)
-        dynamic = dynamic_ports(inventory, name)
-        linux = nftables_text.Ruleset(nft_text(asked, name))
+    for name in company()[1]["hosts"]:
+        rows, linux, dynamic = strict_host(name)
         changed = [(row, made) for row in _without_twins(rows) if (made := MUTATIONS[mutation](row))]
         for row, made in changed[:: len(changed) // 2 + 1]:
             others = [made if other is row else other for other in rows]

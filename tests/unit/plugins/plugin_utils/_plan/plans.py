@@ -38,6 +38,7 @@ def host(*rules: Plain, at: t.Sequence[str] = (), roles: t.Optional[Plain] = Non
         "features": [],
         "addresses": list(at),
         "default_inbound": None,
+        "dynamic_ports": ["49152-65535"],
         "default_outbound": "keep",
         "management": {"addresses": ["10.9.0.0/24"], "ports": ["22"]},
         "rules": list(rules),

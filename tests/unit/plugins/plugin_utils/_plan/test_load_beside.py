@@ -35,7 +35,16 @@ def rule(name, remote="any"):
 
 
 def plan_of(**hosts):
-    entry = {"system": "linux", "addresses": [], "roles": {}, "features": [], "default_inbound": None, "default_outbound": "keep", "management": {}}
+    entry = {
+        "system": "linux",
+        "addresses": [],
+        "dynamic_ports": ["49152-65535"],
+        "roles": {},
+        "features": [],
+        "default_inbound": None,
+        "default_outbound": "keep",
+        "management": {},
+    }
     sets = {"any": {"addresses": ["any"], "members": ["any"]}, "@rules@": {"addresses": ["10.0.0.1"], "members": ["a"]}}
     made = {name: {**entry, "rules": rules} for name, rules in hosts.items()}
     maps = {key: {} for key in ("peers", "catalogs", "networks", "inputs")}
