@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import os
 
-from ansible_collections.portcullis.msports.plugins.module_utils import _change
-from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import layers, names, objects
+from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import layers, names, objects, result
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import kernel as kernels
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.store import Store
 from ansible_collections.portcullis.msports.plugins.module_utils._nftables.detect import running
@@ -32,17 +31,7 @@ def remove(options, check_mode=False, root="/"):
         store.write({})
         _tidy(os.path.join(root, "etc/firewalld"))
     actual = layers.Actual(store.objects(texts), None, kernels.NOTHING)
-    return {
-        "changed": bool(texts),
-        "diff": _change.diff_text(layers.all_lines(actual), []),
-        "added": [],
-        "changed_rules": [],
-        "removed": sorted(layers.rule_lines(actual)),
-        "kept": 0,
-        "structure": [],
-        "effective": {"in_force": False, "exact": False, "reasons": ["the rules of {0} are absent".format(owner)], "guarded": [NOBODY]},
-        "warnings": [],
-    }
+    return dict(result.absent(owner, actual, bool(texts), [NOBODY]), warnings=[])
 
 
 def _tidy(folder):

@@ -17,14 +17,12 @@ import time
 
 from xml.etree import ElementTree
 
+from ansible_collections.portcullis.msports.plugins.module_utils import _locks
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import objects
 
 FOLDER = "etc/firewalld"
 PACKAGES = ("usr/lib/python3*/site-packages", "usr/lib/python3*/dist-packages", "usr/lib/python3/dist-packages")
 READERS = {"policies": objects.read_policy, "sets": objects.read_set, "services": objects.read_service}
-
-
-LOCK_SECONDS = 60
 HELD = "another run has held the lock on {0} for {1} seconds; nothing was changed. See what still runs ('fuser {0}'), end it or wait for it, then run again"
 
 
@@ -41,24 +39,18 @@ class Store:
         self.folder = os.path.join(root, FOLDER)
         self._lock = None
 
-    def lock(self, pause=time.sleep, seconds=LOCK_SECONDS):
+    def lock(self, pause=time.sleep, seconds=_locks.SECONDS):
         """Wait until no other run changes this host's firewalld; raise ``Locked`` when that takes too long.
 
         The lock ends with the process or with ``unlock``; it leaves no file.
         """
         self._lock = os.open(self.folder, os.O_RDONLY)
-        waited = 0.0
-        while True:
-            try:
-                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return
-            except OSError as error:
-                if error.errno not in (errno.EACCES, errno.EAGAIN):
-                    raise Locked("cannot lock {0}: {1}; nothing was changed".format(self.folder, error.strerror)) from error
-                if waited >= seconds:
-                    raise Locked(HELD.format(self.folder, seconds)) from error
-            pause(0.1)
-            waited += 0.1
+        try:
+            taken = _locks.taken(lambda: fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB), pause, seconds)
+        except OSError as error:
+            raise Locked("cannot lock {0}: {1}; nothing was changed".format(self.folder, error.strerror)) from error
+        if not taken:
+            raise Locked(HELD.format(self.folder, seconds))
 
     def unlock(self):
         if self._lock is not None:
