@@ -23,6 +23,7 @@ import pathlib
 import subprocess
 import sys
 import time
+import traceback
 import typing as t
 from dataclasses import dataclass, field
 from xml.etree import ElementTree
@@ -44,7 +45,8 @@ BESIDE = (("lint", "docs", "sanity"), ("containers", "molecule"))  # groups whos
 
 @dataclass
 class Outcome:
-    """What a part of the run came to. ``skipped`` holds names of tests, ``said`` what must not be overlooked, ``shown`` what explains failures."""
+    """What a part of the run came to. ``skipped`` holds names of tests, ``said`` what must not be overlooked (told at the end), ``shown`` what explains
+    failures (told with the part)."""
 
     passed: int = 0
     failed: int = 0
@@ -136,14 +138,19 @@ def run_pytest(name: str, paths: t.Sequence[str], coverage: bool = False, shown:
         for case in ElementTree.parse(report).iter("testcase"):
             if case.find("failure") is not None or case.find("error") is not None:
                 outcome.failed += 1
+                outcome.said.append(f"FAILED: {named(case)}")
             elif case.find("skipped") is not None:
-                outcome.skipped.append(f"{case.get('file') or case.get('classname')}::{case.get('name')}")
+                outcome.skipped.append(named(case))
             else:
                 outcome.passed += 1
     if status != 0 and not outcome.failed:  # nothing collected, a usage error, a crash
         print(f"pytest ended with exit code {status}")
         outcome.failed = 1
     return outcome
+
+
+def named(case: ElementTree.Element) -> str:
+    return f"{case.get('file') or case.get('classname')}::{case.get('name')}"
 
 
 def covered(name: str, paths: t.Sequence[str]) -> Outcome:
@@ -207,9 +214,12 @@ def judge(part: Part, outcome: Outcome) -> Outcome:
 
 
 def timed(part: Part) -> Outcome:
-    """Run one part, with the time that it took."""
+    """Run one part, with the time that it took. A part that breaks is a failed one, and the others still run."""
     start = time.monotonic()
-    outcome = judge(part, part.run())
+    try:
+        outcome = judge(part, part.run())
+    except Exception as error:  # pylint: disable=broad-except
+        outcome = Outcome(failed=1, said=[f"BROKEN: {part.name}: {type(error).__name__}: {error}"], shown=[traceback.format_exc().rstrip()])
     outcome.seconds = time.monotonic() - start
     return outcome
 

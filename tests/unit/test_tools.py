@@ -129,8 +129,21 @@ def test_pytest_runs_are_counted_with_every_kind_of_end(tmp_path: pathlib.Path, 
         outcome = checks.run_pytest("sample", [str(path), "-p", "no:randomly"], shown=shown)
         assert (outcome.passed, outcome.failed, len(outcome.skipped)) == (1, 2, 1)
         assert ["test_bad" in text for text in outcome.shown] == ([] if shown else [True])
+        assert [text.rpartition("::")[2] for text in outcome.said] == ["test_bad", "test_error"]
     nothing = checks.run_pytest("nothing", [str(tmp_path / "gone.py")])
     assert (nothing.passed, nothing.failed) == (0, 1)
+
+
+def test_a_part_that_breaks_is_a_failed_one_and_the_others_run() -> None:
+    checks = load("run_checks")
+
+    def breaks() -> None:
+        raise OSError("disk full")
+
+    good, bad = checks.Part("good", "lab", lambda: checks.Outcome(passed=1)), checks.Part("bad", "containers", breaks)
+    result, outcomes = checks.run_all([bad, good])
+    assert [(line.split()[:3:2], outcomes[line.split()[0]].failed) for line in result] == [(["good", "passed"], 0), (["bad", "passed"], 1)]
+    assert outcomes["bad"].said == ["BROKEN: bad: OSError: disk full"] and "in breaks" in outcomes["bad"].shown[0]
 
 
 def test_every_folder_of_integration_tests_is_run_once() -> None:
