@@ -59,6 +59,11 @@ class Daemon:
     def families(self):
         return tuple(number for number in (4, 6) if self.properties.get("IPv{0}".format(number), True))
 
+    @property
+    def set_types(self):
+        """The types of ipsets that the daemon can hold: none where it uses iptables and the program ipset is missing."""
+        return self.properties.get("IPSetTypes")
+
     def state(self):
         return self._call("org.freedesktop.DBus.Properties", "Get", "ss", NAME, "state")
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import collections
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _change
-from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import layers, objects, render
+from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import layers, limits, objects, render
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.rich import parse
 from ansible_collections.portcullis.msports.plugins.module_utils._nftables.nft import NftError
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused, checked_rules
@@ -21,8 +21,11 @@ Desired.__doc__ = """``rules`` complete wire rules, ``objects`` what must be the
 PROBE = 'table inet portcullis_probe {\n\tct helper probe {\n\t\ttype "netbios-ns" protocol udp\n\t\tl3proto ip\n\t}\n}\n'
 
 
-def desire(options, nft, actual, version):
-    """Return ``Desired``; ``nft`` may be ``None``, ``version`` is firewalld's. Raise ``Refused`` with every problem at once."""
+def desire(options, nft, actual, version, set_types=None):
+    """Return ``Desired``; raise ``Refused`` with every problem at once.
+
+    ``nft`` may be ``None``, ``version`` is firewalld's, ``set_types`` are those of ipsets that it takes, ``None`` for all.
+    """
     rules = checked_rules(options)
     helpers = ["tftp"] + (["netbios-ns"] if any(rule["helper"] == "netbios-ns" for rule in rules) and _has_netbios(nft, actual) else [])
     rendered = render.render(rules, options["address_sets"], options, helpers, version)
@@ -35,6 +38,9 @@ def desire(options, nft, actual, version):
         change = _change.plan_change(want, have, options["purge"], options["max_removals"])
     except _change.TooManyRemovals as error:
         raise Refused(str(error)) from error
+    problems = limits.missing_sets(wanted.sets, set_types)
+    if problems:
+        raise Refused("firewalld cannot hold the ipsets of these rules, nothing was changed", problems)
     if not options["purge"]:
         wanted = _with_extra(wanted, actual, set(change.extra))
     return Desired(rules, wanted, change, rendered.warnings)

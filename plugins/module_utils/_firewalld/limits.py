@@ -3,15 +3,21 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
-"""What firewalld cannot say, whatever its version."""
+"""What firewalld cannot say: of rules whatever its version, and of ipsets on a host."""
 
 from __future__ import annotations
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _intervals
+from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.objects import set_type
 from ansible_collections.portcullis.msports.plugins.module_utils._limits import Refusal, matching, of_every_backend
 
 HELPER_PORTS = {"tftp": "69", "netbios-ns": "137"}
 HELPER = "firewalld attaches the helper {0} to udp/{1} alone, not to {2}; name that port, or leave the helper out and admit the answers by a rule of their own"
+
+SETS = (
+    "{0}: the type {1} is not to be had from this host's firewalld. It uses iptables (FirewallBackend), and the program ipset is missing: install the package "
+    "ipset and restart firewalld, or set FirewallBackend=nftables in /etc/firewalld/firewalld.conf"
+)
 
 
 def refusals(rules, address_sets):
@@ -29,3 +35,9 @@ def _of_helper(rule):
     ports = [_intervals.port_text(interval) for interval in _intervals.parse_ports(rule["local_ports" if rule["direction"] == "in" else "remote_ports"])]
     known = HELPER_PORTS[rule["helper"]]
     return [] if ports == [known] else [HELPER.format(rule["helper"], known, ", ".join(ports) or "any port")]
+
+
+def missing_sets(sets, types):
+    """Return a complaint for each ipset of ``{name: (version, entries)}`` whose type is not among ``types``; ``None`` when all are to be had."""
+    needed = {} if types is None else {name: set_type(entries) for name, (_version, entries) in sets.items()}
+    return [SETS.format(name, needed[name]) for name in sorted(needed) if needed[name] not in types]

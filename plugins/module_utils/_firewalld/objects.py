@@ -54,8 +54,7 @@ def files(objects):
     for name, policy in objects.policies.items():
         found["policies/{0}.xml".format(name)] = _policy_xml(policy)
     for name, (version, entries) in objects.sets.items():
-        kind = "hash:net,port" if has_ports(entries) else "hash:net"
-        lines = ['<ipset type="{0}">'.format(kind), '  <option name="family" value="{0}"/>'.format(FAMILIES[version])]
+        lines = ['<ipset type="{0}">'.format(set_type(entries)), '  <option name="family" value="{0}"/>'.format(FAMILIES[version])]
         lines += ['  <option name="maxelem" value="{0}"/>'.format(len(entries))] if len(entries) > 65536 else []
         lines += ["  <entry>{0}</entry>".format(entry_text(entry)) for entry in entries]
         found["ipsets/{0}.xml".format(name)] = HEAD + "\n".join(lines) + "\n</ipset>\n"
@@ -67,6 +66,10 @@ def files(objects):
 def has_ports(entries):
     """Tell whether the entries are ends: addresses with a protocol and ports."""
     return any(len(entry) > 3 for entry in entries)
+
+
+def set_type(entries):
+    return "hash:net,port" if has_ports(entries) else "hash:net"
 
 
 def entry_text(entry):

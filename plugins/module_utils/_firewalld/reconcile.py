@@ -94,6 +94,12 @@ class Found:
         seen = kernel.examine(self.ruleset, running, self.daemon.families) if running is not None and self.looks else kernel.NOTHING
         return layers.Actual(saved, running, seen)
 
+    def set_types(self):
+        """Return the types of ipsets that can be had, ``None`` for all."""
+        if self.daemon:
+            return self.daemon.set_types
+        return None if self.nftables or self.store.program("ipset") else ()
+
     def filters(self):
         """Tell whether the kernel holds the chains of firewalld at all, as far as that can be seen."""
         return not self.looks or any(kind == "chain" and value.get("table") == "firewalld" for kind, value in self.ruleset)
@@ -213,7 +219,7 @@ def _guarded(options, host, found, rules, wanted):
 
 def _present(options, check_mode, host, found):
     actual, daemon = found.actual, found.daemon
-    wanted = desired.desire(options, host.nft, actual, found.version)
+    wanted = desired.desire(options, host.nft, actual, found.version, found.set_types())
     seen = outside.examine(daemon, found.ruleset, wanted.rules, options, found.start, found.store, host.root, host.proc)
     if seen.managers and not options["allow_other_manager"]:
         raise Refused(OTHER_MANAGER, seen.managers)

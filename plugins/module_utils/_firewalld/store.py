@@ -58,7 +58,11 @@ class Store:
             self._lock = None
 
     def installed(self):
-        return os.path.isdir(self.folder) and any(os.access(os.path.join(self._root, place, "firewalld"), os.X_OK) for place in ("usr/sbin", "sbin", "usr/bin"))
+        return os.path.isdir(self.folder) and self.program("firewalld")
+
+    def program(self, name):
+        """Tell whether a program is where the daemon, too, would find it."""
+        return any(os.access(os.path.join(self._root, place, name), os.X_OK) for place in ("usr/sbin", "sbin", "usr/bin"))
 
     def version(self):
         """Return the version of firewalld from its library, ``""`` when it cannot be found."""

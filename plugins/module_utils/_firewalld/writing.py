@@ -128,7 +128,7 @@ class Writer:
             self._daemon.change(self._calls)
             self._check(self._wanted)
             return
-        self._reload(self._others)
+        self._reload()
         kept = ["rules of {0}".format(NAMES[family]) for family in self._flushed if family not in self._gone]
         if self._lost or kept:
             what = "; ".join(self._lost + kept)
@@ -140,10 +140,11 @@ class Writer:
             self.said.append(BLIND)
         self._check(self._wanted)
 
-    def _reload(self, others):
+    def _reload(self):
         """Reload, and put back what others had."""
-        saved = self.iptables.save(self._flushed) if self._nftables else {}
-        entries = snapshot.timed_entries(others, self._objects)
+        if not self._reloaded:
+            self._rules = self.iptables.save(self._flushed) if self._nftables else {}
+            self._entries = snapshot.timed_entries(self._others, self._objects)
         self._reloaded = True
         try:
             if self._looks and not any(value.get("table") == "firewalld" for kind, value in self._objects if kind == "chain"):
@@ -151,22 +152,31 @@ class Writer:
                 self._nft.load("add table inet firewalld\n")
             self._daemon.reload()
         except BusError as error:
+            # It may hold nothing at all now. What can be put back is, and once more, with all complaints, when the old files have been loaded again.
+            self._put_back()
             broken = ", ".join(self._store.broken())
             raise FirewalldError("firewalld could not load its configuration: {0}{1}".format(error, broken and " (no XML: {0})".format(broken))) from error
-        finally:
-            self._restore(others, saved, entries)
-
-    def _restore(self, others, saved, entries):
-        failed = []
-        after = self._daemon.snapshot(self._start)
-        if after != others or entries:
-            failed += self._daemon.put_back(others, after, entries)
-            left = [text for text in snapshot.differences(others, self._daemon.snapshot(self._start)) if not text.startswith("ipset")]
-            failed += ["still different: {0}".format("; ".join(left))] if left and not failed else []
-        # Last, because direct rules of the daemon are rules of iptables, too.
-        failed += self.iptables.restore(saved)
+        failed = self._put_back()
         if failed:
             raise FirewalldError("the reload of firewalld lost what others had at run time, and it could not be put back: {0}".format("; ".join(failed)))
+
+    def _put_back(self):
+        """Make what others had at run time what it was; return what could not be."""
+        failed = []
+        try:
+            after = self._daemon.snapshot(self._start)
+            if after != self._others or self._entries:
+                failed += self._daemon.put_back(self._others, after, self._entries)
+                left = self._differing()
+                failed += ["still different: {0}".format("; ".join(left))] if left and not failed else []
+        except BusError as error:
+            failed.append(str(error))
+        # Last, because direct rules of the daemon are rules of iptables, too.
+        return failed + self.iptables.restore(self._rules)
+
+    def _differing(self):
+        """Return in words what others had in the daemon and have no more; entries of ipsets that time out are never the same."""
+        return [text for text in snapshot.differences(self._others, self._daemon.snapshot(self._start)) if not text.startswith("ipset")]
 
     def _check(self, wanted):
         """A reload drops what it cannot read without a word: see whether the daemon has all of it."""
@@ -188,7 +198,7 @@ class Writer:
 
     def _undo_running(self):
         there_now = self._daemon.own(self._start)
-        if layers.plain(there_now) == layers.plain(self._actual.running):
+        if layers.plain(there_now) == layers.plain(self._actual.running) and not (self._reloaded and self._differing()):
             return
         if not self._reloaded:
             # Single changes are taken back one by one: a reload would flush what they have spared.
@@ -197,7 +207,7 @@ class Writer:
                 return
             except (BusError, NeedsReload):
                 pass
-        self._reload(self._daemon.snapshot(self._start))
+        self._reload()
 
 
 def difference(wanted, there):

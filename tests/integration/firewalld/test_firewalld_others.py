@@ -196,6 +196,32 @@ def test_firewalld_with_iptables_is_not_reloaded_over_the_rules_of_others(apply:
         )
 
 
+def test_firewalld_with_iptables_needs_the_program_ipset(apply: t.Any, rule: Rule) -> None:
+    """Without it a default that stops packets cannot be loaded, and a daemon that tries holds nothing at all: then all that was there is put back."""
+    apply.sh("sed -i 's/^FirewallBackend=.*/FirewallBackend=iptables/' /etc/firewalld/firewalld.conf; systemctl restart firewalld")
+    web = rule("web", local_ports=["443"])
+    try:
+        assert apply.thrice(web, default_inbound="block")["effective"]["in_force"]
+        apply(web, state="absent")
+        apply(rule("old", local_ports=["22"]))
+        apply.sh("firewall-cmd --zone=public --add-port=8443/tcp")
+        before = apply.state()
+        apply.sh("mv /usr/sbin/ipset /opt/test/")
+        # The daemon does not know yet that it is gone.
+        failed = apply(web, default_inbound="block")
+        assert "INVALID_TYPE: 'hash:net,port' is not supported by ipset.; the rules from before are saved and in force" in failed["failed"]
+        assert apply.state() == before
+        apply.sh("systemctl restart firewalld")
+        refused = apply(web, default_inbound="block", check=True)
+        assert "cannot hold the ipsets of these rules, nothing was changed" in refused["refused"]
+        assert all("install the package ipset" in problem for problem in refused["problems"]), refused
+    finally:
+        apply.sh("mv /opt/test/ipset /usr/sbin/", check=False)
+        apply.sh(
+            "sed -i 's/^FirewallBackend=.*/FirewallBackend=nftables/' /etc/firewalld/firewalld.conf; systemctl restart firewalld; iptables -F; iptables -X"
+        )
+
+
 def test_firewalld_and_ufw_together(apply: t.Any, rule: Rule) -> None:
     """A loaded ufw is a reason to refuse, and survives a reload of firewalld where it is allowed; one that will load at the next boot is told."""
     web = rule("web", local_ports=["443"])

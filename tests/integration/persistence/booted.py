@@ -23,7 +23,7 @@ CACHE = ROOT / ".cache" / "persistence"
 RELEASE = "bookworm"
 # polkitd, which firewalld depends on, wants a provider of logind (libpam-systemd); debootstrap does not find one by itself.
 # python3-apt is what Ansible's module for packages asks for.
-PACKAGES = "systemd,systemd-sysv,dbus,python3,python3-apt,nftables,iproute2,iptables,openssh-server,firewalld,libpam-systemd,ufw"
+PACKAGES = "systemd,systemd-sysv,dbus,python3,python3-apt,nftables,iproute2,iptables,openssh-server,firewalld,ipset,libpam-systemd,ufw"
 # Built in memory, because dpkg waits for the disk after each file; the tree is gone with the mount, whatever happens.
 BUILD = """set -eu
 mount -t tmpfs -o size=2g,mode=755 tmpfs "$2"

@@ -52,6 +52,8 @@ class Firewalld:
         self.saved = State({"public": dict(PUBLIC)}, {}, {}, {"Chain": [], "Rule": [], "Passthrough": []})
         self.active: dict[str, t.Any] = {"public": {"interfaces": ["eth0"]}}
         self.broken: str | None = None
+        self.set_types: list[str] | None = None
+        self.breaks_off: t.Callable[[], bool] = lambda: False
         self.deaf: set[str] = set()
         self.drops: t.Callable[[str], bool] = lambda line: False
         self.foreign: list[t.Any] = []
@@ -99,6 +101,8 @@ class Firewalld:
 
     def _properties(self, member: str, *values: t.Any) -> t.Any:
         found = {"version": self.version, "state": self.state, "IPv4": True, "IPv6": True}
+        if self.set_types is not None:
+            found["IPSetTypes"] = self.set_types
         return found if member == "GetAll" else found[values[1]]
 
     def _main(self, member: str, *values: t.Any) -> t.Any:
@@ -107,6 +111,12 @@ class Firewalld:
             if self.broken:
                 raise BusError(self.broken)
             self.load()
+            if self.breaks_off():
+                # Some mistakes show only when everything from before is gone already.
+                self.running, self.state = State({}, {}, {}, self.running.direct), "FAILED"
+                self.own = {sort: {} for sort in self.own}
+                raise BusError("INVALID_TYPE: not supported")
+            self.state = "RUNNING"
             self.foreign = [item for item in self.foreign if item[1].get("table") not in ("filter", "nat")]
             return None
         if member == "getServiceSettings2":

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import pathlib
 import typing as t
@@ -200,6 +201,46 @@ def test_a_failure_leaves_the_rules_from_before(apply: Backend, what: str, monke
     monkeypatch.setattr(daemons, "Bus", lambda _address: apply.daemon)
     apply.daemon.broken, apply.daemon.drops = None, lambda line: False
     assert apply(rule("new", local_ports=["443"]))["changed"], "a failed run stays visible"
+
+
+@pytest.mark.parametrize("old", [[rule("old", local_ports=["22"])], []])
+def test_a_daemon_that_breaks_off_while_it_loads_gets_back_all_that_it_had(apply: Backend, old: list[dict[str, t.Any]]) -> None:
+    """It holds nothing at all then, neither ours nor others'; also where nothing of ours was there."""
+    apply(*old)
+    apply.daemon.running.zones["public"]["ports"] = [("8443", "tcp")]
+    before = (apply.files(), copy.deepcopy(apply.daemon.running))
+    apply.daemon.breaks_off = lambda: any("hash:net,port" in text for text in apply.files().values())
+    with pytest.raises(FirewalldError) as failed:
+        apply(rule("new", local_ports=["443"]), default_inbound="block")
+    assert str(failed.value) == (
+        "firewalld could not load its configuration: INVALID_TYPE: not supported; the rules from before are saved and in force"
+    )
+    assert (apply.files(), apply.daemon.running, apply.daemon.state) == (*before, "RUNNING")
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_ipsets_that_the_daemon_cannot_hold_are_refused(apply: Backend, running: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With iptables, and without the program ipset: the load would break off, at the next boot, too."""
+    monkeypatch.setattr(iptables.Iptables, "save", lambda _self, _families: {})
+    (apply.root / "etc/firewalld/firewalld.conf").write_text("FirewallBackend=iptables\nCleanupOnExit=no\n")
+    library = apply.root / "usr/lib/python3/dist-packages/firewall/config"
+    library.mkdir(parents=True)
+    (library / "__init__.py").write_text("VERSION = '1.3.3'\n")
+    apply.daemon.runs, apply.daemon.set_types = running, []
+    before = apply.files()
+    many = [f"10.0.{i}.1" for i in range(9)]
+    for check in (True, False):
+        with pytest.raises(Refused, match="cannot hold the ipsets of these rules, nothing was changed") as refused:
+            apply(rule("many", local_ports=["443"], remote_addresses=many), default_inbound="block", check=check)
+        assert [problem.split(": ")[0].rsplit("-", 1)[1] for problem in refused.value.problems] == ["4", "6", "4"]
+        assert all("install the package ipset" in problem for problem in refused.value.problems)
+        assert apply.files() == before
+    assert apply(rule("one", local_ports=["443"]))["changed"], "what takes no ipset is applied"
+    program = apply.root / "usr/sbin/ipset"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    apply.daemon.set_types = ["hash:net", "hash:net,port"]
+    assert apply(rule("many", local_ports=["443"], remote_addresses=many), default_inbound="block")["changed"]
 
 
 def test_a_reload_that_fails_names_the_files_that_firewalld_does_not(apply: Backend) -> None:
