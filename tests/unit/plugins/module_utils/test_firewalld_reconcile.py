@@ -212,9 +212,7 @@ def test_a_daemon_that_breaks_off_while_it_loads_gets_back_all_that_it_had(apply
     apply.daemon.breaks_off = lambda: any("hash:net,port" in text for text in apply.files().values())
     with pytest.raises(FirewalldError) as failed:
         apply(rule("new", local_ports=["443"]), default_inbound="block")
-    assert str(failed.value) == (
-        "firewalld could not load its configuration: INVALID_TYPE: not supported; the rules from before are saved and in force"
-    )
+    assert str(failed.value) == "firewalld could not load its configuration: INVALID_TYPE: not supported; the rules from before are saved and in force"
     assert (apply.files(), apply.daemon.running, apply.daemon.state) == (*before, "RUNNING")
 
 
