@@ -10,6 +10,7 @@ the estates of ``test_invariants`` have.
 from __future__ import annotations
 
 import fnmatch
+import functools
 import typing as t
 from dataclasses import dataclass, field
 
@@ -50,8 +51,9 @@ class World:
         """Return every protocol and span of ports over which ``a`` may open connections to ``b``."""
         if a is b or not (a.managed or b.managed):
             return []
-        return [found for flow in self._flows() for found in self._by(flow, a, b)]
+        return [found for flow in self._flows for found in self._by(flow, a, b)]
 
+    @functools.cached_property
     def _flows(self) -> list[Flow]:
         named = [flow for flow in self.catalogs.supplements if {flow.id, flow.group} & set(self.supplements)]
         held = {role for end in self.ends for role in end.roles}

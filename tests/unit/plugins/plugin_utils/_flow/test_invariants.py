@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import json
 import pathlib
 import random
@@ -29,6 +30,7 @@ from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._flo
 
 Plain = dict[str, t.Any]
 CATALOGS = load_catalogs()
+ENDS = sorted({role for flow in (*CATALOGS.flows, *CATALOGS.supplements) for role in (flow.source, flow.destination)})
 SLOW = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 # Roles that have to do with each other, so that few hosts make many connections.
@@ -286,9 +288,18 @@ def asked(found: AllowedSet, a: End, b: End, protocol: str, port: t.Optional[int
 
 def documented(world: World, a: End, b: End) -> set[tuple[str, t.Optional[int]]]:
     """Return the ports that are worth asking about: of every flow between roles that the two have, whatever keeps it from holding."""
+    return _documented(held(world, a), held(world, b))
+
+
+def held(world: World, end: End) -> frozenset[str]:
+    return frozenset(role for role in ENDS if world.holds(end, role))
+
+
+@functools.cache
+def _documented(of_a: frozenset[str], of_b: frozenset[str]) -> set[tuple[str, t.Optional[int]]]:
     found: set[tuple[str, t.Optional[int]]] = set()
     for flow in (*CATALOGS.flows, *CATALOGS.supplements):
-        if any(world.holds(a, one) and world.holds(b, other) for one, other in ((flow.source, flow.destination), (flow.destination, flow.source))):
+        if any(one in of_a and other in of_b for one, other in ((flow.source, flow.destination), (flow.destination, flow.source))):
             changed = {"configmgr.client_https": 8443, "configmgr.sql": 14330, "configmgr.wsus_http": 80, "configmgr.wake_on_lan": 7}.get(flow.setting or "")
             numbers = [int(text.split("-")[0]) for text in flow.ports if text[0].isdigit()] or [50000, 40050]
             found |= (
