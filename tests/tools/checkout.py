@@ -10,6 +10,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import tempfile
 import typing as t
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -61,6 +62,9 @@ def link() -> pathlib.Path:
     target = collections / "ansible_collections" / "portcullis" / "msports"
     target.parent.mkdir(parents=True, exist_ok=True)
     if not target.exists():
-        target.unlink(missing_ok=True)
-        target.symlink_to("../../../..", target_is_directory=True)
+        # Made aside and renamed: several parts may be here at once.
+        aside = pathlib.Path(tempfile.mkdtemp(dir=target.parent))
+        aside.joinpath("link").symlink_to("../../../..", target_is_directory=True)
+        aside.joinpath("link").replace(target)
+        aside.rmdir()
     return collections

@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import os
 import pathlib
 import re
 import subprocess
 import sys
+import threading
 import types
 import typing as t
 
@@ -144,6 +146,17 @@ def test_a_part_that_breaks_is_a_failed_one_and_the_others_run() -> None:
     result, outcomes = checks.run_all([bad, good])
     assert [(line.split()[:3:2], outcomes[line.split()[0]].failed) for line in result] == [(["good", "passed"], 0), (["bad", "passed"], 1)]
     assert outcomes["bad"].said == ["BROKEN: bad: OSError: disk full"] and "in breaks" in outcomes["bad"].shown[0]
+
+
+def test_parts_that_start_together_make_one_link_to_the_checkout(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checkout = load("checkout")
+    with concurrent.futures.ThreadPoolExecutor(max_workers=4) as pool:
+        for number in range(200):
+            monkeypatch.setattr(checkout, "CACHE", tmp_path / str(number))
+            ready = threading.Barrier(4)
+            for made in [pool.submit(lambda ready=ready: (ready.wait(), checkout.link())[1]) for _part in range(4)]:
+                assert os.readlink(made.result() / "ansible_collections" / "portcullis" / "msports") == "../../../.."
+            assert os.listdir(tmp_path / str(number) / "collections" / "ansible_collections" / "portcullis") == ["msports"]
 
 
 def test_every_folder_of_integration_tests_is_run_once() -> None:
