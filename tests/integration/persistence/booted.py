@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import os
 import pathlib
+import select
 import shutil
 import subprocess
 import time
@@ -42,23 +44,29 @@ events_logger = "file"
 """
 # Why the tests of a folder fail, and how they are left out.
 WHY = "this machine cannot run the container: {0}. MSPORTS_SKIP='{1}' leaves these tests out by name"
+COMMAND = ["podman", "--root", str(CACHE / "storage"), "--runroot", str(CACHE / "run")]
 COLLECTION = "/collections/ansible_collections/portcullis/msports"
+
+# Imported once in a container instead of in each errand there.
+PRELOADED = ("_firewalld.reconcile", "_linux.reconcile", "_nftables.reconcile", "_ufw.reconcile")
 
 
 class CannotRun(Exception):
     """This machine cannot run the container; the text says exactly why."""
 
 
-def podman(*arguments: str, given: t.Optional[bytes] = None, check: bool = True, timeout: float = 180) -> str:
-    """Run podman with storage and configuration of our own."""
+def _environment() -> dict[str, str]:
     CACHE.mkdir(parents=True, exist_ok=True)
     configuration = CACHE / "containers.conf"
     if not configuration.exists() or configuration.read_text() != CONFIGURATION:
         configuration.write_text(CONFIGURATION)
-    command = ["podman", "--root", str(CACHE / "storage"), "--runroot", str(CACHE / "run"), *arguments]
-    environment = {**os.environ, "CONTAINERS_CONF": str(configuration)}
+    return {**os.environ, "CONTAINERS_CONF": str(configuration)}
+
+
+def podman(*arguments: str, given: t.Optional[bytes] = None, check: bool = True, timeout: float = 180) -> str:
+    """Run podman with storage and configuration of our own."""
     try:
-        result = subprocess.run(command, input=given, capture_output=True, check=False, timeout=timeout, env=environment)
+        result = subprocess.run([*COMMAND, *arguments], input=given, capture_output=True, check=False, timeout=timeout, env=_environment())
     except subprocess.TimeoutExpired as error:
         raise CannotRun(f"{' '.join(arguments[:2])}: no end after {timeout:.0f} s") from error
     if check and result.returncode != 0:
@@ -97,10 +105,42 @@ def _build(name: str) -> None:
     archive.unlink()
 
 
+class Attendant:
+    """``attendant.py`` in a container; one errand at a time."""
+
+    def __init__(self, container: str) -> None:
+        code = pathlib.Path(__file__).with_name("attendant.py").read_text(encoding="utf-8")
+        modules = [f"ansible_collections.portcullis.msports.plugins.module_utils.{name}" for name in PRELOADED]
+        command = [*COMMAND, "exec", "-i", "-e", "PYTHONPATH=/collections", "-e", "PYTHONDONTWRITEBYTECODE=1", container, "python3", "-c", code, *modules]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=_environment())
+
+    def ask(self, errand: dict[str, str], timeout: float = 180) -> dict[str, t.Any]:
+        """Have one errand done: its exit status, output and errors."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        try:
+            self._process.stdin.write(json.dumps(errand).encode() + b"\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            pass  # it has ended, and below says why
+        if not select.select([self._process.stdout], [], [], timeout)[0]:
+            self.close()
+            raise CannotRun(f"{json.dumps(errand)[:200]}: no end after {timeout:.0f} s")
+        line = self._process.stdout.readline()
+        if not line:
+            errors = self._process.communicate()[1].decode(errors="replace").strip()
+            raise CannotRun(f"exec: exit {self._process.returncode}: {errors[-600:]}")
+        return json.loads(line)
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+
 class Container:
     """One booted container without any network but its own ``lo``."""
 
     def __init__(self) -> None:
+        self._idle: list[Attendant] = []
         made = image()
         self._id = podman(
             *("run", "-d", "--systemd=always", "--network=none", "--cap-add", "NET_ADMIN,NET_RAW"),
@@ -123,16 +163,30 @@ class Container:
         raise CannotRun(f"the container did not boot: state {state!r}: {podman('logs', '--tail', '20', self._id, check=False)}")
 
     def reboot(self) -> None:
+        self._dismiss()
         podman("restart", "--time", "20", self._id)
         self.wait()
 
     def run(self, command: str, check: bool = True) -> str:
         """Run a shell command inside; output and errors together."""
-        return podman("exec", self._id, "sh", "-c", f"{{ {command} ; }} 2>&1", check=check)
+        return self._errand({"sh": command}, check)
 
     def python(self, code: str) -> str:
-        """Run Python code inside, with the collection importable."""
-        return podman("exec", "-i", "-e", "PYTHONPATH=/collections", "-e", "PYTHONDONTWRITEBYTECODE=1", self._id, "python3", "-", given=code.encode())
+        """Run Python code inside, with the collection importable; return its output."""
+        return self._errand({"python": code}, True)
+
+    def _errand(self, errand: dict[str, str], check: bool) -> str:
+        attendant = self._idle.pop() if self._idle else Attendant(self._id)
+        answer = attendant.ask(errand)
+        self._idle.append(attendant)
+        if check and answer["status"] != 0:
+            raise CannotRun(f"{next(iter(errand))}: exit {answer['status']}: {(answer['output'] + answer['errors']).strip()[-600:]}")
+        return answer["output"]
+
+    def _dismiss(self) -> None:
+        while self._idle:
+            self._idle.pop().close()
 
     def close(self) -> None:
+        self._dismiss()
         podman("rm", "-f", "--time", "0", self._id, check=False)
