@@ -112,7 +112,7 @@ def test_pythons_that_are_not_there_are_told() -> None:
 
 def test_a_skip_counts_as_failed_unless_it_is_allowed_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     checks = load("run_checks")
-    part = checks.Part("unit", "unit", checks.Outcome)
+    part = checks.PARTS[0]
     monkeypatch.setenv("MSPORTS_SKIP", "tests/unit/test_a.py::*, lab")
     outcome = checks.judge(part, checks.Outcome(passed=5, skipped=["tests/unit/test_a.py::test_x", "tests/unit/test_b.py::test_y"]))
     assert (outcome.passed, outcome.failed, outcome.skipped) == (5, 1, ["tests/unit/test_a.py::test_x"])
@@ -127,24 +127,25 @@ def test_pytest_runs_are_counted_with_every_kind_of_end(tmp_path: pathlib.Path, 
         "import pytest", "def test_good(): pass", "def test_bad(): assert False", "def test_left(): pytest.skip('why')",
         "@pytest.fixture", "def broken(): raise ValueError", "def test_error(broken): pass",
     ), encoding="utf-8")
-    for shown in (True, False):
-        outcome = checks.run_pytest("sample", [str(path), "-p", "no:randomly"], shown=shown)
+    for alone in (True, False):
+        outcome = checks.run_pytest("sample", [str(path), "-p", "no:randomly"], alone)
         assert (outcome.passed, outcome.failed, len(outcome.skipped)) == (1, 2, 1)
-        assert ["test_bad" in text for text in outcome.shown] == ([] if shown else [True])
+        assert ["test_bad" in text for text in outcome.shown] == ([] if alone else [True])
         assert [text.rpartition("::")[2] for text in outcome.said] == ["test_bad", "test_error"]
-    nothing = checks.run_pytest("nothing", [str(tmp_path / "gone.py")])
+    nothing = checks.run_pytest("nothing", [str(tmp_path / "gone.py")], True)
     assert (nothing.passed, nothing.failed) == (0, 1)
 
 
 def test_a_part_that_breaks_is_a_failed_one_and_the_others_run() -> None:
     checks = load("run_checks")
 
-    def breaks() -> None:
+    def breaks(_alone: bool) -> None:
         raise OSError("disk full")
 
-    good, bad = checks.Part("good", "lab", lambda: checks.Outcome(passed=1)), checks.Part("bad", "containers", breaks)
+    good, bad = checks.Part("good", "lab", lambda _alone: checks.Outcome(passed=1)), checks.Part("bad", "containers", breaks)
     result, outcomes = checks.run_all([bad, good])
-    assert [(line.split()[:3:2], outcomes[line.split()[0]].failed) for line in result] == [(["good", "passed"], 0), (["bad", "passed"], 1)]
+    assert [line.split()[:5:2] for line in result] == [["bad", "passed", "failed"], ["good", "passed", "failed"]]
+    assert [(name, outcomes[name].passed, outcomes[name].failed) for name in ("bad", "good")] == [("bad", 0, 1), ("good", 1, 0)]
     assert outcomes["bad"].said == ["BROKEN: bad: OSError: disk full"] and "in breaks" in outcomes["bad"].shown[0]
 
 
@@ -157,6 +158,12 @@ def test_parts_that_start_together_make_one_link_to_the_checkout(tmp_path: pathl
             for made in [pool.submit(lambda ready=ready: (ready.wait(), checkout.link())[1]) for _part in range(4)]:
                 assert os.readlink(made.result() / "ansible_collections" / "portcullis" / "msports") == "../../../.."
             assert os.listdir(tmp_path / str(number) / "collections" / "ansible_collections" / "portcullis") == ["msports"]
+
+
+def test_every_part_is_in_one_chain() -> None:
+    checks = load("run_checks")
+    assert sorted(part.name for chain in checks.CHAINS for part in chain) == sorted(part.name for part in checks.PARTS)
+    assert {part.group for part in checks.PARTS} >= {"sanity", "molecule", "containers", "windows"}
 
 
 def test_every_folder_of_integration_tests_is_run_once() -> None:
@@ -180,7 +187,7 @@ def test_what_is_named_is_skipped_before_anything_is_set_up(tmp_path: pathlib.Pa
         text = lines("import pytest", "@pytest.fixture(scope='session')", "def container(): pytest.fail('cannot run')", "def test_it(container): pass")
         tmp_path.joinpath(f"test_{name}.py").write_text(text, encoding="utf-8")
     monkeypatch.setenv("MSPORTS_SKIP", "*test_one.py::*")
-    outcome = checks.judge(checks.PARTS[0], checks.run_pytest("sample", [str(tmp_path), "-p", "no:cacheprovider"]))
+    outcome = checks.judge(checks.PARTS[0], checks.run_pytest("sample", [str(tmp_path), "-p", "no:cacheprovider"], True))
     assert (outcome.passed, outcome.failed, len(outcome.skipped)) == (0, 1, 1)
     assert [line for line in outcome.said if "test_one.py::test_it (allowed by MSPORTS_SKIP)" in line]
 
@@ -201,7 +208,7 @@ def test_a_machine_that_cannot_run_containers_says_why(tmp_path: pathlib.Path, m
 def test_the_page_on_testing_names_every_part_and_how_containers_are_left_out() -> None:
     page = ROOT.joinpath("TESTING.md").read_text(encoding="utf-8")
     checks = load("run_checks")
-    named = {part.name for part in checks.PARTS} | {f"tests/integration/{folder}/*" for folder in checks.FOLDERS["containers"]}
+    named = {part.name for part in checks.PARTS} | {f"tests/integration/{folder}/*" for folders in checks.FOLDERS.values() for folder in folders}
     assert [name for name in sorted(named) if f"`{name}`" not in page] == []
 
 
