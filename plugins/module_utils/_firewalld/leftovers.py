@@ -12,7 +12,7 @@ import os
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import layers, names, objects, result
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import kernel as kernels
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.store import Store
-from ansible_collections.portcullis.msports.plugins.module_utils._nftables.detect import running
+from ansible_collections.portcullis.msports.plugins.module_utils._services import running
 
 NOBODY = "firewalld is removed, so nothing that goes was in force"
 

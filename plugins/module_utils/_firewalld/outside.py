@@ -8,10 +8,9 @@
 from __future__ import annotations
 
 import collections
-import glob
 import os
 
-from ansible_collections.portcullis.msports.plugins.module_utils import _intervals
+from ansible_collections.portcullis.msports.plugins.module_utils import _intervals, _services
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import iptables, openings
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.kernel import TABLE
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.base import ALLOW, PLACES, REST
@@ -63,7 +62,7 @@ def examine(daemon, objects, rules, options, start, store, root="/", proc="/proc
         reasons.append("default_inbound is allow: what no rule names passes unless a zone stops it")
     if options["mode"] != "enforce":
         reasons.append("mode is audit: what would be dropped is logged and left to the zones")
-    if not store.starts_at_boot():
+    if not _services.starts("firewalld", root):
         warnings.append("firewalld.service is not enabled: nothing loads the rules at the next boot")
     if not nftables:
         warnings.append("firewalld uses iptables: the daemon is asked for its rules, but the kernel is not looked at")
@@ -83,7 +82,7 @@ def _managers(objects, rest, nftables, root, proc):
         # Among firewalld's own tables of iptables, the chains of ufw are known by their names.
         rest = rest + [item for item in objects if item not in rest and item[0] == "chain" and item[1].get("name", "").startswith("ufw")]
     active, later = detect._managers(Tables(rest), legacy, root, proc)
-    if glob.glob(os.path.join(root, "etc/systemd/system/*.wants/nftables.service")) and not detect.masked("nftables", root):
+    if _services.starts("nftables", root):
         later = later + [NFTABLES]
     return [text for text in active if not text.startswith("firewalld")], later
 

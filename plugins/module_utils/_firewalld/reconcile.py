@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import re
 
-from ansible_collections.portcullis.msports.plugins.module_utils import _guard, _refusals
+from ansible_collections.portcullis.msports.plugins.module_utils import _guard, _refusals, _services
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import daemon as daemons
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import desired, judge, kernel, layers, names, objects, outside, result
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.dbus import BusError
@@ -73,6 +73,7 @@ class Found:
 
     def __init__(self, owner, host):
         self.start = names.prefix(owner)
+        self._root = host.root
         self.store = Store(self.start, host.root)
         if not self.store.installed():
             raise Refused("firewalld was not found on this host (no /etc/firewalld or no program firewalld): install the package firewalld")
@@ -98,7 +99,7 @@ class Found:
         """Return the types of ipsets that can be had, ``None`` for all."""
         if self.daemon:
             return self.daemon.set_types
-        return None if self.nftables or self.store.program("ipset") else ()
+        return None if self.nftables or _services.installed("ipset", self._root) else ()
 
     def filters(self):
         """Tell whether the kernel holds the chains of firewalld at all, as far as that can be seen."""

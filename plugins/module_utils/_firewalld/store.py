@@ -17,7 +17,7 @@ import time
 
 from xml.etree import ElementTree
 
-from ansible_collections.portcullis.msports.plugins.module_utils import _locks
+from ansible_collections.portcullis.msports.plugins.module_utils import _locks, _services
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import objects
 
 FOLDER = "etc/firewalld"
@@ -58,11 +58,7 @@ class Store:
             self._lock = None
 
     def installed(self):
-        return os.path.isdir(self.folder) and self.program("firewalld")
-
-    def program(self, name):
-        """Tell whether a program is where the daemon, too, would find it."""
-        return any(os.access(os.path.join(self._root, place, name), os.X_OK) for place in ("usr/sbin", "sbin", "usr/bin"))
+        return os.path.isdir(self.folder) and _services.installed("firewalld", self._root)
 
     def version(self):
         """Return the version of firewalld from its library, ``""`` when it cannot be found."""
@@ -77,9 +73,6 @@ class Store:
         """Return a setting of ``firewalld.conf``."""
         match = re.search(r"^\s*{0}\s*=\s*(\S+)".format(name), read(os.path.join(self.folder, "firewalld.conf")) or "", re.MULTILINE)
         return match.group(1) if match else default
-
-    def starts_at_boot(self):
-        return bool(glob.glob(os.path.join(self._root, "etc/systemd/system/*.wants/firewalld.service")))
 
     def texts(self):
         """Return ``{path below the folder: text}`` of every file of the owner, copies that the daemon has made of them included."""

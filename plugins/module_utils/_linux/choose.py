@@ -12,8 +12,8 @@ import glob
 import os
 
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.names import prefix
-from ansible_collections.portcullis.msports.plugins.module_utils._nftables.detect import masked, read_text, running, starts_firewalld
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
+from ansible_collections.portcullis.msports.plugins.module_utils._services import installed, masked, read_text, running, starts
 from ansible_collections.portcullis.msports.plugins.module_utils._ufw import presence
 
 BACKENDS = ("nftables", "firewalld", "ufw")
@@ -49,7 +49,7 @@ def choose(asked="auto", root="/", proc="/proc"):
         raise Refused(TWO.format(" and ".join(found.why for found in active)))
     if active:
         return active[0]
-    return Chosen("nftables", "no other manager of firewall rules is active" + (STOPPED if starts_firewalld(root) else ""))
+    return Chosen("nftables", "no other manager of firewall rules is active" + (STOPPED if installed("firewalld", root) and starts("firewalld", root) else ""))
 
 
 def placed(backend, options):

@@ -8,11 +8,11 @@
 from __future__ import annotations
 
 import collections
-import glob
 import os
 
 from ansible_collections.portcullis.msports.plugins.module_utils._nftables import compare
 from ansible_collections.portcullis.msports.plugins.module_utils._nftables import foreign as others
+from ansible_collections.portcullis.msports.plugins.module_utils._services import installed, masked, read_text, running, starts
 from ansible_collections.portcullis.msports.plugins.module_utils._ufw import presence
 
 Outside = collections.namedtuple("Outside", "managers reasons warnings")
@@ -49,7 +49,7 @@ def examine(objects, rules, options, root="/", proc="/proc"):
         reasons.append("{0} takes packets out of connection tracking ({1}): {2}".format(compare.place(key), text, consequence))
     if read_text(os.path.join(proc, "sys/net/netfilter/nf_conntrack_tcp_loose")).strip() == "0":
         warnings.append("nf_conntrack_tcp_loose is 0: TCP sessions older than the first rule of anybody that tracks connections may be cut")
-    if "firewalld is running" not in managers and starts_firewalld(root):
+    if "firewalld is running" not in managers and installed("firewalld", root) and starts("firewalld", root):
         warnings.append(FIREWALLD_LATER)
     warnings += _containers(tables)
     return Outside(managers, reasons, warnings)
@@ -84,49 +84,9 @@ def _managers(tables, legacy, root, proc):
         elif not masked("ufw", root):
             warnings.append("ufw is enabled, but its rules are not loaded; they will be at the next boot")
     for name in LOADERS:
-        if glob.glob(os.path.join(root, "etc/systemd/system/*.wants", name + ".service")) and not masked(name, root):
+        if starts(name, root):
             if filters:
                 active.append("{0}.service is enabled and its rules are loaded".format(name))
             else:
                 warnings.append("{0}.service is enabled, but no rules of iptables are loaded; they will be at the next boot".format(name))
     return active, warnings
-
-
-def starts_firewalld(root):
-    """Tell whether firewalld is there and starts at boot."""
-    there = any(os.access(os.path.join(root, place, "firewalld"), os.X_OK) for place in ("usr/sbin", "sbin", "usr/bin"))
-    return there and bool(glob.glob(os.path.join(root, "etc/systemd/system/*.wants/firewalld.service"))) and not masked("firewalld", root)
-
-
-def masked(service, root):
-    """Tell whether systemd can no longer start a service; what wants it keeps its link all the same."""
-    path = os.path.join(root, "etc/systemd/system", service + ".service")
-    return os.path.islink(path) and os.readlink(path) == "/dev/null"
-
-
-def running(service, root, proc):
-    """Tell whether a process of a systemd service lives in our network namespace.
-
-    Where the control groups do not tell (a container sees them elsewhere), the program's name does, if its configuration is there at all.
-    """
-    found = []
-    for folder in ("", "systemd/", "unified/"):
-        found += read_text(os.path.join(root, "sys/fs/cgroup", folder + "system.slice", service + ".service", "cgroup.procs")).split()
-    if not found and os.path.isdir(os.path.join(root, "etc", service)):
-        names = glob.glob(os.path.join(glob.escape(proc), "[0-9]*", "comm"))
-        found = [os.path.basename(os.path.dirname(name)) for name in names if read_text(name).strip() == service]
-    for pid in found:
-        try:
-            if os.readlink(os.path.join(proc, pid, "ns/net")) == os.readlink(os.path.join(proc, "self/ns/net")):
-                return True
-        except OSError:
-            return True
-    return False
-
-
-def read_text(path):
-    try:
-        with open(path, "rb") as stream:
-            return stream.read().decode("utf-8", "replace")
-    except OSError:
-        return ""

@@ -8,9 +8,9 @@
 from __future__ import annotations
 
 import collections
-import glob
 import os
 
+from ansible_collections.portcullis.msports.plugins.module_utils import _services
 from ansible_collections.portcullis.msports.plugins.module_utils._nftables import compare, detect
 from ansible_collections.portcullis.msports.plugins.module_utils._nftables import foreign as others
 from ansible_collections.portcullis.msports.plugins.module_utils._shape import covered, of_family, touches
@@ -108,15 +108,11 @@ def _told(sentence, chain, texts):
 def _managers(indexed, root, proc):
     """Return ``(active, warnings)`` about managers besides ufw, found without starting a process."""
     active, warnings = [], []
-    if any(key[1] == "firewalld" for key in indexed.chains) or detect.running("firewalld", root, proc):
+    if any(key[1] == "firewalld" for key in indexed.chains) or _services.running("firewalld", root, proc):
         active.append("firewalld is running")
     for name in LOADERS:
-        if _wanted(name, root):
+        if _services.starts(name, root):
             active.append("{0}.service is enabled, and loads rules of its own over those of ufw".format(name))
-    if _wanted("nftables", root):
+    if _services.starts("nftables", root):
         warnings.append("nftables.service is enabled: whenever it is started it flushes the rules of ufw")
     return active, warnings
-
-
-def _wanted(name, root):
-    return bool(glob.glob(os.path.join(root, "etc/systemd/system/*.wants", name + ".service"))) and not detect.masked(name, root)

@@ -1,0 +1,57 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""What the files of a host tell of programs and of systemd's services, without starting a process."""
+
+from __future__ import annotations
+
+import glob
+import os
+
+FOLDERS = ("usr/sbin", "sbin", "usr/bin")
+
+
+def installed(program, root="/"):
+    """Tell whether a program is where a service would find it."""
+    return any(os.access(os.path.join(root, folder, program), os.X_OK) for folder in FOLDERS)
+
+
+def starts(service, root="/"):
+    """Tell whether a service starts at boot, by what wants it."""
+    return bool(glob.glob(os.path.join(glob.escape(root), "etc/systemd/system/*.wants", service + ".service"))) and not masked(service, root)
+
+
+def masked(service, root):
+    """Tell whether systemd can no longer start a service; what wants it keeps its link all the same."""
+    path = os.path.join(root, "etc/systemd/system", service + ".service")
+    return os.path.islink(path) and os.readlink(path) == "/dev/null"
+
+
+def running(service, root, proc):
+    """Tell whether a process of a systemd service lives in our network namespace.
+
+    Where the control groups do not tell (a container sees them elsewhere), the program's name does, if its configuration is there at all.
+    """
+    found = []
+    for folder in ("", "systemd/", "unified/"):
+        found += read_text(os.path.join(root, "sys/fs/cgroup", folder + "system.slice", service + ".service", "cgroup.procs")).split()
+    if not found and os.path.isdir(os.path.join(root, "etc", service)):
+        names = glob.glob(os.path.join(glob.escape(proc), "[0-9]*", "comm"))
+        found = [os.path.basename(os.path.dirname(name)) for name in names if read_text(name).strip() == service]
+    for pid in found:
+        try:
+            if os.readlink(os.path.join(proc, pid, "ns/net")) == os.readlink(os.path.join(proc, "self/ns/net")):
+                return True
+        except OSError:
+            return True
+    return False
+
+
+def read_text(path):
+    try:
+        with open(path, "rb") as stream:
+            return stream.read().decode("utf-8", "replace")
+    except OSError:
+        return ""
