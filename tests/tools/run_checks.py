@@ -219,9 +219,8 @@ MEASURED = Part("coverage", "coverage", coverage)
 # What takes long begins early. Cores share ansible-test's environments, and scenarios the bridge of the machine: those run one after the other.
 CHAINS = (
     [part for part in PARTS if part.group == "sanity"],
-    *([part] for name in ("firewalld", "integration", "windows", "ufw") for part in PARTS if part.name == name),
     [part for part in PARTS if part.group == "molecule"],
-    *([part] for name in ("unit", "lab", "boot") for part in PARTS if part.name == name),
+    *([part] for name in ("firewalld", "integration", "windows", "ufw", "unit", "lab", "boot") for part in PARTS if part.name == name),
     [part for part in PARTS if part.group in ("lint", "docs")],
 )
 

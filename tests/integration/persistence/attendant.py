@@ -48,6 +48,7 @@ def text(handle: int) -> str:
 
 def main() -> None:
     sys.dont_write_bytecode = True
+    os.environ.pop("LC_CTYPE", None)  # which Python has set by itself: programs would speak otherwise than on a host
     for module in sys.argv[1:]:
         importlib.import_module(module)
     for line in sys.stdin:
