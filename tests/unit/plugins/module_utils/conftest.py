@@ -1,0 +1,19 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fixtures that several files of this folder share."""
+
+from __future__ import annotations
+
+import pathlib
+
+import pytest
+from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import daemon as daemons
+from firewalld_cases import Backend
+
+
+@pytest.fixture
+def apply(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Backend:
+    made = Backend(tmp_path)
+    monkeypatch.setattr(daemons, "Bus", lambda _address: made.daemon)
+    return made
