@@ -17,6 +17,7 @@ import pathlib
 import select
 import shutil
 import subprocess
+import tempfile
 import time
 import typing as t
 
@@ -59,7 +60,10 @@ def _environment() -> dict[str, str]:
     CACHE.mkdir(parents=True, exist_ok=True)
     configuration = CACHE / "containers.conf"
     if not configuration.exists() or configuration.read_text() != CONFIGURATION:
-        configuration.write_text(CONFIGURATION)
+        # Made aside and renamed: several parts begin at once, and podman must not read half of it.
+        with tempfile.NamedTemporaryFile("w", dir=CACHE, delete=False) as aside:
+            aside.write(CONFIGURATION)
+        os.replace(aside.name, configuration)
     return {**os.environ, "CONTAINERS_CONF": str(configuration)}
 
 
