@@ -15,7 +15,7 @@ import re
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _guard, _refusals, _services
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import daemon as daemons
-from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import desired, judge, kernel, layers, names, objects, outside, result
+from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import desired, judge, kernel, layers, leftovers, names, objects, outside, result
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.dbus import BusError
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.store import Locked, Store
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.writing import FirewalldError, Writer
@@ -147,9 +147,11 @@ def run(options, check_mode=False, host=None):
     """Reconcile and return the result; raise ``Refused`` or ``FirewalldError`` (the rules from before are in force)."""
     options = dict(OPTIONS, **{key: value for key, value in options.items() if value is not None})
     _refusals.check_owner(options["owner"])
+    host = host or Host()
+    if options["state"] == "absent" and leftovers.are_all(host.root, host.proc):
+        return leftovers.remove(options, check_mode, host.root)
     if not options["persist"]:
         raise Refused(PERSIST)
-    host = host or Host()
     store = Store(names.prefix(options["owner"]), host.root)
     try:
         if not check_mode and store.installed():

@@ -34,7 +34,7 @@ def run(options, check_mode=False):
         return _absent(options, check_mode, owner)
     chosen = choose(asked)
     options, warnings = placed(chosen.backend, options)
-    result = _run_one(chosen.backend, options, check_mode)
+    result = _backend(chosen.backend).run(options, check_mode)
     result["warnings"] = result["warnings"] + warnings + [LEFT.format(backend, owner) for backend in traces(owner) if backend != chosen.backend]
     return dict(result, backend=chosen.backend, backend_reason=chosen.why)
 
@@ -56,11 +56,11 @@ def _absent(options, check_mode, owner):
     given = {backend: placed(backend, options)[0] for backend in held}
     if len(held) > 1 and not check_mode:
         for backend in held:
-            _run_one(backend, given[backend], True)
+            _backend(backend).run(given[backend], True)
     results = []
     for backend in held:
         try:
-            results.append(_run_one(backend, given[backend], check_mode))
+            results.append(_backend(backend).run(given[backend], check_mode))
         except (Refused,) + failures() as error:
             done = [name for name, result in zip(held, results) if result["changed"]]
             if done and not check_mode:
@@ -70,16 +70,6 @@ def _absent(options, check_mode, owner):
     merged["changed"] = any(result["changed"] for result in results)
     merged["diff"] = {end: "".join(result["diff"][end] for result in results) for end in ("before", "after")}
     return dict(merged, backend=", ".join(held), backend_reason="state is absent: every backend that may hold rules of this owner")
-
-
-def _run_one(backend, options, check_mode):
-    """Run one backend; of a firewalld that was removed from the host, only files can be left, and they go without it."""
-    if backend == "firewalld" and options.get("state") == "absent":
-        from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import leftovers
-
-        if leftovers.are_all():
-            return leftovers.remove(options, check_mode)
-    return _backend(backend).run(options, check_mode)
 
 
 def _backend(backend):

@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import daemon as daemons
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import reconcile, store
 from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.dbus import BusError
-from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.reconcile import FirewalldError
+from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.reconcile import FirewalldError, Refused
 from firewalld_cases import CLOSED, USERS, Backend, rule
 
 
@@ -190,3 +190,21 @@ def test_a_daemon_that_falls_silent_behind_the_change(apply: Backend, monkeypatc
     with pytest.raises(FirewalldError, match="the rules were saved and loaded, but firewalld did not answer when it was asked for them: silence"):
         apply(rule("a", local_ports=["1"]))
     assert apply.daemon.reloads == 1
+
+
+def test_files_of_a_firewalld_that_was_removed_go_without_it(apply: Backend) -> None:
+    """The package keeps the files that it did not bring; whoever asks for absent has nothing to install for it."""
+    apply(*USERS, **CLOSED)
+    apply.root.joinpath("etc/firewalld/zones/theirs.xml").write_text("<zone/>")
+    apply.root.joinpath("usr/sbin/firewalld").unlink()
+    apply.daemon.runs = False
+    with pytest.raises(Refused, match="install the package firewalld"):
+        apply(*USERS, **CLOSED)
+    left = apply.files()
+    predicted = apply(state="absent", check=True)
+    assert (predicted["changed"], apply.files()) == (True, left)
+    done = apply(state="absent")
+    assert (done["changed"], done["diff"], done["removed"]) == (True, predicted["diff"], sorted(one["name"] for one in USERS))
+    assert [path for path in apply.files() if "msports" in path] == []
+    assert "etc/firewalld/zones/theirs.xml" in apply.files()
+    assert not apply(state="absent")["changed"]

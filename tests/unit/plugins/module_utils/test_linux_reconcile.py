@@ -5,14 +5,11 @@
 
 from __future__ import annotations
 
-import functools
-import pathlib
 import types
 import typing as t
 
 import pytest
 
-from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import leftovers
 from ansible_collections.portcullis.msports.plugins.module_utils._linux import reconcile
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.choose import Chosen
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
@@ -30,7 +27,6 @@ class Host:
         monkeypatch.setattr(reconcile, "traces", lambda owner: list(held))
         monkeypatch.setattr(reconcile, "program", lambda: "/usr/sbin/nft" if nft else None)
         monkeypatch.setattr(reconcile, "_backend", self.backend)
-        monkeypatch.setattr(leftovers, "are_all", lambda: False)
         self.held = held
         self.fails: dict[tuple[str, bool], Exception] = {}
 
@@ -127,41 +123,6 @@ def test_absent_that_fails_half_way_says_what_is_gone(monkeypatch: pytest.Monkey
     host.fails["ufw", False] = UfwError("cannot write user.rules")
     with pytest.raises(UfwError, match=r"^cannot write user.rules\Z"):
         reconcile.run({"state": "absent"})
-
-
-@pytest.mark.parametrize("backend", ["auto", "firewalld"])
-def test_files_of_a_firewalld_that_was_removed_go_without_it(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path, backend: str) -> None:
-    host = Host(monkeypatch, held=["firewalld"])
-    monkeypatch.undo()
-    monkeypatch.setattr(reconcile, "choose", lambda asked: Chosen(asked, "asked for by name"))
-    monkeypatch.setattr(reconcile, "traces", lambda owner: ["firewalld"])
-    monkeypatch.setattr(reconcile, "program", lambda: None)
-    monkeypatch.setattr(reconcile, "_backend", host.backend)
-    monkeypatch.setattr(leftovers, "are_all", functools.partial(leftovers.are_all, str(tmp_path), str(tmp_path / "proc")))
-    monkeypatch.setattr(leftovers, "remove", functools.partial(leftovers.remove, root=str(tmp_path)))
-    folder = tmp_path / "etc/firewalld"
-    for name in (
-        "policies/msports-in-allow.xml",
-        "policies/msports-in-allow.xml.old",
-        "ipsets/msports-clients-4.xml",
-        "zones/theirs.xml",
-        "policies/other-x.xml",
-    ):
-        folder.joinpath(name).parent.mkdir(parents=True, exist_ok=True)
-        folder.joinpath(name).write_text("<policy/>")
-    left = sorted(folder.rglob("*.xml*"))
-    predicted = reconcile.run({"state": "absent", "backend": backend}, True)
-    assert (predicted["changed"], sorted(folder.rglob("*.xml*"))) == (True, left)
-    done = reconcile.run({"state": "absent", "backend": backend})
-    assert (done["changed"], done["diff"], done["backend"], host.asked) == (True, predicted["diff"], "firewalld", [])
-    assert sorted(str(path.relative_to(folder)) for path in folder.rglob("*")) == ["policies", "policies/other-x.xml", "zones", "zones/theirs.xml"]
-    assert not reconcile.run({"state": "absent", "backend": backend})["changed"]
-    # With the program there it is the daemon's business.
-    program = tmp_path / "usr/sbin/firewalld"
-    program.parent.mkdir(parents=True)
-    program.touch(0o755)
-    reconcile.run({"state": "absent", "backend": backend})
-    assert [name for name, _options, _check in host.asked] == ["firewalld"]
 
 
 def test_what_is_there_is_read_from_the_backend_that_fits(monkeypatch: pytest.MonkeyPatch) -> None:
