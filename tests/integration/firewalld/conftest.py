@@ -59,7 +59,6 @@ class Firewalld:
 
     def jobs(self, *jobs: dict[str, t.Any]) -> list[dict[str, t.Any]]:
         complete = [{"check": False, "inspect": False, "options": {}, **job} for job in jobs]
-        # Code and jobs by one entrance into the container: each takes a quarter of a second.
         output = self.container.python(f"import json\nGIVEN = json.loads({json.dumps(complete)!r})\n{RUN}")
         assert "ANSWERS " in output, output
         return json.loads(output.partition("ANSWERS ")[2])

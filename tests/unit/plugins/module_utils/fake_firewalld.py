@@ -79,8 +79,7 @@ class Firewalld:
             }
         for name, (version, intervals) in self.own["ipsets"].items():
             entries = [objects.entry_text(interval) for interval in intervals]
-            kind = "hash:net,port" if objects.has_ports(intervals) else "hash:net"
-            self.running.ipsets[name] = ("", name, "", kind, {"family": "inet6" if version == 6 else "inet"}, entries)
+            self.running.ipsets[name] = ("", name, "", objects.set_type(intervals), {"family": "inet6" if version == 6 else "inet"}, entries)
 
     # What the bus offers.
 
