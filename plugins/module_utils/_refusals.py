@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.portcullis.msports.plugins.module_utils import _guard, _intervals, _wire
+from ansible_collections.portcullis.msports.plugins.module_utils import _guard, _intervals, _ruleset
 
 OPTIONS = {
     "rules": [],
@@ -57,7 +57,7 @@ def checked_rules(options):
 
 def examined_rules(options, windows=False):
     """Return ``(rules, problems)``: the complete wire rules, and every problem of rules, address sets and ``management``."""
-    rules, problems = _wire.check(options["rules"], options["address_sets"], windows)
+    rules, problems = _ruleset.check(options["rules"], options["address_sets"], windows)
     return rules, problems + management_problems(options["management"])
 
 
@@ -65,13 +65,13 @@ def management_problems(management):
     """Return every problem of ``management``: it is empty, or has ``addresses`` and ``ports``."""
     problems = []
     for key in sorted(set(management) - set(MANAGEMENT_KEYS), key=str):
-        problems.append("management.{0}: {1}".format(key, _wire.unknown(key, MANAGEMENT_KEYS)))
+        problems.append("management.{0}: {1}".format(key, _ruleset.unknown(key, MANAGEMENT_KEYS)))
     given = {key: management.get(key) for key in MANAGEMENT_KEYS if management.get(key) is not None}
     for key in sorted(given):
         if not isinstance(given[key], (list, tuple)):
             problems.append("management.{0}: {1!r}: expected a list".format(key, given.pop(key)))
     for index, address in enumerate(given.get("addresses", ())):
-        if address != "any" and not _wire.is_address(address):
+        if address != "any" and not _ruleset.is_address(address):
             problems.append("management.addresses[{0}]: {1!r}: expected an IP address, a network, first-last or any".format(index, address))
     for index, port in enumerate(given.get("ports", ())):
         if not _is_port(port):

@@ -171,10 +171,10 @@ problems:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.dbus import BusError
-from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.reconcile import FirewalldError, run
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.dbus import BusError
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.reconcile import FirewalldError, run
 from ansible_collections.portcullis.msports.plugins.module_utils._module import options, reconcile
-from ansible_collections.portcullis.msports.plugins.module_utils._nftables.nft import NftError
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import NftError
 
 
 def main():

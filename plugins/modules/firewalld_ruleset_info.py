@@ -82,9 +82,9 @@ effective:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.dbus import BusError
-from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.reconcile import FirewalldError, Refused, inspect
-from ansible_collections.portcullis.msports.plugins.module_utils._nftables.nft import NftError
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.dbus import BusError
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.reconcile import FirewalldError, Refused, inspect
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import NftError
 
 
 def main():

@@ -131,8 +131,8 @@ problems:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.portcullis.msports.plugins.module_utils._module import options, reconcile
-from ansible_collections.portcullis.msports.plugins.module_utils._nftables.nft import NftError
-from ansible_collections.portcullis.msports.plugins.module_utils._nftables.reconcile import run
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import NftError
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.reconcile import run
 
 
 def main():

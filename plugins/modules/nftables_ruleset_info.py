@@ -75,8 +75,8 @@ effective:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.portcullis.msports.plugins.module_utils._nftables.nft import NftError
-from ansible_collections.portcullis.msports.plugins.module_utils._nftables.reconcile import Refused, inspect
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import NftError
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.reconcile import Refused, inspect
 
 
 def main():

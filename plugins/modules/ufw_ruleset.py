@@ -157,8 +157,8 @@ problems:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.portcullis.msports.plugins.module_utils._module import options, reconcile
-from ansible_collections.portcullis.msports.plugins.module_utils._ufw.programs import UfwError
-from ansible_collections.portcullis.msports.plugins.module_utils._ufw.reconcile import run
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.programs import UfwError
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.reconcile import run
 
 
 def main():

@@ -76,8 +76,8 @@ effective:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.portcullis.msports.plugins.module_utils._ufw.programs import UfwError
-from ansible_collections.portcullis.msports.plugins.module_utils._ufw.reconcile import Refused, inspect
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.programs import UfwError
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.reconcile import Refused, inspect
 
 
 def main():

@@ -29,7 +29,7 @@ import booted  # noqa: E402  (the module lies in the folder of the tests that bo
 CLEAN = "rm -f /etc/firewalld/zones/* /etc/firewalld/policies/* /etc/firewalld/ipsets/*; firewall-cmd --reload > /dev/null; sleep 0.2"
 OURS = """
 import json, sys
-from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.reconcile import run
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.reconcile import run
 print(json.dumps({"changed": run(json.load(open("/opt/bench.json")))["changed"]}))
 """
 LOOP = """
@@ -86,7 +86,7 @@ class Bench:
         self.put("/opt/bench.json", json.dumps({"rules": rules(count)}))
         python = "env PYTHONPATH=/collections PYTHONPYCACHEPREFIX=/opt/cache python3"
         ours = f"{python} /opt/ours.py"
-        self.seconds(f"{python} -c 'import ansible_collections.portcullis.msports.plugins.module_utils._firewalld.reconcile'")
+        self.seconds(f"{python} -c 'import ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.reconcile'")
         series.add(("ours", count), first=self.seconds(ours), again=self.seconds(ours))
         self.container.run(CLEAN)
         plain = f"python3 /opt/plain.py {count}"

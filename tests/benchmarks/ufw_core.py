@@ -30,7 +30,7 @@ COMMON = {{"direction": "in", "protocol": "tcp"}}
 RULES = [dict(COMMON, name="r%d" % i, local_ports=[str(10000 + i)], remote_addresses=["10.%d.%d.0/24" % (i // 250, i % 250)]) for i in range(COUNT)]
 OURS = '''
 import json, sys
-from ansible_collections.portcullis.msports.plugins.module_utils._ufw.reconcile import run
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.reconcile import run
 done = run(json.load(sys.stdin))
 print(json.dumps([done["changed"], done["effective"]["in_force"], done["kept"] + len(done["added"])]))
 '''

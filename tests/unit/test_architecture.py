@@ -162,6 +162,39 @@ def test_what_travels_to_targets_needs_only_what_is_there(path: pathlib.Path) ->
     assert {name for name in foreign(path) if not name.startswith("ansible.module_utils.")} == set()
 
 
+# The half that runs on Linux targets: what reads a host, and the backends, which never know of each other.
+HOST = "_linux/host"
+LINUX_BACKENDS = ("_linux/firewalld", "_linux/nftables", "_linux/ufw")
+ROOM = {HOST: {"", HOST}, "": {""}, "_linux": {"", "_linux", HOST, *LINUX_BACKENDS}, **{backend: {"", HOST, backend} for backend in LINUX_BACKENDS}}
+
+
+def room_of(path: pathlib.Path) -> str:
+    """The folder of module_utils that a source lies in: ``""`` for module_utils itself, ``_linux``, ``_linux/host``..."""
+    folder = path.relative_to(PLUGINS / "module_utils").parent.as_posix()
+    return "" if folder == "." else folder
+
+
+def target_room(target: t.Sequence[str]) -> str:
+    """The same of a module that is imported, whether it names a module or something inside one."""
+    parts = list(target[1:])
+    while parts and not PLUGINS.joinpath("module_utils", *parts).is_dir():
+        parts.pop()
+    return "/".join(parts)
+
+
+def test_every_room_of_module_utils_is_known() -> None:
+    """A new folder in module_utils is a new arrow in the picture: it belongs in ROOM, and in docs/architecture.md."""
+    assert {room_of(path) for path in of_kind("module_utils")} == set(ROOM)
+    assert target_room(["module_utils", "_linux", "host", "nft", "Nft"]) == HOST
+    assert target_room(["module_utils", "_guard"]) == ""
+
+
+@each(of_kind("module_utils"))
+def test_a_backend_imports_the_host_and_never_another_backend(path: pathlib.Path) -> None:
+    rooms = ROOM[room_of(path)]
+    assert [target for target in own_targets(path) if target_room(target) not in rooms] == []
+
+
 # What Python 3.8 lacks and a later grammar check does not see.
 NEWER_METHODS = {"removeprefix", "removesuffix", "bit_count", "is_relative_to"}
 NEWER_ARGUMENTS = {"slots", "kw_only", "strict", "match_args"}

@@ -11,10 +11,10 @@ import collections
 import glob
 import os
 
-from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.names import prefix
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.names import prefix
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.managers import ufw_enabled
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.services import installed, masked, read_text, running, starts
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
-from ansible_collections.portcullis.msports.plugins.module_utils._services import installed, masked, read_text, running, starts
-from ansible_collections.portcullis.msports.plugins.module_utils._ufw import presence
 
 BACKENDS = ("nftables", "firewalld", "ufw")
 
@@ -43,7 +43,7 @@ def choose(asked="auto", root="/", proc="/proc"):
     active = []
     if running("firewalld", root, proc):
         active.append(Chosen("firewalld", "firewalld is running"))
-    if presence.enabled(root) and not masked("ufw", root):
+    if ufw_enabled(root) and not masked("ufw", root):
         active.append(Chosen("ufw", "ufw is enabled"))
     if len(active) > 1:
         raise Refused(TWO.format(" and ".join(found.why for found in active)))

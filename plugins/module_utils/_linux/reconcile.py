@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _refusals
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.choose import BACKENDS, choose, placed, traces
-from ansible_collections.portcullis.msports.plugins.module_utils._nftables.nft import program
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import program
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
 
 __all__ = ["Refused", "failures", "inspect", "run"]
@@ -74,19 +74,19 @@ def _absent(options, check_mode, owner):
 
 def _backend(backend):
     if backend == "firewalld":
-        from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import reconcile
+        from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import reconcile
     elif backend == "ufw":
-        from ansible_collections.portcullis.msports.plugins.module_utils._ufw import reconcile
+        from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import reconcile
     else:
-        from ansible_collections.portcullis.msports.plugins.module_utils._nftables import reconcile
+        from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import reconcile
     return reconcile
 
 
 def failures():
     """Return the exceptions by which a backend says that it failed, with the old rules in force, or this file that one did after another's end."""
-    from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.dbus import BusError
-    from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.reconcile import FirewalldError
-    from ansible_collections.portcullis.msports.plugins.module_utils._nftables.nft import NftError
-    from ansible_collections.portcullis.msports.plugins.module_utils._ufw.programs import UfwError
+    from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.dbus import BusError
+    from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.reconcile import FirewalldError
+    from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import NftError
+    from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.programs import UfwError
 
     return (BusError, FirewalldError, HalfDone, NftError, UfwError)

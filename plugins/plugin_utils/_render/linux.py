@@ -15,9 +15,9 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _limits
-from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import limits as firewalld_limits
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import limits as firewalld_limits
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.choose import placed
-from ansible_collections.portcullis.msports.plugins.module_utils._ufw import limits as ufw_limits
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import limits as ufw_limits
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MISSING, Problems, UnsupportedRuleError
 from ansible_collections.portcullis.msports.plugins.plugin_utils._render.pieces import (
     COPIED,

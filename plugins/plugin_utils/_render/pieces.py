@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import typing as t
 
-from ansible_collections.portcullis.msports.plugins.module_utils import _wire
+from ansible_collections.portcullis.msports.plugins.module_utils import _ruleset
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MISSING, Problems, UnsupportedRuleError
 
 Plain = t.Mapping[str, t.Any]
@@ -39,7 +39,7 @@ def refer(name: str, addresses: t.Sequence[str], sets: Sets) -> list[str]:
 
 def checked(options: Options, windows: bool = False) -> Options:
     """Return ``options``; raise :class:`UnsupportedRuleError` with every rule that could not travel."""
-    _rules, wrong = _wire.check(options["rules"], options["address_sets"], **({"windows": True} if windows else {}))
+    _rules, wrong = _ruleset.check(options["rules"], options["address_sets"], **({"windows": True} if windows else {}))
     problems = Problems()
     for text in wrong:
         problems.add("plan", MISSING, text)
@@ -52,7 +52,7 @@ def wire_name(name: str, suffix: str = "", without: str = "") -> str:
 
     ``suffix`` stands behind it whatever had to go; ``without`` are further characters that the backend refuses.
     """
-    room = _wire.NAME_LIMIT - len(suffix)
+    room = _ruleset.NAME_LIMIT - len(suffix)
     safe = "".join(c if c.isascii() and c.isprintable() and c not in "\"'\\`" + without else "?" for c in name)
     if safe == name and len(name) <= room:
         return name + suffix

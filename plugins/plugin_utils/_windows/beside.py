@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.portcullis.msports.plugins.module_utils._shape import BASE, Shape, covered, protocols_of, touches
+from ansible_collections.portcullis.msports.plugins.module_utils._match import BASE, Shape, covered, protocols_of, touches
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import some
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.reach import NARROW, apart, binding, holding, parts, shape, within
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.rule import PROTOCOL_NAMES, Held, Rule

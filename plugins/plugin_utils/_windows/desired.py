@@ -11,7 +11,7 @@ import functools
 import re
 import typing as t
 
-from ansible_collections.portcullis.msports.plugins.module_utils import _intervals, _refusals, _wire
+from ansible_collections.portcullis.msports.plugins.module_utils import _intervals, _refusals, _ruleset
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import UNUSABLE, Refused
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import some
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows import values
@@ -119,7 +119,7 @@ def _unsupported(options: Options) -> list[str]:
 
 def _text_problems(rule: t.Mapping[str, t.Any], where: str) -> list[str]:
     found = []
-    for key in ("name", "description", *_wire.WINDOWS_KEYS):
+    for key in ("name", "description", *_ruleset.WINDOWS_KEYS):
         text = rule[key]
         shown = text if len(str(text)) <= 60 else text[:57] + "..."
         if not isinstance(text, str):
@@ -186,7 +186,7 @@ def _columns(rule: t.Mapping[str, t.Any], ends: t.Mapping[str, t.Any], audit: bo
         "action": NUMBERS[rule["action"]],
         "profiles": values.ALL_PROFILES,
         "edge": 0,
-        **{key: rule[key].strip() for key in _wire.WINDOWS_KEYS if rule[key].strip()},
+        **{key: rule[key].strip() for key in _ruleset.WINDOWS_KEYS if rule[key].strip()},
     }
     if rule["protocol"] != "icmp_echo":
         ports = {key: text for key in ("local_ports", "remote_ports") if (text := _ports(rule[key])) != "*"}
@@ -202,8 +202,8 @@ def _columns(rule: t.Mapping[str, t.Any], ends: t.Mapping[str, t.Any], audit: bo
 
 def _ports(texts: t.Sequence[str]) -> str:
     """Return ports as Windows takes them: the fewest ranges, then keywords."""
-    keywords = {word for text in texts if (word := _wire.port_keyword(text))}
-    numbers = [text for text in texts if not _wire.port_keyword(text)]
+    keywords = {word for text in texts if (word := _ruleset.port_keyword(text))}
+    numbers = [text for text in texts if not _ruleset.port_keyword(text)]
     parsed = _intervals.parse_ports(numbers)
     if not parsed and (numbers or not keywords):
         return "*"

@@ -15,7 +15,7 @@ import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _guard, _intervals
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import LOCKED_OUT, Refused
-from ansible_collections.portcullis.msports.plugins.module_utils._shape import Shape, touches
+from ansible_collections.portcullis.msports.plugins.module_utils._match import Shape, touches
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.beside import shown
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.host import Host
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.reach import as_wire, shape, uncertain

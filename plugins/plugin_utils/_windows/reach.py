@@ -14,7 +14,7 @@ import functools
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _intervals
-from ansible_collections.portcullis.msports.plugins.module_utils._shape import Shape, typed
+from ansible_collections.portcullis.msports.plugins.module_utils._match import Shape, typed
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows import values
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.rule import Rule
 

@@ -19,7 +19,7 @@ import booted
 # All that the daemon has loaded, by one process; a firewall-cmd takes a third of a second for each question.
 STATE = pathlib.Path(__file__).resolve().parents[3] / "extensions" / "molecule" / "shared" / "files" / "firewalld_state.py"
 RELOAD = "busctl -q call org.fedoraproject.FirewallD1 /org/fedoraproject/FirewallD1 org.fedoraproject.FirewallD1 reload"
-MODULE = "ansible_collections.portcullis.msports.plugins.module_utils._firewalld"
+MODULE = "ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld"
 
 RUN = f"""
 import json, sys

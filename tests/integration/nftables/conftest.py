@@ -9,7 +9,8 @@ import os
 import typing as t
 
 import pytest
-from ansible_collections.portcullis.msports.plugins.module_utils._nftables import nft, reconcile, tracking
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import nft, tracking
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import reconcile
 
 
 class Backend:

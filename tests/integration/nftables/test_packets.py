@@ -13,8 +13,9 @@ import typing as t
 
 import pytest
 from ansible_collections.portcullis.msports.plugins.module_utils._guard import Session
-from ansible_collections.portcullis.msports.plugins.module_utils._nftables import loading, tracking
-from ansible_collections.portcullis.msports.plugins.module_utils._nftables.reconcile import Refused
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import tracking
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import apply as loading
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.reconcile import Refused
 from network_namespaces import Peer, run
 
 pytestmark = pytest.mark.packets

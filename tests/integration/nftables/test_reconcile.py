@@ -15,9 +15,9 @@ import time
 import typing as t
 
 import pytest
-from ansible_collections.portcullis.msports.plugins.module_utils._nftables import loading
-from ansible_collections.portcullis.msports.plugins.module_utils._nftables.nft import NftError
-from ansible_collections.portcullis.msports.plugins.module_utils._nftables.reconcile import Refused
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import NftError
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import apply as loading
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.reconcile import Refused
 from network_namespaces import run
 
 OTHERS = """
@@ -476,7 +476,7 @@ def test_works_as_root_of_a_user_namespace(tmp_path: pathlib.Path) -> None:
     script.write_text(
         "import runpy, sys\n"
         f"runpy.run_path({str(here.parents[1] / 'unit' / 'conftest.py')!r})\n"
-        "from ansible_collections.portcullis.msports.plugins.module_utils._nftables.reconcile import Host, run\n"
+        "from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.reconcile import Host, run\n"
         "rules = [{'name': 't', 'direction': 'in', 'protocol': 'udp', 'local_ports': ['69'], 'remote_addresses': ['@s'], 'helper': 'tftp'}]\n"
         "sets = {'s': ['10.%d.%d.0/25' % (i // 250, i % 250) for i in range(4000)]}\n"
         f"host = lambda: Host(root={str(tmp_path)!r}, environment={{}})\n"

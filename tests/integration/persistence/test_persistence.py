@@ -34,7 +34,7 @@ def container() -> t.Iterator[booted.Container]:
 def apply(container: booted.Container, **options: t.Any) -> dict[str, t.Any]:
     output = container.python(
         "import json\n"
-        "from ansible_collections.portcullis.msports.plugins.module_utils._nftables.reconcile import Host, run\n"
+        "from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.reconcile import Host, run\n"
         f"options = json.loads({json.dumps(options)!r})\n"
         "print(json.dumps(run(options, host=Host())))\n"
     )

@@ -14,7 +14,7 @@ import random
 import subprocess
 import sys
 
-from ansible_collections.portcullis.msports.plugins.module_utils._ufw.reconcile import Host, Refused, run
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.reconcile import Host, Refused, run
 
 PORTS = [[], ["443"], ["25"], ["80", "443"], ["80", "81", "8000-8100"], ["0-65535"], ["1-1023", "49152-65535"], [str(n) for n in range(1000, 1050, 2)]]
 ADDRESSES = [

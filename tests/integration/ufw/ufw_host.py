@@ -21,7 +21,7 @@ ALL_FILES = f"for i in {FILES}; do echo \"=== $i\"; stat -c '%a %U:%G' $i; cat $
 KERNEL = r"{ iptables-save -t filter; ip6tables-save -t filter; } | sed 's/^#.*//; s/ \[[0-9]*:[0-9]*\]$//'"
 CODE = """
 import json, sys
-from ansible_collections.portcullis.msports.plugins.module_utils._ufw.reconcile import Host, Refused, UfwError, inspect, run
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.reconcile import Host, Refused, UfwError, inspect, run
 given = json.loads({given!r})
 host = Host()
 try:

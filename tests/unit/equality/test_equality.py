@@ -26,8 +26,9 @@ import typing as t
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from ansible_collections.portcullis.msports.plugins.module_utils import _wire
-from ansible_collections.portcullis.msports.plugins.module_utils._nftables import render as nft_render, table as nft_table
+from ansible_collections.portcullis.msports.plugins.module_utils import _ruleset
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import render as nft_render
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import table as nft_table
 from ansible_collections.portcullis.msports.plugins.plugin_utils import _compile
 from ansible_collections.portcullis.msports.plugins.plugin_utils._render.wire import render
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows import desired
@@ -52,7 +53,7 @@ def as_asked(plan: Plain, name: str, strict: bool) -> Plain:
 
 def nft_text(plan: Plain, name: str) -> str:
     options = render(plan, name, "nftables")
-    rules, problems = _wire.check(options["rules"], options["address_sets"])
+    rules, problems = _ruleset.check(options["rules"], options["address_sets"])
     assert problems == []
     made = nft_render.render(rules, options["address_sets"], options["default_inbound"], options["default_outbound"], "msports")
     assert made.problems == []

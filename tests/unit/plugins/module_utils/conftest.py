@@ -8,7 +8,7 @@ from __future__ import annotations
 import pathlib
 
 import pytest
-from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import daemon as daemons
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import daemon as daemons
 from firewalld_cases import Backend
 
 

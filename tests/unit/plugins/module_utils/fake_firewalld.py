@@ -15,13 +15,13 @@ import pathlib
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _intervals
-from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import objects
-from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import rich as rich_rules
-from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.daemon import NAME, PATH
-from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.dbus import BusError, Typed
-from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.kernel import HELPER_PORTS, ICMP, PROTOCOLS, SUFFIXES
-from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.store import READERS
-from ansible_collections.portcullis.msports.plugins.module_utils._nftables.nft import NftError
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import objects
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import rich as rich_rules
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.daemon import NAME, PATH
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.dbus import BusError, Typed
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.kernel import HELPER_PORTS, ICMP, PROTOCOLS, SUFFIXES
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.persist import READERS
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import NftError
 
 State = collections.namedtuple("State", "zones policies ipsets direct")
 SERVICES = {

@@ -9,7 +9,7 @@ import pathlib
 import typing as t
 
 import fake_firewalld
-from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import reconcile
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import reconcile
 
 MANY = [f"10.{i}.0.0/16" for i in range(0, 20, 2)]
 

@@ -13,8 +13,8 @@ import threading
 import typing as t
 
 import pytest
-from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import daemon
-from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.dbus import (
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import daemon
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.dbus import (
     DESTINATION,
     ERROR,
     ERROR_NAME,
@@ -188,7 +188,7 @@ def test_failures(tmp_path: pathlib.Path, answer: t.Any, greeting: bytes, text: 
 def test_nobody_there(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(BusError, match="does not answer"):
         Bus(str(tmp_path / "none"))
-    monkeypatch.setattr("ansible_collections.portcullis.msports.plugins.module_utils._firewalld.dbus.ADDRESSES", (str(tmp_path / "none"),))
+    monkeypatch.setattr("ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.dbus.ADDRESSES", (str(tmp_path / "none"),))
     with pytest.raises(BusError, match="there is no message bus"):
         Bus()
 

@@ -9,9 +9,11 @@ import pathlib
 import typing as t
 
 import pytest
-from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import iptables, reconcile, writing
-from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.dbus import BusError
-from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.reconcile import FirewalldError, Refused
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import reconcile
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import apply as writing
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.dbus import BusError
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.reconcile import FirewalldError, Refused
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import iptables
 from firewalld_cases import CLOSED, USERS, Backend, enable_ufw, rule
 
 SAVED_IPTABLES = "*filter\n:INPUT ACCEPT [1:2]\n[0:0] -A INPUT -s 10.6.6.6/32 -j DROP\nCOMMIT\n"

@@ -10,9 +10,9 @@ import typing as t
 
 import pytest
 from ansible_collections.portcullis.msports.plugins.module_utils import _guard, _intervals
-from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import daemon as daemons
-from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import judge, objects
-from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.reconcile import Refused
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import evaluate, objects
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import daemon as daemons
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.reconcile import Refused
 from test_firewalld_reconcile import Backend, rule
 
 NET = "10.9.0.0/24"
@@ -175,7 +175,7 @@ def test_a_session_is_judged_by_the_address_that_it_came_to(apply: Backend) -> N
         before = daemons.Daemon(apply.daemon).own("msports")
         apply(*rules, **options)
         after = daemons.Daemon(apply.daemon).own("msports")
-        made = judge.Judge(daemons.Daemon(apply.daemon), "msports", before, after)
+        made = evaluate.Judge(daemons.Daemon(apply.daemon), "msports", before, after)
         found = _guard.lockout([], {}, "block", {}, [session], made)
         return found[0] if found else None
 
@@ -228,10 +228,10 @@ def intervals(*texts: str) -> t.Any:
 def test_intervals() -> None:
     left = intervals("10.0.0.0/24", "10.0.2.0/24", "fd00::/64")
     right = intervals("10.0.0.128-10.0.2.15", "10.0.2.32", "fd00::5")
-    assert judge.meet(left, right) == intervals("10.0.0.128/25", "10.0.2.0-10.0.2.15", "10.0.2.32", "fd00::5")
-    assert judge.without(left, right) == intervals(
+    assert evaluate.meet(left, right) == intervals("10.0.0.128/25", "10.0.2.0-10.0.2.15", "10.0.2.32", "fd00::5")
+    assert evaluate.without(left, right) == intervals(
         "10.0.0.0/25", "10.0.2.16-10.0.2.31", "10.0.2.33-10.0.2.255", "fd00::-fd00::4", "fd00::6-fd00::ffff:ffff:ffff:ffff"
     )
-    assert judge.without(left, _intervals.ANY) == () == judge.meet(left, ())
-    assert judge.without(left, ()) == left
+    assert evaluate.without(left, _intervals.ANY) == () == evaluate.meet(left, ())
+    assert evaluate.without(left, ()) == left
     assert objects.EMPTY.policies == {}

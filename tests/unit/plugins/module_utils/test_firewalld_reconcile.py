@@ -10,10 +10,12 @@ import pathlib
 import typing as t
 
 import pytest
-from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import daemon as daemons
-from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import iptables, reconcile, snapshot, writing
-from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.dbus import BusError
-from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.reconcile import FirewalldError, Refused
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import reconcile, snapshot
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import apply as writing
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import daemon as daemons
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.dbus import BusError
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.reconcile import FirewalldError, Refused
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import iptables
 from firewalld_cases import CLOSED, MANY, USERS, Backend, enable, enable_ufw, rule
 
 

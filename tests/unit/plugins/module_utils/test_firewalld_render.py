@@ -9,8 +9,8 @@ import ipaddress
 import typing as t
 
 import pytest
-from ansible_collections.portcullis.msports.plugins.module_utils import _intervals, _wire
-from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import kernel, names, objects, render, rich, store
+from ansible_collections.portcullis.msports.plugins.module_utils import _intervals, _ruleset
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import kernel, names, objects, persist, render, rich
 from hypothesis import given, strategies
 
 OPTIONS = {"owner": "msports", "default_inbound": "keep", "default_outbound": "keep", "mode": "enforce", "place": "around"}
@@ -19,7 +19,7 @@ OPTIONS = {"owner": "msports", "default_inbound": "keep", "default_outbound": "k
 def made(
     *rules: dict[str, t.Any], sets: dict[str, list[str]] | None = None, helpers: t.Any = ("tftp", "netbios-ns"), version: t.Any = (1, 0), **options: str
 ) -> render.Rendered:
-    complete, problems = _wire.check(
+    complete, problems = _ruleset.check(
         [{"name": f"r{index}", "direction": "in", "protocol": "tcp", "remote_addresses": ["any"], **rule} for index, rule in enumerate(rules)], sets or {}
     )
     assert not problems
@@ -240,7 +240,7 @@ def _match(left: t.Any, right: t.Any) -> dict[str, t.Any]:
 
 
 def test_the_store_reads_versions_and_settings(tmp_path: t.Any) -> None:
-    found = store.Store("msports", str(tmp_path))
+    found = persist.Store("msports", str(tmp_path))
     assert (found.installed(), found.version(), found.setting("X", "none"), found.texts()) == (False, "", "none", {})
     (tmp_path / "etc/firewalld/policies").mkdir(parents=True)
     assert found.write({"ipsets/msports-a-4.xml": "x", "policies/msports-in-allow.xml": "y"})

@@ -9,10 +9,10 @@ import copy
 import typing as t
 
 import pytest
-from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import daemon as daemons
-from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import reconcile, store
-from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.dbus import BusError
-from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.reconcile import FirewalldError, Refused
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import persist, reconcile
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import daemon as daemons
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.dbus import BusError
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.reconcile import FirewalldError, Refused
 from firewalld_cases import CLOSED, USERS, Backend, rule
 
 
@@ -74,7 +74,7 @@ def test_a_failure_leaves_the_rules_from_before(apply: Backend, what: str, monke
     elif what == "dropped":
         apply.daemon.drops = lambda line: 'port="443"' in line
     else:
-        monkeypatch.setattr(store.os, "fsync", full)
+        monkeypatch.setattr(persist.os, "fsync", full)
     expected = {"reload": "something of others", "dropped": 'did not take all of the rules: wanted: .*port="443"', "disk": "No space left on device"}[what]
     with pytest.raises(FirewalldError, match=expected):
         apply(rule("new", local_ports=["443"]))
@@ -157,15 +157,15 @@ def test_entries_with_a_timeout_are_read_from_the_kernel(apply: Backend) -> None
 
 
 def test_a_lock_that_another_run_keeps(apply: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
-    other = store.Store("other", str(apply.root))
+    other = persist.Store("other", str(apply.root))
     other.lock()
     waited: list[float] = []
-    mine = store.Store("msports", str(apply.root))
-    with pytest.raises(store.Locked, match=r"etc/firewalld for 60 seconds; nothing was changed. See what still runs \('fuser"):
+    mine = persist.Store("msports", str(apply.root))
+    with pytest.raises(persist.Locked, match=r"etc/firewalld for 60 seconds; nothing was changed. See what still runs \('fuser"):
         mine.lock(waited.append)
     assert 59 < sum(waited) < 61
     mine.unlock()
-    monkeypatch.setattr(store.Store.lock, "__defaults__", (waited.append, 1))
+    monkeypatch.setattr(persist.Store.lock, "__defaults__", (waited.append, 1))
     with pytest.raises(FirewalldError, match="another run has held the lock"):
         apply(rule("a"))
     assert apply(rule("a"), check=True)["changed"], "check mode waits for nobody"

@@ -14,8 +14,9 @@ import sys
 import typing as t
 
 import pytest
-from ansible_collections.portcullis.msports.plugins.module_utils import _guard, _intervals, _wire
+from ansible_collections.portcullis.msports.plugins.module_utils import _guard, _intervals, _ruleset
 from ansible_collections.portcullis.msports.plugins.module_utils._guard import Session
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import sessions
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -61,7 +62,7 @@ class Proc:
             (folder / "fd" / str(number)).symlink_to(f"socket:[{inode}]")
 
     def find(self, pid: int = 50, **environment: str) -> tuple[list[Session], str]:
-        return _guard.find_sessions(environment, str(self.root), pid)
+        return sessions.find_sessions(environment, str(self.root), pid)
 
 
 @pytest.fixture
@@ -85,8 +86,8 @@ def test_the_second_list_of_sockets_is_read_only_when_the_first_does_not_tell(pr
     proc.socket(PEER, 7)
     proc.socket(PEER6, 8)
     proc.process(50, 1, "python3")
-    read, files = _guard._read, []
-    monkeypatch.setattr(_guard, "_read", lambda path: (files.append(pathlib.Path(path).name), read(path))[1])
+    read, files = sessions._read, []
+    monkeypatch.setattr(sessions, "_read", lambda path: (files.append(pathlib.Path(path).name), read(path))[1])
     assert proc.find(SSH_CONNECTION=variable(PEER))[0] == [PEER]
     assert [name for name in files if name.startswith("tcp")] == ["tcp"]
     assert proc.find(SSH_CONNECTION=variable(PEER6))[0] == [PEER6]
@@ -137,7 +138,7 @@ def test_a_session_that_is_not_here_is_none(proc: Proc, value: str) -> None:
 
 
 def test_an_empty_proc_is_no_error(tmp_path: pathlib.Path) -> None:
-    assert _guard.find_sessions({"SSH_CONNECTION": variable(PEER)}, str(tmp_path / "none"), 1)[0] == []
+    assert sessions.find_sessions({"SSH_CONNECTION": variable(PEER)}, str(tmp_path / "none"), 1)[0] == []
 
 
 def test_the_real_proc_of_a_real_ancestor() -> None:
@@ -146,7 +147,7 @@ def test_the_real_proc_of_a_real_ancestor() -> None:
         accepted, _address = server.accept()
         peer, local = client.getsockname(), server.getsockname()
         code = f"import sys; sys.path[:0] = {sys.path!r}\n"
-        code += "from ansible_collections.portcullis.msports.plugins.module_utils import _guard\nprint(_guard.find_sessions())\n"
+        code += "from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import sessions\nprint(sessions.find_sessions())\n"
         shell = f"env -u SSH_CONNECTION {sys.executable} -c '{code.replace(chr(39), chr(34))}'; true"
         environment = {**os.environ, "SSH_CONNECTION": f"{peer[0]} {peer[1]} {local[0]} {local[1]}"}
         output = subprocess.run(["sh", "-c", shell], env=environment, capture_output=True, text=True, check=True).stdout
@@ -157,7 +158,7 @@ def test_the_real_proc_of_a_real_ancestor() -> None:
 
 def rule(**fields: t.Any) -> dict[str, t.Any]:
     """A complete wire rule: inbound TCP from anywhere unless told otherwise."""
-    rules, problems = _wire.check([{"name": "r", "direction": "in", "protocol": "tcp", "remote_addresses": ["any"], **fields}], {"s": [], "none": []})
+    rules, problems = _ruleset.check([{"name": "r", "direction": "in", "protocol": "tcp", "remote_addresses": ["any"], **fields}], {"s": [], "none": []})
     assert problems == []
     return rules[0]
 

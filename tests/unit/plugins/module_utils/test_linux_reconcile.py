@@ -12,8 +12,8 @@ import pytest
 
 from ansible_collections.portcullis.msports.plugins.module_utils._linux import reconcile
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.choose import Chosen
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.programs import UfwError
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
-from ansible_collections.portcullis.msports.plugins.module_utils._ufw.programs import UfwError
 
 FIREWALLD = Chosen("firewalld", "firewalld is running")
 

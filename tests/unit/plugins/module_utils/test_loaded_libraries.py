@@ -15,7 +15,7 @@ HEAVY = {"asyncio", "email", "http", "ssl", "unittest", "urllib.request"}
 CODE = "import sys; import ansible_collections.portcullis.msports.plugins.module_utils.{0}.reconcile; print(*sys.modules)"
 
 
-@pytest.mark.parametrize("backend", ["_firewalld", "_linux", "_nftables", "_ufw"])
+@pytest.mark.parametrize("backend", ["_linux", "_linux.firewalld", "_linux.nftables", "_linux.ufw"])
 def test_a_backend_loads_no_heavy_library(backend):
     # -S, because what is installed may load libraries when Python starts (coverage does)
     environment = {"PATH": os.environ.get("PATH", os.defpath), "PYTHONPATH": os.pathsep.join(sys.path)}

@@ -10,8 +10,9 @@ import pathlib
 import typing as t
 
 import pytest
-from ansible_collections.portcullis.msports.plugins.module_utils import _wire
-from ansible_collections.portcullis.msports.plugins.module_utils._nftables import compare, detect, reconcile
+from ansible_collections.portcullis.msports.plugins.module_utils import _ruleset
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import compare
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import environment, reconcile
 
 RULES = [
     {"name": "ssh", "direction": "in", "protocol": "tcp", "local_ports": ["22"], "remote_addresses": ["10.9.0.0/24"]},
@@ -44,10 +45,10 @@ def objects(*rules: list[dict[str, t.Any]], policy: str = "accept", hook: str = 
     return made + [("rule", {**where, "chain": "c", "expr": rule}) for rule in rules]
 
 
-def examine(found: list[tuple[str, dict[str, t.Any]]], root: t.Any = "/nonexistent", **options: t.Any) -> detect.Outside:
-    rules, problems = _wire.check(RULES, SETS)
+def examine(found: list[tuple[str, dict[str, t.Any]]], root: t.Any = "/nonexistent", **options: t.Any) -> environment.Outside:
+    rules, problems = _ruleset.check(RULES, SETS)
     assert problems == []
-    return detect.examine(found, rules, dict(reconcile.OPTIONS, address_sets=SETS, **options), str(root), str(root) + "/proc")
+    return environment.examine(found, rules, dict(reconcile.OPTIONS, address_sets=SETS, **options), str(root), str(root) + "/proc")
 
 
 def test_nothing_else_is_nothing_to_say() -> None:
@@ -162,17 +163,18 @@ ECHO = {"name": "echo", "direction": "in", "protocol": "icmp_echo", "remote_addr
 
 
 def test_an_echo_of_ours_is_known_by_its_types() -> None:
-    rules, _problems = _wire.check([ECHO], {})
+    rules, _problems = _ruleset.check([ECHO], {})
     both = objects([icmp({"set": [3, 8]}, "icmp"), ACCEPT], [icmp({"set": [1, 128, 135]}), ACCEPT])
-    assert detect.examine(both, rules, reconcile.OPTIONS, "/nonexistent", "/nonexistent") == ([], [], [])
+    assert environment.examine(both, rules, reconcile.OPTIONS, "/nonexistent", "/nonexistent") == ([], [], [])
     errors = objects([icmp(3, "icmp"), DROP])
-    assert detect.examine(errors, rules, reconcile.OPTIONS, "/nonexistent", "/nonexistent").reasons == []
+    assert environment.examine(errors, rules, reconcile.OPTIONS, "/nonexistent", "/nonexistent").reasons == []
     ping = objects([icmp("echo-request"), DROP])
-    assert detect.examine(ping, rules, reconcile.OPTIONS, "/nonexistent", "/nonexistent").reasons[0].endswith("stops what we allow: echo")
+    assert environment.examine(ping, rules, reconcile.OPTIONS, "/nonexistent", "/nonexistent").reasons[0].endswith("stops what we allow: echo")
     admitted = objects([icmp(8, "icmp"), ACCEPT], policy="drop")
-    assert detect.examine(admitted, rules, reconcile.OPTIONS, "/nonexistent", "/nonexistent").reasons[0].endswith("'policy drop' stops what we allow: echo")
+    found = environment.examine(admitted, rules, reconcile.OPTIONS, "/nonexistent", "/nonexistent").reasons
+    assert found[0].endswith("'policy drop' stops what we allow: echo")
     admitted = objects([icmp(8, "icmp"), ACCEPT], [icmp(128), ACCEPT], policy="drop")
-    assert detect.examine(admitted, rules, reconcile.OPTIONS, "/nonexistent", "/nonexistent").reasons == [], "two rules together"
+    assert environment.examine(admitted, rules, reconcile.OPTIONS, "/nonexistent", "/nonexistent").reasons == [], "two rules together"
 
 
 def test_rules_of_ours_hold_an_accept_together() -> None:

@@ -13,8 +13,10 @@ import typing as t
 
 import pytest
 
-from ansible_collections.portcullis.msports.plugins.module_utils._nftables import loading, lock, nft, reconcile
-from ansible_collections.portcullis.msports.plugins.module_utils._nftables.nft import NftError
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import nft
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import NftError
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import lock, reconcile
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import apply as loading
 
 RULE = {"name": "https", "direction": "in", "protocol": "tcp", "local_ports": ["443"], "remote_addresses": ["any"]}
 

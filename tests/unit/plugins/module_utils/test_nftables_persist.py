@@ -8,7 +8,7 @@ from __future__ import annotations
 import pathlib
 
 import pytest
-from ansible_collections.portcullis.msports.plugins.module_utils._nftables.persist import Store
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.persist import Store
 
 
 @pytest.fixture

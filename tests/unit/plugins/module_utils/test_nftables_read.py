@@ -8,7 +8,8 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.portcullis.msports.plugins.module_utils._nftables import express, read, render, table
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import express, nft
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import parse, render, table
 
 ACCEPT = {"accept": None}
 
@@ -102,13 +103,13 @@ def test_rules_of_others_are_shown_as_far_as_they_are_known() -> None:
 
 def own(*objects: tuple[str, dict[str, t.Any]]) -> t.Any:
     mine = [{kind: {"family": "inet", "table": "msports", **value}} for kind, value in objects]
-    return read.own_table(read.split([{"metainfo": {}}, {"table": {"family": "inet", "name": "msports"}}, *mine], "msports")[0])
+    return parse.own_table(nft.split([{"metainfo": {}}, {"table": {"family": "inet", "name": "msports"}}, *mine], "msports")[0])
 
 
 def test_no_table_is_none_and_others_are_foreign() -> None:
     others = [{"table": {"family": "ip", "name": "msports"}}, {"chain": {"family": "inet", "table": "other", "name": "input"}}]
-    mine, foreign = read.split(others, "msports")
-    assert read.own_table(mine) is None
+    mine, foreign = nft.split(others, "msports")
+    assert parse.own_table(mine) is None
     assert [kind for kind, _value in foreign] == ["table", "chain"]
 
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.portcullis.msports.plugins.module_utils._nftables import render
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import render
 
 
 @pytest.mark.parametrize("direction", ["in", "out"])

@@ -11,7 +11,7 @@ import typing as t
 
 import pytest
 from ansible_collections.portcullis.msports.plugins.module_utils._guard import Session
-from ansible_collections.portcullis.msports.plugins.module_utils._nftables import tracking
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import tracking
 
 SESSION = Session("10.9.0.5", 50022, "10.0.1.11", 22)
 SESSION6 = Session("fd09::5", 50023, "fd00::11", 22)

@@ -15,10 +15,11 @@ import typing as t
 import pytest
 from ansible_collections.portcullis.msports.plugins.module_utils import _guard, _intervals
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.choose import choose
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import xtables
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import evaluate, host, kernel, persist, programs, reconcile, settings
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.programs import UfwError
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.rulefile import RuleFile
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
-from ansible_collections.portcullis.msports.plugins.module_utils._ufw import files, host, judge, kernel, programs, reconcile, settings, xtables
-from ansible_collections.portcullis.msports.plugins.module_utils._ufw.programs import UfwError
-from ansible_collections.portcullis.msports.plugins.module_utils._ufw.rulefile import RuleFile
 
 DEFAULTS = '# of ufw\nIPV6=yes\nDEFAULT_INPUT_POLICY="DROP"\n# outbound\nDEFAULT_OUTPUT_POLICY=ACCEPT # as ever\nDEFAULT_FORWARD_POLICY="DROP"\n'
 CONF = "# conf\nENABLED=yes\nLOGLEVEL=low\n"
@@ -178,7 +179,7 @@ def test_a_file_that_cannot_be_written_leaves_everything(machine: Machine, monke
     def full(handle: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(files.os, "fsync", full)
+    monkeypatch.setattr(persist.os, "fsync", full)
     with pytest.raises(UfwError, match=r"cannot write .*: No space left on device; nothing was changed"):
         machine(SSH, default_inbound="reject")
     assert machine.state() == before
@@ -191,7 +192,7 @@ def test_a_file_that_cannot_be_written_leaves_everything(machine: Machine, monke
             raise OSError(5, "Input/output error")
         os.replace(source, target)
 
-    monkeypatch.setattr(files.os, "rename", second_fails)
+    monkeypatch.setattr(persist.os, "rename", second_fails)
     with pytest.raises(UfwError, match="the old files are back"):
         machine(SSH, default_inbound="reject")
     assert machine.state() == before
@@ -203,15 +204,15 @@ def test_old_files_come_back_on_a_disk_that_is_full_by_now(tmp_path: pathlib.Pat
     there.chmod(0o640)
     gone.write_text("kept")
     inode = there.stat().st_ino
-    writing = files.Writing({str(there): "short", str(gone): None, str(new): "text"})
+    writing = persist.Writing({str(there): "short", str(gone): None, str(new): "text"})
     writing.commit()
     assert (there.read_text(), gone.exists(), new.read_text()) == ("short", False, "text")
 
     def full(*_arguments: object, **_more: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(files.tempfile, "mkstemp", full)
-    monkeypatch.setattr(files, "open", full, raising=False)
+    monkeypatch.setattr(persist.tempfile, "mkstemp", full)
+    monkeypatch.setattr(persist, "open", full, raising=False)
     writing.undo()
     monkeypatch.undo()
     assert (there.read_text(), gone.read_text(), there.stat().st_ino, there.stat().st_mode & 0o777) == ("old\n" * 1000, "kept", inode, 0o640)
@@ -223,7 +224,7 @@ def test_nothing_is_left_beside_the_files(tmp_path: pathlib.Path) -> None:
     path.parent.mkdir(parents=True)
     path.write_text("old")
     path.with_name(".portcullis-kept-x").write_text("of a run that was killed")
-    writing = files.Writing({str(path): None})
+    writing = persist.Writing({str(path): None})
     writing.commit()
     writing.finish()
     assert list(tmp_path.iterdir()) == []
@@ -329,7 +330,7 @@ SESSION = _guard.Session("10.9.0.5", 50022, "10.0.1.11", 22)
 
 
 def _admits(text: str, closed: bool = True, session: bool = True, port: int = 22) -> t.Optional[str]:
-    asked = judge.Judge([RuleFile("### RULES ###\n" + text, "msports", 4)], closed)
+    asked = evaluate.Judge([RuleFile("### RULES ###\n" + text, "msports", 4)], closed)
     local = (_intervals.parse_address(SESSION.local),) if session else None
     return asked.refuses((_intervals.parse_address(SESSION.peer),), (port, port), local)
 
@@ -428,7 +429,7 @@ def _hold(path: str, ready: t.Any, done: t.Any) -> None:
 def test_the_lock_of_ufw_is_waited_for(machine: Machine) -> None:
     context = multiprocessing.get_context("spawn")
     ready, done = context.Event(), context.Event()
-    other = context.Process(target=_hold, args=(str(machine.root / files.LOCK), ready, done))
+    other = context.Process(target=_hold, args=(str(machine.root / persist.LOCK), ready, done))
     other.start()
     try:
         assert ready.wait(30)
@@ -440,20 +441,20 @@ def test_the_lock_of_ufw_is_waited_for(machine: Machine) -> None:
                 done.set()
                 other.join(30)
 
-        with files.locked(str(machine.root), False, pause):
+        with persist.locked(str(machine.root), False, pause):
             assert len(waited) == 3
         assert not other.is_alive()
     finally:
         done.set()
         other.join(30)
     ready, never = context.Event(), context.Event()
-    again = context.Process(target=_hold, args=(str(machine.root / files.LOCK), ready, never))
+    again = context.Process(target=_hold, args=(str(machine.root / persist.LOCK), ready, never))
     again.start()
     try:
         assert ready.wait(30)
         with (
             pytest.raises(UfwError, match=r"held the lock .*/run/ufw.lock for 1 seconds; nothing was changed.*'fuser -v .*run again"),
-            files.locked(str(machine.root), False, lambda _seconds: None, 1),
+            persist.locked(str(machine.root), False, lambda _seconds: None, 1),
         ):
             pass
     finally:
@@ -517,9 +518,9 @@ def test_commands_of_ufw_that_follow_each_other_without_end_are_told(machine: Ma
 
 def test_check_mode_makes_no_lock(machine: Machine) -> None:
     machine(SSH, check=True)
-    assert not (machine.root / files.LOCK).exists()
+    assert not (machine.root / persist.LOCK).exists()
     machine(SSH)
-    assert (machine.root / files.LOCK).exists()
+    assert (machine.root / persist.LOCK).exists()
     assert not machine(SSH, check=True)["changed"]
 
 

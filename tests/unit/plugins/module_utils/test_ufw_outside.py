@@ -9,11 +9,12 @@ import pathlib
 import typing as t
 
 import pytest
-from ansible_collections.portcullis.msports.plugins.module_utils import _intervals, _wire
-from ansible_collections.portcullis.msports.plugins.module_utils._shape import typed
-from ansible_collections.portcullis.msports.plugins.module_utils._ufw import kernel, logs, outside, programs, walk, xtables
-from ansible_collections.portcullis.msports.plugins.module_utils._ufw.programs import UfwError
-from ansible_collections.portcullis.msports.plugins.module_utils._ufw.tuples import Rule
+from ansible_collections.portcullis.msports.plugins.module_utils import _intervals, _ruleset
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import walk, xtables
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import environment, kernel, logs, programs
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.programs import UfwError
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.tuples import Rule
+from ansible_collections.portcullis.msports.plugins.module_utils._match import typed
 
 FRAME = """
 -A INPUT -j ufw-before-input
@@ -44,15 +45,15 @@ def table(before: str = "", user: str = "", after: str = "", block: str = "-A uf
     return xtables.parse_save(FRAME.format(before=before, user="\n".join((block, user, allow)), after=after))
 
 
-def examine(filter_: xtables.Filter, root: pathlib.Path, closed: bool = True, objects: t.Sequence[t.Any] = (), legacy: bool = False) -> outside.Outside:
-    complete, problems = _wire.check([HTTPS, NEVER], {})
+def examine(filter_: xtables.Filter, root: pathlib.Path, closed: bool = True, objects: t.Sequence[t.Any] = (), legacy: bool = False) -> environment.Outside:
+    complete, problems = _ruleset.check([HTTPS, NEVER], {})
     assert problems == []
     options = {"address_sets": {}, "owner": "msports"}
-    return outside.examine({4: filter_}, objects, {4: OURS}, complete, options, {"in": closed, "out": False}, legacy, str(root), str(root / "proc"))
+    return environment.examine({4: filter_}, objects, {4: OURS}, complete, options, {"in": closed, "out": False}, legacy, str(root), str(root / "proc"))
 
 
 def test_ufw_alone_says_nothing(tmp_path: pathlib.Path) -> None:
-    assert examine(table(), tmp_path) == outside.Outside([], [], [])
+    assert examine(table(), tmp_path) == environment.Outside([], [], [])
 
 
 CASES = {

@@ -9,10 +9,11 @@ import itertools
 import typing as t
 
 import pytest
-from ansible_collections.portcullis.msports.plugins.module_utils import _intervals, _wire
-from ansible_collections.portcullis.msports.plugins.module_utils._ufw import limits, render, rulefile, tuples, xtables
-from ansible_collections.portcullis.msports.plugins.module_utils._ufw.rulefile import RuleFile
-from ansible_collections.portcullis.msports.plugins.module_utils._ufw.tuples import Rule
+from ansible_collections.portcullis.msports.plugins.module_utils import _intervals, _ruleset
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import xtables
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import limits, render, rulefile, tuples
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.rulefile import RuleFile
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.tuples import Rule
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -117,7 +118,7 @@ def test_chunks_hold_every_port_and_fit(given_ports: list[tuple[int, int]]) -> N
     made = tuples.chunks(intervals)
     assert all(text.count(",") + text.count(":") <= 14 for text in made), "what ufw takes at most"
     if intervals:
-        assert tuple(itertools.chain.from_iterable(tuples.intervals_of(text) for text in made)) == intervals
+        assert tuple(itertools.chain.from_iterable(xtables.port_intervals(text) for text in made)) == intervals
     else:
         assert made == ["any"]
 
@@ -272,7 +273,7 @@ def test_audit_logs_what_a_default_would_stop_only_where_ufw_lets_it_pass() -> N
 
 
 def _render(*rules: dict[str, t.Any], sets: t.Optional[dict[str, list[str]]] = None, **context: t.Any) -> render.Rendered:
-    complete, problems = _wire.check([{"direction": "in", "protocol": "tcp", "remote_addresses": ["any"], **rule} for rule in rules], sets or {})
+    complete, problems = _ruleset.check([{"direction": "in", "protocol": "tcp", "remote_addresses": ["any"], **rule} for rule in rules], sets or {})
     assert problems == []
     return render.render(complete, sets or {}, _context(**context))
 

@@ -52,7 +52,7 @@ def test_options_that_every_backend_has_its_own_way_with(where: str, option: str
 @pytest.mark.parametrize("where", ["apply", "host_firewall"])
 def test_who_refuses_not_to_persist(where: str) -> None:
     """Those that refuse it in code, which is asked here, and Windows."""
-    source = {name: ROOT.joinpath(f"plugins/module_utils/_{name}/reconcile.py").read_text(encoding="utf-8") for name in ("nftables", "firewalld", "ufw")}
+    source = {name: ROOT.joinpath(f"plugins/module_utils/_linux/{name}/reconcile.py").read_text(encoding="utf-8") for name in ("nftables", "firewalld", "ufw")}
     refuse = [name for name, text in source.items() if 'if not options["persist"]:' in text]
     assert refuse == ["firewalld", "ufw"]
     text = options()[where]["persist"]

@@ -12,7 +12,7 @@ import pytest
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.testing import patch_module_args
 
-from ansible_collections.portcullis.msports.plugins.module_utils._firewalld.reconcile import OPTIONS, FirewalldError, Refused
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.reconcile import OPTIONS, FirewalldError, Refused
 from ansible_collections.portcullis.msports.plugins.modules import firewalld_ruleset, firewalld_ruleset_info
 
 

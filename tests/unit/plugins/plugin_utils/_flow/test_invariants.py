@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from hypothesis import HealthCheck, event, given, settings, strategies as st
 
-from ansible_collections.portcullis.msports.plugins.module_utils import _wire
+from ansible_collections.portcullis.msports.plugins.module_utils import _ruleset
 from ansible_collections.portcullis.msports.plugins.plugin_utils import _compile
 from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.loader import load_catalogs
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import Addresses
@@ -422,7 +422,7 @@ def test_saving_and_rendering_keep_the_set(estate: Estate) -> None:
         assert save(found, folder) == []
     for name, host in found["hosts"].items():
         options = render({**found, "hosts": {name: {**host, "default_outbound": "block"}}}, name, "nftables")
-        assert _wire.check(options["rules"], options["address_sets"])[1] == []
+        assert _ruleset.check(options["rules"], options["address_sets"])[1] == []
         sent = {
             item["name"]: (item["direction"], item["protocol"], item["local_ports"], item["remote_ports"], resolved(item, options)) for item in options["rules"]
         }

@@ -10,7 +10,7 @@ import pytest
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import InventoryError
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._flow.estates import addresses, host, names, plan, rules, texts
-from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._flow.meaning import Plain, open_, MEMBER2, site_system
+from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._flow.meaning import MEMBER2, Plain, open_, site_system
 
 
 PXE = {"features": ["configmgr.pxe"]}

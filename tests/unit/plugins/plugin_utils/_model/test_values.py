@@ -11,7 +11,7 @@ import typing as t
 import pytest
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import Catalogs, Reference
-from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate import Host, Holding
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate import Holding, Host
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.ports import parse_ports
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.rule import Reason, Rule
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._flow.estates import catalogs, flow

@@ -10,7 +10,7 @@ import typing as t
 import pytest
 from hypothesis import given, strategies as st
 
-from ansible_collections.portcullis.msports.plugins.module_utils import _wire
+from ansible_collections.portcullis.msports.plugins.module_utils import _ruleset
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MsportsError, UnsupportedRuleError
 from ansible_collections.portcullis.msports.plugins.plugin_utils._render.pieces import wire_name
 from ansible_collections.portcullis.msports.plugins.plugin_utils._render.wire import render
@@ -134,5 +134,5 @@ def test_wire_names(name: str, wired: str) -> None:
 def test_wire_names_stay_unique_and_valid(names: list[str]) -> None:
     wired = [wire_name(name) for name in names]
     assert len(set(wired)) == len(names)
-    rules = [{**_wire.DEFAULTS, "name": name, "direction": "in", "protocol": "any", "remote_addresses": ["any"]} for name in wired]
-    assert _wire.check(rules, {})[1] == []
+    rules = [{**_ruleset.DEFAULTS, "name": name, "direction": "in", "protocol": "any", "remote_addresses": ["any"]} for name in wired]
+    assert _ruleset.check(rules, {})[1] == []

@@ -13,11 +13,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.portcullis.msports.plugins.filter.render import render as render_filter
-from ansible_collections.portcullis.msports.plugins.module_utils._firewalld import render as firewalld
-from ansible_collections.portcullis.msports.plugins.module_utils._nftables import render as nftables
-from ansible_collections.portcullis.msports.plugins.module_utils._ufw import limits
-from ansible_collections.portcullis.msports.plugins.module_utils._ufw import render as ufw
-from ansible_collections.portcullis.msports.plugins.module_utils._ufw import settings as ufw_settings
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import render as firewalld
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import render as nftables
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import limits
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import render as ufw
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import settings as ufw_settings
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import UnsupportedRuleError
 from ansible_collections.portcullis.msports.plugins.plugin_utils._render.wire import render
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._plan.plans import Plain, host, plan, rule

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.portcullis.msports.plugins.module_utils import _intervals, _wire
+from ansible_collections.portcullis.msports.plugins.module_utils import _intervals, _ruleset
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows import values
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.desired import OPTIONS, desire
@@ -185,7 +185,7 @@ ODD = st.one_of(
     st.just({}),
     st.lists(st.one_of(st.none(), st.just({}), st.just([]), st.text(max_size=3)), max_size=2),
 )
-ODD_RULES = st.lists(st.dictionaries(st.sampled_from([*_wire.RULE_KEYS, *_wire.WINDOWS_KEYS, "colour"]), ODD), max_size=3)
+ODD_RULES = st.lists(st.dictionaries(st.sampled_from([*_ruleset.RULE_KEYS, *_ruleset.WINDOWS_KEYS, "colour"]), ODD), max_size=3)
 
 
 @given(ODD_RULES, RULESETS, st.dictionaries(st.sampled_from(["addresses", "ports", "port"]), ODD), st.dictionaries(st.sampled_from(["some", "s"]), ODD))

@@ -11,9 +11,9 @@ import typing as t
 import pytest
 from ansible.errors import AnsibleConnectionFailure
 
-from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import module_runner, ports_of
-from ansible_collections.portcullis.msports.plugins.module_utils import _wire
+from ansible_collections.portcullis.msports.plugins.module_utils import _ruleset
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
+from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import module_runner, ports_of
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.reconcile import run
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.remote import BROKEN, MODULE, further_ports, through
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._windows.fake_host import FakeHost
@@ -171,28 +171,28 @@ def test_what_reads_otherwise_than_it_was_written_is_told_and_not_in_force() -> 
 
 def test_other_systems_know_neither_keywords_nor_programs() -> None:
     given = [rule("x", ["RPC"]), rule("y", program="C:\\x.exe")]
-    assert _wire.check(given, {})[1] == [
+    assert _ruleset.check(given, {})[1] == [
         "rules[0].local_ports[0]: 'RPC': expected a port (0-65535) or first-last",
         "rules[1].program: unknown key; expected one of name, direction, action, protocol, local_ports, remote_ports, remote_addresses, "
         "local_addresses, helper, description",
     ]
-    complete, problems = _wire.check(given, {}, windows=True)
+    complete, problems = _ruleset.check(given, {}, windows=True)
     assert problems == [] and [(found["program"], found["service"]) for found in complete] == [("", ""), ("C:\\x.exe", "")]
 
 
 @pytest.mark.parametrize("keys", [{"protocol": "udp"}, {"direction": "out"}])
 def test_keywords_are_for_inbound_tcp(keys: Plain) -> None:
-    assert _wire.check([rule("x", ["RPC"], **keys)], {}, windows=True)[1] == ["rules[0].local_ports[0]: 'RPC': expected a port (0-65535) or first-last"]
+    assert _ruleset.check([rule("x", ["RPC"], **keys)], {}, windows=True)[1] == ["rules[0].local_ports[0]: 'RPC': expected a port (0-65535) or first-last"]
 
 
 @pytest.mark.parametrize("key", ["local_ports", "remote_ports", "remote_addresses", "local_addresses"])
 def test_a_text_is_no_list(key: str) -> None:
     """Letter by letter, ``80`` would be the ports 8 and 0."""
-    assert _wire.check([rule("x") | {key: "80"}], {})[1] == [f"rules[0].{key}: '80': expected a list"]
+    assert _ruleset.check([rule("x") | {key: "80"}], {})[1] == [f"rules[0].{key}: '80': expected a list"]
 
 
 def test_spellings_of_keywords() -> None:
-    assert [_wire.port_keyword(text) for text in ("RPC", "rpc", " RPC-EPMap", "RPCEPMap", "rpc-epmap", "135", "IPHTTPS")] == [
+    assert [_ruleset.port_keyword(text) for text in ("RPC", "rpc", " RPC-EPMap", "RPCEPMap", "rpc-epmap", "135", "IPHTTPS")] == [
         "RPC",
         "RPC",
         "RPC-EPMap",

@@ -1,0 +1,217 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""The writing of a run: files first, then one reload, or single changes in the daemon where a reload would lose what others have.
+
+A reload is one step for any number of rules; the daemon needs a tenth of a second for every rule that is changed by itself. But a reload forgets what
+is only in the running daemon, and flushes the rules of iptables. So where others have such, small changes are made without a reload, and
+where it takes one (a policy or an ipset is new), what was lost is put back behind it.
+"""
+
+from __future__ import annotations
+
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import actual_state, snapshot
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.daemon import NeedsReload
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.dbus import BusError
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.objects import files
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.iptables import Iptables, families, filled, foreign, there
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import NftError
+from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
+
+TIMEOUTS = "without the timeouts that it may have had"
+
+
+class FirewalldError(Exception):
+    """firewalld did not do what it was told; the text says what, and what is in force now."""
+
+
+FLUSHED = (
+    "firewalld has to be reloaded for this, which flushes rules that others made with {0}, and they could not be put back: {1}; nothing was changed. {2}, "
+    "or set allow_other_manager to true to lose them"
+)
+LEFT = (
+    "This host is in a state that needs you: the files below {0} are {1}, but the daemon may hold other rules. Mend what firewalld complains of "
+    "('firewall-cmd --check-config', 'journalctl -u firewalld'), then run 'firewall-cmd --reload' and this module again"
+)
+BLIND = (
+    "firewalld had to be reloaded, which flushes rules that others made with iptables; whether there were any could not be seen, because neither nft nor "
+    "iptables-save is installed here: install the package nftables"
+)
+NAMES = {"bridge": "ebtables", "ip6": "ip6tables", "ip": "iptables"}
+
+
+class Writer:
+    """Writes the wanted state of one owner. ``said`` holds afterwards what people should know of how it was done.
+
+    ``prepare`` finds out how, and refuses before any change when others' rules would be lost, unless ``may_lose`` allows it; ``write`` does it.
+    """
+
+    def __init__(self, found, nft, proc="/proc", may_lose=False):
+        self._daemon = found.daemon
+        self._store = found.store
+        self._start = found.start
+        self._objects = found.ruleset
+        self._looks = found.looks
+        self._nftables = found.nftables
+        self._nft = nft
+        self._proc = proc
+        self._may_lose = may_lose
+        self._reloaded = False
+        self.iptables = Iptables()
+        self.said = []
+
+    def prepare(self, actual, wanted, running_differs):
+        """Look how ``wanted`` can be put in force, and raise ``Refused`` when that would lose rules of others. Changes nothing."""
+        self._actual, self._wanted = actual, wanted
+        self._running_differs = running_differs and self._daemon is not None
+        self._calls, self._lost, self._flushed = None, [], []
+        if not self._running_differs:
+            return
+        self._others = self._daemon.snapshot(self._start)
+        self._lost = snapshot.differences(self._others, self._daemon.saved(self._start))
+        lines = self._flush()
+        if (self._lost or self._flushed) and wanted.policies and not (actual.kernel.wrong or actual.kernel.missing):
+            try:
+                self._calls = self._daemon.changes(actual.running, wanted)
+                return
+            except NeedsReload:
+                pass
+        self._gone = [family for family in self._flushed if not (self._nftables and there(family))]
+        if self._gone and not self._may_lose:
+            names = " and ".join(NAMES[family] for family in self._gone)
+            if self._nftables:
+                why, what = "{0}-save or {0}-restore is missing here".format(names), "Install the package that has them (iptables or ebtables)"
+            else:
+                why = "firewalld uses iptables, too (FirewallBackend)"
+                what = "Make them with firewalld ('firewall-cmd --permanent --direct'), or set FirewallBackend=nftables"
+            raise Refused(FLUSHED.format(names, why, what), lines)
+
+    def _save_iptables(self):
+        try:
+            return self.iptables.save(sorted(NAMES))
+        except OSError as error:
+            text = "rules that others may have made with iptables could not be read, and a reload of firewalld would flush them: {0}; nothing was changed"
+            raise FirewalldError(text.format(error)) from error
+
+    def _flush(self):
+        """Set the families of iptables that hold rules of others, which a reload flushes; return those rules where firewalld's stand among them."""
+        if self._nftables:
+            # Without nft only the tools of iptables themselves tell.
+            self._flushed = families(self._objects, self._proc) if self._looks else filled(self._save_iptables())
+            return []
+        chains = [chain for _family, _table, chain in self._others.direct["Chain"]]
+        found = {family: foreign(text, chains) for family, text in self._save_iptables().items()}
+        self._flushed = [family for family in sorted(found) if found[family]]
+        return ["{0}: {1}".format(NAMES[family], line) for family in self._flushed for line in found[family]][:20]
+
+    def write(self):
+        """Save what was prepared, and put it in force when the daemon or the kernel differ. Whatever fails leaves the old rules in force."""
+        before = self._store.texts()
+        try:
+            self._save(files(self._wanted))
+            if self._running_differs:
+                self._enforce()
+        except (BusError, NftError, OSError, FirewalldError) as error:
+            self._undo(before, error)
+            raise FirewalldError("{0}; the rules from before are saved and in force".format(error)) from error
+
+    def _save(self, wanted):
+        try:
+            self._store.write(wanted)
+        except OSError as error:
+            raise FirewalldError("cannot save the rules below {0}: {1}".format(self._store.folder, error.strerror or error)) from error
+
+    def _enforce(self):
+        if self._calls is not None:
+            self._daemon.change(self._calls)
+            self._check(self._wanted)
+            return
+        self._reload()
+        kept = ["rules of {0}".format(NAMES[family]) for family in self._flushed if family not in self._gone]
+        if self._lost or kept:
+            what = "; ".join(self._lost + kept)
+            self.said.append("firewalld had to be reloaded, and what only its running configuration held was put back, {0}: {1}".format(TIMEOUTS, what))
+        if self._gone:
+            names = " and ".join(NAMES[family] for family in self._gone)
+            self.said.append("firewalld had to be reloaded, and the rules that others made with {0} are gone, as allow_other_manager allows".format(names))
+        if self._nftables and not self._looks and not any(there(family) for family in NAMES):
+            self.said.append(BLIND)
+        self._check(self._wanted)
+
+    def _reload(self):
+        """Reload, and put back what others had."""
+        if not self._reloaded:
+            self._rules = self.iptables.save(self._flushed) if self._nftables else {}
+            self._entries = snapshot.timed_entries(self._others, self._objects)
+        self._reloaded = True
+        try:
+            if self._looks and not any(value.get("table") == "firewalld" for kind, value in self._objects if kind == "chain"):
+                # The daemon deletes its table before it makes it anew, and fails when somebody else was faster.
+                self._nft.load("add table inet firewalld\n")
+            self._daemon.reload()
+        except BusError as error:
+            # It may hold nothing at all now. What can be put back is, and once more, with all complaints, when the old files have been loaded again.
+            self._put_back()
+            broken = ", ".join(self._store.broken())
+            raise FirewalldError("firewalld could not load its configuration: {0}{1}".format(error, broken and " (no XML: {0})".format(broken))) from error
+        failed = self._put_back()
+        if failed:
+            raise FirewalldError("the reload of firewalld lost what others had at run time, and it could not be put back: {0}".format("; ".join(failed)))
+
+    def _put_back(self):
+        """Make what others had at run time what it was; return what could not be."""
+        failed = []
+        try:
+            after = self._daemon.snapshot(self._start)
+            if after != self._others or self._entries:
+                failed += self._daemon.put_back(self._others, after, self._entries)
+                left = self._differing()
+                failed += ["still different: {0}".format("; ".join(left))] if left and not failed else []
+        except BusError as error:
+            failed.append(str(error))
+        # Last, because direct rules of the daemon are rules of iptables, too.
+        return failed + self.iptables.restore(self._rules)
+
+    def _differing(self):
+        """Return in words what others had in the daemon and have no more; entries of ipsets that time out are never the same."""
+        return [text for text in snapshot.differences(self._others, self._daemon.snapshot(self._start)) if not text.startswith("ipset")]
+
+    def _check(self, wanted):
+        """A reload drops what it cannot read without a word: see whether the daemon has all of it."""
+        there = actual_state.plain(self._daemon.own(self._start))
+        if there != actual_state.plain(wanted):
+            raise FirewalldError("firewalld did not take all of the rules: {0}".format(difference(wanted, there)))
+
+    def _undo(self, before, reason):
+        """Put the files back, and the running rules where they are no longer what they were. ``reason`` is what failed at first."""
+        saved = "not what they were before"
+        try:
+            self._store.write(before)
+            saved = "what they were before"
+            if self._running_differs:
+                self._undo_running()
+        except (BusError, NftError, OSError, FirewalldError) as error:
+            text = "{0}. And the rules from before could not be put back: {1}. {2}".format(reason, error, LEFT.format(self._store.folder, saved))
+            raise FirewalldError(text) from error
+
+    def _undo_running(self):
+        there_now = self._daemon.own(self._start)
+        if actual_state.plain(there_now) == actual_state.plain(self._actual.running) and not (self._reloaded and self._differing()):
+            return
+        if not self._reloaded:
+            # Single changes are taken back one by one: a reload would flush what they have spared.
+            try:
+                self._daemon.change(self._daemon.changes(there_now, self._actual.running))
+                return
+            except (BusError, NeedsReload):
+                pass
+        self._reload()
+
+
+def difference(wanted, there):
+    """Return in words where the daemon's objects are not what was wanted."""
+    sides = [set(actual_state.all_lines(actual_state.Actual(actual_state.plain(side), None, actual_state.kernel.NOTHING))) for side in (wanted, there)]
+    lines = ["wanted: " + line for line in sorted(sides[0] - sides[1])] + ["found: " + line for line in sorted(sides[1] - sides[0])]
+    return "; ".join(lines[:4]) or "the order of rules"

@@ -1,0 +1,196 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""The running daemon: what it holds of ours and of others, its reload, and small changes without one.
+
+What others have at run time only is lost by a reload, and so are rules of iptables that firewalld has not made. ``snapshot`` remembers
+what runs and ``saved`` what is saved, ``put_back`` restores what differs; the rules of iptables are the matter of ``iptables.py``.
+"""
+
+from __future__ import annotations
+
+from ansible_collections.portcullis.msports.plugins.module_utils import _intervals
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.dbus import Bus, BusError, Typed
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.objects import Objects, Policy, has_ports, is_ours, read_record, set_of
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.snapshot import DIRECT, LISTS, SWITCHES, Snapshot, settings_to_put_back
+
+NAME = "org.fedoraproject.FirewallD1"
+PATH = "/org/fedoraproject/FirewallD1"
+CONFIG = NAME + ".config"
+CONFIG_PATH = PATH + "/config"
+
+ENTRIES_AT_ONCE = 500
+RULES_AT_ONCE = 120
+
+
+class NeedsReload(Exception):
+    """A change that the running daemon cannot make by itself."""
+
+
+def connect(address=None):
+    """Return the ``Daemon``, or ``None`` when none is running; raise ``BusError`` when that cannot be told."""
+    bus = Bus(address)
+    if bus.owned(NAME):
+        return Daemon(bus)
+    bus.close()
+    return None
+
+
+class Daemon:
+    def __init__(self, bus):
+        self.bus = bus
+        self.properties = self._call("org.freedesktop.DBus.Properties", "GetAll", "s", NAME)
+
+    def _call(self, interface, member, signature="", *values, path=PATH):
+        answer = self.bus.call(NAME, path, interface, member, signature, *values)
+        return answer[0] if answer else None
+
+    def call(self, sort, member, signature="", *values):
+        """Call a method of the running configuration: ``sort`` is ``zone``, ``policy``, ``ipset``, ``direct`` or empty."""
+        return self._call("{0}.{1}".format(NAME, sort) if sort else NAME, member, signature, *values)
+
+    @property
+    def version(self):
+        return str(self.properties.get("version", ""))
+
+    @property
+    def families(self):
+        return tuple(number for number in (4, 6) if self.properties.get("IPv{0}".format(number), True))
+
+    @property
+    def set_types(self):
+        """The types of ipsets that the daemon can hold: none where it uses iptables and the program ipset is missing."""
+        return self.properties.get("IPSetTypes")
+
+    def state(self):
+        return self._call("org.freedesktop.DBus.Properties", "Get", "ss", NAME, "state")
+
+    def own(self, start):
+        """Return the ``Objects`` of the owner that are in the daemon. What is of another sort than ours is left out, and so is found missing."""
+        policies, sets, services = {}, {}, {}
+        for name in self.call("policy", "getPolicies"):
+            if is_ours(name, start):
+                policies[name] = _policy(self.call("policy", "getPolicySettings", "s", name))
+        for name in self.call("ipset", "getIPSets"):
+            if is_ours(name, start):
+                found = self.call("ipset", "getIPSetSettings", "s", name)
+                try:
+                    sets[name] = set_of(found[3], found[4], found[5])
+                except (ValueError, KeyError):
+                    sets[name] = (0, ())
+        for name in self.call("", "listServices"):
+            if is_ours(name, start):
+                found = self.call("", "getServiceSettings2", "s", name)
+                services[name] = ",".join(found.get("helpers", [])) if not found.get("ports") and not found.get("modules") else "?"
+        return Objects(policies, sets, services)
+
+    def reload(self):
+        self.call("", "reload")
+
+    def changes(self, before, after):
+        """Return the single calls that turn the own objects ``before`` into ``after``, adding first and removing then; raise ``NeedsReload``."""
+        if set(before.policies) != set(after.policies) or set(before.sets) != set(after.sets) or before.services != after.services:
+            raise NeedsReload("policies, ipsets or services come or go")
+        rules, entries = [], []
+        for name, policy in after.policies.items():
+            if before.policies[name]._replace(rules=(), record={}) != policy._replace(rules=(), record={}):
+                raise NeedsReload("the policy {0} changes its target, priority or zones".format(name))
+            if any("service name=" in line for line in set(policy.rules) - set(before.policies[name].rules)):
+                raise NeedsReload("the policy {0} attaches a helper, which must come before what it has".format(name))
+            if before.policies[name].rules != policy.rules:
+                rules.append((name, before.policies[name].rules, policy.rules))
+        for name, (version, wanted) in after.sets.items():
+            old = before.sets[name][1]
+            if before.sets[name] != (version, wanted) and (has_ports(old) or has_ports(wanted)):
+                raise NeedsReload("the ipset {0} of ends changes".format(name))
+            added, removed = sorted(set(wanted) - set(old)), sorted(set(old) - set(wanted))
+            if not added and not removed:
+                continue
+            if before.sets[name][0] != version or _intervals.overlaps(_intervals.collapse(added), _intervals.collapse(old)):
+                raise NeedsReload("the ipset {0} changes in a way that its entries overlap meanwhile".format(name))
+            entries += [(name, "addEntry", one) for one in added] + [(name, "removeEntry", one) for one in removed]
+        if len(entries) > ENTRIES_AT_ONCE or sum(len(set(old) ^ set(new)) for _name, old, new in rules) > RULES_AT_ONCE:
+            raise NeedsReload("too much changes to be done one by one")
+        calls = [("ipset", member, "ss", name, _intervals.address_text(interval)) for name, member, interval in sorted(entries, key=lambda entry: entry[1])]
+        for name, old, new in rules:
+            for lines in (sorted(set(old) | set(new)), list(new)):
+                calls.append(("policy", "setPolicySettings", "sa{sv}", name, {"rich_rules": Typed("as", lines)}))
+        return calls
+
+    def change(self, calls):
+        for arguments in calls:
+            self.call(*arguments)
+
+    def snapshot(self, start):
+        """Return the ``Snapshot`` of what others have in the running daemon."""
+        return Snapshot(
+            self.call("", "getDefaultZone"),
+            {name: self.call("zone", "getZoneSettings2", "s", name) for name in self.call("zone", "getZones")},
+            {name: self.call("policy", "getPolicySettings", "s", name) for name in self._others("policy", "getPolicies", start)},
+            {name: self.call("ipset", "getIPSetSettings", "s", name) for name in self._others("ipset", "getIPSets", start)},
+            {sort: sorted(self.call("direct", "getAll{0}s".format(sort))) for sort in DIRECT},
+        )
+
+    def _others(self, sort, member, start):
+        return [name for name in self.call(sort, member) if not is_ours(name, start)]
+
+    def saved(self, start):
+        """Return the ``Snapshot`` of what others have in the permanent configuration."""
+        chains, rules, passthroughs = self._call(CONFIG + ".direct", "getSettings", path=CONFIG_PATH)
+        return Snapshot(
+            self.call("", "getDefaultZone"),
+            self._of_config("Zone", "getSettings2", start),
+            self._of_config("Policy", "getSettings", start),
+            self._of_config("IPSet", "getSettings", start),
+            {"Chain": sorted(chains), "Rule": sorted(rules), "Passthrough": sorted(passthroughs)},
+        )
+
+    def _of_config(self, sort, member, start):
+        found = {}
+        for name in self._call(CONFIG, "get{0}Names".format(sort), path=CONFIG_PATH):
+            if not is_ours(name, start):
+                place = self._call(CONFIG, "get{0}ByName".format(sort), "s", name, path=CONFIG_PATH)
+                found[name] = self._call("{0}.{1}".format(CONFIG, sort.lower()), member, path=place)
+        return found
+
+    def put_back(self, before, after, entries=()):
+        """Make what others had in the running daemon what it was; return what could not be. ``entries`` are those of ipsets with a timeout."""
+        failed = []
+        for _attempt in (1, 2):  # An interface or a source can be given to a zone only when another has let go of it.
+            failed = []
+            for sort, had, has in (("zone", before.zones, after.zones), ("policy", before.policies, after.policies)):
+                member = "set{0}Settings{1}".format(sort.capitalize(), "2" if sort == "zone" else "")
+                for name in has:
+                    wanted = settings_to_put_back(sort, had.get(name, {}), has[name])
+                    self._try(failed, sort, name, sort, member, "sa{sv}", name, wanted) if wanted else None
+            for name, settings in after.ipsets.items():
+                if name in before.ipsets and sorted(before.ipsets[name][5]) != sorted(settings[5]):
+                    self._try(failed, "ipset", name, "ipset", "setEntries", "sas", name, before.ipsets[name][5])
+            for name, entry in entries:
+                self._try(failed, "ipset", name, "ipset", "addEntry", "ss", name, entry)
+            entries = ()
+            for sort, signature in DIRECT.items():
+                for word, values in (("add", before.direct[sort]), ("remove", after.direct[sort])):
+                    for value in values:
+                        if value not in (after if word == "add" else before).direct[sort]:
+                            self._try(failed, "direct", str(value), "direct", word + sort, signature, *value)
+            if not failed:
+                break
+        gone = [(sort, sorted(set(getattr(before, sort)) - set(getattr(after, sort)))) for sort in ("zones", "policies", "ipsets")]
+        return failed + ["{0}: no longer there: {1}".format(sort, ", ".join(names)) for sort, names in gone if names]
+
+    def _try(self, failed, sort, name, *arguments):
+        try:
+            self.call(*arguments)
+        except BusError as error:
+            failed.append("{0} {1}: {2}".format(sort, name, error))
+
+
+def _policy(settings):
+    zones = (tuple(sorted(settings.get(key, ()))) for key in ("ingress_zones", "egress_zones"))
+    extra = ["unknown: {0} {1}".format(key, sorted(settings[key])) for key in LISTS if settings.get(key)]
+    extra += ["unknown: {0}".format(key) for key in SWITCHES if settings.get(key)]
+    rules = tuple(sorted(list(settings.get("rich_rules", [])) + extra))
+    return Policy(settings.get("priority", -1), settings.get("target", ""), *zones, rules, read_record(settings.get("description", "")))

@@ -1,0 +1,96 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""What the owner must have in firewalld for the options of a run, and what that changes of what is there."""
+
+from __future__ import annotations
+
+import collections
+
+from ansible_collections.portcullis.msports.plugins.module_utils import _change
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import actual_state, limits, objects, render
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.rich import parse
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import NftError
+from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused, checked_rules
+
+Desired = collections.namedtuple("Desired", "rules objects change warnings")
+Desired.__doc__ = """``rules`` complete wire rules, ``objects`` what must be there, ``change`` what it adds, changes, removes and keeps."""
+
+PROBE = 'table inet portcullis_probe {\n\tct helper probe {\n\t\ttype "netbios-ns" protocol udp\n\t\tl3proto ip\n\t}\n}\n'
+
+
+def desire(options, nft, actual, version, set_types=None):
+    """Return ``Desired``; raise ``Refused`` with every problem at once.
+
+    ``nft`` may be ``None``, ``version`` is firewalld's, ``set_types`` are those of ipsets that it takes, ``None`` for all.
+    """
+    rules = checked_rules(options)
+    helpers = ["tftp"] + (["netbios-ns"] if any(rule["helper"] == "netbios-ns" for rule in rules) and _has_netbios(nft, actual) else [])
+    rendered = render.render(rules, options["address_sets"], options, helpers, version)
+    if rendered.problems:
+        raise Refused("firewalld cannot express these rules, nothing was changed", rendered.problems)
+    wanted = rendered.objects
+    have = actual_state.rule_lines(actual, wanted)
+    want = actual_state.rule_lines(actual_state.of(wanted, actual.running is not None))
+    try:
+        change = _change.plan_change(want, have, options["purge"], options["max_removals"])
+    except _change.TooManyRemovals as error:
+        raise Refused(str(error)) from error
+    problems = limits.missing_sets(wanted.sets, set_types)
+    if problems:
+        raise Refused("firewalld cannot hold the ipsets of these rules, nothing was changed", problems)
+    if not options["purge"]:
+        wanted = _with_extra(wanted, actual, set(change.extra))
+    return Desired(rules, wanted, change, rendered.warnings)
+
+
+def _has_netbios(nft, actual):
+    """Tell whether the kernel has the helper: the daemon uses it already, or the kernel accepts it in a check."""
+    if any(helper == "netbios-ns" for side in actual_state.sides(actual) for helper in side.services.values()):
+        return True
+    try:
+        if nft is not None:
+            nft.check(PROBE)
+        return nft is not None
+    except NftError:
+        return False
+
+
+def _with_extra(wanted, actual, names):
+    """Return ``wanted`` with the own rules ``names`` that stay because nothing is purged, and with what they refer to."""
+    policies, sets, services, strange = dict(wanted.policies), dict(wanted.sets), dict(wanted.services), []
+    for place in sorted({name for side in actual_state.sides(actual) for name in side.policies}):
+        there = next(side.policies[place] for side in actual_state.sides(actual) if place in side.policies)
+        record = actual_state.record_of(actual, place, wanted)
+        texts = sorted({line for side in actual_state.sides(actual) if place in side.policies for line in side.policies[place].rules})
+        known = {digest for digests in record.values() for digest in digests}
+        if place not in wanted.policies or wanted.policies[place].record or record:
+            strange += ["{0}: {1}".format(place, line) for line in texts if objects.digest(line) not in known and not place.endswith("-rest")]
+        more = {name: digests for name, digests in record.items() if name in names}
+        if not more:
+            continue
+        own = {digest for digests in more.values() for digest in digests}
+        lines = [line for line in texts if objects.digest(line) in own]
+        for line in lines:
+            _copy(parse(line), actual, sets, services, strange)
+        base = policies.get(place, there._replace(rules=(), record={}))
+        policies[place] = base._replace(rules=tuple(sorted(set(base.rules) | set(lines))), record=dict(more, **base.record))
+    if strange:
+        text = "purge is false, but rules in our policies cannot be kept, because they are none of ours; move them to a policy of their own"
+        raise Refused(text, strange)
+    return objects.Objects(policies, sets, services)
+
+
+def _copy(rich, actual, sets, services, strange):
+    names = [address[6:] for address in (rich.source, rich.destination) if address.startswith("ipset:")]
+    for name in names:
+        content = next((side.sets[name] for side in actual_state.sides(actual) if name in side.sets), None)
+        # A set that the wanted rules fill otherwise must not change what a rule that stays meant.
+        if content is None or sets.setdefault(name, content) != content:
+            strange.append("the ipset {0} is gone or would change".format(name))
+    if rich.element and rich.element[0] == "service":
+        helper = next((side.services[rich.element[1]] for side in actual_state.sides(actual) if rich.element[1] in side.services), None)
+        if helper is None or services.setdefault(rich.element[1], helper) != helper:
+            strange.append("the service {0} is gone or would change".format(rich.element[1]))

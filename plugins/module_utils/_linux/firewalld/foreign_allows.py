@@ -1,0 +1,202 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""What zones and policies of others admit and stop, with the place that they come from.
+
+An ``Opening`` that cannot be read in full is not ``certain``: it is told, and the guard asks what follows if it matches and if it does not.
+"""
+
+from __future__ import annotations
+
+import collections
+import re
+
+from ansible_collections.portcullis.msports.plugins.module_utils import _intervals
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import rich as rich_rules
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.kernel import ICMP
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.objects import is_ours
+from ansible_collections.portcullis.msports.plugins.module_utils._match import Shape, typed
+
+Opening = collections.namedtuple("Opening", "place what shape certain admits priority rank ipset")
+Opening.__doc__ = """``priority`` is that of the policy, 0 for a zone; ``admits`` is false for what stops packets.
+
+``rank`` is the priority of a rich rule, else 0. ``ipset`` names the ipset that the other end must be in, where that is all that is not certain.
+"""
+
+Zone = collections.namedtuple("Zone", "name settings sources bound wide")
+Zone.__doc__ = """``sources`` are those of a zone that has nothing else, ``bound`` all that it has; ``wide`` tells that packets of an interface reach it."""
+NUMBERS = {"tcp": 6, "udp": 17, "sctp": 132, "dccp": 33, "igmp": 2, "gre": 47, "esp": 50, "ah": 51}
+# What a rich rule logs or counts beside its action has no part in what becomes of a packet; a limit of the action itself has.
+_BESIDE = re.compile(r' (?:log|nflog|audit)(?: (?:prefix|level|group|queue-size)="[^"]*")*(?: limit value="[^"]*")?(?=.* (?:accept|drop|reject)\b)')
+_PRIORITY = re.compile(r'^rule priority="(-?\d+)"')
+FAMILIES = {"ipv4": _intervals.ANY[:1], "ipv6": _intervals.ANY[1:]}
+
+
+def zones(daemon):
+    """Return the zones that packets can reach: those with an interface or a source, and the default zone."""
+    active = daemon.call("zone", "getActiveZones")
+    default = daemon.call("", "getDefaultZone")
+    found = []
+    for name in sorted(set(active) | {default}):
+        bound = active.get(name, {})
+        only_sources = name != default and not bound.get("interfaces")
+        sources = bound.get("sources", [])
+        found.append(Zone(name, daemon.call("zone", "getZoneSettings2", "s", name), sources if only_sources else [], sources, not only_sources))
+    return found
+
+
+def openings(daemon, found_zones, start, direction="in"):
+    """Return the ``Opening``s of one direction: of zones (inbound only) and of others' policies."""
+    found, services = [], {}
+    if direction == "in":
+        for zone in found_zones:
+            found += of_settings(daemon, services, "zone {0}".format(zone.name), zone.settings, zone.sources, 0)
+    mine, theirs = ("egress_zones", "ingress_zones") if direction == "in" else ("ingress_zones", "egress_zones")
+    active = {"ANY"} | {zone.name for zone in found_zones}
+    for name in daemon.call("policy", "getPolicies"):
+        if not is_ours(name, start):
+            settings = daemon.call("policy", "getPolicySettings", "s", name)
+            if "HOST" in settings.get(mine, ()) and active & set(settings.get(theirs, ())):
+                found += of_settings(daemon, services, "policy {0}".format(name), settings, [], settings.get("priority", -1), direction)
+    return found
+
+
+def of_settings(daemon, services, place, settings, sources, priority, direction="in"):
+    make = _Maker(place, sources, priority, direction)
+    for name in settings.get("services", []):
+        make.service("service {0}".format(name), _service(daemon, services, name))
+    make.service("", settings)
+    for line in settings.get("rules_str", settings.get("rich_rules", [])):
+        make.rich(line, daemon, services)
+    for name in settings.get("icmp_blocks", []):
+        make.add("icmp-block {0}".format(name), element=("icmp-type", name), admits=settings.get("icmp_block_inversion", False))
+    target = settings.get("target", "")
+    if target in ("ACCEPT", "DROP", "REJECT", "%%REJECT%%"):
+        make.add("target {0}".format(target.strip("%")), admits=target == "ACCEPT")
+    elif priority == 0 and not settings.get("icmp_block_inversion"):
+        make.add("ICMP, echo requests among it", element=("icmp", ""))
+    return make.found
+
+
+def _service(daemon, services, name):
+    """Return the settings of a service with what it includes."""
+    if name not in services:
+        services[name] = {}  # A service that includes itself ends here.
+        found = dict(daemon.call("", "getServiceSettings2", "s", name))
+        for other in found.get("includes", []):
+            for key, values in _service(daemon, services, other).items():
+                if isinstance(values, list):
+                    found[key] = list(found.get(key, [])) + values
+        services[name] = found
+    return services[name]
+
+
+class _Maker:
+    """Collects the openings of one zone or policy."""
+
+    def __init__(self, place, sources, priority, direction):
+        self._place = place
+        self._sources = sources
+        self._priority = priority
+        self._direction = direction
+        self._rank = 0
+        self.found = []
+
+    def service(self, label, settings, family="", address="", admits=True, certain=True):
+        """Add the ports and protocols of a service, or of a zone itself (no label)."""
+        destinations = settings.get("destination") or {}
+        if set(destinations) == {"ipv6"} and destinations["ipv6"].startswith("fe80:"):
+            # Only this link can send to addresses of this link.
+            family, address = "ipv6", address or "fe80::/10"
+        elif destinations:
+            # Where a service has destinations, it is for packets to them alone: at most what is said here.
+            family, certain = family or (next(iter(destinations)) if len(destinations) == 1 else ""), False
+        parts = [("port", port, protocol) for port, protocol in settings.get("ports", [])]
+        parts += [("source-port", port, protocol) for port, protocol in settings.get("source_ports", [])]
+        parts += [("protocol", protocol) for protocol in settings.get("protocols", [])]
+        for element in parts:
+            words = "{0} {1}".format(element[0].replace("-", " "), "/".join(element[1:]))
+            self.add("{0} ({1})".format(label, words) if label else words, element, family, address, admits, certain)
+
+    def rich(self, line, daemon, services):
+        priority = _PRIORITY.match(line)
+        self._rank = int(priority.group(1)) if priority else 0
+        self._read(line, daemon, services)
+        self._rank = 0
+
+    def _read(self, line, daemon, services):
+        try:
+            rich = rich_rules.parse(_BESIDE.sub("", line))
+        except ValueError:
+            self.add("rich rule '{0}'".format(line), certain=False, admits=" accept" in line)
+            if " accept" not in line and not any(word in line for word in (" drop", " reject")):
+                self.found.pop()
+            return
+        if rich.action[0] == "log":
+            return
+        admits, address = rich.action[0] == "accept", rich.source if self._direction == "in" else rich.destination
+        other = rich.destination if self._direction == "in" else rich.source
+        label = "rich rule '{0}'".format(line)
+        if rich.element and rich.element[0] == "service":
+            self.service(label, _service(daemon, services, rich.element[1]), rich.family, address, admits, not other)
+        else:
+            self.add(label, rich.element, rich.family, address, admits, not other)
+
+    def add(self, what, element=(), family="", address="", admits=True, certain=True):
+        protocols, ports, far = self._element(element, family)
+        peers, known = self._peers(address, family)
+        ipset = address[6:] if address.startswith("ipset:") and certain and far is not None else ""
+        shape = Shape(protocols, ports or _intervals.ALL_PORTS, peers, certain and known and far is not None)
+        self.found.append(Opening(self._place, what, shape, shape.certain, admits, self._priority, self._rank, ipset))
+
+    def _element(self, element, family):
+        """Return ``(protocols, ports of the destination, ports of the source or None for not certain)``."""
+        kind = element[0] if element else ""
+        if kind == "port":
+            return frozenset([NUMBERS.get(element[2], 255)]), (_interval(element[1]),), ()
+        if kind == "source-port":
+            return frozenset([NUMBERS.get(element[2], 255)]), (), None
+        if kind == "icmp":
+            return typed(1) | typed(58), (), ()
+        if kind == "icmp-type":
+            types = ICMP.get(element[1], {})
+            found = [typed({4: 1, 6: 58}[version], [number]) for version, number in types.items()] or [typed(1), typed(58)]
+            return frozenset().union(*found), (), () if types else None
+        if kind == "protocol":
+            value = element[1]
+            if value in ("icmp", "ipv6-icmp", "icmpv6"):
+                return typed(1 if value == "icmp" else 58), (), ()
+            number = NUMBERS.get(value, int(value) if value.isdigit() else None)
+            return (frozenset([number]), (), ()) if number is not None else (None, (), None)
+        return None, (), ()
+
+    def _peers(self, address, family):
+        """Return ``(intervals, whether they are known)`` of the other end."""
+        found = FAMILIES.get(family, _intervals.ANY)
+        try:
+            if address.startswith("ipset:"):
+                return found, False
+            if address:
+                return (parse(address),), True
+            if self._sources:
+                return _intervals.collapse(parse(source) for source in self._sources), True
+        except ValueError:
+            return found, False
+        return found, True
+
+
+def _interval(text):
+    return _intervals.parse_port(text.replace(":", "-"))
+
+
+def parse(text):
+    """Return the interval of an address as others write it, host bits included."""
+    address, _slash, length = text.partition("/")
+    version, first, last = _intervals.parse_address(address)
+    if length:
+        bits = (32 if version == 4 else 128) - (int(length) if length.isdigit() else bin(_intervals.parse_address(length)[1]).count("1"))
+        first = first >> bits << bits
+        last = first | ((1 << bits) - 1)
+    return (version, first, last)

@@ -1,0 +1,236 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""From wire rules to the policies, ipsets and services that firewalld must have.
+
+A direction has up to three policies: ``-block`` and ``-allow`` with the rules, ``-rest`` with the default and what keeps a host alive.
+Policies with a negative priority are asked before the zones, those with a positive one after the zones' own rules and before their
+targets. A rich rule has room for one address at each end and for one port at one end: a rule becomes as many as it takes, and where both ends have
+ports, our end becomes an ipset of addresses with ports.
+"""
+
+from __future__ import annotations
+
+import collections
+import hashlib
+import re
+
+from ansible_collections.portcullis.msports.plugins.module_utils import _intervals, _limits
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import limits
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.base import (
+    ALLOW,
+    ASSIGNMENT,
+    BASE,
+    BLOCK,
+    PLACES,
+    RESETS,
+    REST,
+    TARGETS,
+    ZONES,
+)
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.names import prefix
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.objects import Objects, Policy, digest, halves, networks
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.rich import rule, text
+
+# Beyond so many networks of one family a list of addresses becomes an ipset.
+INLINE = 4
+# Names of ipsets have room for 31 characters: prefix 7, label, digest 6, family 1, three hyphens.
+SET_LABEL = 14
+LOG_LIMIT = "10/s"
+# Since this version a destination can be an ipset. Before it each network takes a rich rule, up to so many of one rule.
+DESTINATION_SETS = (1, 0)
+LONGEST = 500
+VERSIONS = {4: "ipv4", 6: "ipv6"}
+
+Rendered = collections.namedtuple("Rendered", "objects problems warnings")
+Rendered.__doc__ = """``objects`` are the ``Objects``, ``problems`` what firewalld cannot express, ``warnings`` what has no effect."""
+
+
+def render(rules, address_sets, options, helpers=("tftp", "netbios-ns"), version=DESTINATION_SETS):
+    """Return ``Rendered`` for complete, checked wire rules. ``options`` are the module's, ``helpers`` those that the kernel has."""
+    return _Render(rules, address_sets, options, helpers, version >= DESTINATION_SETS).rendered()
+
+
+class _Render:
+    def __init__(self, rules, address_sets, options, helpers, destination_sets):
+        self._destination_sets = destination_sets
+        self._refused = limits.refusals(rules, address_sets)
+        unsaid = {refusal.index for refusal in self._refused}
+        self._rules = sorted(((index, one) for index, one in enumerate(rules) if index not in unsaid), key=lambda item: item[1]["name"])
+        self._options = options
+        self._helpers = helpers
+        self._start = prefix(options["owner"])
+        self._collapsed = {name: (name, networks(texts)) for name, texts in address_sets.items()}
+        self._sets, self._services = {}, {}
+        self._nobody = []
+
+    def rendered(self):
+        found = {}
+        for index, one in self._rules:
+            try:
+                made = list(self._of(one))
+            except ValueError as reason:
+                self._refused.append(_limits.Refusal(index, one["name"], str(reason)))
+                continue
+            for direction, kind, riches in made:
+                of_policy = found.setdefault((direction, kind), {})
+                of_policy[one["name"]] = sorted({text(rich) for rich in riches}.union(of_policy.get(one["name"], ())))
+        policies = dict(
+            self._policy(direction, kind, found.get((direction, kind), {})) for direction in ("in", "out") for kind in self._kinds(direction, found)
+        )
+        warnings = []
+        if self._nobody:
+            warnings.append("these rules match nobody, because their address sets are empty, and are not loaded: " + _some(self._nobody))
+        return Rendered(Objects(policies, self._sets, self._services), _limits.texts(self._refused), warnings)
+
+    def _kinds(self, direction, found):
+        kinds = [kind for kind in (BLOCK, ALLOW) if (direction, kind) in found]
+        return kinds + ([REST] if self._default(direction) != "keep" else [])
+
+    def _default(self, direction):
+        return self._options["default_inbound" if direction == "in" else "default_outbound"]
+
+    def _policy(self, direction, kind, by_name):
+        name = "{0}-{1}-{2}".format(self._start, direction, ("block", "allow", "rest")[kind])
+        priority = PLACES[self._options["place"]][kind]
+        ingress, egress = ZONES[direction]
+        record = {rule_name: [digest(line) for line in texts] for rule_name, texts in by_name.items()}
+        lines, target = {line for texts in by_name.values() for line in texts}, "CONTINUE"
+        if kind == REST:
+            target = TARGETS[self._default(direction)]
+            lines |= {text(rich) for rich in BASE[direction] + self._assignment(direction)} if target != "ACCEPT" else set()
+            if target != "ACCEPT" and self._options["mode"] == "audit":
+                target = "CONTINUE"
+                lines.add(text(rule(action=self._log(direction), priority=32767)))
+            elif target == "REJECT":
+                lines |= {text(rich) for rich in RESETS}
+        return name, Policy(priority, target, (ingress,), (egress,), tuple(sorted(lines)), record)
+
+    def _assignment(self, direction):
+        made = []
+        for label, version, source, source_port, port in ASSIGNMENT[direction]:
+            name = "{0}-{1}-{2}".format(self._start, label, version)
+            ends = halves(_intervals.parse_address(source))
+            self._sets[name] = (version, tuple(sorted(end + ("udp", source_port, source_port) for end in ends)))
+            made.append(rule(VERSIONS[version], source="ipset:" + name, element=("port", port, "udp")))
+        return tuple(made)
+
+    def _log(self, direction):
+        return ("log", "{0} would drop {1}: ".format(self._options["owner"], direction), LOG_LIMIT)
+
+    def _of(self, one):
+        """Yield ``(direction, kind, rich rules)`` of one wire rule."""
+        direction = one["direction"]
+        remote, local = (self._addresses(one[key]) for key in ("remote_addresses", "local_addresses"))
+        if () in (remote[1], local[1]):
+            self._nobody.append(one["name"])
+            return
+        blocks = one["action"] == "block"
+        if one["helper"]:
+            yield from self._helper(one, remote, local)
+        riches = [finished for rich in self._matches(one, remote, local) for finished in self._finished(rich, one)]
+        yield direction, BLOCK if blocks else ALLOW, riches
+
+    def _helper(self, one, remote, local):
+        helper = one["helper"]
+        if helper in self._helpers:
+            name = "{0}-{1}".format(self._start, helper)
+            self._services[name] = helper
+            yield one["direction"], ALLOW, [rule(element=("service", name))]
+        elif one["direction"] == "out":
+            # The kernel cannot relate unicast answers to a broadcast of ours: they are admitted by the port that they come from.
+            yield "in", ALLOW, list(self._matches(dict(one, direction="in"), remote, local))
+
+    def _finished(self, rich, one):
+        """Yield a rule that allows as it is, and one that blocks with what it does."""
+        blocks = one["action"] == "block"
+        if blocks:
+            rich = rich._replace(action=("drop",) if self._options["mode"] == "enforce" else self._log(one["direction"]))
+        if not rich.element and (rich.action[0] == "log" or not (rich.source or rich.destination)):
+            # A rule for everything must have a priority, and so must one that only logs; these are those of the chains around what allows.
+            rich = rich._replace(priority=-1 if blocks else 1)
+        if rich.action[0] == "log" and rich.element[:1] == ("icmp-type",):
+            # firewalld does not log types of ICMP without doing anything else: in audit mode all ICMP of these addresses is logged.
+            for family, protocol in (("ipv4", "icmp"), ("ipv6", "ipv6-icmp")):
+                if rich.family in ("", family):
+                    yield rich._replace(family=family, element=("protocol", protocol))
+            return
+        yield rich
+
+    def _matches(self, one, remote, local):
+        near, far = _ports(one["local_ports"]), _ports(one["remote_ports"])
+        elements = _elements(one, near, far)
+        for family, theirs, ours in self._ends(one, remote, local) if near and far else self._pairs(one, remote, local):
+            source, destination = (theirs, ours) if one["direction"] == "in" else (ours, theirs)
+            for element in elements:
+                yield rule(family, source, destination, element)
+
+    def _pairs(self, one, remote, local):
+        """Yield ``(family, remote, local)`` with one text for each end, ``""`` for any."""
+        if remote[1] is None and local[1] is None:
+            yield "", "", ""
+            return
+        for version, family in VERSIONS.items():
+            inbound = one["direction"] == "in"
+            ends = [self._texts(version, remote, inbound), self._texts(version, local, not inbound)]
+            for theirs in ends[0]:
+                for ours in ends[1]:
+                    yield family, theirs, ours
+
+    def _ends(self, one, remote, local):
+        """Yield the same for a rule with ports at both ends: our own end, with its ports, is an ipset, and the element has the other's."""
+        if one["direction"] == "in" and not self._destination_sets:
+            raise ValueError("ports at both ends of an inbound rule need firewalld 1.0")
+        ports = _intervals.parse_ports(one["local_ports"])
+        for version, family in VERSIONS.items():
+            own = [network for network in (networks(["any"]) if local[1] is None else local[1]) if network[0] == version]
+            entries = tuple(sorted(half + (one["protocol"],) + interval for network in own for half in halves(network) for interval in ports))
+            for theirs in self._texts(version, remote, one["direction"] == "in") if entries else ():
+                name = "{0}-ends-{1}-{2}".format(self._start, hashlib.sha256(repr(entries).encode("utf-8")).hexdigest()[:6], version)
+                self._sets[name] = (version, entries)
+                yield family, theirs, "ipset:" + name
+
+    def _texts(self, version, end, is_source):
+        """Return the texts of one family of an end; each of them takes a rich rule."""
+        label, found = end
+        if found is None:
+            return [""]
+        own = tuple(network for network in found if network[0] == version)
+        if own and own[0][1:] == (0, _intervals.LAST[version]):
+            return [""]
+        if len(own) <= (INLINE if is_source or self._destination_sets else LONGEST):
+            return [_intervals.address_text(network) for network in own]
+        if not is_source and not self._destination_sets:
+            raise ValueError("{0} networks as destination need firewalld 1.0, before it there is room for {1}".format(len(own), LONGEST))
+        identity = label or repr(own)
+        readable = re.sub(r"[^A-Za-z0-9]+", "-", label or "list").strip("-")[:SET_LABEL]
+        name = "{0}-{1}-{2}-{3}".format(self._start, readable, hashlib.sha256(identity.encode("utf-8")).hexdigest()[:6], version)
+        self._sets[name] = (version, own)
+        return ["ipset:" + name]
+
+    def _addresses(self, texts):
+        """Return ``(label, networks)``; the networks are ``None`` for any and empty for nobody."""
+        if not texts or list(texts) == ["any"]:
+            return "", None
+        label, found = self._collapsed[texts[0][1:]] if texts[0].startswith("@") else ("", networks(texts))
+        return (label, found) if found != networks(["any"]) else ("", None)
+
+
+def _elements(one, near, far):
+    """Return what a rule matches besides addresses, one element a rich rule; where both ends have ports, those of the other end."""
+    if one["protocol"] == "icmp_echo":
+        return [("icmp-type", "echo-request")]
+    mine = "port" if one["direction"] == "in" else "source-port"
+    theirs = "source-port" if one["direction"] == "in" else "port"
+    made = [(mine, port, one["protocol"]) for port in near if not far] + [(theirs, port, one["protocol"]) for port in far]
+    return made or [("protocol", one["protocol"]) if one["protocol"] != "any" else ()]
+
+
+def _ports(texts):
+    return [_intervals.port_text(interval) for interval in _intervals.parse_ports(texts)]
+
+
+def _some(names):
+    return ", ".join(names[:5]) + (" and {0} more".format(len(names) - 5) if len(names) > 5 else "")

@@ -1,0 +1,138 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""What the rules of other tables and ours do to each other: their drops that stop what we allow, their accepts that our default stops.
+
+A table of another owner of this collection is told once, by its name: its rules are known there.
+"""
+
+from __future__ import annotations
+
+import collections
+
+from ansible_collections.portcullis.msports.plugins.module_utils import _intervals
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.foreign import LIMIT
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import HOOKS, RULE_CHAINS
+from ansible_collections.portcullis.msports.plugins.module_utils._match import BASE, EVERYTHING, PROTOCOLS, Shape, covered, meet, touches
+
+Finding = collections.namedtuple("Finding", "place text names certain")
+Finding.__doc__ = """One rule of others: ``place`` is its table and chain, ``names`` are our rules that it meets (none for an accept)."""
+
+SHOWN = 20
+
+
+def compare(tables, rules, options, closed):
+    """Return ``(reasons, warnings)`` about the tables of others and our wire rules; ``closed`` tells by direction whether our default drops."""
+    cut, killed = [], []
+    for direction in ("in", "out"):
+        bases = list(tables.base_chains(direction)) if direction == "in" or closed[direction] else []
+        if bases:
+            own = [(rule["name"], _shape(rule, options)) for rule in rules if rule["direction"] == direction and rule["action"] == "allow"]
+            own = [(name, shape) for name, shape in own if shape.addresses]
+            for base in bases:
+                found = _of_base(tables, base, own, direction, closed[direction])
+                cut += found[0]
+                killed += found[1]
+    cut, ours_cut = _apart(cut, tables)
+    killed, ours_killed = _apart(killed, tables)
+    return (
+        [_cut_by_owner(name, found) for name, found in ours_cut.items()] + _capped(_cut(finding) for finding in cut),
+        [_killed_of_owner(name, found) for name, found in ours_killed.items()] + _capped(_killed(finding) for finding in killed),
+    )
+
+
+def _shape(rule, options):
+    """Return the shape of an own rule. Its own end and its source ports are left out, so it may be wider than the rule."""
+    inbound = rule["direction"] == "in"
+    texts = rule["remote_addresses"]
+    if texts[0].startswith("@"):
+        texts = options["address_sets"][texts[0][1:]]
+    ports = _intervals.parse_ports(rule["local_ports" if inbound else "remote_ports"]) or _intervals.ALL_PORTS
+    narrow = rule["local_addresses"] not in ([], ["any"]) or bool(rule["remote_ports" if inbound else "local_ports"])
+    return Shape(PROTOCOLS[rule["protocol"]], ports, _intervals.parse_addresses(texts), not narrow)
+
+
+def _of_base(tables, base, own, direction, closed):
+    """Return ``(cut, killed)`` of the chains that packets of a direction pass from one base chain on."""
+    cut, killed, accepted, seen = [], [], [], 0
+    final = closed and tables.chains[base]["hook"] in ("input", "output")
+    admitted = BASE[direction] + tuple(shape for _name, shape in own)
+    # Packets of one family only pass a chain of that family; the rest of our rule is not its business.
+    only = EVERYTHING._replace(addresses={"ip": _intervals.ANY[:1], "ip6": _intervals.ANY[1:]}.get(base[0], _intervals.ANY))
+    parts = [(name, part) for name, part in ((name, meet(shape, only)) for name, shape in own) if part]
+    for rule in tables.steps(base, direction):
+        seen += 1
+        if seen > LIMIT:
+            cut.append(Finding(base, None, [], True))
+            break
+        if rule.verdict == "accept":
+            accepted.append(rule.shape)
+            parts = [(name, part) for name, part in parts if not covered(accepted, part)] if rule.shape.certain else parts
+            if final and not covered(admitted, rule.shape):
+                killed.append(Finding(rule[:3], rule.text, [], rule.shape.certain))
+            continue
+        hit = [name for name, part in parts if touches(rule.shape, part)]
+        if hit:
+            cut.append(Finding(rule[:3], rule.text, hit, rule.shape.certain))
+    return cut, killed
+
+
+def _apart(findings, tables):
+    """Return ``(findings in tables of strangers, {table: findings in tables of other owners})``."""
+    owners = {table for family, table, _chain in tables.chains if family == "inet" and _is_ours(tables, table)}
+    strange, ours = [], collections.OrderedDict()
+    for finding in findings:
+        if finding.place[0] == "inet" and finding.place[1] in owners:
+            ours.setdefault(finding.place[1], []).append(finding)
+        else:
+            strange.append(finding)
+    return strange, ours
+
+
+def _is_ours(tables, table):
+    """Tell whether a table of the family inet is made like ours: a hook chain that jumps to base rules and to rules proper."""
+    for direction, hook in HOOKS.items():
+        rules = tables.rules.get(("inet", table, hook), [])
+        targets = [expression["jump"]["target"] for rule in rules for expression in rule["expr"] if "jump" in expression]
+        if targets == ["base_" + direction, RULE_CHAINS[direction]]:
+            return True
+    return False
+
+
+def _capped(texts):
+    texts = list(texts)
+    return texts[:SHOWN] + (["{0} more of this kind".format(len(texts) - SHOWN)] if len(texts) > SHOWN else [])
+
+
+def place(key):
+    return "table {0} {1}, chain {2}".format(*key)
+
+
+def _some(names):
+    return ", ".join(names[:3]) + (" and {0} more".format(len(names) - 3) if len(names) > 3 else "")
+
+
+def _cut(finding):
+    if finding.text is None:
+        return "{0}: more than {1} rules; the rest was not examined".format(place(finding.place), LIMIT)
+    return "{0}: '{1}' {2} what we allow: {3}".format(place(finding.place), finding.text, "stops" if finding.certain else "may stop", _some(finding.names))
+
+
+def _killed(finding):
+    word = "accepts" if finding.certain else "may accept"
+    return "{0}: '{1}' {2} what our default stops; our drop is final".format(place(finding.place), finding.text, word)
+
+
+def _cut_by_owner(table, findings):
+    names = list(collections.OrderedDict((name, None) for finding in findings for name in finding.names))
+    if not names:
+        return "table inet {0} of another owner of this collection: more than {1} rules; the rest was not examined".format(table, LIMIT)
+    word = "stops" if any(finding.certain for finding in findings) else "may stop"
+    return "table inet {0} of another owner of this collection {1} what we allow: {2}".format(table, word, _some(names))
+
+
+def _killed_of_owner(table, findings):
+    word = "accepts" if any(finding.certain for finding in findings) else "may accept"
+    return "table inet {0} of another owner of this collection {1} what our default stops; our drop is final".format(table, word)

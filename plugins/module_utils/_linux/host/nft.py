@@ -1,0 +1,89 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""The ``nft`` program: found once, every start of it counted, its complaints turned into one error."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+
+# How a table of this collection is made, by direction: so each backend tells those of other owners from tables of strangers.
+HOOKS = {"in": "input", "out": "output"}
+RULE_CHAINS = {"in": "rules_in", "out": "rules_out"}
+
+PLACES = ("/usr/sbin/nft", "/sbin/nft", "/usr/local/sbin/nft", "/usr/bin/nft")
+
+
+class NftError(Exception):
+    """``nft`` is missing or refused what it was given; the text says which and why."""
+
+
+def program():
+    """Return the path of ``nft``, or ``None`` when it is not installed."""
+    return next((place for place in PLACES if os.access(place, os.X_OK)), None)
+
+
+class Nft:
+    """Runs ``nft``. ``count`` is the number of processes started so far."""
+
+    def __init__(self, path=None):
+        self.path = path or program()
+        self.count = 0
+        if self.path is None:
+            raise NftError("nft was not found in {0}: install the package nftables".format(", ".join(PLACES)))
+
+    def _run(self, arguments, given=""):
+        self.count += 1
+        environment = dict(os.environ, LC_ALL="C")
+        # A list and no shell; and tests run it without a module. pylint: disable-next=ansible-bad-function
+        process = subprocess.Popen(
+            [self.path] + arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, universal_newlines=True
+        )
+        output, errors = process.communicate(given)
+        return process.returncode, output, errors
+
+    def list_objects(self, owner=None):
+        """Return the objects of the whole ruleset, or of the table ``inet <owner>`` alone (nothing when it does not exist)."""
+        what = ["list", "table", "inet", owner] if owner else ["list", "ruleset"]
+        code, output, errors = self._run(["-nn", "-j"] + what)
+        if code != 0:
+            if owner and "No such file" in errors:
+                return []
+            raise NftError("nft cannot read the ruleset: {0}".format(_short(errors)))
+        try:
+            return json.loads(output)["nftables"] if output.strip() else []
+        except (ValueError, KeyError) as error:
+            raise NftError("nft printed a ruleset that is no JSON ({0}); nft must be built with JSON support".format(error)) from error
+
+    def check(self, text):
+        """Let the kernel check ``text`` without changing anything; raise ``NftError`` when it would be refused."""
+        code, _output, errors = self._run(["-c", "-f", "-"], text)
+        if code != 0:
+            raise NftError("nft refuses the ruleset, nothing was changed: {0}".format(_short(errors)))
+
+    def load(self, text):
+        """Load ``text`` in one transaction; raise ``NftError`` when it failed as a whole."""
+        code, _output, errors = self._run(["-f", "-"], text)
+        if code != 0:
+            raise NftError("nft could not load the ruleset, the rules from before are still in force: {0}".format(_short(errors)))
+
+
+def _short(errors):
+    lines = [line.strip() for line in errors.strip().splitlines() if line.strip()]
+    return "; ".join(line[:300] for line in lines[:6]) or "no reason given"
+
+
+def split(objects, owner):
+    """Return ``(own, foreign)``: objects of the table ``inet <owner>``, and the rest. Both keep nft's order."""
+    own, foreign = [], []
+    for item in objects:
+        ((kind, value),) = item.items()
+        if kind == "metainfo":
+            continue
+        mine = value.get("family") == "inet" and value.get("name" if kind == "table" else "table") == owner
+        (own if mine else foreign).append((kind, value))
+    return own, foreign

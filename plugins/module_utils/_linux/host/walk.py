@@ -1,0 +1,104 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""The rules of iptables that packets meet, in their order: each a shape, as far as it can be read, and what becomes of the packet."""
+
+from __future__ import annotations
+
+import collections
+import re
+
+from ansible_collections.portcullis.msports.plugins.module_utils import _intervals
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import xtables
+from ansible_collections.portcullis.msports.plugins.module_utils._match import EVERYTHING, Shape, meet, of_family, typed
+
+Step = collections.namedtuple("Step", "chain text shape verdict line")
+Step.__doc__ = """``text`` is what a packet must be like, through all the jumps;
+``verdict`` is ``accept`` or ``drop``; ``line`` is the canonical line, by which our own rules are known."""
+
+FAMILY = {4: "ip", 6: "ip6"}
+VERDICTS = {"ACCEPT": "accept", "DROP": "drop", "REJECT": "drop"}
+# Options that say nothing about which new connections match.
+SILENT = ("--reject-with", "--log-prefix", "--log-level", "--comment", "-j", "-g")
+PEER = {"in": "-s", "out": "-d"}
+INTERFACE = {"in": "-i", "out": "-o"}
+LIMIT = 20000
+
+
+def steps(chains, version, direction, builtin):
+    """Yield the ``Step`` of every rule that new connections over the network can meet from a builtin chain on."""
+    return _walk(chains, version, direction, builtin, EVERYTHING, ())
+
+
+def _walk(chains, version, direction, name, within, passed):
+    """``passed`` are the ``(chain, conditions)`` of the jumps on the way."""
+    doubtful = False
+    for text in chains.get(name, ()) if name not in [before for before, _text in passed] else ():
+        line = xtables.canonical(text)
+        items = dict(line.items)
+        shape = shape_of(items, version, direction)
+        shape = meet(of_family(shape, FAMILY[version]), within) if shape else None
+        if shape is None:
+            continue
+        if doubtful:
+            shape = shape._replace(certain=False)
+        target = items.get("-j", items.get("-g"))
+        if target == "RETURN":
+            if items.get("--dst-type") == "LOCAL" and direction == "in":
+                # Whatever is meant for this host goes back here; broadcasts and multicast do by the lines that follow.
+                return
+            if shape == of_family(within, FAMILY[version]):
+                return
+            doubtful = True
+        elif target in VERDICTS:
+            told = " ".join([words for _before, words in passed if words] + [short(text)]).strip()
+            yield Step(name, told or "everything", shape, VERDICTS[target], line)
+        elif target in chains:
+            yield from _walk(chains, version, direction, target, shape, passed + ((name, short(text)),))
+            if "-g" in items:
+                doubtful = True
+
+
+def short(text):
+    """Return the conditions of a line for people: without its chain, its target and the names of matches."""
+    return re.sub(r" -m \w+| -[jg] .*|/32\b|/128\b", "", " " + text.split(" ", 2)[2]).strip()
+
+
+def shape_of(items, version, direction):
+    """Return the ``Shape`` of a line's options, or ``None`` when no new connection over the network matches."""
+    protocols, ports, peers, certain = None, _intervals.ALL_PORTS, _intervals.ANY, True
+    for option, value in items.items():
+        if option == "--ctstate":
+            if "NEW" not in value.split(","):
+                return None
+        elif option == INTERFACE[direction] and value in ("lo", "lo+"):
+            return None
+        elif option == "-p" and value.isdigit():
+            protocols = typed(int(value)) if int(value) in (1, 58) and protocols is None else protocols or frozenset([int(value)])
+        elif option in ("--icmp-type", "--icmpv6-type") and value.partition("/")[0].isdigit():
+            protocols = typed(1 if option == "--icmp-type" else 58, [int(value.partition("/")[0])])
+            certain = certain and "/" not in value
+        elif option in ("--dport", "--dports"):
+            try:
+                ports = xtables.port_intervals(value)
+            except ValueError:
+                certain = False
+        elif option == PEER[direction]:
+            try:
+                peers = (_intervals.parse_address(value),)
+            except ValueError:
+                certain = False
+        elif option == "--rt-type":
+            # Source routing of old: no connection of anybody's uses it.
+            return None
+        elif option not in SILENT and not (option == "--dst-type" and value == "LOCAL" and direction == "in"):
+            certain = False
+    return Shape(protocols, ports, peers, certain)
+
+
+def accepts(lines, version, direction, start):
+    """Return the shapes that a file's chains certainly accept, from the chain ``start`` on."""
+    chains = collections.OrderedDict((line.split()[1], xtables.chain_of(lines, line.split()[1])) for line in lines)
+    return [step.shape for step in steps(chains, version, direction, start) if step.verdict == "accept"]

@@ -1,0 +1,81 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""The writing of a run: rules into the kernel, without harm to sessions that are open, and what is kept for the next boot."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import tracking
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import Nft
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.sessions import established
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.persist import reload_systemd
+
+WARM_UP_SECONDS = 2.0
+WARM_UP = """table inet {owner}
+delete table inet {owner}
+table inet {owner} {{
+  chain input {{
+    type filter hook input priority 0; policy accept;
+    ct state established,related accept
+  }}
+  chain output {{
+    type filter hook output priority 0; policy accept;
+    ct state established,related accept
+  }}
+}}
+"""
+
+
+class Host:
+    """The machine as a run sees it. Tests give another root, environment, /proc or pause, or a kernel that cannot be told of sessions."""
+
+    def __init__(self, nft=None, root="/", environment=None, proc="/proc", pause=time.sleep, nudge=None, learn=tracking.learn):
+        self.nft = nft or Nft()
+        self.root = root
+        self.environment = os.environ if environment is None else environment
+        self.proc = proc
+        self.pause = pause
+        self.nudge = nudge or _nudge
+        self.learn = learn
+
+
+def _nudge():
+    """Make the management session carry a packet while nothing is dropped yet; Ansible skips empty lines before a result."""
+    sys.stdout.write("\n")
+    sys.stdout.flush()
+
+
+def load(options, host, actual, text, sessions):
+    """Load the rules; before a first default drop the sessions that are open are made known to connection tracking, which knows none yet.
+
+    Where the kernel cannot be told, it gets a moment to learn ``sessions``, those of the management, from what they say.
+    """
+    closes = options["mode"] == "enforce" and (options["default_inbound"] in ("block", "reject") or options["default_outbound"] == "block")
+    if closes and actual is None and _untracked(host.proc) and established(host.proc):
+        host.nft.load(WARM_UP.format(owner=options["owner"]))  # from here on it sees what begins
+        if not host.learn(established(host.proc)) and sessions:
+            host.nudge()
+            host.pause(WARM_UP_SECONDS)
+    host.nft.load(text)
+
+
+def _untracked(proc):
+    """Tell whether connection tracking knows no connection: it learns nothing before a rule that uses it is loaded."""
+    try:
+        with open(os.path.join(proc, "sys/net/netfilter/nf_conntrack_count")) as stream:
+            return int(stream.read()) == 0
+    except (OSError, ValueError):
+        return True
+
+
+def save(options, store, text):
+    """Write the files for the next boot, or remove them when nothing is to persist; return warnings."""
+    reload_needed = store.save(text) if options["persist"] else store.remove()
+    complaint = reload_systemd() if reload_needed else None
+    return [complaint] if complaint else []

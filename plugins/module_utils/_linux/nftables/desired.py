@@ -1,0 +1,66 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""What must be in the kernel: the table for the rules given, and what it changes of the table that is there."""
+
+from __future__ import annotations
+
+import collections
+
+from ansible_collections.portcullis.msports.plugins.module_utils import _change
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import NftError
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import render, table
+from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused, checked_rules
+
+Desired = collections.namedtuple("Desired", "rules table text change warnings")
+Desired.__doc__ = """``rules`` complete wire rules, ``table`` the Table, ``text`` its file, ``change`` what it adds, changes, removes and keeps."""
+
+
+def desire(options, nft, actual):
+    """Return ``Desired`` for the options and the own table that is there (or ``None``); raise ``Refused`` with every problem at once."""
+    rules = checked_rules(options)
+    helpers = ["tftp"] + (["netbios-ns"] if _wants_netbios(rules) and _has_netbios(nft, actual) else [])
+    rendered = render.render(
+        rules, options["address_sets"], options["default_inbound"], options["default_outbound"], options["owner"], options["mode"], helpers
+    )
+    if rendered.problems:
+        raise Refused("nftables cannot express these rules, nothing was changed", rendered.problems)
+    want = table.rule_lines(rendered.table)
+    have = table.rule_lines(actual) if actual else {}
+    try:
+        change = _change.plan_change(want, have, options["purge"], options["max_removals"])
+    except _change.TooManyRemovals as error:
+        raise Refused(str(error)) from error
+    desired = _with_extra(options, rendered.table, actual, change.extra) if change.extra else rendered.table
+    return Desired(rules, desired, table.text(desired, options["owner"]), change, rendered.warnings)
+
+
+def _wants_netbios(rules):
+    return any(rule["helper"] == "netbios-ns" for rule in rules)
+
+
+def _has_netbios(nft, actual):
+    """Tell whether the kernel has the helper: our table holds it already, or the kernel accepts it in a check."""
+    if actual and any(helper[0] == "netbios-ns" for helper in actual.helpers.values()):
+        return True
+    try:
+        nft.check('table inet portcullis_probe {\n\tct helper probe {\n\t\ttype "netbios-ns" protocol udp\n\t\tl3proto ip\n\t}\n}\n')
+        return True
+    except NftError:
+        return False
+
+
+def _with_extra(options, desired, actual, extra):
+    """Return ``desired`` with the own rules that stay because nothing is purged, in chains that packets reach."""
+    chains = dict(desired.chains)
+    for direction, chain in sorted(table.RULE_CHAINS.items()):
+        if chain not in chains and chain in actual.chains and any(comment in extra for comment, _rule in actual.chains[chain].rules):
+            default = options["default_inbound" if direction == "in" else "default_outbound"]
+            chains.update(render.chains_of(direction, (), default, options["owner"], options["mode"]))
+    try:
+        return table.with_extra(desired._replace(chains=chains), actual, set(extra))
+    except ValueError as error:
+        text = "purge is false, but a rule in our table cannot be kept, because it is none of ours; move it to a table of its own"
+        raise Refused(text, [str(error)]) from error

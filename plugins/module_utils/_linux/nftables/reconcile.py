@@ -1,0 +1,120 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""One host's owned nftables ruleset, reconciled as a whole: lock, read, compare, guard, load, save, read again.
+
+``run`` takes the options of the module and returns its result; everything it needs from outside comes in by ``Host``.
+"""
+
+from __future__ import annotations
+
+import collections
+
+from ansible_collections.portcullis.msports.plugins.module_utils import _refusals
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import NftError, split
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.sessions import find_sessions
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import desired, environment, lock, parse, result, table
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import apply as loading
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.apply import Host
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.persist import Store, reload_systemd
+from ansible_collections.portcullis.msports.plugins.module_utils._refusals import OPTIONS, Refused
+
+__all__ = ["OPTIONS", "Host", "Refused", "inspect", "run"]
+
+OTHER_MANAGER = (
+    "another firewall manager is active, and two of them would undo each other's work. Nothing was changed. firewalld and ufw have backends of "
+    "their own (backend: auto chooses them); else stop and mask that manager ('systemctl mask --now firewalld'; 'ufw disable' for ufw), "
+    "or set allow_other_manager to true to load our table beside its rules"
+)
+
+Found = collections.namedtuple("Found", "actual foreign store warnings")
+Found.__doc__ = """``actual`` is the own Table or ``None``, ``foreign`` are the objects of other tables, ``store`` is what is kept for the next boot."""
+
+
+def run(options, check_mode=False, host=None):
+    """Reconcile and return the result; raise ``Refused`` or ``NftError`` (nothing was changed, or the old rules are back in force)."""
+    options = dict(OPTIONS, **{key: value for key, value in options.items() if value is not None})
+    _refusals.check_owner(options["owner"])
+    host = host or Host()
+    with lock.held(host.root, check_mode, host.pause) as warnings:
+        found = _find(options["owner"], host)
+        done = (_absent if options["state"] == "absent" else _present)(options, check_mode, host, found)
+    return dict(done, warnings=done["warnings"] + warnings)
+
+
+def inspect(owner, host=None):
+    """Return what is there of one owner: the result of the info module."""
+    _refusals.check_owner(owner)
+    host = host or Host()
+    with lock.held(host.root, True, host.pause):
+        found = _find(owner, host)
+        saved = found.store.lines(None)
+    outside = environment.examine(found.foreign, None, dict(OPTIONS, owner=owner), host.root, host.proc)
+    sessions, how = find_sessions(host.environment, host.proc)
+    return {
+        "present": found.actual is not None,
+        "names": sorted(table.rule_lines(found.actual)) if found.actual else [],
+        "lines": table.all_lines(found.actual, owner),
+        "saved": result.shown(saved),
+        "warnings": found.warnings + outside.warnings,
+        "effective": {"in_force": found.actual is not None, "reasons": outside.reasons, "guarded": result.guarded(sessions, how)},
+    }
+
+
+def _find(owner, host):
+    """Read everything once, and return ``Found``."""
+    objects, warnings = _read_all(host.nft, owner)
+    own, foreign = split(objects, owner)
+    return Found(parse.own_table(own), foreign, Store(owner, host.nft.path, host.root), warnings)
+
+
+def _read_all(nft, owner):
+    try:
+        return nft.list_objects(), []
+    except NftError as error:
+        # A ruleset of others that nft cannot print must not keep us from our own table.
+        return nft.list_objects(owner), ["only the own table could be read, other tables were not examined: {0}".format(error)]
+
+
+def _absent(options, check_mode, host, found):
+    saved = found.store.lines(None)
+    warnings = list(found.warnings)
+    if found.actual is not None and not check_mode:
+        host.nft.load("delete table inet {0}\n".format(options["owner"]))
+    if saved and not check_mode and found.store.remove():
+        warnings += [complaint for complaint in [reload_systemd()] if complaint]
+    return dict(result.absent(options["owner"], found.actual, saved), warnings=warnings)
+
+
+def _present(options, check_mode, host, found):
+    wanted = desired.desire(options, host.nft, found.actual)
+    saved = found.store.lines(wanted.text if options["persist"] else None)
+    outside = environment.examine(found.foreign, wanted.rules, options, host.root, host.proc)
+    if outside.managers and not options["allow_other_manager"]:
+        raise Refused(OTHER_MANAGER, outside.managers)
+    sessions, how = find_sessions(host.environment, host.proc)
+    _refusals.lockout(wanted.rules, options, sessions)
+
+    in_force = wanted.table == found.actual
+    warnings = found.warnings + wanted.warnings
+    if not in_force:
+        host.nft.check(wanted.text)
+    if not in_force and not check_mode:
+        loading.load(options, host, found.actual, wanted.text, sessions)
+        loaded = _own(host.nft, options["owner"])
+        in_force = loaded == wanted.table
+        if not in_force:
+            warnings.append("the kernel does not hold what was loaded: " + result.difference(wanted.table, loaded, options["owner"]))
+    if not check_mode and not all(right for _line, right in saved):
+        warnings += loading.save(options, found.store, wanted.text)
+    if options["persist"] and not found.store.systemd:
+        warnings.append("systemd does not run here: {0} is written, but nothing loads it at the next boot".format(found.store.shown))
+    done = result.present(options, found.actual, wanted, saved, in_force, outside, result.guarded(sessions, how))
+    return dict(done, warnings=warnings + outside.warnings)
+
+
+def _own(nft, owner):
+    """Return the own table as the kernel holds it now."""
+    return parse.own_table(split(nft.list_objects(owner), owner)[0])

@@ -1,0 +1,203 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""From wire rules to the table that must be in the kernel. Rules of any number share two chains; base rules have their own.
+
+One wire rule becomes one nft rule for each family that its addresses name, or one for both when it names none.
+"""
+
+from __future__ import annotations
+
+import collections
+import hashlib
+import re
+
+from ansible_collections.portcullis.msports.plugins.module_utils import _intervals, _limits
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import HOOKS, RULE_CHAINS
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.table import Chain, Table, in_order
+
+# Beyond so many intervals of one family a list of addresses becomes a named set of the table.
+INLINE = 4
+# Names of sets have room for 31 characters on every kernel.
+SET_LABEL = 19
+LOG_LIMIT = "limit rate 10/second burst 20 packets"
+
+# What keeps a host alive, by direction: interface lo, what belongs to known connections, ICMP errors, neighbour discovery
+# (hop limit 255: from this link only), multicast membership (its loss shows after minutes), address assignment.
+_BOTH = (
+    ("replies", "ct state established,related accept"),
+    ("ICMP errors", "icmp type { 3, 11-12 } accept"),
+    ("ICMPv6 errors", "icmpv6 type 1-4 accept"),
+    ("neighbour discovery", "icmpv6 type 133-136 ip6 hoplimit 255 accept"),
+    ("MLD", "icmpv6 type { 130-132, 143 } accept"),
+    ("IGMP", "ip protocol 2 accept"),
+)
+BASE = {
+    "in": (
+        (("loopback", 'iif "lo" accept'),)
+        + _BOTH
+        + (
+            ("DHCP answers", "meta nfproto ipv4 udp sport 67 udp dport 68 accept"),
+            ("DHCPv6 answers", "ip6 saddr fe80::/10 udp sport 547 udp dport 546 accept"),
+        )
+    ),
+    "out": (
+        (("loopback", 'oif "lo" accept'),)
+        + _BOTH
+        + (
+            ("DHCP requests", "meta nfproto ipv4 udp sport 68 udp dport 67 accept"),
+            ("DHCPv6 requests", "meta nfproto ipv6 udp sport 546 udp dport 547 accept"),
+        )
+    ),
+}
+HELPERS = {"tftp": ("tftp", "udp", "inet"), "netbios-ns": ("netbios-ns", "udp", "ip")}
+# Which address and port fields are ours (local) and theirs (remote), by direction. Rules name the source first, as packets do: the kernel
+# joins neighbouring fields into one comparison and gives them back in that order.
+FIELDS = {"in": {"remote": "saddr", "local": "daddr", "remote_port": "sport", "local_port": "dport"}}
+FIELDS["out"] = {"remote": "daddr", "local": "saddr", "remote_port": "dport", "local_port": "sport"}
+ECHO = {4: "icmp type 8", 6: "icmpv6 type 128"}
+
+Rendered = collections.namedtuple("Rendered", "table problems warnings")
+Addresses = collections.namedtuple("Addresses", "label intervals")
+
+
+def render(rules, address_sets, default_inbound, default_outbound, owner, mode="enforce", helpers=("tftp", "netbios-ns")):
+    """Return ``Rendered``: the table for complete, checked wire rules, what cannot be expressed, and what has no effect.
+
+    ``helpers`` are the kernel's connection tracking helpers; without ``netbios-ns`` the answers to a broadcast come in by
+    a rule on their source port instead.
+    """
+    collapsed = {name: Addresses(name, _intervals.parse_addresses(texts)) for name, texts in address_sets.items()}
+    found = {"in": [], "out": []}
+    sets, used, idle, nobody = {}, set(), [], []
+    defaults = {"in": default_inbound, "out": default_outbound}
+    refused = _limits.refusals(rules, address_sets)
+    unsaid = {refusal.name for refusal in refused}
+    for rule in sorted((rule for rule in rules if rule["name"] not in unsaid), key=lambda rule: rule["name"]):
+        direction = rule["direction"]
+        remote, local = (_addresses(rule[key], collapsed) for key in ("remote_addresses", "local_addresses"))
+        if () in (remote.intervals, local.intervals):
+            nobody.append(rule["name"])
+            continue
+        helper = rule["helper"] if rule["helper"] in helpers else ""
+        if rule["helper"] == "netbios-ns" and not helper and direction == "out" and defaults["in"] in ("block", "reject"):
+            found["in"] += [(rule["name"], text) for text in _answers(rule, remote, local, sets)]
+        if defaults[direction] == "keep" and rule["action"] == "allow" and not rule["helper"]:
+            idle.append(rule["name"])
+            continue
+        matches = list(_matches(rule, remote, local, sets))
+        found[direction] += [(rule["name"], text) for text in _rule_texts(rule, matches, helper, defaults[direction], owner, mode)]
+        used.update([helper] if helper else [])
+    chains = {}
+    for direction in ("in", "out"):
+        if defaults[direction] != "keep" or found[direction]:
+            chains.update(chains_of(direction, found[direction], defaults[direction], owner, mode))
+    warnings = []
+    if idle:
+        warnings.append("these allow rules are not loaded, because the default of their direction is keep and nftables needs no rule to allow: " + _some(idle))
+    if nobody:
+        warnings.append("these rules match nobody, because their address sets are empty, and are not loaded: " + _some(nobody))
+    table = Table(chains, sets, {name.replace("-", "_"): HELPERS[name] for name in sorted(used)}, ())
+    return Rendered(table, _limits.texts(refused), warnings)
+
+
+def _some(names):
+    return ", ".join(names[:5]) + (" and {0} more".format(len(names) - 5) if len(names) > 5 else "")
+
+
+def _addresses(texts, collapsed):
+    """Return the addresses of a rule; ``any`` and no list at all are the same here: no match on addresses."""
+    if not texts or list(texts) == ["any"]:
+        return Addresses("", None)
+    if texts[0].startswith("@"):
+        return collapsed[texts[0][1:]] if collapsed[texts[0][1:]].intervals != _intervals.ANY else Addresses("", None)
+    return Addresses("", _intervals.parse_addresses(texts))
+
+
+def _rule_texts(rule, matches, helper, default, owner, mode):
+    """Yield the nft rules of one wire rule. Where the default is kept, an allow rule only attaches its helper."""
+    for family, match in matches:
+        parts = [match] if match else []
+        parts += [ECHO[family]] if rule["protocol"] == "icmp_echo" else _transport(rule)
+        attach = helper and (family != 6 or HELPERS[helper][2] != "ip")
+        if attach:
+            parts.append('ct helper set "{0}"'.format(helper.replace("-", "_")))
+        if rule["action"] == "block":
+            parts.append("drop" if mode == "enforce" else _log(owner, rule["direction"]))
+        elif default != "keep":
+            parts.append("accept")
+        elif not attach:
+            continue
+        yield " ".join(parts)
+
+
+def _transport(rule):
+    """Return the matches on protocol and ports. ``meta l4proto`` sees through IPv6 extension headers."""
+    fields = FIELDS[rule["direction"]]
+    sides = sorted(("remote_port", "local_port"), key=lambda key: fields[key], reverse=True)
+    parts = ["{0} {1} {2}".format(rule["protocol"], fields[key], _ports(rule[key + "s"])) for key in sides if _ports(rule[key + "s"])]
+    return parts or (["meta l4proto " + rule["protocol"]] if rule["protocol"] in ("tcp", "udp") else [])
+
+
+def _answers(rule, remote, local, sets):
+    """Yield the inbound rules that admit unicast answers to a broadcast of ours, where the kernel cannot relate them."""
+    answer = dict(rule, direction="in", helper="", action="allow")
+    for _family, match in _matches(answer, remote, local, sets):
+        yield " ".join(([match] if match else []) + _transport(answer) + ["accept"])
+
+
+def _matches(rule, remote, local, sets):
+    """Yield ``(family, match on addresses)``, family ``None`` for both at once."""
+    sides = [(side, addresses) for side, addresses in (("remote", remote), ("local", local)) if addresses.intervals is not None]
+    if not sides and rule["protocol"] != "icmp_echo":
+        yield None, ""
+        return
+    for family, name in ((4, "ip"), (6, "ip6")):
+        shares = [(side, addresses.label, tuple(i for i in addresses.intervals if i[0] == family)) for side, addresses in sides]
+        if all(intervals for _side, _label, intervals in shares):
+            fields = FIELDS[rule["direction"]]
+            ordered = sorted(shares, key=lambda share: fields[share[0]], reverse=True)
+            texts = (fields[side] + " " + _address_list(label, family, intervals, sets) for side, label, intervals in ordered)
+            yield family, " ".join(name + " " + text for text in texts)
+
+
+def _address_list(label, family, intervals, sets):
+    if len(intervals) <= INLINE:
+        texts = [_intervals.address_text(interval) for interval in intervals]
+        return texts[0] if len(texts) == 1 else "{{ {0} }}".format(", ".join(texts))
+    identity = label or repr(intervals)
+    readable = re.sub(r"[^A-Za-z0-9]+", "_", label or "list").strip("_")[:SET_LABEL]
+    name = "p_{0}_{1}_{2}".format(readable, hashlib.sha256(identity.encode("utf-8")).hexdigest()[:6], family)
+    sets[name] = (family, intervals)
+    return "@" + name
+
+
+def _ports(texts):
+    intervals = [_intervals.port_text(interval) for interval in _intervals.parse_ports(texts)]
+    return intervals[0] if len(intervals) == 1 else "{{ {0} }}".format(", ".join(intervals)) if intervals else ""
+
+
+def _log(owner, direction):
+    return '{0} log prefix "{1} would drop {2}: "'.format(LOG_LIMIT, owner, direction)
+
+
+def chains_of(direction, rules, default, owner, mode):
+    """Return the three chains of one direction. Base rules come before all others, rules that block before those that allow."""
+    base, own, hook = "base_" + direction, RULE_CHAINS[direction], HOOKS[direction]
+    closed = default in ("block", "reject")
+    steps = [("", "jump " + base), ("", "jump " + own)]
+    if closed and mode == "audit":
+        steps.append(("", _log(owner, direction)))
+    elif default == "reject":
+        steps += [("", "meta l4proto tcp reject with tcp reset"), ("", "reject with icmpx admin-prohibited")]
+    elif closed:
+        # The policy says it as well, but when a table replaces another, the kernel sets the policy of a new chain only after its rules are in force
+        # and the old chain is gone: what no rule stops would come through for that moment.
+        steps.append(("", "drop"))
+    return {
+        base: Chain(None, BASE[direction]),
+        own: Chain(None, in_order(rules)),
+        hook: Chain((hook, 0, "drop" if closed and mode == "enforce" else "accept"), tuple(steps)),
+    }

@@ -1,0 +1,69 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""What a run returns, made from what it found, wanted and did."""
+
+from __future__ import annotations
+
+from ansible_collections.portcullis.msports.plugins.module_utils import _change
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import table
+
+
+def present(options, actual, desired, saved, in_force, outside, watched):
+    """Return the result of ``state: present``, but for its warnings. ``saved`` are the lines of the store from before the run."""
+    owner = options["owner"]
+    saved_differs = not all(right for _line, right in saved)
+    after = [(line.replace(" is missing", "").replace(" differs", ""), True) for line, _right in saved] if options["persist"] else []
+    reasons = outside.reasons + ([] if options["mode"] == "enforce" else ["mode is audit: what would be dropped is logged and passes"])
+    if not in_force:
+        reasons.insert(0, "the rules are not in force")
+    return {
+        "changed": desired.table != actual or saved_differs,
+        "diff": _change.diff_text(table.all_lines(actual, owner) + shown(saved), table.all_lines(desired.table, owner) + shown(after)),
+        "added": desired.change.added,
+        "changed_rules": desired.change.changed,
+        "removed": desired.change.removed,
+        "kept": len(desired.change.kept),
+        "structure": _structure_changes(desired.table, actual, owner) + (["saved"] if saved_differs else []),
+        "effective": {"in_force": in_force, "exact": not reasons, "reasons": reasons, "guarded": watched},
+    }
+
+
+def absent(owner, actual, saved):
+    """Return the result of ``state: absent``, but for its warnings."""
+    return {
+        "changed": actual is not None or bool(saved),
+        "diff": _change.diff_text(table.all_lines(actual, owner) + shown(saved), []),
+        "added": [],
+        "changed_rules": [],
+        "removed": sorted(table.rule_lines(actual)) if actual else [],
+        "kept": 0,
+        "structure": [],
+        "effective": {"in_force": False, "exact": False, "reasons": ["the table inet {0} is absent".format(owner)], "guarded": []},
+    }
+
+
+def guarded(sessions, how):
+    """Return the sessions that the guard looked at, in words, or that there is none."""
+    return ["{0} port {1} from {2} ({3})".format(session.local, session.local_port, session.peer, how) for session in sessions] or [how]
+
+
+def _structure_changes(desired, actual, owner):
+    """Return the names of the parts (chains, base rules, sets, helpers) that differ."""
+    wanted = table.structure_lines(desired, owner)
+    there = table.structure_lines(actual, owner) if actual else {}
+    return sorted(part for part in set(wanted) | set(there) if wanted.get(part) != there.get(part))
+
+
+def difference(desired, loaded, owner):
+    """Return in words where what the kernel holds is not what was loaded."""
+    wanted, there = (set(table.all_lines(value, owner)) for value in (desired, loaded))
+    lines = ["wanted: " + line for line in sorted(wanted - there)] + ["found: " + line for line in sorted(there - wanted)]
+    return "; ".join(lines[:4]) or "the order of rules"
+
+
+def shown(saved):
+    """Return the lines of the store without their verdicts."""
+    return [line for line, _right in saved]

@@ -1,0 +1,81 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""The writing of a run: the kernel in one commit a family, then the files; what fails is put back."""
+
+from __future__ import annotations
+
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import kernel, persist, settings
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import host as hosts
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.programs import UfwError
+
+
+def texts(owner, host, found, wanted):
+    """Return ``{path: text}`` of the files that are to be written; ``None`` for one that goes away."""
+    changes = {host.path(hosts.USER[version]): file.text for version, file in wanted.files.items() if file.text != found.files[version].text}
+    if wanted.defaults != found.defaults:
+        changes[host.path(hosts.DEFAULTS)] = wanted.defaults
+    if wanted.record != found.record:
+        changes[host.path(hosts.RECORD.format(owner))] = settings.record_text(wanted.record)
+    return changes
+
+
+def check(host, found, wanted, changes):
+    """Let ``iptables-restore`` read what will be loaded, now or by ufw itself; raise ``UfwError`` before anything is changed."""
+    for version in host.versions(found):
+        parts = wanted.differences.get(version, [])
+        if parts and found.state == hosts.RUNNING:
+            host.programs.check(version, kernel.transaction(parts))
+        elif host.path(hosts.USER[version]) in changes and host.programs.find("iptables-restore"):
+            host.programs.check(version, kernel.whole(wanted.files[version].text, version))
+
+
+def apply(host, found, wanted, changes):
+    """Write what differs; return ``Found`` with what the kernel holds then. After ``UfwError`` the old rules are in force and saved."""
+    writing = persist.Writing(changes)
+    if found.state == hosts.BROKEN:
+        return _start(host, found, wanted, writing)
+    parts = {version: differences for version, differences in wanted.differences.items() if differences}
+    done = []
+    try:
+        for version, differences in sorted(parts.items()):
+            host.programs.load(version, kernel.transaction(differences))
+            done.append(version)
+        writing.commit()
+    except UfwError as error:
+        writing.discard()
+        trouble = _put_back(host, found, parts, done)
+        raise UfwError("{0}; {1}".format(error, trouble or "the rules from before are still in force")) from error
+    writing.finish()
+    return hosts.with_tables(found, host, sorted(parts)) if parts else found
+
+
+def _put_back(host, found, parts, versions):
+    """Load what the chains held before; return a complaint, or ``None``."""
+    try:
+        for version in versions:
+            host.programs.load(version, kernel.restoring(found.tables[version], parts[version]))
+    except UfwError as error:
+        return "and the rules from before could not be loaded again: {0}".format(error)
+    return None
+
+
+def _start(host, found, wanted, writing):
+    """Let ufw build its chains anew from the new files, then repair what it leaves."""
+    writing.commit()
+    try:
+        host.programs.start_ufw()
+        now = hosts.with_tables(found, host)
+        for version, table in now.tables.items():
+            if not kernel.loaded(table, version, found.before[version]):
+                raise UfwError("{0} did not make the chains of ufw for IPv{1}".format(host.programs.init, version))
+            parts = kernel.forwarding(table, version) + kernel.differences(table, version, wanted.policies, wanted.files[version].text)
+            if parts:
+                host.programs.load(version, kernel.transaction(parts))
+    except UfwError as error:
+        writing.undo()
+        raise UfwError("ufw is enabled, but its chains are not loaded and cannot be: {0}; the old files are back".format(error)) from error
+    writing.finish()
+    return hosts.with_tables(found, host)

@@ -1,0 +1,127 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""The host as a run finds it: ufw's files, its settings, and what the kernel holds of it."""
+
+from __future__ import annotations
+
+import collections
+import os
+import re
+import time
+
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import xtables
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.managers import UFW_CONF, ufw_installed
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import kernel, persist, settings
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.programs import Programs, UfwError
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.rulefile import RULES, RuleFile
+
+DEFAULTS, CONF = "etc/default/ufw", UFW_CONF
+USER = {4: "etc/ufw/user.rules", 6: "etc/ufw/user6.rules"}
+BEFORE = {4: "etc/ufw/before.rules", 6: "etc/ufw/before6.rules"}
+AFTER = {4: "etc/ufw/after.rules", 6: "etc/ufw/after6.rules"}
+RECORD = "etc/portcullis/msports/{0}.ufw.json"
+
+# What of ufw is there: loaded; off in its own configuration; enabled, but its service is stopped; enabled, but chains are missing; its files only.
+RUNNING, INACTIVE, STOPPED, BROKEN, REMOVED = "running", "inactive", "stopped", "broken", "removed"
+
+LEFT_OVER = (
+    "ufw is removed from this host, and only its files below /etc are left: install the package ufw to use it again, or choose another backend "
+    "(backend: auto takes the manager that is there). Nothing was changed; state: absent works on the files that are left"
+)
+NO_LINE = (
+    "/{0} has no line '{1}', which ufw writes; nothing was changed. Put it back above the first rule, as in /usr/share/ufw/iptables/{2}. ('ufw reset' makes "
+    "new files, too, but it disables ufw and takes all rules of the administrator out of force, those of before.rules and after.rules as well)"
+)
+NO_POLICY = "/{0}: {1}: expected ACCEPT, DROP or REJECT, without which ufw itself does not start; nothing was changed. Correct it there, and run again"
+
+Found = collections.namedtuple("Found", "defaults conf settings no_ipv6 record files before after tables state legacy igmp")
+Found.__doc__ = """``defaults``, ``conf``, ``before`` and ``after`` are texts, ``files`` are ``RuleFile`` by family, ``tables`` are ``Filter`` by family
+(none when ufw is off), ``no_ipv6`` is "" or why rules for IPv6 have no effect, ``record`` are the defaults that we have changed, ``legacy`` tells
+whether iptables is the old one, ``igmp`` whether the system knows that protocol by its name."""
+
+
+class Host:
+    """The machine as a run sees it. Tests give another root, environment, /proc or pause."""
+
+    def __init__(self, programs=None, root="/", environment=None, proc="/proc", pause=time.sleep):
+        self.programs = programs or Programs()
+        self.root = root
+        self.environment = os.environ if environment is None else environment
+        self.proc = proc
+        self.pause = pause
+
+    def path(self, name):
+        return os.path.join(self.root, name)
+
+    def versions(self, found):
+        """Return the families that ufw filters."""
+        return (4,) if found.no_ipv6 else (4, 6)
+
+
+def require(host, absent=False):
+    """Raise ``UfwError`` when there is no ufw. For ``absent`` the files that a removed package leaves are enough."""
+    missing = [name for name in (DEFAULTS, CONF, USER[4]) if not os.path.exists(host.path(name))]
+    if missing:
+        raise UfwError("ufw is not installed here, or older than 0.35: /{0} is missing; install the package ufw".format(missing[0]))
+    if not absent and not ufw_installed(host.root):
+        raise UfwError(LEFT_OVER)
+
+
+def find(owner, host):
+    """Read everything once and return ``Found``; raise ``UfwError`` when ufw cannot work as it is."""
+    defaults, conf, record = (persist.read(host.path(name)) for name in (DEFAULTS, CONF, RECORD.format(owner)))
+    user = {version: persist.read(host.path(name)) for version, name in USER.items()}
+    read = settings.read(defaults, conf)
+    wrong = [settings.POLICY_KEYS[direction] for direction, policy in sorted(read.policies.items()) if policy is None]
+    if wrong:
+        raise UfwError(NO_POLICY.format(DEFAULTS, ", ".join(settings.shown(defaults, key) for key in wrong)))
+    no_ipv6 = ""
+    if not read.ipv6:
+        no_ipv6 = "IPV6 is not yes in /{0}: ufw stops all IPv6 (to change that, set IPV6=yes there and run 'ufw reload')".format(DEFAULTS)
+    elif not os.path.isdir(os.path.join(host.proc, "sys/net/ipv6")):
+        no_ipv6 = "the kernel has no IPv6"
+    rule_files = {version: RuleFile(text, owner, version) for version, text in user.items()}
+    for version in (4,) if no_ipv6 else (4, 6):
+        if not rule_files[version].usable:
+            raise UfwError(NO_LINE.format(USER[version], RULES, os.path.basename(USER[version])))
+    try:
+        changed = settings.load_record(record)
+    except ValueError as error:
+        text = "/{0} cannot be read ({1}); it holds the defaults of ufw from before: look into it, then remove it"
+        raise UfwError(text.format(RECORD.format(owner), error)) from error
+    program, there = host.programs.find("iptables"), ufw_installed(host.root)
+    found = Found(
+        defaults,
+        conf,
+        read,
+        no_ipv6,
+        changed,
+        rule_files,
+        {version: persist.read(host.path(name)) or "" for version, name in BEFORE.items()},
+        {version: persist.read(host.path(name)) or "" for version, name in AFTER.items()},
+        {},
+        INACTIVE if there else REMOVED,
+        bool(program) and "legacy" in os.path.realpath(program),
+        re.search(r"^igmp\s", persist.read(host.path("etc/protocols")) or "", re.MULTILINE) is not None,
+    )
+    return with_tables(found, host) if read.enabled and there else found
+
+
+def with_tables(found, host, versions=None):
+    """Return ``found`` with what the kernel holds now; of some families only, where the others were not touched."""
+    tables = dict(found.tables)
+    for version in versions or host.versions(found):
+        tables[version] = xtables.parse_save(host.programs.save(version))
+    if all(kernel.loaded(table, version, found.before[version]) for version, table in tables.items()):
+        state = RUNNING
+    else:
+        state = BROKEN if host.programs.service_is_active() else STOPPED
+    return found._replace(tables=tables, state=state)
+
+
+def own_tables(found):
+    """Return the tables of nft that are those of ufw's iptables, and are read by it."""
+    return () if found.legacy or not found.tables else (("ip", "filter"), ("ip6", "filter"))

@@ -1,0 +1,162 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""One host's owned rules of ufw, reconciled as a whole: lock, read, compare, guard, check, load, save, read again.
+
+``run`` takes the options of the module and returns its result; everything it needs from outside comes in by ``Host``.
+"""
+
+from __future__ import annotations
+
+from ansible_collections.portcullis.msports.plugins.module_utils import _refusals
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.sessions import find_sessions
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import (
+    commands,
+    desired,
+    environment,
+    evaluate,
+    kernel,
+    persist,
+    render,
+    result,
+    rulefile,
+    settings,
+)
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import apply as loading
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import host as hosts
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.host import Host
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.programs import UfwError
+from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
+
+__all__ = ["OPTIONS", "Host", "Refused", "UfwError", "inspect", "run"]
+
+OPTIONS = dict(_refusals.OPTIONS, default_inbound="keep")
+ATTEMPTS = 3
+OTHER_MANAGER = (
+    "another firewall manager is active besides ufw, and two of them undo each other's work. Nothing was changed. Stop and mask one of them, or set "
+    "allow_other_manager to true to go on"
+)
+NOT_SAVED = (
+    "persist is false, but what ufw loads is what its files say: rules of ufw cannot be in force without being saved. Leave persist out or set it to true; "
+    "nothing was changed"
+)
+STILL_THERE = (
+    "commands of ufw that began before our writing have not ended yet (processes {0}). ufw reads its rules when it begins, so one that changes rules will "
+    "write ours away: see that they end, and run again"
+)
+
+
+def run(options, check_mode=False, host=None):
+    """Reconcile and return the result; raise ``Refused`` or ``UfwError`` (nothing was changed, or the old rules are back in force)."""
+    options = dict(OPTIONS, **{key: value for key, value in options.items() if value is not None})
+    _refusals.check_owner(options["owner"])
+    if not options["persist"]:
+        raise Refused(NOT_SAVED)
+    host = host or Host()
+    hosts.require(host, options["state"] == "absent")
+    done, others = _locked(options, check_mode, host)
+    last, left = done, set()
+    for _attempt in range(ATTEMPTS):
+        if check_mode or not last["changed"] or not others:
+            break
+        left |= commands.wait_for(others, host.proc, host.pause)
+        last, others = _locked(options, check_mode, host)
+    if last is done:
+        return done
+    left = (left | others) & commands.running(host.proc)
+    late = [text for text in last["warnings"] if text not in done["warnings"]] + ([STILL_THERE.format(", ".join(sorted(left, key=int)))] if left else [])
+    return dict(done, effective=last["effective"], warnings=done["warnings"] + late)
+
+
+def _locked(options, check_mode, host):
+    """Run once under the lock of ufw; return the result, and the commands of ufw that may have read before we wrote."""
+    with persist.locked(host.root, check_mode, host.pause):
+        done = _run(options, check_mode, host)
+        return done, commands.running(host.proc) if done["changed"] and not check_mode else set()
+
+
+def _run(options, check_mode, host):
+    found = hosts.find(options["owner"], host)
+    wanted = desired.desire(options, found, host.versions(found))
+    sessions, how = find_sessions(host.environment, host.proc)
+    around = _around(options, host, found, wanted) if options["state"] == "present" else result.Nobody()
+    if options["state"] == "present" and around.managers and not options["allow_other_manager"]:
+        raise Refused(OTHER_MANAGER, around.managers)
+    if found.state != hosts.REMOVED:
+        # Audit tightens nothing, but removes rules all the same; and ufw's own default stays.
+        judged = evaluate.Judge([wanted.files[version] for version in host.versions(found)], wanted.policies["in"] != "ACCEPT")
+        _refusals.lockout([], dict(options, mode="enforce"), sessions, judged)
+
+    texts = loading.texts(options["owner"], host, found, wanted)
+    changed = bool(texts) or any(wanted.differences.values())
+    left = []
+    if changed:
+        loading.check(host, found, wanted, texts)
+    if changed and not check_mode:
+        left = _left(host, found, wanted, loading.apply(host, found, wanted, texts).tables)
+    watched = result.guarded(sessions, how)
+    if options["state"] == "absent":
+        return dict(result.absent(options, found, wanted, changed, watched), warnings=wanted.warnings)
+    loaded = found.state in (hosts.RUNNING, hosts.BROKEN)
+    in_force = loaded and not left and not (check_mode and any(wanted.differences.values()))
+    warnings = wanted.warnings + around.warnings
+    warnings += ["the kernel does not hold what was loaded: " + "; ".join(left[:4])] if left else []
+    warnings += [result.STATES[found.state]] if found.state in result.STATES else []
+    return dict(result.present(options, found, wanted, changed, in_force, around, watched), warnings=warnings)
+
+
+def _left(host, found, wanted, tables):
+    """Return in words what the kernel holds otherwise than wanted, when ufw is loaded."""
+    if found.state not in (hosts.RUNNING, hosts.BROKEN):
+        return []
+    if not all(kernel.loaded(tables[version], version, found.before[version]) for version in host.versions(found)):
+        return ["chains of ufw are missing"]
+    return [
+        "{0} (IPv{1}): {2}".format(difference.part, version, text)
+        for version in host.versions(found)
+        for difference in kernel.differences(tables[version], version, wanted.policies, wanted.files[version].text, wanted.kinds)
+        for text in difference.found
+    ]
+
+
+def _around(options, host, found, wanted):
+    tables = {
+        version: kernel.planned(found.tables.get(version), version, wanted.files[version].text, found.before[version], found.after[version])
+        for version in host.versions(found)
+    }
+    warnings = []
+    try:
+        objects = host.programs.foreign_tables(hosts.own_tables(found))
+    except UfwError as error:
+        objects, warnings = [], [str(error)]
+    around = environment.examine(tables, objects, wanted.rules, wanted.wire_rules, options, wanted.closed, found.legacy, host.root, host.proc)
+    return around._replace(warnings=warnings + around.warnings)
+
+
+def inspect(owner, host=None):
+    """Return what is there of one owner: the result of the info module."""
+    _refusals.check_owner(owner)
+    host = host or Host()
+    hosts.require(host, absent=True)
+    with persist.locked(host.root, True, host.pause):
+        found = hosts.find(owner, host)
+        options = dict(OPTIONS, owner=owner, rules=[], purge=False)
+        keep = {settings.POLICY_KEYS[direction]: policy for direction, policy in found.settings.policies.items()}
+        wanted = desired.as_found(found, host.versions(found))
+        around = _around(options, host, found, wanted)
+        sessions, how = find_sessions(host.environment, host.proc)
+    own = rulefile.rule_lines(*found.files.values())
+    left = ["{0} (IPv{1}): {2}".format(part.part, version, text) for version, parts in wanted.drift.items() for part in parts for text in part.found]
+    in_force = found.state == hosts.RUNNING and bool(own) and not left
+    state = [result.STATES[found.state]] if found.state in result.STATES else []
+    return {
+        "present": bool(own),
+        "names": sorted(name for name in own if not render.is_structure(name)),
+        "lines": [line for _name, line in sorted(own.items())],
+        "saved": ["{0}: {1}".format(key, policy) for key, policy in sorted(keep.items())]
+        + ["{0} was {1} before us".format(key, value["before"].strip()) for key, value in sorted(found.record.items())],
+        "warnings": around.warnings,
+        "effective": {"in_force": in_force, "reasons": state + left + around.reasons, "guarded": result.guarded(sessions, how)},
+    }

@@ -1,0 +1,157 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""From wire rules to tuples of ufw, and what ufw cannot say.
+
+ufw has no sets and no ranges of addresses: each network of a rule becomes a tuple of its own, in the file of its family, for each list of
+at most 15 ports. It has no ICMP: ``before.rules`` decide about ping. It has no helpers of connection tracking either.
+"""
+
+from __future__ import annotations
+
+import collections
+
+from ansible_collections.portcullis.msports.plugins.module_utils import _intervals, _limits
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import limits, tuples
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.tuples import ANYWHERE, Rule
+
+# No name of a rule holds a quote, so nothing else can be called this.
+AUDIT = "'audit {0}'"
+IPV4_ONLY = "give this rule addresses of IPv4 only, or put that right first"
+# What a default of ours must let through besides what before.rules let through: multicast membership, whose loss shows after minutes, and
+# requests for addresses, whose loss shows when the lease ends.
+BASE = {
+    "in": ((4, "'base IGMP in'", Rule("allow", "igmp", "any", ANYWHERE[4], "any", ANYWHERE[4], "in")),),
+    "out": (
+        (4, "'base IGMP out'", Rule("allow", "igmp", "any", ANYWHERE[4], "any", ANYWHERE[4], "out")),
+        (4, "'base DHCP out'", Rule("allow", "udp", "67", ANYWHERE[4], "68", ANYWHERE[4], "out")),
+        (6, "'base DHCPv6 out'", Rule("allow", "udp", "547", ANYWHERE[6], "546", ANYWHERE[6], "out")),
+    ),
+}
+
+
+def is_structure(name):
+    """Tell whether a name of ours is no rule that somebody gave, but a part of ours like the base rules."""
+    return name.startswith("'")
+
+
+Rendered = collections.namedtuple("Rendered", "rules problems warnings")
+Rendered.__doc__ = """``rules`` is ``{4: [(name, Rule), ...], 6: [...]}`` in the order of the file."""
+
+Context = collections.namedtuple("Context", "ipv6 policies closed keeps audit pings igmp")
+Context.__doc__ = """What the host says: ``ipv6`` is "" or why there is none, ``policies`` are ufw's own after the run by direction, ``closed`` tells
+by direction whether a default that stops is asked for, ``keeps`` whether ufw's own is kept, ``audit`` the mode, ``pings`` is a function of
+direction, family and intervals that tells whether ``before.rules`` admit them, ``igmp`` whether the system knows that protocol by its name."""
+
+
+def render(rules, address_sets, context):
+    """Return ``Rendered`` for complete, checked wire rules; every problem is told."""
+    found = {4: [], 6: []}
+    known = limits.Known(context.policies, context.keeps, context.audit, not context.ipv6)
+    refused = limits.refusals(rules, address_sets, known)
+    unsaid = {refusal.index for refusal in refused}
+    told = collections.OrderedDict((kind, []) for kind in TOLD)
+    matching = list(_limits.matching(rules, address_sets))
+    told["nobody"] = sorted({rule["name"] for rule in rules} - {rule["name"] for _index, rule, _remote, _local in matching})
+    for index, rule, remote, local in sorted(matching, key=lambda match: match[1]["name"]):
+        wrong, silent = _judge(rule, remote, local, context)
+        refused += [_limits.Refusal(index, rule["name"], reason) for reason in wrong]
+        if wrong or index in unsaid:
+            continue
+        if silent:
+            told[silent].append(rule["name"])
+        if silent and silent != "half":
+            continue
+        made = list(_tuples(rule, remote, local))
+        if rule["helper"] == limits.BROADCAST_ANSWERS and rule["direction"] == "out":
+            answers = dict(rule, direction="in")
+            made += _tuples(answers, remote, local) if context.policies["in"] != "ACCEPT" else []
+            made = [pair for pair in made if pair[1].direction == "in" or not limits.idle("out", known)]
+        for version, line in made:
+            if version == 4 or not context.ipv6:
+                found[version].append((rule["name"], line))
+    for direction in ("in", "out"):
+        if context.closed[direction] and not context.audit:
+            base = [part for part in BASE[direction] if not (part[0] == 6 and context.ipv6)]
+            told["igmp"] += [name.strip("'") for _version, name, rule in base if rule.protocol == "igmp" and not context.igmp]
+            for version, name, rule in base:
+                found[version] += [(name, rule)] if rule.protocol != "igmp" or context.igmp else []
+        if context.audit and context.closed[direction] and context.policies[direction] == "ACCEPT":
+            for version in (4, 6) if not context.ipv6 else (4,):
+                # ufw deletes a RETURN without conditions from its chains of logging, so each has a protocol.
+                for protocol in ("tcp", "udp"):
+                    anything = Rule("allow_log", protocol, "any", ANYWHERE[version], "any", ANYWHERE[version], direction)
+                    found[version].append((AUDIT.format(direction), anything))
+    return Rendered(found, _limits.texts(refused), [TOLD[kind].format(_some(names)) for kind, names in told.items() if names])
+
+
+TOLD = collections.OrderedDict(
+    [
+        ("idle", "these allow rules are not written, because ufw's own default for outbound is allow and is kept: {0}"),
+        ("nobody", "these rules match nobody, because their address sets are empty, and are not written: {0}"),
+        ("ping", "these rules write nothing, because the echo requests that they are about pass already, by before.rules or by the default: {0}"),
+        ("blocks", "mode is audit: ufw cannot log what a rule would block and let it pass, so these blocks are not written: {0}"),
+        ("igmp", "without /etc/protocols ufw and iptables do not know IGMP, and multicast may stop after minutes: {0} is not written"),
+        ("half", "IPv6 is off for ufw, which stops all of it: these rules for any address are written for IPv4 only: {0}"),
+    ]
+)
+
+
+def _some(names):
+    return ", ".join(names[:5]) + (" and {0} more".format(len(names) - 5) if len(names) > 5 else "")
+
+
+def _judge(rule, remote, local, context):
+    """Return ``(reasons, kind of silence or "")`` of one wire rule: why this host cannot have it, besides what ``limits`` says."""
+    allows, direction = rule["action"] == "allow", rule["direction"]
+    if rule["protocol"] == "icmp_echo":
+        return _judge_ping(rule, remote, context)
+    sixes = [interval for interval in remote + local if interval[0] == 6]
+    half = bool(context.ipv6 and sixes)
+    if half and allows:
+        named = [interval for interval in sixes if interval not in _intervals.ANY]
+        if named or not any(interval[0] == 4 for interval in remote) or not any(interval[0] == 4 for interval in local):
+            return ["IPv6 addresses ({0}), but {1}; {2}".format(_intervals.address_text((named or sixes)[0]), context.ipv6, IPV4_ONLY)], ""
+    if not allows and context.audit:
+        return [], "blocks"
+    if not allows and context.ipv6 and not any(interval[0] == 4 for interval in remote):
+        # ufw stops all IPv6 then.
+        return [], "half"
+    if allows and limits.idle(direction, context) and rule["helper"] != limits.BROADCAST_ANSWERS:
+        return [], "idle"
+    return [], "half" if half and allows else ""
+
+
+def _judge_ping(rule, remote, context):
+    if rule["action"] == "block":
+        return [], ""
+    if context.policies[rule["direction"]] == "ACCEPT":
+        return [], "ping"
+    missing = [v for v in (4, 6) if not (v == 6 and context.ipv6) and not context.pings(rule["direction"], v, tuple(i for i in remote if i[0] == v))]
+    if missing:
+        families = " and ".join("before{0}.rules".format({4: "", 6: "6"}[version]) for version in missing)
+        return ["ufw has no rules for ICMP, and {0} do not admit these echo requests ({1}): add them there".format(families, rule["direction"])], ""
+    return [], "ping"
+
+
+def _tuples(rule, remote, local):
+    """Yield ``(version, Rule)`` for each network and each list of ports of one wire rule."""
+    inbound = rule["direction"] == "in"
+    near, far = (tuples.chunks(_intervals.parse_ports(rule[key])) for key in ("local_ports", "remote_ports"))
+    action = "allow" if rule["action"] == "allow" else "deny"
+    for version in (4, 6):
+        others, ours = (_networks(intervals, version) for intervals in (remote, local))
+        for other in others:
+            for own in ours:
+                for near_ports in near:
+                    for far_ports in far:
+                        ends = (near_ports, own, far_ports, other) if inbound else (far_ports, other, near_ports, own)
+                        yield version, Rule(action, rule["protocol"], ends[0], ends[1], ends[2], ends[3], rule["direction"])
+
+
+def _networks(intervals, version):
+    """Return the networks of one family that cover the intervals exactly, as text."""
+    whole = (version, 0, _intervals.LAST[version])
+    return [ANYWHERE[version] if network == whole else _intervals.address_text(network) for network in limits.networks(intervals, version)]

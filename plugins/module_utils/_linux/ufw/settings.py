@@ -1,0 +1,107 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""What ``/etc/default/ufw`` and ``/etc/ufw/ufw.conf`` say, and how a default is changed and put back.
+
+What was there before is kept in a record of ours, line by line, so that ``keep`` and ``absent`` put back the very bytes. A line that
+somebody changed after us is theirs, and stays.
+"""
+
+from __future__ import annotations
+
+import collections
+import json
+
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import xtables
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.managers import assignments, is_yes
+
+POLICY_KEYS = {"in": "DEFAULT_INPUT_POLICY", "out": "DEFAULT_OUTPUT_POLICY"}
+POLICIES = {"block": "DROP", "reject": "REJECT", "allow": "ACCEPT"}
+DEFAULTS = {"DROP": "block", "REJECT": "reject", "ACCEPT": "allow"}
+
+Settings = collections.namedtuple("Settings", "enabled ipv6 policies level")
+Settings.__doc__ = """``policies`` is ``DROP``, ``REJECT`` or ``ACCEPT`` by direction (``None``: none that ufw knows), ``level`` is ufw's level of logging."""
+
+Planned = collections.namedtuple("Planned", "text record warnings logged")
+Planned.__doc__ = """``logged`` are the directions whose default changes, and whose line in the log is to follow it."""
+
+
+def asked(defaults, audit):
+    """Return the policies that the defaults of a run (by direction) ask for, ``None`` for what is kept; in audit mode none becomes tighter."""
+    return {direction: POLICIES.get(default) if not audit or default == "allow" else None for direction, default in defaults.items()}
+
+
+def read(defaults, conf):
+    """Return ``Settings`` from the texts of both files; the shell reads them, so the last assignment holds."""
+    values = dict(_values(defaults), **_values(conf))
+    policies = {direction: values.get(key, "") for direction, key in POLICY_KEYS.items()}
+    return Settings(
+        is_yes(values.get("ENABLED")),
+        is_yes(values.get("IPV6")),
+        {direction: policy if policy in DEFAULTS else None for direction, policy in policies.items()},
+        values.get("LOGLEVEL", "").lower(),
+    )
+
+
+def shown(text, key):
+    """Return what a file says of a setting, for people."""
+    values = _values(text)
+    return "{0} is {1!r}".format(key, values[key]) if key in values else "{0} is missing".format(key)
+
+
+def _values(text):
+    return {key: value for _number, key, value in _assignments(text)}
+
+
+def _assignments(text):
+    return assignments(xtables.lines_of(text))
+
+
+def plan(text, record, wanted, logged=()):
+    """Return ``Planned``: the text of ``/etc/default/ufw``, which has both, with the policies ``wanted`` by direction (``None``: as before us).
+
+    ``record`` is ``{key: {"before": line, "ours": line, "logged": whether the log followed}}`` of what was changed on earlier runs; ``logged``
+    are the directions whose line in the log is now what ufw makes of the default.
+    """
+    lines, kept, warnings, follow = xtables.lines_of(text), dict(record), [], []
+    for direction, key in sorted(POLICY_KEYS.items()):
+        current = {name: number for number, name, _value in _assignments("".join(lines))}.get(key)
+        line = lines[current]
+        ours = kept.get(key)
+        policy = wanted[direction]
+        if policy is None:
+            if ours and line == ours["ours"]:
+                lines[current] = ours["before"]
+                follow += [direction] if ours["logged"] else []
+            elif ours:
+                warnings.append("{0} was changed by somebody else after us, and stays as it is".format(key))
+            kept.pop(key, None)
+        elif _values(line).get(key) != policy:
+            before, follows = (ours["before"], ours["logged"]) if ours else (line, direction in logged)
+            follow += [direction] if follows else []
+            if _values(before).get(key) == policy:
+                lines[current] = before
+                kept.pop(key, None)
+            else:
+                lines[current] = '{0}="{1}"\n'.format(key, policy)
+                kept[key] = {"before": before, "ours": lines[current], "logged": follows}
+    return Planned("".join(lines), kept, warnings, tuple(follow))
+
+
+def load_record(text):
+    """Return the record of an earlier run; ValueError when the file is none of ours."""
+    if not text:
+        return {}
+    record = json.loads(text)
+    if not isinstance(record, dict) or any(
+        key not in POLICY_KEYS.values() or not isinstance(value, dict) or set(value) != {"before", "ours", "logged"} for key, value in record.items()
+    ):
+        raise ValueError("not a record of changed defaults")
+    return record
+
+
+def record_text(record):
+    """Return the text of the record's file, or ``None`` when there is nothing to remember."""
+    return json.dumps(record, indent=1, sort_keys=True) + "\n" if record else None
