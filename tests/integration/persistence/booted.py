@@ -49,7 +49,7 @@ COMMAND = ["podman", "--root", str(CACHE / "storage"), "--runroot", str(CACHE / 
 COLLECTION = "/collections/ansible_collections/portcullis/msports"
 
 # Imported once in a container instead of in each errand there.
-PRELOADED = ("_firewalld.reconcile", "_linux.reconcile", "_nftables.reconcile", "_ufw.reconcile")
+PRELOADED = ("_linux.firewalld.reconcile", "_linux.nftables.reconcile", "_linux.reconcile", "_linux.ufw.reconcile")
 
 
 class CannotRun(Exception):
