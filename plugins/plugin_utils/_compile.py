@@ -42,7 +42,7 @@ def catalogs_of(inventory: t.Mapping[str, t.Any]) -> Catalogs:
     """Return the catalogs that the inventory asks for: editions and the user's own folders."""
     asked = asked_for(inventory)
     try:
-        return load_catalogs(asked.editions, asked.paths)
+        return load_catalogs(paths=asked.paths, editions=asked.editions)
     except CatalogError as error:
         raise CatalogError(without_catalogs(inventory, asked, error.problems)) from None
 
@@ -110,7 +110,7 @@ def explain_plan(plan: t.Mapping[str, t.Any], source: str, destination: str, pro
     """
     editions = {product: item["edition"] for product, item in plan["catalogs"].items()}
     _require(editions, paths)
-    catalogs = load_catalogs(editions, paths)
+    catalogs = load_catalogs(paths=paths, editions=editions)
     answer = explain(plan, [*catalogs.flows, *catalogs.supplements], source, destination, protocol, port)
     others = [product for product, item in sorted(plan["catalogs"].items()) if catalogs.products[product].digest != item["digest"]]
     if others and not answer["allowed"]:

@@ -16,7 +16,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 def main() -> None:
     sys.path.insert(0, str(ROOT / "tests" / "unit"))
     importlib.import_module("conftest")  # makes the collection importable from any checkout folder
-    tables = importlib.import_module("ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.format")
+    tables = importlib.import_module("ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.delta_format")
     path = ROOT / "plugins" / "catalogs" / "schema.json"
     path.write_text(json.dumps(tables.json_schema(), indent=2) + "\n", encoding="utf-8")
     print(f"wrote {path.relative_to(ROOT)}")

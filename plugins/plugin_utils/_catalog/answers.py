@@ -74,7 +74,7 @@ def port_of(terms: t.Sequence[str], options: Options) -> list[t.Any]:
 
 def is_role(name: t.Any, editions: t.Mapping[str, str], paths: t.Sequence[str]) -> bool:
     """Tell whether hosts or networks can have the role ``name``: a role of a catalog, or ``internet``."""
-    return isinstance(name, str) and name != "any_host" and name in load_catalogs(editions, paths).roles
+    return isinstance(name, str) and name != "any_host" and name in load_catalogs(paths=paths, editions=editions).roles
 
 
 def _port_of(name: str, options: Options, problems: Problems) -> t.Optional[int]:
@@ -129,7 +129,7 @@ def _listed(value: t.Any) -> list[t.Any]:
 
 
 def _load(options: Options) -> Catalogs:
-    return load_catalogs(options.get("editions") or {}, options.get("catalog_paths") or ())
+    return load_catalogs(paths=options.get("catalog_paths") or (), editions=options.get("editions") or {})
 
 
 def _of(terms: t.Sequence[str], catalogs: Catalogs) -> list[Catalog]:

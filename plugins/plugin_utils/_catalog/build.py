@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.former import build_former
 from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.rules import qualify
+from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.validate import NO_PLACES
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import ENDS, Catalog, Feature, Flow, Reference, Role, Setting
 
 Plain = t.Mapping[str, t.Any]
@@ -17,8 +19,8 @@ _TUPLES = ("ports", "source_ports", "alternatives", "only_with", "only_without",
 _QUALIFIED = ("setting", "feature")
 
 
-def build(plain: Plain, path: str, digest: str) -> Catalog:
-    """Return the catalog of a file that :func:`.validate.validate` found nothing wrong with."""
+def build(plain: Plain, path: str, digest: str, places: t.Mapping[str, str] = NO_PLACES) -> Catalog:
+    """Return the catalog of a file that :func:`.validate.validate` found nothing wrong with; ``places`` as :mod:`.delta` has them."""
     product = plain["product"]
     return Catalog(
         product=product,
@@ -31,6 +33,9 @@ def build(plain: Plain, path: str, digest: str) -> Catalog:
         flows=tuple(_flow(flow, plain) for flow in plain["flows"]),
         supplements=tuple(_flow(flow, plain) for flow in plain.get("supplements", ())),
         plain=plain,
+        title=plain.get("title"),
+        former=build_former(plain),
+        places=places,
     )
 
 

@@ -5,8 +5,7 @@
 # Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
 """The tables of the catalog format: every key of a file, its shape, and what is required.
 
-``docs/catalog-format.md`` has the meaning of each. :func:`json_schema` gives the same as JSON Schema, which is
-published as ``plugins/catalogs/schema.json``.
+``docs/catalog-format.md`` has the meaning of each. The form that a newer edition may have is in :mod:`.delta_format`.
 """
 
 from __future__ import annotations
@@ -36,6 +35,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.shapes
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import (
     BARE_ROLES,
     DELIVERIES,
+    FORMER_KINDS,
     KINDS,
     PLACES,
     PROTOCOLS,
@@ -54,18 +54,21 @@ _ROLE = pattern(
     "expected a role as <product>.<role>, or one of " + ", ".join(BARE_ROLES),
 )
 _QUALIFIABLE = pattern(r"(?:[a-z][a-z0-9_]*\.)?[a-z][a-z0-9_]*", "expected a name, or <product>.<name>")
-_FLOW_ID = pattern(r"[a-z][a-z0-9_]*(?:\.[a-z0-9_]+){4,5}", "expected <product>.<source>.<destination>.<service>.<protocol>[.<variant>]")
-_EDITION = pattern(r"[0-9A-Za-z][0-9A-Za-z._-]*", "expected a quoted text of letters, digits, dots, dashes")
+FLOW_ID = pattern(r"[a-z][a-z0-9_]*(?:\.[a-z0-9_]+){4,5}", "expected <product>.<source>.<destination>.<service>.<protocol>[.<variant>]")
+EDITION = pattern(
+    r"[0-9]+(?:[.-][0-9]+)*",
+    "expected a number as a quoted text, which orders among the releases of the product: like '1806', '3.1' or '2019-12'",
+)
 _DATE = pattern(r"[0-9]{4}-[0-9]{2}(?:-[0-9]{2})?", 'expected a quoted date, such as "2018-09-10" or "2018-09"')
 _DOCUMENT = pattern(r"[a-z0-9][a-z0-9_.-]*", "expected small letters, digits, dots and dashes")
-_SLUG = pattern(r"[0-9A-Za-z][0-9A-Za-z_.-]*", "expected an anchor or a slug: letters, digits, dots, dashes, underscores")
+SLUG = pattern(r"[0-9A-Za-z][0-9A-Za-z_.-]*", "expected an anchor or a slug: letters, digits, dots, dashes, underscores")
 _PORT_OR_RPC = Scalar(
     f"{PORT_TEXT.expected}, or {RPC_DYNAMIC}",
     lambda value: value == RPC_DYNAMIC or PORT_TEXT.accepts(value),
     {"type": "string", "pattern": f"^{RPC_DYNAMIC}$|{PORT_TEXT.json['pattern']}"},
     (RPC_DYNAMIC,),
 )
-_NOTE = Scalar("expected a whole number from 1", COUNT.accepts, {})
+COUNTED = Scalar("expected a whole number from 1", COUNT.accepts, {})
 _ROLES = Many(_ROLE)
 _LANGUAGE = pattern(r"[a-z]{2}(?:-[A-Za-z]+)*", "expected a language such as en or fr")
 
@@ -110,7 +113,7 @@ _START = AnyOf(
 )
 
 _FLOW_KEYS: dict[str, t.Any] = {
-    "id": _FLOW_ID,
+    "id": FLOW_ID,
     "source": _ROLE,
     "destination": _ROLE,
     "initiator": words(("source", "either")),
@@ -175,9 +178,9 @@ def _flow(section: Scalar, more: t.Mapping[str, t.Any], required: tuple[str, ...
 
 
 _DOCUMENT_SECTION = Scalar(
-    _SLUG.expected + " (but not the word supplement)",
-    lambda value: _SLUG.accepts(value) and value != "supplement",
-    {**_SLUG.json, "not": {"const": "supplement"}},
+    SLUG.expected + " (but not the word supplement)",
+    lambda value: SLUG.accepts(value) and value != "supplement",
+    {**SLUG.json, "not": {"const": "supplement"}},
 )
 FLOW = _flow(_DOCUMENT_SECTION, {}, ())
 SUPPLEMENT = _flow(words(("supplement",)), {"group": NAME}, ("group",))
@@ -185,21 +188,22 @@ SUPPLEMENT = _flow(words(("supplement",)), {"group": NAME}, ("group",))
 _PAIR = Record({"row": COUNT, "source": _ROLES, "destination": _ROLES, "settings": Many(_QUALIFIABLE), "text": TEXT}, required=("row",))
 _LIST = Record(
     {
-        "section": _SLUG,
+        "section": SLUG,
         "title": TEXT,
         "document": _DOCUMENT,
-        "rows": Rows(Record({"row": COUNT, "source": _ROLE, "destination": _ROLE, "see": _SLUG, "text": TEXT}, required=("row",))),
+        "rows": Rows(Record({"row": COUNT, "source": _ROLE, "destination": _ROLE, "see": SLUG, "text": TEXT}, required=("row",))),
     },
     required=("section", "rows"),
 )
+MARK = pattern(r"[A-Z]+[0-9]+[a-z]?", "expected a mark such as E1")
 _ERRATUM = Record(
     {
-        "id": pattern(r"[A-Z]+[0-9]+[a-z]?", "expected a mark such as E1"),
+        "id": MARK,
         "where": TEXT,
         "documented": TEXT,
         "holds": TEXT,
         "evidence": TEXT,
-        "flows": Many(_FLOW_ID),
+        "flows": Many(FLOW_ID),
         "treatment": words(TREATMENTS),
         "why": TEXT,
     },
@@ -211,22 +215,31 @@ _ERRATUM = Record(
     },
 )
 
+SUPPLEMENT_WORD = pattern(rf"(?:{FLOW_ID.json['pattern'][1:-1]})|[a-z][a-z0-9_]*", "expected the id of a supplement, or a group of supplements")
+_FORMER_WORD = Record(
+    {"since": EDITION, "now": pattern(r"[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)*", "expected what it is called now"), "text": TEXT}, required=("since",)
+)
+_FORMER_NAMES = {"flows": FLOW_ID, "supplements": SUPPLEMENT_WORD}
+FORMER = Record({kind: Table(_FORMER_NAMES.get(kind, NAME), _FORMER_WORD) for kind in FORMER_KINDS})
+
 FILE = Record(
     {
         "product": NAME,
-        "edition": _EDITION,
+        "edition": EDITION,
+        "title": TEXT,
         "documents": Table(_DOCUMENT, _DOCUMENTS, least=1),  # flows refer to the first unless they name one
         "roles": Table(NAME, _ROLE_RECORD),
         "services": Table(NAME, Record({"title": TEXT, "title_fr": Many(TEXT), "text": TEXT}, required=("title",))),
         "settings": Table(NAME, _SETTING),
         "features": Table(NAME, Record({"title": TEXT, "text": TEXT}, required=("title",))),
-        "notes": Table(_NOTE, Record({"title": TEXT, "text": TEXT}, required=("title", "text"))),
+        "notes": Table(COUNTED, Record({"title": TEXT, "text": TEXT}, required=("title", "text"))),
         "lists": Table(NAME, _LIST),
         "configurable": Rows(_PAIR),
         "non_configurable": Rows(_PAIR),
         "flows": Rows(FLOW),
         "supplements": Rows(SUPPLEMENT),
         "errata": Rows(_ERRATUM),
+        "former": FORMER,
     },
     required=("product", "edition", "documents", "roles", "services", "flows"),
 )
@@ -238,12 +251,3 @@ WELL_KNOWN = Record(
     required=("services",),
 )
 
-
-def json_schema() -> Json:
-    """Return the format as JSON Schema, draft 2020-12."""
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "portcullis.msports catalog",
-        "description": "The communications that the documentation of one product in one edition lists.",
-        **FILE.schema(),
-    }

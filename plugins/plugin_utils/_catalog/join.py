@@ -7,11 +7,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
-from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.rules import Named, feature_names, role_names, setting_names
+from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.rules import feature_names, role_names, setting_names
+from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.validate import written_at
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import CatalogError, Problems
-from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import Catalog, Catalogs, Role
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import ENDS, FORMER_KINDS, Catalog, Catalogs, Flow, Role
 
 SHARED_ROLES: dict[str, Role] = {
     "internet": Role(id="internet", title="Internet", kind="external"),
@@ -26,21 +28,45 @@ def join(files: t.Mapping[str, Catalog]) -> Catalogs:
     """
     problems = Problems()
     catalogs = list(files.values())
+    former = {kind: _merged(catalog.former.get(kind, {}) for catalog in catalogs) for kind in FORMER_KINDS}
+    renamed = {name: word.now for name, word in former["roles"].items() if word.now is not None}
+    catalogs = [_with_names(catalog, renamed) for catalog in catalogs]
     roles = {**SHARED_ROLES, **_merged(catalog.roles for catalog in catalogs)}
     settings = _merged(catalog.settings for catalog in catalogs)
     features = _merged(catalog.features for catalog in catalogs)
     for file, catalog in files.items():
-        _check(file, role_names(catalog.plain), "role", roles, problems)
-        _check(file, setting_names(catalog.plain), "setting", settings, problems)
-        _check(file, feature_names(catalog.plain), "feature", features, problems)
+        for what, names, known in (
+            ("role", role_names(catalog.plain), {**roles, **renamed}),
+            ("setting", setting_names(catalog.plain), settings),
+            ("feature", feature_names(catalog.plain), features),
+        ):
+            for path, name in names:
+                if name not in known:
+                    problems.add(f"{file}: {written_at(path, catalog.places)}", name, f"expected a {what} of this or another catalog", known)
     problems.raise_as(CatalogError)
-    return Catalogs(products={catalog.product: catalog for catalog in catalogs}, roles=roles, settings=settings, features=features)
+    return Catalogs(
+        products={catalog.product: catalog for catalog in catalogs},
+        roles=roles,
+        settings=settings,
+        features=features,
+        former=former,
+    )
 
 
-def _check(file: str, names: t.Iterable[Named], what: str, known: t.Mapping[str, t.Any], problems: Problems) -> None:
-    for path, name in names:
-        if name not in known:
-            problems.add(f"{file}: {path}", name, f"expected a {what} of this or another catalog", known)
+def _with_names(catalog: Catalog, renamed: t.Mapping[str, str]) -> Catalog:
+    """Return the catalog with roles of other products under the names that these have in the chosen edition."""
+    if not renamed:
+        return catalog
+
+    def current(flow: Flow) -> Flow:
+        names: dict[str, t.Any] = {end: renamed.get(getattr(flow, end), getattr(flow, end)) for end in ENDS}
+        names.update({key: tuple(renamed.get(role, role) for role in getattr(flow, key)) for key in ("only_with", "only_without")})
+        return dataclasses.replace(flow, **names) if any(getattr(flow, key) != value for key, value in names.items()) else flow
+
+    flows, supplements = tuple(map(current, catalog.flows)), tuple(map(current, catalog.supplements))
+    implied = {name: role for name, role in catalog.roles.items() if any(item in renamed for item in role.implies)}
+    roles = {name: dataclasses.replace(role, implies=tuple(renamed.get(item, item) for item in role.implies)) for name, role in implied.items()}
+    return dataclasses.replace(catalog, flows=flows, supplements=supplements, roles={**catalog.roles, **roles})
 
 
 def _merged(tables: t.Iterable[t.Mapping[str, t.Any]]) -> dict[str, t.Any]:

@@ -147,6 +147,20 @@ class Table:
 
 
 @dataclass(frozen=True)
+class OrNull:
+    """A shape, or ``null`` for "no longer there"."""
+
+    item: Shape
+
+    def check(self, value: object, path: str, tell: Tell) -> None:
+        if value is not None:
+            self.item.check(value, path, tell)
+
+    def schema(self) -> Json:
+        return {"anyOf": [{"type": "null"}, self.item.schema()]}
+
+
+@dataclass(frozen=True)
 class AnyOf:
     """One of several shapes; the sentence says which, because the single complaints would confuse."""
 

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-import re
+import types
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.format import FILE
@@ -25,21 +25,32 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.shapes
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MISSING, Problem, Problems, nearest
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import BARE_ROLES
 
-RELEASE = re.compile(r"[0-9]+(?:[.-][0-9]+)*")
+NO_PLACES: t.Mapping[str, str] = types.MappingProxyType({})
 FLOW_SECTIONS = ("flows", "supplements")
+_OWN_NAMES = ("roles", "settings", "features")  # tables whose names carry the product elsewhere
+
+
+def written_at(path: str, places: t.Mapping[str, str]) -> str:
+    """Return where a part of a whole edition was written: the longest beginning of ``path`` that has a place tells."""
+    for end in sorted({len(path), *(index for index, letter in enumerate(path) if letter in ".[")}, reverse=True):
+        if path[:end] in places:
+            return places[path[:end]] + path[end:]
+    return path
 
 
 class Report:
     """Problems of one file. Remembers the paths, so that rules leave alone what is wrong already."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, places: t.Mapping[str, str] = NO_PLACES) -> None:
         self.file = file
+        self.places = places
         self.problems = Problems()
         self._paths: set[str] = set()
 
     def tell(self, path: str, value: object, expected: str, known: t.Iterable[str] = ()) -> None:
         self._paths.add(path)
-        self.problems.add(f"{self.file}: {path}" if path else self.file, value, expected, known)
+        place = written_at(path, self.places)
+        self.problems.add(f"{self.file}: {place}" if place else self.file, value, expected, known)
 
     def sound(self, path: str) -> bool:
         """Tell whether nothing was told about ``path`` or anything below it."""
@@ -53,9 +64,9 @@ def check_shape(plain: object, file: str, shape: Shape) -> list[Problem]:
     return list(report.problems)
 
 
-def validate(plain: object, file: str) -> list[Problem]:
-    """Return every problem of a catalog that was read from ``file``."""
-    report = Report(file)
+def validate(plain: object, file: str, places: t.Mapping[str, str] = NO_PLACES) -> list[Problem]:
+    """Return every problem of a catalog that was read from ``file``; ``places`` where its parts were written, if elsewhere (:mod:`.delta`)."""
+    report = Report(file, places)
     FILE.check(plain, "", report.tell)
     if not isinstance(plain, dict):
         return list(report.problems)
@@ -66,6 +77,7 @@ def validate(plain: object, file: str) -> list[Problem]:
     _check_own_names(plain, product, report)
     _check_flows(plain, product, report)
     _check_errata(plain, report)
+    _check_former(plain, report)
     return list(report.problems)
 
 
@@ -97,9 +109,9 @@ def _check_flows(plain: dict[str, t.Any], product: str, report: Report) -> None:
             for place, note in enumerate(flow.get("notes", ()) if report.sound(f"{path}.notes") else ()):
                 if str(note) not in known["notes"]:
                     report.tell(f"{path}.notes[{place}]", note, "expected a note of this file, one of " + (", ".join(known["notes"]) or "(none)"))
-            if "releases" in flow and report.sound("edition") and not RELEASE.fullmatch(plain["edition"]):
-                why = f"compares with the edition where no release is declared, and {plain['edition']!r} is no number"
-                report.tell(f"{path}.releases", flow["releases"], f"{why}: expected an edition such as 1806 or 2019-12, or no releases")
+            if "releases" in flow and report.sound("edition") and "-" in plain["edition"]:
+                why = f"compares with the edition where no release is declared, and {plain['edition']!r} is a date"
+                report.tell(f"{path}.releases", flow["releases"], f"{why}: expected an edition that is a release, such as 1806, or no releases")
             _check_id(flow, path, product, seen, report)
 
 
@@ -117,7 +129,7 @@ def _check_id(flow: dict[str, t.Any], path: str, product: str, seen: dict[str, s
 
 
 def _check_own_names(plain: dict[str, t.Any], product: str, report: Report) -> None:
-    own = {section: {f"{product}.{name}" for name in _names(plain, section)} for section in ("roles", "settings", "features")}
+    own = {section: {f"{product}.{name}" for name in _names(plain, section)} for section in _OWN_NAMES}
     _check_names(role_names(plain), "role", product, own["roles"] | set(BARE_ROLES), report)
     _check_names(setting_names(plain), "setting", product, own["settings"], report)
     _check_names(feature_names(plain), "feature", product, own["features"], report)
@@ -160,6 +172,19 @@ def _check_errata(plain: dict[str, t.Any], report: Report) -> None:
         for index, flow in _records(plain, section):
             if "erratum" in flow and isinstance(flow.get("id"), str) and flow["id"] not in named:
                 report.tell(f"{section}[{index}].erratum", flow["id"], "expected an entry of errata that names this flow")
+
+
+def _check_former(plain: dict[str, t.Any], report: Report) -> None:
+    """Words that are still there are not former ones, and what a word is called now is there."""
+    flows = {section: {flow.get(key) for _index, flow in _records(plain, section) for key in ("id", "group")} for section in FLOW_SECTIONS}
+    there: dict[str, set[t.Any]] = {"flows": flows["flows"], "supplements": flows["supplements"], **{kind: set(_names(plain, kind)) for kind in _OWN_NAMES}}
+    for kind, words in (_table(plain, "former") if report.sound("former") else {}).items():
+        for name, word in words.items():
+            if name in there[kind]:
+                report.tell(f"former.{kind}.{name}", name, f"this edition still has it among its {kind}")
+            now = word.get("now")
+            if kind in _OWN_NAMES and now is not None and "." not in now and now not in there[kind]:
+                report.tell(f"former.{kind}.{name}.now", now, f"expected one of the {kind} of this file", map(str, there[kind]))
 
 
 def _table(plain: dict[str, t.Any], key: str) -> dict[t.Any, t.Any]:

@@ -8,13 +8,13 @@
 from __future__ import annotations
 
 import fnmatch
-import re
 import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import Catalogs, Flow
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.connection import Group, Note, Off
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate import Estate
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.releases import holds_in_release
 
 
 @dataclass(frozen=True)
@@ -34,16 +34,6 @@ GATES: dict[str, Gate] = {
 # A switch that narrows the scope of flows from the whole tree to the site (MEANING: boundary groups).
 ROAMING = "configmgr.client_roaming"
 ROAMS_TO = frozenset({"configmgr.management_point", "configmgr.distribution_point", "configmgr.software_update_point"})
-_RELEASES = re.compile(r"^\s*(<=|>=|<|>|==|!=)\s*(\d+(?:[.-]\d+)*)\s*$")
-Release = t.Tuple[int, ...]
-_COMPARE: dict[str, t.Callable[[Release, Release], bool]] = {
-    "<": lambda a, b: a < b,
-    "<=": lambda a, b: a <= b,
-    ">": lambda a, b: a > b,
-    ">=": lambda a, b: a >= b,
-    "==": lambda a, b: a == b,
-    "!=": lambda a, b: a != b,
-}
 
 
 def wanted(estate: Estate, catalogs: Catalogs) -> tuple[Flow, ...]:
@@ -102,19 +92,3 @@ def scope_of(flow: Flow, estate: Estate, catalogs: Catalogs) -> str:
     if flow.scope == "hierarchy" and flow.source == "configmgr.client" and flow.destination in ROAMS_TO:
         return "hierarchy" if switch(ROAMING, estate, catalogs) else "site"
     return flow.scope
-
-
-def holds_in_release(condition: str, release: str) -> bool:
-    """Tell whether ``release`` (``"1802"``) meets all comparisons of ``condition`` (``">=1706,<1802"``)."""
-    return all(_holds(comparison, release) for comparison in condition.split(","))
-
-
-def _holds(comparison: str, release: str) -> bool:
-    match = _RELEASES.match(comparison)
-    if not match:
-        raise ValueError(f"{comparison!r} is not a condition on releases, such as '<1802'")
-    return _COMPARE[match.group(1)](_release(release), _release(match.group(2)))
-
-
-def _release(text: str) -> Release:
-    return tuple(int(part) for part in re.split("[.-]", text))

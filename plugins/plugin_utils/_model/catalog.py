@@ -18,6 +18,7 @@ PLACES = ("source", "destination", "site", "estate")
 DELIVERIES = ("unicast", "broadcast", "unaddressed", "multicast")
 REPLIES = ("stateful", "new_port")
 SETTING_TYPES = ("port", "ports", "bool", "addresses")
+FORMER_KINDS = ("roles", "settings", "features", "flows", "supplements")  # words of an inventory that a newer edition may no longer have
 RPC_DYNAMIC = "rpc_dynamic"  # stands in ``ports`` for the dynamic range of the destination's system
 BARE_ROLES = ("internet", "any_host")  # shared by all products: the Internet, and every host that holds a role
 
@@ -124,8 +125,25 @@ class Flow:
 
 
 @dataclass(frozen=True)
+class Former:
+    """What became of a word that older editions have: since which one, and what it is called now (``None``: it is gone).
+
+    A supplement, or a group of them, that a newer page documents is no supplement any more; ``now`` names its flow, or the group itself.
+    """
+
+    since: str
+    now: t.Optional[str] = None
+
+
+FormerWords = t.Mapping[str, t.Mapping[str, Former]]  # kind, one of FORMER_KINDS -> full name, or group -> what became of it
+
+
+@dataclass(frozen=True)
 class Catalog:
-    """One product in one edition. ``flows`` hold the documented ones, ``supplements`` those a document lacks."""
+    """One product in one edition. ``flows`` hold the documented ones, ``supplements`` those a document lacks.
+
+    ``places``  of an edition that is written against a base: where in its files the parts of the joined whole stand
+    """
 
     product: str
     edition: str
@@ -137,6 +155,9 @@ class Catalog:
     flows: tuple[Flow, ...]
     supplements: tuple[Flow, ...]
     plain: t.Mapping[str, t.Any] = field(repr=False)  # the file as loaded, for the ``catalog`` lookup
+    title: t.Optional[str] = None
+    former: FormerWords = field(default_factory=dict)
+    places: t.Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -147,6 +168,7 @@ class Catalogs:
     roles: t.Mapping[str, Role]
     settings: t.Mapping[str, Setting]
     features: t.Mapping[str, Feature]
+    former: FormerWords = field(default_factory=dict)
 
     @property
     def flows(self) -> tuple[Flow, ...]:

@@ -104,7 +104,7 @@ def test_user_catalogs_come_first(tmp_path: pathlib.Path) -> None:
     assert catalogs.products["acme"].edition == "2"
     assert catalogs.products["exchange"].path == f"{folder}/exchange/2013.yml"
     assert catalogs.products["windows_server"].path == str(loader.BUNDLED / "windows_server" / "2023-12.yml")
-    assert loader.load_catalogs({"acme": "1"}, [folder]).products["acme"].edition == "1"
+    assert loader.load_catalogs(paths=[folder], editions={"acme": "1"}).products["acme"].edition == "1"
     assert "acme" in loader.products([folder])
     assert loader.catalog_path("acme", "1", [folder]) == f"{folder}/acme/1.yml"
     assert loader.catalog_path("acme", paths=[folder]) == f"{folder}/acme/2.yml"
@@ -125,7 +125,7 @@ def test_first_folder_that_has_a_product_decides_its_edition(tmp_path: pathlib.P
     new = write(tmp_path / "new", {"acme/10.yml": changed(acme(), "edition", "10"), "acme/9.yml": changed(acme(), "edition", "9")})
     assert loader.load_catalogs(paths=[old, new]).products["acme"].path == f"{old}/acme/9.yml"
     assert loader.load_catalogs(paths=[new, old]).products["acme"].edition == "10"
-    assert loader.load_catalogs({"acme": "10"}, [old, new]).products["acme"].path == f"{new}/acme/10.yml"
+    assert loader.load_catalogs(paths=[old, new], editions={"acme": "10"}).products["acme"].path == f"{new}/acme/10.yml"
 
 
 def test_catalogs_side_by_side_in_a_folder(tmp_path: pathlib.Path) -> None:
@@ -136,7 +136,7 @@ def test_catalogs_side_by_side_in_a_folder(tmp_path: pathlib.Path) -> None:
 def test_broken_catalogs_side_by_side(tmp_path: pathlib.Path) -> None:
     folder = write(tmp_path, {"a.yml": changed(acme(), "edition", 1), "b.yml": changed(acme(), "roles.agent.kind", "x"), "acme/1.yml": ACME})
     assert told(paths=[folder]) == [
-        f"{folder}/a.yml: edition: 1: expected a quoted text of letters, digits, dots, dashes",
+        f"{folder}/a.yml: edition: 1: expected a number as a quoted text, which orders among the releases of the product: like '1806', '3.1' or '2019-12'",
         f"{folder}/b.yml: roles.agent.kind: 'x': expected one of host, population, external",
     ]
 
@@ -158,7 +158,7 @@ def test_path_and_content_differ(tmp_path: pathlib.Path) -> None:
 
 def test_wrong_requests(tmp_path: pathlib.Path) -> None:
     (tmp_path / "empty").mkdir()
-    assert told({"configmgr": "1602", "exchnge": "2013"}) == [
+    assert told(editions={"configmgr": "1602", "exchnge": "2013"}) == [
         "editions: 'exchnge': expected a product that has a catalog: configmgr, databox, exchange, windows_server; did you mean 'exchange'?",
         "editions.configmgr: '1602': expected an edition that has a catalog: 1806",
     ]

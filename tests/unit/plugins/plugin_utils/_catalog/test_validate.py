@@ -12,14 +12,17 @@ import typing as t
 import jsonschema
 import pytest
 import yaml
-from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.format import json_schema
+from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.delta_format import json_schema
 from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.loader import BUNDLED, bundled_catalogs
 from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.validate import validate
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._catalog.samples import DELETE, acme, changed
 
 PORT = 'expected a port or a range as a quoted text, such as "443" or "49152-65535"'
 ROLE = "expected a role as <product>.<role>, or one of internet, any_host"
-PRODUCT_KEYS = "product, edition, documents, roles, services, settings, features, notes, lists, configurable, non_configurable, flows, supplements, errata"
+PRODUCT_KEYS = (
+    "product, edition, title, documents, roles, services, settings, features, notes, lists, configurable, non_configurable, flows, supplements, errata, former"
+)
+EDITION = "expected a number as a quoted text, which orders among the releases of the product: like '1806', '3.1' or '2019-12'"
 FLOW_KEYS = (
     "id, source, destination, initiator, starts, service, protocol, ports, source_ports, alternatives, setting, setting_of, via_proxy, delivery, reply, "
     "requirement, feature, feature_at, only_with, only_without, releases, scope, zone, notes, reference, erratum"
@@ -36,7 +39,7 @@ CASES = {
     # --- the file
     "unknown top key": Case({"flwos": []}, [f"flwos: 'flwos': unknown key, expected one of {PRODUCT_KEYS}; did you mean 'flows'?"]),
     "required top key": Case({"services": DELETE, "flows": [], "supplements": [], "errata": []}, ["services: this key is required"]),
-    "edition as a number": Case({"edition": 1806}, ["edition: 1806: expected a quoted text of letters, digits, dots, dashes"]),
+    "edition as a number": Case({"edition": 1806}, [f"edition: 1806: {EDITION}"]),
     "product with a capital": Case({"product": "Acme"}, ["product: 'Acme': expected small letters, digits and underscores"]),
     "section of wrong type": Case({"lists": []}, ["lists: []: expected a mapping of names"]),
     "flows as a mapping": Case({"flows": {}, "errata": []}, ["flows: {}: expected a list"]),
@@ -149,14 +152,28 @@ CASES = {
     "setting_of": Case({"flows[0].setting_of": "server"}, ["flows[0].setting_of: 'server': expected one of source, destination, site, estate"]),
     "via_proxy": Case({"flows[4].via_proxy": "true"}, ["flows[4].via_proxy: 'true': expected true or false"]),
     "releases": Case({"flows[3].releases": "before 1802"}, ["flows[3].releases: 'before 1802': expected comparisons such as <1802 or >=1706,<1802"]),
-    "releases beside an edition that is no number": Case(
-        {"edition": "R2"},
+    "edition that is no number": Case({"edition": "SE"}, [f"edition: 'SE': {EDITION}"]),
+    "releases beside an edition that is a date": Case(
+        {"edition": "2019-12"},
         [
-            "flows[3].releases: '>=1.5,<2': compares with the edition where no release is declared, and 'R2' is no number: "
-            "expected an edition such as 1806 or 2019-12, or no releases"
+            "flows[3].releases: '>=1.5,<2': compares with the edition where no release is declared, and '2019-12' is a date: "
+            "expected an edition that is a release, such as 1806, or no releases"
         ],
         schema=False,
     ),
+    "former role that is still there": Case(
+        {"former": {"roles": {"agent": {"since": "1"}}}}, ["former.roles.agent: 'agent': this edition still has it among its roles"], schema=False
+    ),
+    "former role that nobody is now": Case(
+        {"former": {"roles": {"agents": {"since": "1", "now": "agnt"}}}},
+        ["former.roles.agents.now: 'agnt': expected one of the roles of this file; did you mean 'agent'?"],
+        schema=False,
+    ),
+    "former flow by another name": Case(
+        {"former": {"flows": {"agent": {"since": "1"}}}},
+        ["former.flows.agent: 'agent': expected <product>.<source>.<destination>.<service>.<protocol>[.<variant>] as a name"],
+    ),
+    "former word without since": Case({"former": {"features": {"more": {}}}}, ["former.features.more.since: this key is required"]),
     "note as a text": Case({"flows[0].notes": ["note 1"]}, ["flows[0].notes[0]: 'note 1': expected a whole number from 1"]),
     "unknown key of a flow": Case({"flows[1].port": "1"}, [f"flows[1].port: 'port': unknown key, expected one of {FLOW_KEYS}; did you mean 'ports'?"]),
     "flow without reference": Case({"flows[1].reference": DELETE}, ["flows[1].reference: this key is required"]),
@@ -302,7 +319,7 @@ CASES = {
     "all over the file": Case(
         {"edition": 1, "roles.cloud.kind": "cloud", "settings.https.default": "443", "flows[1].ports": ["7"], "flows[2].feature": "none", "errata[2].id": "3"},
         [
-            "edition: 1: expected a quoted text of letters, digits, dots, dashes",
+            f"edition: 1: {EDITION}",
             "errata[2].id: '3': expected a mark such as E1",
             "flows[1].ports: ['7']: icmp_echo has no ports, leave this out",
             "flows[2].feature: 'acme.none': expected a feature of this file",

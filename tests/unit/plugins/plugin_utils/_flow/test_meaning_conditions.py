@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 import pytest
 
-from ansible_collections.portcullis.msports.plugins.plugin_utils._flow.conditions import holds_in_release
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.releases import holds_in_release
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._flow.estates import addresses, host, names, plan, rules
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._flow.meaning import CLIENTS, IN_P01, IN_P02, edition, open_
 

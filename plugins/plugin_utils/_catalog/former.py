@@ -1,0 +1,61 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
+"""Words of older editions: what a newer one says of roles, settings, features, flows and supplements that it no longer has."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.rules import qualify
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import FORMER_KINDS, Former, FormerWords
+
+Plain = t.Mapping[str, t.Any]
+_NAMED = ("roles", "settings", "features")
+
+
+def former_words(base: Plain, delta: Plain, merged: Plain) -> dict[str, dict[str, dict[str, str]]]:
+    """Return ``former`` of a whole edition: what its base says, what the delta took away, and what the delta says of it (which counts)."""
+    before, after = _words(base), _words(merged)
+    gone = {kind: {name: {"since": delta["edition"]} for name in names if name not in after[kind]} for kind, names in before.items()}
+    flows = set(after["flows"])
+    for name, groups in before["supplements"].items():
+        if name in gone["supplements"] and flows.intersection(groups):
+            gone["supplements"][name]["now"] = name  # the page has it now, under the same name
+    found: dict[str, dict[str, dict[str, str]]] = {}
+    for kind in FORMER_KINDS:
+        sources = (base.get("former", {}), gone, delta.get("former", {}))
+        words = {name: dict(word) for source in sources for name, word in source.get(kind, {}).items() if name not in after[kind]}
+        if words:
+            found[kind] = words
+    return found
+
+
+def build_former(plain: Plain) -> FormerWords:
+    """Return the former words of a file under their full names, as :class:`.Former`."""
+    product = plain["product"]
+    return {
+        kind: {_full(kind, name, product): Former(word["since"], _now(kind, word.get("now"), product)) for name, word in words.items()}
+        for kind, words in plain.get("former", {}).items()
+    }
+
+
+def _words(plain: Plain) -> dict[str, dict[str, tuple[str, ...]]]:
+    """Return the words of a file by kind; for supplements, ids and groups with the ids that they mean."""
+    words: dict[str, dict[str, tuple[str, ...]]] = {kind: dict.fromkeys(plain.get(kind, {}), ()) for kind in _NAMED}
+    words["flows"] = {flow["id"]: () for flow in plain.get("flows", ())}
+    supplements: dict[str, tuple[str, ...]] = {}
+    for flow in plain.get("supplements", ()):
+        supplements[flow["id"]] = (flow["id"],)
+        supplements[flow["group"]] = (*supplements.get(flow["group"], ()), flow["id"])
+    return {**words, "supplements": supplements}
+
+
+def _full(kind: str, name: str, product: str) -> str:
+    return qualify(name, product) if kind in _NAMED else name
+
+
+def _now(kind: str, name: t.Optional[str], product: str) -> t.Optional[str]:
+    return None if name is None else _full(kind, name, product)
