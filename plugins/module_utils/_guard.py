@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import collections
 
-from ansible_collections.portcullis.msports.plugins.module_utils import _intervals
+from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _ports
 
 Session = collections.namedtuple("Session", "peer peer_port local local_port")
 Session.__doc__ = "One connection over the network: addresses as text (never v4-mapped), ports as numbers."
@@ -28,7 +28,7 @@ def packed_text(packed):
     """Return the text of an address of 4 or 16 bytes; a v4-mapped one as IPv4."""
     if len(packed) == 16 and packed[:12] == b"\0" * 10 + b"\xff\xff":
         packed = packed[12:]
-    return _intervals.address_text((4 if len(packed) == 4 else 6,) + (int.from_bytes(packed, "big"),) * 2)
+    return _addresses.text_of((4 if len(packed) == 4 else 6,) + (int.from_bytes(packed, "big"),) * 2)
 
 
 def parse_session(value):
@@ -45,7 +45,7 @@ def parse_session(value):
 
 def plain_address(text):
     """Return an address in its one spelling: without a zone, and v4-mapped ones as IPv4; ValueError for what is none."""
-    version, first, last = _intervals.parse_address(text.split("%")[0])
+    version, first, last = _addresses.parse_one(text.split("%")[0])
     return packed_text(first.to_bytes(4 if version == 4 else 16, "big")) if first == last else text
 
 
@@ -61,15 +61,15 @@ def lockout(rules, address_sets, default_inbound, management, sessions, judge=No
     for session in sessions:
         if is_inside(session):
             continue
-        peer = (_intervals.parse_address(session.peer),)
-        local = (_intervals.parse_address(session.local),)
+        peer = (_addresses.parse_one(session.peer),)
+        local = (_addresses.parse_one(session.local),)
         reason = judge.refuses(peer, (session.local_port,) * 2, local)
         if reason:
             found.append("the present session from {0} to {1} port {2}: {3}".format(session.peer, session.local, session.local_port, reason))
     for address in management.get("addresses") or []:
-        wanted = _intervals.parse_addresses([address])
+        wanted = _addresses.parse([address])
         for port in management.get("ports") or []:
-            first, last = _intervals.parse_port(str(port).rpartition("/")[2])
+            first, last = _ports.PortRange.parse(str(port).rpartition("/")[2])
             # Each port of a short range may be admitted by a rule of its own; a long one is asked for as a whole.
             parts = [(number, number) for number in range(first, last + 1)] if last - first < 64 else [(first, last)]
             reason = next((reason for reason in (judge.refuses(wanted, part, None) for part in parts) if reason), None)
@@ -86,7 +86,7 @@ class _Judge:
         self._known = {}
         self._closed = default_inbound in ("block", "reject")
         inbound = [
-            (rule, _intervals.parse_ports(rule["local_ports"]) or _intervals.ALL_PORTS)
+            (rule, _ports.of_rule(rule["local_ports"]))
             for rule in rules
             if rule["direction"] == "in" and rule["protocol"] in ("tcp", "any")
         ]
@@ -97,28 +97,28 @@ class _Judge:
         key = tuple(texts)
         if key not in self._known:
             named = self._sets[key[0][1:]] if key and key[0].startswith("@") else key
-            self._known[key] = _intervals.parse_addresses(named) if key else _intervals.ANY
+            self._known[key] = _addresses.parse(named) if key else _addresses.ANY
         return self._known[key]
 
     def refuses(self, peers, port, local):
         """Return why not every one of ``peers`` may connect to ``port``, or ``None``. ``local`` is ``None`` when not known."""
         for rule, ports in self._blocks:
-            if not any(first <= port[1] and port[0] <= last for first, last in ports):
+            if not _ports.overlaps(ports, [port]):
                 continue
-            if local is not None and not _intervals.overlaps(self._addresses(rule["local_addresses"]), local):
+            if local is not None and not _addresses.overlaps(self._addresses(rule["local_addresses"]), local):
                 continue
-            if _intervals.overlaps(self._addresses(rule["remote_addresses"]), peers):
+            if _addresses.overlaps(self._addresses(rule["remote_addresses"]), peers):
                 return "the rule {0!r} blocks it".format(rule["name"])
         if not self._closed:
             return None
         admitted = []
         for rule, ports in self._allows:
-            if not any(first <= port[0] and port[1] <= last for first, last in ports):
+            if not _ports.covers(ports, [port]):
                 continue
-            sources = _intervals.parse_ports(rule["remote_ports"]) or _intervals.ALL_PORTS
-            if not any(first <= EPHEMERAL[0] and EPHEMERAL[1] <= last for first, last in sources):
+            sources = _ports.of_rule(rule["remote_ports"])
+            if not _ports.covers(sources, [EPHEMERAL]):
                 continue
-            if rule["local_addresses"] and (local is None or not _intervals.covers(self._addresses(rule["local_addresses"]), local)):
+            if rule["local_addresses"] and (local is None or not _addresses.covers(self._addresses(rule["local_addresses"]), local)):
                 continue
             admitted.extend(self._addresses(rule["remote_addresses"]))
-        return None if _intervals.covers(_intervals.collapse(admitted), peers) else NOT_ADMITTED
+        return None if _addresses.covers(_addresses.union(admitted), peers) else NOT_ADMITTED

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import collections
 
-from ansible_collections.portcullis.msports.plugins.module_utils import _intervals
+from ansible_collections.portcullis.msports.plugins.module_utils import _addresses
 
 Refusal = collections.namedtuple("Refusal", "index name reason")
 Refusal.__doc__ = """``index`` and ``name`` of the rule, or ``-1`` and ``""`` for all of them together; ``reason`` says what to do instead."""
@@ -31,7 +31,7 @@ def texts(refusals):
 
 def matching(rules, address_sets):
     """Yield ``(index, rule, remote, local)`` with collapsed intervals, for each complete, checked wire rule that somebody can match."""
-    collapsed = {name: _intervals.parse_addresses(addresses) for name, addresses in address_sets.items()}
+    collapsed = {name: _addresses.parse(addresses) for name, addresses in address_sets.items()}
     for index, rule in enumerate(rules):
         remote, local = (addresses_of(rule[key], collapsed) for key in ("remote_addresses", "local_addresses"))
         if remote and local:
@@ -41,8 +41,8 @@ def matching(rules, address_sets):
 def addresses_of(listed, collapsed):
     """Return the intervals of a rule's addresses; ``collapsed`` are those of the address sets. No list at all is anybody."""
     if not listed:
-        return _intervals.ANY
-    return collapsed[listed[0][1:]] if listed[0].startswith("@") else _intervals.parse_addresses(listed)
+        return _addresses.ANY
+    return collapsed[listed[0][1:]] if listed[0].startswith("@") else _addresses.parse(listed)
 
 
 def refusals(rules, address_sets):

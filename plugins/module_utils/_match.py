@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import collections
 
-from ansible_collections.portcullis.msports.plugins.module_utils import _intervals
+from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _ports
 
 Shape = collections.namedtuple("Shape", "protocols ports addresses certain")
 Shape.__doc__ = """Which new connections a rule can match at most.
@@ -18,9 +18,9 @@ Shape.__doc__ = """Which new connections a rule can match at most.
 ``ports`` are the destination's, ``addresses`` the other end's (intervals), ``certain`` tells that the rule has no further condition.
 """
 
-EVERYTHING = Shape(None, _intervals.ALL_PORTS, _intervals.ANY, True)
+EVERYTHING = Shape(None, _ports.ALL, _addresses.ANY, True)
 # Which family a typed protocol has, whatever a rule says of addresses.
-FAMILY = {1: _intervals.ANY[:1], 58: _intervals.ANY[1:]}
+FAMILY = {1: _addresses.ANY[:1], 58: _addresses.ANY[1:]}
 
 
 def typed(number, types=range(256)):
@@ -30,36 +30,27 @@ def typed(number, types=range(256)):
 
 ECHO = typed(1, [8]) | typed(58, [128])
 PROTOCOLS = {"tcp": frozenset([6]), "udp": frozenset([17]), "icmp_echo": ECHO, "any": None}
-LOOPBACK = _intervals.parse_addresses(["127.0.0.0/8", "::1"])
-LINK_LOCAL = _intervals.parse_addresses(["fe80::/10"])
+LOOPBACK = _addresses.parse(["127.0.0.0/8", "::1"])
+LINK_LOCAL = _addresses.parse(["fe80::/10"])
 
 
-def _base(protocols, port=None, addresses=_intervals.ANY):
-    return Shape(frozenset(protocols), ((port, port),) if port else _intervals.ALL_PORTS, addresses, True)
+def _base(protocols, port=None, addresses=_addresses.ANY):
+    return Shape(frozenset(protocols), ((port, port),) if port else _ports.ALL, addresses, True)
 
 
 # What keeps a host alive, as our base rules or those of the system admit it, said as wide as it has an effect: an answer to an echo
 # (0, 129) is tracked with its request, nodes ignore neighbour discovery from beyond the link themselves, and no server of addresses
 # sends from another port.
 _BOTH = (
-    Shape(None, _intervals.ALL_PORTS, LOOPBACK, True),
+    Shape(None, _ports.ALL, LOOPBACK, True),
     _base(typed(1, [0, 3, 11, 12]) | typed(58, [1, 2, 3, 4, 129, 130, 131, 132, 133, 134, 135, 136, 143]) | {2}),
 )
 BASE = {"in": _BOTH + (_base([17], 68), _base([17], 546, LINK_LOCAL)), "out": _BOTH + (_base([17], 67), _base([17], 547))}
 
 
 def of_family(shape, family):
-    only = {"ip": _intervals.ANY[:1], "ip6": _intervals.ANY[1:]}.get(family)
-    return shape if only is None or shape is None else shape._replace(addresses=_shared(shape.addresses, only))
-
-
-def _shared(left, right):
-    if left == _intervals.ANY:
-        return right
-    if right == _intervals.ANY:
-        return left
-    found = [(a[0], max(a[1], b[1]), min(a[2], b[2])) for a in left for b in right if a[0] == b[0] and a[1] <= b[2] and b[1] <= a[2]]
-    return _intervals.collapse(found)
+    only = {"ip": _addresses.ANY[:1], "ip6": _addresses.ANY[1:]}.get(family)
+    return shape if only is None or shape is None else shape._replace(addresses=_addresses.meet(shape.addresses, only))
 
 
 def protocols_of(shape):
@@ -73,8 +64,8 @@ def meet(left, right):
     """Return the shape of what both match, or ``None`` when nothing can."""
     protocols = [value for value in (protocols_of(left), protocols_of(right)) if value is not None]
     both = frozenset.intersection(*protocols) if protocols else None
-    ports = tuple((max(a[0], b[0]), min(a[1], b[1])) for a in left.ports for b in right.ports if a[0] <= b[1] and b[0] <= a[1])
-    addresses = _shared(left.addresses, right.addresses)
+    ports = _ports.meet(left.ports, right.ports)
+    addresses = _addresses.meet(left.addresses, right.addresses)
     if both == frozenset() or not ports or not addresses:
         return None
     return Shape(both, ports, addresses, left.certain and right.certain)
@@ -85,7 +76,7 @@ def touches(left, right):
     mine, theirs = protocols_of(left), protocols_of(right)
     if mine is not None and theirs is not None and not mine & theirs:
         return False
-    return any(a[0] <= b[1] and b[0] <= a[1] for a in left.ports for b in right.ports) and _intervals.overlaps(left.addresses, right.addresses)
+    return _ports.overlaps(left.ports, right.ports) and _addresses.overlaps(left.addresses, right.addresses)
 
 
 def covered(shapes, inner):
@@ -95,15 +86,15 @@ def covered(shapes, inner):
     """
     if any(holds(shape, inner) for shape in shapes):
         return True
-    everywhere = [(shape, shape._replace(addresses=_intervals.ANY)) for shape in shapes if _intervals.overlaps(shape.addresses, inner.addresses)]
+    everywhere = [(shape, shape._replace(addresses=_addresses.ANY)) for shape in shapes if _addresses.overlaps(shape.addresses, inner.addresses)]
     protocols = protocols_of(inner)
     for part in (None,) if protocols is None else protocols:
         # ICMP and ICMPv6 have a family each, whatever the rule says of addresses.
-        addresses = _shared(inner.addresses, FAMILY.get(part[0], _intervals.ANY)) if isinstance(part, tuple) else inner.addresses
+        addresses = _addresses.meet(inner.addresses, FAMILY.get(part[0], _addresses.ANY)) if isinstance(part, tuple) else inner.addresses
         for ports in inner.ports:
             piece = Shape(None if part is None else frozenset([part]), (ports,), addresses, True)
             held = [interval for shape, wide in everywhere if holds(wide, piece) for interval in shape.addresses]
-            if not _intervals.covers(_intervals.collapse(held), addresses):
+            if not _addresses.covers(_addresses.union(held), addresses):
                 return False
     return True
 
@@ -113,5 +104,4 @@ def holds(outer, inner):
     mine, theirs = protocols_of(outer), protocols_of(inner)
     if not outer.certain or (mine is not None and (theirs is None or not theirs <= mine)):
         return False
-    ports = all(any(a[0] <= b[0] and b[1] <= a[1] for a in outer.ports) for b in inner.ports)
-    return ports and _intervals.covers(outer.addresses, inner.addresses)
+    return _ports.covers(outer.ports, inner.ports) and _addresses.covers(outer.addresses, inner.addresses)

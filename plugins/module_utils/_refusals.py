@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.portcullis.msports.plugins.module_utils import _guard, _intervals, _ruleset
+from ansible_collections.portcullis.msports.plugins.module_utils import _guard, _ports, _ruleset
 
 OPTIONS = {
     "rules": [],
@@ -87,7 +87,7 @@ def _is_port(port):
     if not re.match(r"^(tcp/)?\d{1,5}(-\d{1,5})?\Z", str(port)):
         return False
     try:
-        return bool(_intervals.parse_port(str(port).rpartition("/")[2]))
+        return bool(_ports.PortRange.parse(str(port).rpartition("/")[2]))
     except ValueError:
         return False
 

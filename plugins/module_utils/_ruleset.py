@@ -30,7 +30,7 @@ from __future__ import annotations
 import difflib
 import re
 
-from ansible_collections.portcullis.msports.plugins.module_utils import _intervals
+from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _ports
 
 RULE_KEYS = (
     "name",
@@ -64,7 +64,6 @@ PORT_KEYWORDS = {"rpc": "RPC", "rpcepmap": "RPC-EPMap"}
 NAME_LIMIT = 128
 LISTS = ("local_ports", "remote_ports", "remote_addresses", "local_addresses")
 _NAME = re.compile(r"^[A-Za-z0-9_.,:;@/+*()\[\]{}<>=#%&!?~^$| -]+\Z")
-_PORT = re.compile(r"^(\d{1,5})(?:-(\d{1,5}))?\Z")
 
 
 def check(rules, address_sets, windows=False):
@@ -145,12 +144,16 @@ def _check_ports(ports, where, problems, keywords=False):
     for index, port in enumerate(ports):
         if keywords and port_keyword(port):
             continue
-        match = _PORT.match(str(port))
-        first = int(match.group(1)) if match else -1
-        last = int(match.group(2) or first) if match else -1
-        if not match or not 0 <= first <= last <= 65535:
+        if not _is_port(port):
             more = ", first-last, " + " or ".join(sorted(PORT_KEYWORDS.values())) if keywords else " or first-last"
             problems.append("{0}[{1}]: {2!r}: expected a port (0-65535){3}".format(where, index, port, more))
+
+
+def _is_port(text):
+    try:
+        return bool(_ports.PortRange.parse(text))
+    except ValueError:
+        return False
 
 
 def _check_addresses(addresses, where, address_sets, problems, allow_empty):
@@ -176,7 +179,6 @@ def _check_addresses(addresses, where, address_sets, problems, allow_empty):
 def is_address(text):
     """Tell whether ``text`` is one address, a network without host bits, or a ``first-last`` range of one family."""
     try:
-        _intervals.parse_address(text)
-        return True
-    except (ValueError, TypeError):
+        return bool(_addresses.parse_one(text))
+    except ValueError:
         return False

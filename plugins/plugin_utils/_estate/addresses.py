@@ -16,13 +16,13 @@ from dataclasses import dataclass
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.reader import Reader
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.union import Parts, Sink, items, only_keys
-from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import ANY, NOBODY, Addresses, parse_range, union
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import ANY, NOBODY, Addresses, parse_one, union
 
 SOURCES = ("inventory", "dns", "facts")
 _NAME = re.compile(r"^(?=.*[A-Za-z])[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_.])?$")
 NAME_REASON = "is a name, and rules hold addresses: what a name resolves to can change without the rules; write the address"
 _NEVER = tuple(
-    (*parse_range(network), word)
+    (parse_one(network), word)
     for network, word in (
         ("0.0.0.0/8", "stands for no host in particular"),
         ("127.0.0.0/8", "is a loopback address, which no other host can reach"),
@@ -66,7 +66,7 @@ def network(text: str) -> Addresses:
 
 def _usable(text: str, what: str) -> Addresses:
     try:
-        family, (first, last) = parse_range(text)
+        interval = parse_one(text.partition("%")[0])
     except ValueError:
         if _NAME.match(text) and ":" not in text:
             raise ValueError(NAME_REASON) from None
@@ -75,12 +75,12 @@ def _usable(text: str, what: str) -> Addresses:
         except ValueError:
             raise ValueError(f"expected {what}") from None
         raise ValueError(f"has bits set behind its prefix: the network is {right}") from None
-    for other, (low, high), word in _NEVER:
-        if family == other and low <= first and last <= high:
+    for (version, low, high), word in _NEVER:
+        if interval[0] == version and low <= interval[1] and interval[2] <= high:
             raise ValueError(word)
     if "%" in text:
         raise ValueError("names a zone, which means something on one host only: write the address without it")
-    return Addresses(((first, last),)) if family == 4 else Addresses((), ((first, last),))
+    return Addresses((interval,))
 
 
 def read_address(value: t.Any, path: str, sink: Sink, read: t.Callable[[str], Addresses] = host_address) -> Addresses:

@@ -46,4 +46,4 @@ def internet_beside(declared: t.Iterable[Addresses]) -> Addresses:
 
 def _without_whole_families(addresses: Addresses) -> Addresses:
     """Return ``addresses`` less every family that is there in full: ``any`` and ``0.0.0.0/0`` mean everyone, the Internet too."""
-    return Addresses(() if addresses.v4 == ANY.v4 else addresses.v4, () if addresses.v6 == ANY.v6 else addresses.v6)
+    return union(part for version in (4, 6) if (part := addresses.family(version)) != ANY.family(version))

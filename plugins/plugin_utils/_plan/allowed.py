@@ -10,7 +10,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MsportsError, Problems
-from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import Addresses, parse_range
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import Addresses, parse_one
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.ports import Ports, covers, parse_ports
 
 Plain = t.Mapping[str, t.Any]
@@ -66,7 +66,7 @@ class AllowedSet:
     def _by_family(self, source: str, destination: str, protocol: str, port: t.Optional[int]) -> t.Iterator[tuple[list[Plain], list[Plain]]]:
         """Yield the rules at the destination and at the source for each family that both ends have: a packet has one family."""
         for version in (4, 6):
-            here, there = (_only(self._end(end), version) for end in (source, destination))
+            here, there = (self._end(end).family(version) for end in (source, destination))
             if here and there:
                 yield self._matching(destination, "in", here, there, protocol, port), self._matching(source, "out", there, here, protocol, port)
 
@@ -89,7 +89,7 @@ class AllowedSet:
                 return Addresses.parse(host["addresses"] or self._networks(host["roles"]))
         problems = Problems()
         try:
-            first, last = (0, 1) if end == "any" else parse_range(end)[1]
+            _version, first, last = (4, 0, 1) if end == "any" else parse_one(end)
         except ValueError:
             problems.add("plan", end, "expected an inventory host of the plan, or an IP address", [*self._plan["hosts"], *self._plan["peers"]])
         else:
@@ -122,7 +122,3 @@ class AllowedSet:
         if not covers(self._ports[texts], port):
             return False
         return bool(self.set(rule["remote"]) & remote)
-
-
-def _only(addresses: Addresses, version: int) -> Addresses:
-    return Addresses(addresses.v4, ()) if version == 4 else Addresses((), addresses.v6)

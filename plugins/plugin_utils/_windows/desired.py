@@ -11,7 +11,7 @@ import functools
 import re
 import typing as t
 
-from ansible_collections.portcullis.msports.plugins.module_utils import _intervals, _refusals, _ruleset
+from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _ports, _refusals, _ruleset
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import UNUSABLE, Refused
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import some
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows import values
@@ -27,7 +27,7 @@ PROTOCOLS = {"tcp": 6, "udp": 17, "any": values.ANY_PROTOCOL}
 # Family -> what stands behind the name of its half of an icmp_echo rule, its protocol, and the type of an echo request.
 ECHO = {4: (" (ICMPv4)", 1, "8:*"), 6: (" (ICMPv6)", 58, "128:*")}
 _PROGRAM = re.compile(r"^(?:system|[a-z]:\\[^/]+|%[^%/]+%\\[^/]+)\Z", re.IGNORECASE)
-IMPOSSIBLE = _intervals.parse_addresses(["::/127", "ff00::/8"])  # Windows refuses them in a rule
+IMPOSSIBLE = _addresses.parse(["::/127", "ff00::/8"])  # Windows refuses them in a rule
 
 
 class Wanted(t.NamedTuple):
@@ -154,8 +154,8 @@ def _ends(rule: t.Mapping[str, t.Any], sets: t.Mapping[str, t.Any], where: str) 
         if len(intervals) > MOST_ADDRESSES:
             found.append(f"{where}.{key}: {len(intervals)} addresses; a Windows rule holds {MOST_ADDRESSES}, split it into several rules")
         for interval in intervals:
-            if _intervals.covers(IMPOSSIBLE, [interval]):
-                text = _intervals.address_text(interval)
+            if _addresses.covers(IMPOSSIBLE, (interval,)):
+                text = _addresses.text_of(interval)
                 found.append(f"{where}.{key}: {text!r}: Windows takes no unspecified, loopback or multicast IPv6 address in a rule")
         ends[key] = intervals
     return ends, found
@@ -164,17 +164,8 @@ def _ends(rule: t.Mapping[str, t.Any], sets: t.Mapping[str, t.Any], where: str) 
 @functools.lru_cache(maxsize=1 << 12)
 def _pieces(texts: t.Tuple[str, ...]) -> t.Tuple[t.Any, ...]:
     """Return addresses as the fewest intervals that Windows can hold."""
-    intervals = _intervals.parse_addresses(texts)
-    return intervals if intervals == _intervals.ANY else tuple(part for interval in intervals for part in _halves(interval))
-
-
-def _halves(interval: t.Tuple[int, int, int]) -> list[t.Tuple[int, int, int]]:
-    """Return one whole family as its halves: Windows takes no mask without bits."""
-    version, first, last = interval
-    if (first, last) != (0, _intervals.LAST[version]):
-        return [interval]
-    middle = last // 2
-    return [(version, 0, middle), (version, middle + 1, last)]
+    intervals = _addresses.parse(texts)
+    return intervals if intervals == _addresses.ANY else tuple(part for interval in intervals for part in _addresses.halves(interval))
 
 
 def _columns(rule: t.Mapping[str, t.Any], ends: t.Mapping[str, t.Any], audit: bool) -> t.Iterator[Columns]:
@@ -189,27 +180,27 @@ def _columns(rule: t.Mapping[str, t.Any], ends: t.Mapping[str, t.Any], audit: bo
         **{key: rule[key].strip() for key in _ruleset.WINDOWS_KEYS if rule[key].strip()},
     }
     if rule["protocol"] != "icmp_echo":
-        ports = {key: text for key in ("local_ports", "remote_ports") if (text := _ports(rule[key])) != "*"}
-        addresses = {key: _addresses(intervals) for key, intervals in ends.items()}
+        ports = {key: text for key in ("local_ports", "remote_ports") if (text := _port_list(rule[key])) != "*"}
+        addresses = {key: _address_list(intervals) for key, intervals in ends.items()}
         yield {"name": rule["name"], **common, "protocol": PROTOCOLS[rule["protocol"]], **ports, **addresses}
         return
     for version, (suffix, number, types) in ECHO.items():
-        parts = {key: tuple(interval for interval in intervals if interval[0] == version) for key, intervals in ends.items()}
+        parts = {key: _addresses.of_family(intervals, version) for key, intervals in ends.items()}
         if all(parts.values()):
-            addresses = {key: "*" if ends[key] == _intervals.ANY else _addresses(part) for key, part in parts.items()}
+            addresses = {key: "*" if ends[key] == _addresses.ANY else _address_list(part) for key, part in parts.items()}
             yield {"name": rule["name"] + suffix, **common, "protocol": number, "icmp": types, **addresses}
 
 
-def _ports(texts: t.Sequence[str]) -> str:
+def _port_list(texts: t.Sequence[str]) -> str:
     """Return ports as Windows takes them: the fewest ranges, then keywords."""
     keywords = {word for text in texts if (word := _ruleset.port_keyword(text))}
     numbers = [text for text in texts if not _ruleset.port_keyword(text)]
-    parsed = _intervals.parse_ports(numbers)
+    parsed = _ports.restriction(numbers)
     if not parsed and (numbers or not keywords):
         return "*"
-    return ",".join([_intervals.port_text(interval) for interval in parsed] + sorted(keywords))
+    return ",".join([_ports.text_of(interval) for interval in parsed] + sorted(keywords))
 
 
 @functools.lru_cache(maxsize=1 << 12)
-def _addresses(intervals: t.Tuple[t.Tuple[int, int, int], ...]) -> str:
-    return "*" if intervals == _intervals.ANY else ",".join(map(_intervals.address_text, intervals))
+def _address_list(intervals: t.Tuple[t.Tuple[int, int, int], ...]) -> str:
+    return "*" if intervals == _addresses.ANY else ",".join(map(_addresses.text_of, intervals))

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.portcullis.msports.plugins.module_utils import _guard, _intervals
+from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _guard, _ports
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import LOCKED_OUT, Refused
 from ansible_collections.portcullis.msports.plugins.module_utils._match import Shape, touches
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.beside import shown
@@ -112,7 +112,7 @@ def _hint(reason: str, unsure: t.Sequence[t.Tuple[int, str, Rule]], port: str, p
     """Return what to do where a rule seems to admit somebody, but does so under a condition that nobody can judge from here."""
     if not reason.endswith(_guard.NOT_ADMITTED):
         return ""
-    asked = Shape(frozenset([6]), (_intervals.parse_port(port),), _intervals.parse_addresses([peer]), True)
+    asked = Shape(frozenset([6]), (_ports.PortRange.parse(port),), _addresses.parse([peer]), True)
     near = sorted((rank, condition, rule.name) for rank, condition, rule in unsure if condition and touches(shape(rule), asked))
     if not near:
         return ""

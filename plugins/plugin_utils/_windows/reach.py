@@ -13,7 +13,7 @@ from __future__ import annotations
 import functools
 import typing as t
 
-from ansible_collections.portcullis.msports.plugins.module_utils import _intervals
+from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _ports
 from ansible_collections.portcullis.msports.plugins.module_utils._match import Shape, typed
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows import values
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.rule import Rule
@@ -33,8 +33,8 @@ def shape(rule: Rule) -> Shape:
     """
     inbound = rule.direction != "out"
     near, far = (rule.local_ports, rule.remote_ports) if inbound else (rule.remote_ports, rule.local_ports)
-    ports, known_ports = _ports(near)
-    addresses, known_addresses = _addresses(rule.remote_addresses)
+    ports, known_ports = _ports_of(near)
+    addresses, known_addresses = _addresses_of(rule.remote_addresses)
     protocols, known_protocols = _protocols(rule)
     limited = far != values.ANY or rule.local_addresses != values.ANY
     certain = known_ports and known_addresses and known_protocols and not limited and unconditional(rule)
@@ -103,22 +103,22 @@ def uncertain(rule: Rule, judged: bool = False) -> t.Tuple[int, str]:
     return found[0] if found else (0, "")
 
 
-def _ports(texts: values.Texts) -> t.Tuple[t.Tuple[t.Tuple[int, int], ...], bool]:
+def _ports_of(texts: values.Texts) -> t.Tuple[t.Tuple[t.Tuple[int, int], ...], bool]:
     if "any" in texts:
-        return _intervals.ALL_PORTS, True
+        return _ports.ALL, True
     known = [KEYWORD_PORTS.get(text, text) for text in texts]
     if any(not text[0].isdigit() for text in known):
-        return _intervals.ALL_PORTS, False
-    return _intervals.parse_ports(known) or _intervals.ALL_PORTS, True
+        return _ports.ALL, False
+    return _ports.of_rule(known), True
 
 
 @functools.lru_cache(maxsize=1 << 12)
-def _addresses(texts: values.Texts) -> t.Tuple[t.Tuple[t.Tuple[int, int, int], ...], bool]:
+def _addresses_of(texts: values.Texts) -> t.Tuple[t.Tuple[t.Tuple[int, int, int], ...], bool]:
     if "any" in texts:
-        return _intervals.ANY, True
+        return _addresses.ANY, True
     if not all(is_address(text) for text in texts):
-        return _intervals.ANY, False
-    return _intervals.parse_addresses(texts), True
+        return _addresses.ANY, False
+    return _addresses.parse(texts), True
 
 
 def is_address(text: str) -> bool:
@@ -198,8 +198,8 @@ def _allowing(rule: Rule, made: t.Dict[str, t.Any], ssh_ports: t.Collection[str]
     if rule.program:
         named = tuple(port for port in winrm_ports if port in rule.local_ports)
         served = WINRM_PORTS + named if rule.program == "system" else tuple(ssh_ports) if rule.program.endswith("\\sshd.exe") else ()
-        intervals = _intervals.parse_ports(made["local_ports"]) or _intervals.ALL_PORTS
-        made["local_ports"] = [port for port in served if any(first <= int(port) <= last for first, last in intervals)]
+        intervals = _ports.of_rule(made["local_ports"])
+        made["local_ports"] = [port for port in served if any(int(port) in ports for ports in intervals)]
         if not made["local_ports"]:
             return None
     return made

@@ -17,7 +17,7 @@ import functools
 import re
 import typing as t
 
-from ansible_collections.portcullis.msports.plugins.module_utils import _intervals
+from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _ports
 
 Texts = t.Tuple[str, ...]
 
@@ -175,7 +175,7 @@ def _port(token: str) -> str:
     match = _PORTS.match(token)
     if match:
         first, last = int(match.group(1)), int(match.group(2) or match.group(1))
-        return _intervals.port_text((first, last)) if first <= last <= 65535 else unread(token)
+        return _ports.text_of((first, last)) if first <= last <= 65535 else unread(token)
     return "any" if token.lower() in ("*", "any") else PORT_KEYWORDS.get(_word(token), unread(token))
 
 
@@ -191,7 +191,7 @@ def _address(token: str) -> str:
     if "%" in token:
         return unread(token)  # a zone, which Python would leave out
     try:
-        return _intervals.address_text(_intervals.parse_address(re.sub(r"\s*-\s*", "-", token)))
+        return _addresses.text_of(_addresses.parse_one(re.sub(r"\s*-\s*", "-", token)))
     except ValueError:
         return unread(token)
 

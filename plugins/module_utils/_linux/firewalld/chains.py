@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import collections
 
-from ansible_collections.portcullis.msports.plugins.module_utils import _guard, _intervals
+from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _guard, _ports
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import foreign_allows
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import objects as own_objects
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import rich as rich_rules
@@ -25,13 +25,13 @@ TCP = 6
 
 def last_step(place, target, ours):
     """Return the step of a target."""
-    return Step(place, "target {0}".format(target.strip("%")), target == "ACCEPT", ours, _intervals.ANY, _intervals.ALL_PORTS, _intervals.ANY, True)
+    return Step(place, "target {0}".format(target.strip("%")), target == "ACCEPT", ours, _addresses.ANY, _ports.ALL, _addresses.ANY, True)
 
 
 def own_blocks(own, known):
     """Return the ``Block``s of our inbound policies; ``known`` keeps what was read of rich rules, which mostly are the same before a run and after it."""
     ends = {name: entries for name, (_version, entries) in own.sets.items() if own_objects.has_ports(entries)}
-    lists = {name: _intervals.collapse(entries) for name, (_version, entries) in own.sets.items() if name not in ends}
+    lists = {name: _addresses.union(entries) for name, (_version, entries) in own.sets.items() if name not in ends}
     return [_own_block(name, policy, lists, ends, known) for name, policy in own.policies.items() if "HOST" in policy.egress]
 
 
@@ -44,7 +44,7 @@ def _own_block(name, policy, lists, ends, known):
         if rich is None:
             # Somebody else's change of our policy, which a run takes back.
             allows = not any(word in line for word in ("drop", "reject"))
-            found.append((0, allows, Step("policy " + name, line, allows, True, _intervals.ANY, _intervals.ALL_PORTS, _intervals.ANY, False)))
+            found.append((0, allows, Step("policy " + name, line, allows, True, _addresses.ANY, _ports.ALL, _addresses.ANY, False)))
             continue
         allows = rich.action[0] == "accept"
         if rich.action[0] != "log":
@@ -67,17 +67,16 @@ def _own_steps(place, line, rich, allows, lists, ends):
     kind = rich.element[0] if rich.element else ""
     if kind not in ("", "port", "source-port", "protocol") or (kind and rich.element[-1] not in ("tcp", str(TCP))):
         return
-    certain, ports = True, _intervals.ALL_PORTS
+    certain, ports = True, _ports.ALL
     if kind == "port":
-        ports = (_intervals.parse_port(rich.element[1]),)
+        ports = (_ports.PortRange.parse(rich.element[1]),)
     elif kind == "source-port":
-        first, last = _intervals.parse_port(rich.element[1])
-        certain = first <= _guard.EPHEMERAL[0] and _guard.EPHEMERAL[1] <= last
-    family = foreign_allows.FAMILIES.get(rich.family, _intervals.ANY)
+        certain = _ports.covers([_ports.PortRange.parse(rich.element[1])], [_guard.EPHEMERAL])
+    family = foreign_allows.FAMILIES.get(rich.family, _addresses.ANY)
     sources, known = _own_end(rich.source, family, lists)
     certain = certain and known
     if rich.destination[6:] not in ends:
-        destinations, known = _own_end(rich.destination, _intervals.ANY, lists)
+        destinations, known = _own_end(rich.destination, _addresses.ANY, lists)
         yield Step(place, line, allows, True, sources, ports, destinations, certain and known)
         return
     by_port = collections.defaultdict(list)
@@ -85,7 +84,7 @@ def _own_steps(place, line, rich, allows, lists, ends):
         if entry[3:4] == ("tcp",):
             by_port[entry[4:]].append(entry[:3])
     for interval, addresses in sorted(by_port.items()):
-        yield Step(place, line, allows, True, sources, (interval,), _intervals.collapse(addresses), certain)
+        yield Step(place, line, allows, True, sources, (interval,), _addresses.union(addresses), certain)
 
 
 def _own_end(text, family, lists):

@@ -11,7 +11,7 @@ what runs and ``saved`` what is saved, ``put_back`` restores what differs; the r
 
 from __future__ import annotations
 
-from ansible_collections.portcullis.msports.plugins.module_utils import _intervals
+from ansible_collections.portcullis.msports.plugins.module_utils import _addresses
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.dbus import Bus, BusError, Typed
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.objects import Objects, Policy, has_ports, is_ours, read_record, set_of
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.snapshot import DIRECT, LISTS, SWITCHES, Snapshot, settings_to_put_back
@@ -108,12 +108,12 @@ class Daemon:
             added, removed = sorted(set(wanted) - set(old)), sorted(set(old) - set(wanted))
             if not added and not removed:
                 continue
-            if before.sets[name][0] != version or _intervals.overlaps(_intervals.collapse(added), _intervals.collapse(old)):
+            if before.sets[name][0] != version or _addresses.overlaps(_addresses.union(added), _addresses.union(old)):
                 raise NeedsReload("the ipset {0} changes in a way that its entries overlap meanwhile".format(name))
             entries += [(name, "addEntry", one) for one in added] + [(name, "removeEntry", one) for one in removed]
         if len(entries) > ENTRIES_AT_ONCE or sum(len(set(old) ^ set(new)) for _name, old, new in rules) > RULES_AT_ONCE:
             raise NeedsReload("too much changes to be done one by one")
-        calls = [("ipset", member, "ss", name, _intervals.address_text(interval)) for name, member, interval in sorted(entries, key=lambda entry: entry[1])]
+        calls = [("ipset", member, "ss", name, _addresses.text_of(interval)) for name, member, interval in sorted(entries, key=lambda entry: entry[1])]
         for name, old, new in rules:
             for lines in (sorted(set(old) | set(new)), list(new)):
                 calls.append(("policy", "setPolicySettings", "sa{sv}", name, {"rich_rules": Typed("as", lines)}))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import collections
 
-from ansible_collections.portcullis.msports.plugins.module_utils import _intervals
+from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _ports
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import foreign_allows
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.base import ALLOW, PLACES, REST
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.kernel import TABLE
@@ -25,7 +25,7 @@ NFTABLES = (
     "that its rules and firewalld's go together"
 )
 # What our default admits besides what keeps a host alive on every backend: redirects of this link's routers, which firewalld always admits.
-REDIRECTS = Shape(typed(58, [137]), _intervals.ALL_PORTS, _intervals.ANY, True)
+REDIRECTS = Shape(typed(58, [137]), _ports.ALL, _addresses.ANY, True)
 CLOSED = ("block", "reject")
 
 
@@ -122,9 +122,9 @@ def _shape(rule, options):
     inbound = rule["direction"] == "in"
     texts = rule["remote_addresses"]
     texts = options["address_sets"][texts[0][1:]] if texts[0].startswith("@") else texts
-    ports = _intervals.parse_ports(rule["local_ports" if inbound else "remote_ports"]) or _intervals.ALL_PORTS
+    ports = _ports.of_rule(rule["local_ports" if inbound else "remote_ports"])
     narrow = rule["local_addresses"] not in ([], ["any"]) or bool(rule["remote_ports" if inbound else "local_ports"])
-    return Shape(compare.PROTOCOLS[rule["protocol"]], ports, _intervals.parse_addresses(texts), not narrow)
+    return Shape(compare.PROTOCOLS[rule["protocol"]], ports, _addresses.parse(texts), not narrow)
 
 
 def _some(names):

@@ -16,7 +16,7 @@ now and go on stopping is no work of ours: it is told in ``already``.
 
 from __future__ import annotations
 
-from ansible_collections.portcullis.msports.plugins.module_utils import _guard, _intervals
+from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _guard, _ports
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import foreign_allows
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import objects as own_objects
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.chains import TCP, Block, Step, last_step, own_blocks
@@ -46,9 +46,9 @@ class Judge:
         """Return why this run would stop some of ``peers`` from connecting to the interval ``port``, or ``None``; ``local`` may be unknown (``None``)."""
         if self._paths is None:
             self._paths = self._read()
-        peers, passes, stopped = _intervals.collapse(peers), False, []
+        peers, passes, stopped = _addresses.union(peers), False, []
         for region, before, after in self._paths:
-            for part, unsure, last in _outcomes(_fitting(after, port, local), meet(peers, region)):
+            for part, unsure, last in _outcomes(_fitting(after, port, local), _addresses.meet(peers, region)):
                 passes = passes or last.allows or any(step.allows for step in unsure)
                 for index, step in enumerate(unsure + (last,)):
                     if step.allows:
@@ -62,7 +62,7 @@ class Judge:
                     stopped.append(step)
         if stopped and not passes:
             text = "{0} stops {1} from port {2} already ({3}); this run does not change that"
-            self.already.append(text.format(stopped[0].place, _told(peers), _intervals.port_text(port), stopped[0].text))
+            self.already.append(text.format(stopped[0].place, _told(peers), _ports.text_of(port), stopped[0].text))
         return None
 
     def _by_ours(self, step):
@@ -89,16 +89,16 @@ class Judge:
         ours = [own_blocks(own, known) for own in self._own]
         # With priorities of zones, interfaces may come before sources: then nothing is known of the order.
         ordered = not any(zone.settings.get("ingress_priority") for zone in found)
-        wide = _intervals.ANY
+        wide = _addresses.ANY
         for zone in found:
             sources = [self._source(text) for text in zone.bound]
             if ordered and zone.bound:
-                wide = without(wide, _intervals.collapse(interval for known in sources if known for interval in known))
+                wide = _addresses.minus(wide, _addresses.union(interval for known in sources if known for interval in known))
             rules = self._others(foreign_allows.of_settings(self._daemon, services, "zone {0}".format(zone.name), zone.settings, [], 0))
             steps = [_steps(theirs + own, zone, rules) for own in ours]
             if zone.bound:
                 # A source that cannot be read may be any address.
-                region = _intervals.ANY if None in sources else _intervals.collapse(interval for known in sources for interval in known)
+                region = _addresses.ANY if None in sources else _addresses.union(interval for known in sources for interval in known)
                 paths.append((region, steps[0], steps[1]))
             if zone.wide:
                 paths.append((None, steps[0], steps[1]))
@@ -129,8 +129,8 @@ class Judge:
             sources, certain = one.shape.addresses, one.certain
             known = self._entries(one.ipset) if one.ipset else None
             if known is not None:
-                sources, certain = meet(sources, known), True
-            steps.append(Step(one.place, one.what, one.admits, False, sources, one.shape.ports, _intervals.ANY, certain))
+                sources, certain = _addresses.meet(sources, known), True
+            steps.append(Step(one.place, one.what, one.admits, False, sources, one.shape.ports, _addresses.ANY, certain))
         return steps
 
     def _source(self, text):
@@ -148,7 +148,7 @@ class Judge:
             try:
                 found = self._daemon.call("ipset", "getIPSetSettings", "s", name)
                 plain = bool(found) and found[3] in ("hash:ip", "hash:net") and found[4].get("timeout", "0") == "0"
-                self._ipsets[name] = _intervals.collapse(_entry(text) for text in found[5]) if plain else None
+                self._ipsets[name] = _addresses.union(_entry(text) for text in found[5]) if plain else None
             except (BusError, ValueError):
                 self._ipsets[name] = None
         return self._ipsets[name]
@@ -162,21 +162,21 @@ def _steps(blocks, zone, rules):
 
 
 def _entry(text):
-    return _intervals.parse_address(text) if "-" in text else foreign_allows.parse(text)
+    return _addresses.parse_one(text) if "-" in text else foreign_allows.parse(text)
 
 
 def _fitting(steps, port, local):
     """Return ``[(step, whether it certainly matches what its sources hold), ...]`` for a port and, where it is known, an address of ours."""
     found = []
     for step in steps:
-        if not any(first <= port[1] and port[0] <= last for first, last in step.ports):
+        if not _ports.overlaps(step.ports, [port]):
             continue
-        certain = step.certain and any(first <= port[0] and port[1] <= last for first, last in step.ports)
+        certain = step.certain and _ports.covers(step.ports, [port])
         if local is None:
-            certain = certain and _intervals.covers(step.destinations, tuple(i for i in _intervals.ANY if i[0] in {source[0] for source in step.sources}))
-        elif not _intervals.overlaps(step.destinations, local):
+            certain = certain and _addresses.covers(step.destinations, tuple(i for i in _addresses.ANY if i[0] in {source[0] for source in step.sources}))
+        elif not _addresses.overlaps(step.destinations, local):
             continue
-        found.append((step, certain and (local is None or _intervals.covers(step.destinations, local))))
+        found.append((step, certain and (local is None or _addresses.covers(step.destinations, local))))
     return found
 
 
@@ -186,51 +186,20 @@ def _outcomes(steps, region):
     for step, certain in steps:
         left = []
         for part, unsure in pending:
-            inside = meet(part, step.sources)
+            inside = _addresses.meet(part, step.sources)
             if not inside:
                 left.append((part, unsure))
             elif certain:
                 found.append((inside, unsure, step))
-                outside = without(part, step.sources)
+                outside = _addresses.minus(part, step.sources)
                 left += [(outside, unsure)] if outside else []
             else:
-                outside = without(part, step.sources) if len(pending) + len(left) < CASES else ()
+                outside = _addresses.minus(part, step.sources) if len(pending) + len(left) < CASES else ()
                 left += [(inside if len(pending) + len(left) < CASES else part, unsure + (step,))] + ([(outside, unsure)] if outside else [])
         pending = left
     return found
 
 
-def meet(left, right):
-    """Return what two collapsed lists of intervals have in common."""
-    found, here, there = [], 0, 0
-    while here < len(left) and there < len(right):
-        one, other = left[here], right[there]
-        if one[0] == other[0] and one[1] <= other[2] and other[1] <= one[2]:
-            found.append((one[0], max(one[1], other[1]), min(one[2], other[2])))
-        if (one[0], one[2]) < (other[0], other[2]):
-            here += 1
-        else:
-            there += 1
-    return tuple(found)
-
-
-def without(left, right):
-    """Return what of a collapsed list of intervals another one does not hold."""
-    found, there = [], 0
-    for version, first, last in left:
-        while there < len(right) and (right[there][0], right[there][2]) < (version, first):
-            there += 1
-        near = there
-        while first <= last and near < len(right) and right[near][0] == version and right[near][1] <= last:
-            if right[near][1] > first:
-                found.append((version, first, right[near][1] - 1))
-            first = right[near][2] + 1
-            near += 1
-        if first <= last:
-            found.append((version, first, last))
-    return tuple(found)
-
-
 def _told(part):
-    texts = ["any address of IPv{0}".format(i[0]) if i in _intervals.ANY else _intervals.address_text(i) for i in part[:3]]
+    texts = ["any address of IPv{0}".format(i[0]) if i in _addresses.ANY else _addresses.text_of(i) for i in part[:3]]
     return ", ".join(texts) + (" and more" if part[3:] else "")

@@ -13,7 +13,7 @@ from __future__ import annotations
 import collections
 import re
 
-from ansible_collections.portcullis.msports.plugins.module_utils import _intervals
+from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _ports
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import rich as rich_rules
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.kernel import ICMP
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.objects import is_ours
@@ -31,7 +31,7 @@ NUMBERS = {"tcp": 6, "udp": 17, "sctp": 132, "dccp": 33, "igmp": 2, "gre": 47, "
 # What a rich rule logs or counts beside its action has no part in what becomes of a packet; a limit of the action itself has.
 _BESIDE = re.compile(r' (?:log|nflog|audit)(?: (?:prefix|level|group|queue-size)="[^"]*")*(?: limit value="[^"]*")?(?=.* (?:accept|drop|reject)\b)')
 _PRIORITY = re.compile(r'^rule priority="(-?\d+)"')
-FAMILIES = {"ipv4": _intervals.ANY[:1], "ipv6": _intervals.ANY[1:]}
+FAMILIES = {"ipv4": _addresses.ANY[:1], "ipv6": _addresses.ANY[1:]}
 
 
 def zones(daemon):
@@ -148,7 +148,7 @@ class _Maker:
         protocols, ports, far = self._element(element, family)
         peers, known = self._peers(address, family)
         ipset = address[6:] if address.startswith("ipset:") and certain and far is not None else ""
-        shape = Shape(protocols, ports or _intervals.ALL_PORTS, peers, certain and known and far is not None)
+        shape = Shape(protocols, ports or _ports.ALL, peers, certain and known and far is not None)
         self.found.append(Opening(self._place, what, shape, shape.certain, admits, self._priority, self._rank, ipset))
 
     def _element(self, element, family):
@@ -174,29 +174,29 @@ class _Maker:
 
     def _peers(self, address, family):
         """Return ``(intervals, whether they are known)`` of the other end."""
-        found = FAMILIES.get(family, _intervals.ANY)
+        found = FAMILIES.get(family, _addresses.ANY)
         try:
             if address.startswith("ipset:"):
                 return found, False
             if address:
                 return (parse(address),), True
             if self._sources:
-                return _intervals.collapse(parse(source) for source in self._sources), True
+                return _addresses.union(parse(source) for source in self._sources), True
         except ValueError:
             return found, False
         return found, True
 
 
 def _interval(text):
-    return _intervals.parse_port(text.replace(":", "-"))
+    return _ports.PortRange.parse(text.replace(":", "-"))
 
 
 def parse(text):
     """Return the interval of an address as others write it, host bits included."""
     address, _slash, length = text.partition("/")
-    version, first, last = _intervals.parse_address(address)
+    version, first, last = _addresses.parse_one(address)
     if length:
-        bits = (32 if version == 4 else 128) - (int(length) if length.isdigit() else bin(_intervals.parse_address(length)[1]).count("1"))
+        bits = (32 if version == 4 else 128) - (int(length) if length.isdigit() else bin(_addresses.parse_one(length)[1]).count("1"))
         first = first >> bits << bits
         last = first | ((1 << bits) - 1)
     return (version, first, last)

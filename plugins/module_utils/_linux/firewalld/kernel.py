@@ -14,7 +14,7 @@ from __future__ import annotations
 import collections
 import json
 
-from ansible_collections.portcullis.msports.plugins.module_utils import _intervals
+from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _ports
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import objects
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import rich as rich_rules
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.limits import HELPER_PORTS
@@ -137,7 +137,7 @@ def forms(line, services, versions, sets=()):
             ends = text[6:] in sets and objects.has_ports(sets[text[6:]][1])
             common.add((field + " and port" if ends else field, "@" + text[6:]))
         elif text:
-            common.add((field, _intervals.parse_address(text)))
+            common.add((field, _addresses.parse_one(text)))
     kind, values = (rich.element[0], rich.element[1:]) if rich.element else ("", ())
     if kind == "icmp-type":
         found = [{("icmp", version, ICMP[values[0]][version]), ("family", version)} for version in families if version in ICMP.get(values[0], {})]
@@ -147,7 +147,7 @@ def forms(line, services, versions, sets=()):
         port = int(HELPER_PORTS.get(helper, 0))
         return [frozenset([("dport", port, port), ("l4proto", 17), ("helper", helper)])]
     if kind in ("port", "source-port"):
-        first, last = _intervals.parse_port(values[0])
+        first, last = _ports.PortRange.parse(values[0])
         common |= {("dport" if kind == "port" else "sport", first, last), ("l4proto", PROTOCOLS[values[1]])}
     elif kind == "protocol":
         common.add(("l4proto", PROTOCOLS.get(values[0], 0)))

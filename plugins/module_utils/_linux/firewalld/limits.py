@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.portcullis.msports.plugins.module_utils import _intervals
+from ansible_collections.portcullis.msports.plugins.module_utils import _ports
 from ansible_collections.portcullis.msports.plugins.module_utils._limits import Refusal, matching, of_every_backend
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.objects import set_type
 
@@ -32,7 +32,7 @@ def refusals(rules, address_sets):
 def _of_helper(rule):
     if not rule["helper"]:
         return []
-    ports = [_intervals.port_text(interval) for interval in _intervals.parse_ports(rule["local_ports" if rule["direction"] == "in" else "remote_ports"])]
+    ports = [_ports.text_of(interval) for interval in _ports.restriction(rule["local_ports" if rule["direction"] == "in" else "remote_ports"])]
     known = HELPER_PORTS[rule["helper"]]
     return [] if ports == [known] else [HELPER.format(rule["helper"], known, ", ".join(ports) or "any port")]
 

@@ -19,7 +19,7 @@ import re
 
 from xml.etree import ElementTree
 
-from ansible_collections.portcullis.msports.plugins.module_utils import _intervals
+from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _ports
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import rich as rich_rules
 
 Objects = collections.namedtuple("Objects", "policies sets services")
@@ -73,39 +73,19 @@ def set_type(entries):
 
 
 def entry_text(entry):
-    address = _intervals.address_text(entry[:3])
-    return "{0},{1}:{2}".format(address, entry[3], _intervals.port_text(entry[4:])) if len(entry) > 3 else address
+    address = _addresses.text_of(entry[:3])
+    return "{0},{1}:{2}".format(address, entry[3], _ports.text_of(entry[4:])) if len(entry) > 3 else address
 
 
 def parse_entry(text):
     address, comma, end = text.strip().partition(",")
     protocol, _colon, ports = end.partition(":")
-    return _intervals.parse_address(address) + ((protocol,) + _intervals.parse_port(ports) if comma else ())
-
-
-def halves(network):
-    """Return a whole family as its two halves, because an ipset does not take it as one; anything else as it is."""
-    version, first, last = network
-    middle = _intervals.LAST[version] // 2
-    return [(version, 0, middle), (version, middle + 1, last)] if (first, last) == (0, _intervals.LAST[version]) else [network]
+    return _addresses.parse_one(address) + ((protocol,) + _ports.PortRange.parse(ports) if comma else ())
 
 
 def networks(texts):
     """Return the addresses as the fewest networks, as intervals: firewalld knows no ranges."""
-    return tuple(network for interval in _intervals.parse_addresses(texts) for network in split(interval))
-
-
-def split(interval):
-    """Return an interval as the fewest networks."""
-    version, first, last = interval
-    found = []
-    while first <= last:
-        size = first & -first or _intervals.LAST[version] + 1
-        while first + size - 1 > last:
-            size >>= 1
-        found.append((version, first, first + size - 1))
-        first += size
-    return found
+    return tuple(_addresses.networks(_addresses.parse(texts)))
 
 
 def _policy_xml(policy):

@@ -17,7 +17,7 @@ import collections
 import hashlib
 import re
 
-from ansible_collections.portcullis.msports.plugins.module_utils import _intervals, _limits
+from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _limits, _ports
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import limits
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.base import (
     ALLOW,
@@ -31,7 +31,7 @@ from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewall
     ZONES,
 )
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.names import prefix
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.objects import Objects, Policy, digest, halves, networks
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.objects import Objects, Policy, digest, networks
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.rich import rule, text
 
 # Beyond so many networks of one family a list of addresses becomes an ipset.
@@ -112,7 +112,7 @@ class _Render:
         made = []
         for label, version, source, source_port, port in ASSIGNMENT[direction]:
             name = "{0}-{1}-{2}".format(self._start, label, version)
-            ends = halves(_intervals.parse_address(source))
+            ends = _addresses.halves(_addresses.parse_one(source))
             self._sets[name] = (version, tuple(sorted(end + ("udp", source_port, source_port) for end in ends)))
             made.append(rule(VERSIONS[version], source="ipset:" + name, element=("port", port, "udp")))
         return tuple(made)
@@ -160,7 +160,7 @@ class _Render:
         yield rich
 
     def _matches(self, one, remote, local):
-        near, far = _ports(one["local_ports"]), _ports(one["remote_ports"])
+        near, far = _port_texts(one["local_ports"]), _port_texts(one["remote_ports"])
         elements = _elements(one, near, far)
         for family, theirs, ours in self._ends(one, remote, local) if near and far else self._pairs(one, remote, local):
             source, destination = (theirs, ours) if one["direction"] == "in" else (ours, theirs)
@@ -183,10 +183,10 @@ class _Render:
         """Yield the same for a rule with ports at both ends: our own end, with its ports, is an ipset, and the element has the other's."""
         if one["direction"] == "in" and not self._destination_sets:
             raise ValueError("ports at both ends of an inbound rule need firewalld 1.0")
-        ports = _intervals.parse_ports(one["local_ports"])
+        ports = _ports.restriction(one["local_ports"])
         for version, family in VERSIONS.items():
-            own = [network for network in (networks(["any"]) if local[1] is None else local[1]) if network[0] == version]
-            entries = tuple(sorted(half + (one["protocol"],) + interval for network in own for half in halves(network) for interval in ports))
+            own = _addresses.of_family(_addresses.ANY if local[1] is None else local[1], version)
+            entries = tuple(sorted(half + (one["protocol"],) + interval for network in own for half in _addresses.halves(network) for interval in ports))
             for theirs in self._texts(version, remote, one["direction"] == "in") if entries else ():
                 name = "{0}-ends-{1}-{2}".format(self._start, hashlib.sha256(repr(entries).encode("utf-8")).hexdigest()[:6], version)
                 self._sets[name] = (version, entries)
@@ -197,11 +197,11 @@ class _Render:
         label, found = end
         if found is None:
             return [""]
-        own = tuple(network for network in found if network[0] == version)
-        if own and own[0][1:] == (0, _intervals.LAST[version]):
+        own = _addresses.of_family(found, version)
+        if own and own[0][1:] == (0, _addresses.LAST[version]):
             return [""]
         if len(own) <= (INLINE if is_source or self._destination_sets else LONGEST):
-            return [_intervals.address_text(network) for network in own]
+            return [_addresses.text_of(network) for network in own]
         if not is_source and not self._destination_sets:
             raise ValueError("{0} networks as destination need firewalld 1.0, before it there is room for {1}".format(len(own), LONGEST))
         identity = label or repr(own)
@@ -228,8 +228,8 @@ def _elements(one, near, far):
     return made or [("protocol", one["protocol"]) if one["protocol"] != "any" else ()]
 
 
-def _ports(texts):
-    return [_intervals.port_text(interval) for interval in _intervals.parse_ports(texts)]
+def _port_texts(texts):
+    return _ports.texts(_ports.restriction(texts))
 
 
 def _some(names):

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import collections
 
-from ansible_collections.portcullis.msports.plugins.module_utils import _intervals
+from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _ports
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.foreign import LIMIT
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import HOOKS, RULE_CHAINS
 from ansible_collections.portcullis.msports.plugins.module_utils._match import BASE, EVERYTHING, PROTOCOLS, Shape, covered, meet, touches
@@ -49,9 +49,9 @@ def _shape(rule, options):
     texts = rule["remote_addresses"]
     if texts[0].startswith("@"):
         texts = options["address_sets"][texts[0][1:]]
-    ports = _intervals.parse_ports(rule["local_ports" if inbound else "remote_ports"]) or _intervals.ALL_PORTS
+    ports = _ports.of_rule(rule["local_ports" if inbound else "remote_ports"])
     narrow = rule["local_addresses"] not in ([], ["any"]) or bool(rule["remote_ports" if inbound else "local_ports"])
-    return Shape(PROTOCOLS[rule["protocol"]], ports, _intervals.parse_addresses(texts), not narrow)
+    return Shape(PROTOCOLS[rule["protocol"]], ports, _addresses.parse(texts), not narrow)
 
 
 def _of_base(tables, base, own, direction, closed):
@@ -60,7 +60,7 @@ def _of_base(tables, base, own, direction, closed):
     final = closed and tables.chains[base]["hook"] in ("input", "output")
     admitted = BASE[direction] + tuple(shape for _name, shape in own)
     # Packets of one family only pass a chain of that family; the rest of our rule is not its business.
-    only = EVERYTHING._replace(addresses={"ip": _intervals.ANY[:1], "ip6": _intervals.ANY[1:]}.get(base[0], _intervals.ANY))
+    only = EVERYTHING._replace(addresses={"ip": _addresses.ANY[:1], "ip6": _addresses.ANY[1:]}.get(base[0], _addresses.ANY))
     parts = [(name, part) for name, part in ((name, meet(shape, only)) for name, shape in own) if part]
     for rule in tables.steps(base, direction):
         seen += 1

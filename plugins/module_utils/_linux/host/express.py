@@ -15,7 +15,7 @@ import functools
 import json
 import socket
 
-from ansible_collections.portcullis.msports.plugins.module_utils._intervals import address_text, port_text
+from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _ports
 
 CT_STATES = {1: "invalid", 2: "established", 4: "related", 8: "new", 64: "untracked"}
 L4PROTO = {1: "icmp", 6: "tcp", 17: "udp", 58: "icmpv6"}
@@ -132,9 +132,9 @@ def _payload(protocol, field, right):
         version = 4 if protocol == "ip" else 6
         if isinstance(right, str) and right.startswith("@"):
             return "{0} {1} {2}".format(protocol, field, right)
-        return "{0} {1} {2}".format(protocol, field, _values(right, lambda item: address(version, item), address_text))
+        return "{0} {1} {2}".format(protocol, field, _values(right, lambda item: address(version, item), _addresses.text_of))
     numbers = NUMBERS[(protocol, field)]
-    return "{0} {1} {2}".format(protocol, field, _values(right, lambda item: _number(item, numbers), port_text))
+    return "{0} {1} {2}".format(protocol, field, _values(right, lambda item: _number(item, numbers), _ports.text_of))
 
 
 def _values(right, parse, spell):

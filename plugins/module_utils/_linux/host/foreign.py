@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import collections
 
-from ansible_collections.portcullis.msports.plugins.module_utils import _intervals
+from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _ports
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.express import NotKnown, address, number_range, shown
 from ansible_collections.portcullis.msports.plugins.module_utils._match import EVERYTHING, Shape, meet, of_family, typed
 
@@ -69,7 +69,7 @@ class Tables:
 
     def _shape(self, rule, key, direction):
         """Return ``(Shape or None when no new connection over the network can match, verdict)``."""
-        protocols, ports, peers, certain, verdict = None, _intervals.ALL_PORTS, _intervals.ANY, True, None
+        protocols, ports, peers, certain, verdict = None, _ports.ALL, _addresses.ANY, True, None
         for expression in rule["expr"]:
             ((kind, value),) = expression.items()
             if kind == "match":
@@ -122,12 +122,12 @@ class Tables:
 
     def _payload(self, protocol, field, right, key, direction):
         if field == "dport" and protocol in ("tcp", "udp", "th"):
-            return "ports", _ports(right, protocol)
+            return "ports", _port_ranges(right, protocol)
         if protocol in ("ip", "ip6") and field == PEER[direction]:
             version = 4 if protocol == "ip" else 6
             if isinstance(right, str) and right.startswith("@"):
                 right = {"set": self.sets[key[:2] + (right[1:],)].get("elem", [])}
-            return "peers", _intervals.collapse(address(version, item) for item in _items(right))
+            return "peers", _addresses.union(address(version, item) for item in _items(right))
         if (protocol, field) in (("ip", "protocol"), ("ip6", "nexthdr")):
             return "protocols", _protocols(right)
         if protocol in TYPED and field == "type" and not (isinstance(right, str) and right.startswith("@")):
@@ -150,7 +150,7 @@ class _Ports(tuple):
     """Port intervals that also say their protocol."""
 
 
-def _ports(right, protocol):
+def _port_ranges(right, protocol):
     intervals = []
     for item in _items(right):
         first, last = item["range"] if isinstance(item, dict) else (item, item)

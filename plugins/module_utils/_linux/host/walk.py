@@ -10,7 +10,7 @@ from __future__ import annotations
 import collections
 import re
 
-from ansible_collections.portcullis.msports.plugins.module_utils import _intervals
+from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _ports
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import xtables
 from ansible_collections.portcullis.msports.plugins.module_utils._match import EVERYTHING, Shape, meet, of_family, typed
 
@@ -68,7 +68,7 @@ def short(text):
 
 def shape_of(items, version, direction):
     """Return the ``Shape`` of a line's options, or ``None`` when no new connection over the network matches."""
-    protocols, ports, peers, certain = None, _intervals.ALL_PORTS, _intervals.ANY, True
+    protocols, ports, peers, certain = None, _ports.ALL, _addresses.ANY, True
     for option, value in items.items():
         if option == "--ctstate":
             if "NEW" not in value.split(","):
@@ -87,7 +87,7 @@ def shape_of(items, version, direction):
                 certain = False
         elif option == PEER[direction]:
             try:
-                peers = (_intervals.parse_address(value),)
+                peers = (_addresses.parse_one(value),)
             except ValueError:
                 certain = False
         elif option == "--rt-type":

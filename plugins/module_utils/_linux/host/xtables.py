@@ -12,7 +12,7 @@ import functools
 import re
 import shlex
 
-from ansible_collections.portcullis.msports.plugins.module_utils import _intervals
+from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _ports
 
 Line = collections.namedtuple("Line", "chain items")
 Line.__doc__ = """``items`` is a sorted tuple of ``(option, value)`` without comments and what is said by default; a negated option begins with ``!``."""
@@ -108,7 +108,7 @@ def _value(option, text):
 def address(text):
     """Return one address or network in our spelling; what is none (a mask with holes) stays as it is."""
     try:
-        return _intervals.address_text(_intervals.parse_address(text))
+        return _addresses.text_of(_addresses.parse_one(text))
     except ValueError:
         return text
 
@@ -160,5 +160,5 @@ def chain_of(found, chain):
 def port_intervals(ports):
     """Return the sorted intervals of a list of ports as iptables and ufw write it; everything for ``any``."""
     if ports == "any":
-        return _intervals.ALL_PORTS
-    return tuple(sorted(_intervals.parse_port(part.replace(":", "-")) for part in ports.split(",")))
+        return _ports.ALL
+    return tuple(sorted(_ports.PortRange.parse(part.replace(":", "-")) for part in ports.split(",")))

@@ -14,7 +14,7 @@ import collections
 import hashlib
 import re
 
-from ansible_collections.portcullis.msports.plugins.module_utils import _intervals, _limits
+from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _limits, _ports
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import HOOKS, RULE_CHAINS
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.table import Chain, Table, in_order
 
@@ -69,7 +69,7 @@ def render(rules, address_sets, default_inbound, default_outbound, owner, mode="
     ``helpers`` are the kernel's connection tracking helpers; without ``netbios-ns`` the answers to a broadcast come in by
     a rule on their source port instead.
     """
-    collapsed = {name: Addresses(name, _intervals.parse_addresses(texts)) for name, texts in address_sets.items()}
+    collapsed = {name: Addresses(name, _addresses.parse(texts)) for name, texts in address_sets.items()}
     found = {"in": [], "out": []}
     sets, used, idle, nobody = {}, set(), [], []
     defaults = {"in": default_inbound, "out": default_outbound}
@@ -77,7 +77,7 @@ def render(rules, address_sets, default_inbound, default_outbound, owner, mode="
     unsaid = {refusal.name for refusal in refused}
     for rule in sorted((rule for rule in rules if rule["name"] not in unsaid), key=lambda rule: rule["name"]):
         direction = rule["direction"]
-        remote, local = (_addresses(rule[key], collapsed) for key in ("remote_addresses", "local_addresses"))
+        remote, local = (_addresses_of(rule[key], collapsed) for key in ("remote_addresses", "local_addresses"))
         if () in (remote.intervals, local.intervals):
             nobody.append(rule["name"])
             continue
@@ -107,13 +107,13 @@ def _some(names):
     return ", ".join(names[:5]) + (" and {0} more".format(len(names) - 5) if len(names) > 5 else "")
 
 
-def _addresses(texts, collapsed):
+def _addresses_of(texts, collapsed):
     """Return the addresses of a rule; ``any`` and no list at all are the same here: no match on addresses."""
     if not texts or list(texts) == ["any"]:
         return Addresses("", None)
     if texts[0].startswith("@"):
-        return collapsed[texts[0][1:]] if collapsed[texts[0][1:]].intervals != _intervals.ANY else Addresses("", None)
-    return Addresses("", _intervals.parse_addresses(texts))
+        return collapsed[texts[0][1:]] if collapsed[texts[0][1:]].intervals != _addresses.ANY else Addresses("", None)
+    return Addresses("", _addresses.parse(texts))
 
 
 def _rule_texts(rule, matches, helper, default, owner, mode):
@@ -137,7 +137,7 @@ def _transport(rule):
     """Return the matches on protocol and ports. ``meta l4proto`` sees through IPv6 extension headers."""
     fields = FIELDS[rule["direction"]]
     sides = sorted(("remote_port", "local_port"), key=lambda key: fields[key], reverse=True)
-    parts = ["{0} {1} {2}".format(rule["protocol"], fields[key], _ports(rule[key + "s"])) for key in sides if _ports(rule[key + "s"])]
+    parts = ["{0} {1} {2}".format(rule["protocol"], fields[key], _port_match(rule[key + "s"])) for key in sides if _port_match(rule[key + "s"])]
     return parts or (["meta l4proto " + rule["protocol"]] if rule["protocol"] in ("tcp", "udp") else [])
 
 
@@ -155,7 +155,7 @@ def _matches(rule, remote, local, sets):
         yield None, ""
         return
     for family, name in ((4, "ip"), (6, "ip6")):
-        shares = [(side, addresses.label, tuple(i for i in addresses.intervals if i[0] == family)) for side, addresses in sides]
+        shares = [(side, addresses.label, _addresses.of_family(addresses.intervals, family)) for side, addresses in sides]
         if all(intervals for _side, _label, intervals in shares):
             fields = FIELDS[rule["direction"]]
             ordered = sorted(shares, key=lambda share: fields[share[0]], reverse=True)
@@ -165,7 +165,7 @@ def _matches(rule, remote, local, sets):
 
 def _address_list(label, family, intervals, sets):
     if len(intervals) <= INLINE:
-        texts = [_intervals.address_text(interval) for interval in intervals]
+        texts = [_addresses.text_of(interval) for interval in intervals]
         return texts[0] if len(texts) == 1 else "{{ {0} }}".format(", ".join(texts))
     identity = label or repr(intervals)
     readable = re.sub(r"[^A-Za-z0-9]+", "_", label or "list").strip("_")[:SET_LABEL]
@@ -174,9 +174,9 @@ def _address_list(label, family, intervals, sets):
     return "@" + name
 
 
-def _ports(texts):
-    intervals = [_intervals.port_text(interval) for interval in _intervals.parse_ports(texts)]
-    return intervals[0] if len(intervals) == 1 else "{{ {0} }}".format(", ".join(intervals)) if intervals else ""
+def _port_match(texts):
+    ports = _ports.texts(_ports.restriction(texts))
+    return ports[0] if len(ports) == 1 else "{{ {0} }}".format(", ".join(ports)) if ports else ""
 
 
 def _log(owner, direction):

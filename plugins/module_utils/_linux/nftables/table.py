@@ -15,7 +15,7 @@ import collections
 import hashlib
 import re
 
-from ansible_collections.portcullis.msports.plugins.module_utils._intervals import address_text
+from ansible_collections.portcullis.msports.plugins.module_utils import _addresses
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.express import UNKNOWN
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import RULE_CHAINS
 
@@ -38,7 +38,7 @@ def text(table, owner):
     for name, (version, intervals) in sorted(table.sets.items()):
         lines += ["\tset {0} {{".format(name), "\t\ttype ipv{0}_addr".format(version), "\t\tflags interval"]
         if intervals:
-            lines.append("\t\telements = {{ {0} }}".format(", ".join(address_text(interval) for interval in intervals)))
+            lines.append("\t\telements = {{ {0} }}".format(", ".join(_addresses.text_of(interval) for interval in intervals)))
         lines.append("\t}")
     for name, chain in sorted(table.chains.items(), key=lambda item: (item[1].hook is not None, item[0])):
         lines.append("\tchain {0} {{".format(name))
@@ -83,7 +83,7 @@ def structure_lines(table, owner):
     for name, helper in sorted(table.helpers.items()):
         parts["helper " + name] = ["helper {0}: type {1} protocol {2} l3proto {3}".format(name, *helper)]
     for name, (version, intervals) in sorted(table.sets.items()):
-        parts["set " + name] = ["set {0}: IPv{1} {2}".format(name, version, ", ".join(address_text(i) for i in intervals) or "(empty)")]
+        parts["set " + name] = ["set {0}: IPv{1} {2}".format(name, version, ", ".join(_addresses.text_of(i) for i in intervals) or "(empty)")]
     if table.others:
         parts["others"] = ["other: {0}".format(line) for line in table.others]
     return parts

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import collections
 
-from ansible_collections.portcullis.msports.plugins.module_utils import _change
-from ansible_collections.portcullis.msports.plugins.module_utils._intervals import ALL_PORTS
+from ansible_collections.portcullis.msports.plugins.module_utils import _change, _ports
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import walk, xtables
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import kernel, logs, render, rulefile, settings
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import host as hosts
@@ -115,7 +114,7 @@ def _pings(found):
         if key not in shapes:
             start = "{0}-{1}".format("ufw6" if version == 6 else "ufw", START[direction])
             shapes[key] = walk.accepts(xtables.filter_lines(found.before[version]), version, direction, start)
-        return not intervals or covered(shapes[key], Shape(ECHO[version], ALL_PORTS, intervals, True))
+        return not intervals or covered(shapes[key], Shape(ECHO[version], _ports.ALL, intervals, True))
 
     return pings
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import collections
 
-from ansible_collections.portcullis.msports.plugins.module_utils import _guard, _intervals
+from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _guard, _ports
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.xtables import port_intervals
 
 Step = collections.namedtuple("Step", "allows ports sources destinations bound text")
@@ -25,20 +25,20 @@ class Judge:
 
     def refuses(self, peers, port, local):
         """Tell why not every one of ``peers`` may connect to the interval ``port``, or ``None``; ``local`` is ``None`` when it is not known."""
-        left = _intervals.collapse(peers)
+        left = _addresses.union(peers)
         for step in self._steps:
             if not left:
                 return None
-            if local is not None and not _intervals.overlaps(step.destinations, local):
+            if local is not None and not _addresses.overlaps(step.destinations, local):
                 continue
-            if not any(first <= port[1] and port[0] <= last for first, last in step.ports) or not _intervals.overlaps(step.sources, left):
+            if not _ports.overlaps(step.ports, [port]) or not _addresses.overlaps(step.sources, left):
                 continue
             if step.allows:
-                whole = any(first <= port[0] and port[1] <= last for first, last in step.ports)
-                everywhere = _intervals.covers(step.destinations, local if local is not None else tuple(i for i in _intervals.ANY if i[0] == left[0][0]))
+                whole = _ports.covers(step.ports, [port])
+                everywhere = _addresses.covers(step.destinations, local if local is not None else tuple(i for i in _addresses.ANY if i[0] == left[0][0]))
                 # A session that is there came in by some interface; an address that may come one day is another matter.
                 if whole and everywhere and not (step.bound and local is None):
-                    left = _without(left, step.sources)
+                    left = _addresses.minus(left, step.sources)
             elif not step.bound:
                 return "the rule {0!r} blocks it".format(step.text)
         return "no rule admits it" if left and self._closed else None
@@ -51,29 +51,12 @@ def _step(entry):
     rule = parsed.rule
     try:
         sources = port_intervals(rule.source_ports)
-        addresses = [(_intervals.parse_address(text),) for text in (rule.source, rule.destination)]
+        addresses = [(_addresses.parse_one(text),) for text in (rule.source, rule.destination)]
         ports = port_intervals(rule.ports)
     except ValueError:
         return None
     allows = rule.action.partition("_")[0] in ("allow", "limit")
-    if not any(first <= _guard.EPHEMERAL[0] and _guard.EPHEMERAL[1] <= last for first, last in sources):
+    if not _ports.covers(sources, [_guard.EPHEMERAL]):
         # From some ports only: too little to admit, and enough to be blocked by luck alone.
         return None
     return Step(allows, ports, addresses[0], addresses[1], bool(parsed.interfaces), entry.name or " ".join(rule))
-
-
-def _without(left, taken):
-    """Return the collapsed intervals of ``left`` that ``taken`` does not hold."""
-    found = []
-    for version, first, last in left:
-        for other, low, high in taken:
-            if other != version or high < first or last < low:
-                continue
-            if first < low:
-                found.append((version, first, low - 1))
-            first = high + 1
-            if first > last:
-                break
-        if first <= last:
-            found.append((version, first, last))
-    return _intervals.collapse(found)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import collections
 
-from ansible_collections.portcullis.msports.plugins.module_utils import _intervals
+from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _ports
 from ansible_collections.portcullis.msports.plugins.module_utils._limits import Refusal, matching, of_every_backend, place
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import settings, tuples
 
@@ -60,7 +60,7 @@ def refusals(rules, address_sets, what):
 def _of_ufw(rule, what):
     if rule["protocol"] == "icmp_echo":
         return [PING] if rule["action"] == "block" else []
-    reasons = [ZERO.format(key) for key in ("local_ports", "remote_ports") if any(first == 0 for first, _last in _intervals.parse_ports(rule[key]))]
+    reasons = [ZERO.format(key) for key in ("local_ports", "remote_ports") if any(first == 0 for first, _last in _ports.restriction(rule[key]))]
     other = {"in": "out", "out": "in"}[rule["direction"]]
     if rule["helper"] == "tftp" and what.policies[other] not in (None, "ACCEPT"):
         reasons.append(TFTP.format(WORDS[other], what.policies[other], TFTP_ADVICE[rule["direction"]]))
@@ -80,19 +80,9 @@ def _counts(rule, remote, local, what):
     may_be_idle = allows and idle(rule["direction"], what._replace(policies={key: policy or "ACCEPT" for key, policy in what.policies.items()}))
     answers = rule["helper"] == BROADCAST_ANSWERS and rule["direction"] == "out" and what.policies["in"] not in (None, "ACCEPT")
     times = (not may_be_idle) + answers
-    lists = len(tuples.chunks(_intervals.parse_ports(rule["local_ports"]))) * len(tuples.chunks(_intervals.parse_ports(rule["remote_ports"])))
+    lists = len(tuples.chunks(_ports.restriction(rule["local_ports"]))) * len(tuples.chunks(_ports.restriction(rule["remote_ports"])))
     for version in (4, 6):
         # Where ufw does not filter IPv6, rules that allow are refused for it or have no more of it than of IPv4; those that block say nothing.
         if version == 4 or what.ipv6 or (what.ipv6 is None and allows):
-            ends = [sum(1 for _network in networks(intervals, version)) for intervals in (remote, local)]
+            ends = [sum(1 for _network in _addresses.networks(_addresses.of_family(intervals, version))) for intervals in (remote, local)]
             yield version, times * lists * ends[0] * ends[1]
-
-
-def networks(intervals, version):
-    """Yield the networks of one family that cover the intervals exactly, as intervals."""
-    for family, first, last in intervals:
-        while family == version and first <= last:
-            bits = _intervals.LAST[version].bit_length()
-            size = 1 << min((first & -first).bit_length() - 1 if first else bits, (last - first + 1).bit_length() - 1)
-            yield (version, first, first + size - 1)
-            first += size

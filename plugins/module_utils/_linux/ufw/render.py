@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import collections
 
-from ansible_collections.portcullis.msports.plugins.module_utils import _intervals, _limits
+from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _limits, _ports
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import limits, tuples
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.tuples import ANYWHERE, Rule
 
@@ -111,9 +111,9 @@ def _judge(rule, remote, local, context):
     sixes = [interval for interval in remote + local if interval[0] == 6]
     half = bool(context.ipv6 and sixes)
     if half and allows:
-        named = [interval for interval in sixes if interval not in _intervals.ANY]
+        named = [interval for interval in sixes if interval not in _addresses.ANY]
         if named or not any(interval[0] == 4 for interval in remote) or not any(interval[0] == 4 for interval in local):
-            return ["IPv6 addresses ({0}), but {1}; {2}".format(_intervals.address_text((named or sixes)[0]), context.ipv6, IPV4_ONLY)], ""
+            return ["IPv6 addresses ({0}), but {1}; {2}".format(_addresses.text_of((named or sixes)[0]), context.ipv6, IPV4_ONLY)], ""
     if not allows and context.audit:
         return [], "blocks"
     if not allows and context.ipv6 and not any(interval[0] == 4 for interval in remote):
@@ -139,7 +139,7 @@ def _judge_ping(rule, remote, context):
 def _tuples(rule, remote, local):
     """Yield ``(version, Rule)`` for each network and each list of ports of one wire rule."""
     inbound = rule["direction"] == "in"
-    near, far = (tuples.chunks(_intervals.parse_ports(rule[key])) for key in ("local_ports", "remote_ports"))
+    near, far = (tuples.chunks(_ports.restriction(rule[key])) for key in ("local_ports", "remote_ports"))
     action = "allow" if rule["action"] == "allow" else "deny"
     for version in (4, 6):
         others, ours = (_networks(intervals, version) for intervals in (remote, local))
@@ -153,5 +153,5 @@ def _tuples(rule, remote, local):
 
 def _networks(intervals, version):
     """Return the networks of one family that cover the intervals exactly, as text."""
-    whole = (version, 0, _intervals.LAST[version])
-    return [ANYWHERE[version] if network == whole else _intervals.address_text(network) for network in limits.networks(intervals, version)]
+    whole = (version, 0, _addresses.LAST[version])
+    return [ANYWHERE[version] if network == whole else _addresses.text_of(network) for network in _addresses.networks(_addresses.of_family(intervals, version))]

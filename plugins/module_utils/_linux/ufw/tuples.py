@@ -15,7 +15,7 @@ from __future__ import annotations
 import collections
 import re
 
-from ansible_collections.portcullis.msports.plugins.module_utils import _intervals
+from ansible_collections.portcullis.msports.plugins.module_utils import _addresses
 
 Rule = collections.namedtuple("Rule", "action protocol ports destination source_ports source direction")
 Rule.__doc__ = """One tuple, every field as ufw writes it: ``allow`` ``tcp`` ``80,443,8000:8100`` ``0.0.0.0/0`` ``any`` ``10.0.0.0/8`` ``in``.
@@ -112,6 +112,6 @@ def _plain(text):
     if text in ANYWHERE.values():
         return text
     try:
-        return _intervals.address_text(_intervals.parse_address(text))
+        return _addresses.text_of(_addresses.parse_one(text))
     except ValueError:
         return text

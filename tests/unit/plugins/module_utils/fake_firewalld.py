@@ -14,7 +14,7 @@ import copy
 import pathlib
 import typing as t
 
-from ansible_collections.portcullis.msports.plugins.module_utils import _intervals
+from ansible_collections.portcullis.msports.plugins.module_utils import _ports
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import objects
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import rich as rich_rules
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.daemon import NAME, PATH
@@ -225,7 +225,7 @@ class Firewalld:
                 yield [port, {"ct helper": f"helper-{helper}-udp"}]
                 continue
             if kind in ("port", "source-port"):
-                first, last = _intervals.parse_port(values[0])
+                first, last = _ports.PortRange.parse(values[0])
                 right = first if first == last else {"range": [first, last]}
                 expr.append(_match({"payload": {"protocol": values[1], "field": "dport" if kind == "port" else "sport"}}, right))
             elif kind == "protocol":

@@ -9,8 +9,8 @@ import pathlib
 import typing as t
 
 import pytest
-from ansible_collections.portcullis.msports.plugins.module_utils import _guard, _intervals
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import evaluate, objects
+from ansible_collections.portcullis.msports.plugins.module_utils import _guard
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import evaluate
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import daemon as daemons
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.reconcile import Refused
 from test_firewalld_reconcile import Backend, rule
@@ -219,19 +219,3 @@ def test_zones_with_priorities_are_asked_in_every_order(apply: Backend) -> None:
     apply(SSH, management=MANAGEMENT)
     with pytest.raises(Refused, match="zone public stops it"):
         apply(WEB, management=MANAGEMENT)
-
-
-def intervals(*texts: str) -> t.Any:
-    return _intervals.parse_addresses(texts)
-
-
-def test_intervals() -> None:
-    left = intervals("10.0.0.0/24", "10.0.2.0/24", "fd00::/64")
-    right = intervals("10.0.0.128-10.0.2.15", "10.0.2.32", "fd00::5")
-    assert evaluate.meet(left, right) == intervals("10.0.0.128/25", "10.0.2.0-10.0.2.15", "10.0.2.32", "fd00::5")
-    assert evaluate.without(left, right) == intervals(
-        "10.0.0.0/25", "10.0.2.16-10.0.2.31", "10.0.2.33-10.0.2.255", "fd00::-fd00::4", "fd00::6-fd00::ffff:ffff:ffff:ffff"
-    )
-    assert evaluate.without(left, _intervals.ANY) == () == evaluate.meet(left, ())
-    assert evaluate.without(left, ()) == left
-    assert objects.EMPTY.policies == {}

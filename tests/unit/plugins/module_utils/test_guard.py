@@ -14,7 +14,7 @@ import sys
 import typing as t
 
 import pytest
-from ansible_collections.portcullis.msports.plugins.module_utils import _guard, _intervals, _ruleset
+from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _guard, _ruleset
 from ansible_collections.portcullis.msports.plugins.module_utils._guard import Session
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import sessions
 from hypothesis import given, settings
@@ -229,4 +229,4 @@ def test_management_agrees_with_address_by_address(made: list[tuple[str, list[st
         return "allow" in hit and "block" not in hit
 
     assert len(found) == sum(not open_to(address) for address in wanted)
-    assert _intervals.parse_addresses(wanted)
+    assert _addresses.parse(wanted)

@@ -13,7 +13,7 @@ import pathlib
 import typing as t
 
 import pytest
-from ansible_collections.portcullis.msports.plugins.module_utils import _guard, _intervals
+from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _guard
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.choose import choose
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import xtables
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import evaluate, host, kernel, persist, programs, reconcile, settings
@@ -331,8 +331,8 @@ SESSION = _guard.Session("10.9.0.5", 50022, "10.0.1.11", 22)
 
 def _admits(text: str, closed: bool = True, session: bool = True, port: int = 22) -> t.Optional[str]:
     asked = evaluate.Judge([RuleFile("### RULES ###\n" + text, "msports", 4)], closed)
-    local = (_intervals.parse_address(SESSION.local),) if session else None
-    return asked.refuses((_intervals.parse_address(SESSION.peer),), (port, port), local)
+    local = (_addresses.parse_one(SESSION.local),) if session else None
+    return asked.refuses((_addresses.parse_one(SESSION.peer),), (port, port), local)
 
 
 TUPLE = "### tuple ### {} {} 0.0.0.0/0 any {} {}\n"

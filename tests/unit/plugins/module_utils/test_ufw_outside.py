@@ -9,7 +9,7 @@ import pathlib
 import typing as t
 
 import pytest
-from ansible_collections.portcullis.msports.plugins.module_utils import _intervals, _ruleset
+from ansible_collections.portcullis.msports.plugins.module_utils import _ports, _ruleset
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import walk, xtables
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import environment, kernel, logs, programs
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.programs import UfwError
@@ -121,15 +121,15 @@ def test_a_doubtful_return_makes_the_rest_doubtful() -> None:
 
 
 SHAPES = {
-    "-A c -p icmpv6 --icmpv6-type 128 -j ACCEPT": (typed(58, [128]), _intervals.ALL_PORTS, True),
-    "-A c -p icmp -j ACCEPT": (typed(1), _intervals.ALL_PORTS, True),
-    "-A c -p icmp --icmp-type 3/4 -j ACCEPT": (typed(1, [3]), _intervals.ALL_PORTS, False),
+    "-A c -p icmpv6 --icmpv6-type 128 -j ACCEPT": (typed(58, [128]), _ports.ALL, True),
+    "-A c -p icmp -j ACCEPT": (typed(1), _ports.ALL, True),
+    "-A c -p icmp --icmp-type 3/4 -j ACCEPT": (typed(1, [3]), _ports.ALL, False),
     "-A c -p udp -m multiport --dports 1,5:9 -j ACCEPT": (frozenset([17]), ((1, 1), (5, 9)), True),
-    "-A c -p tcp --dport ssh -j ACCEPT": (frozenset([6]), _intervals.ALL_PORTS, False),
-    "-A c ! -s 10.0.0.0/8 -j ACCEPT": (None, _intervals.ALL_PORTS, False),
-    "-A c -s 10.0.0.0/255.0.255.0 -j ACCEPT": (None, _intervals.ALL_PORTS, False),
-    "-A c -m set --match-set x src -j ACCEPT": (None, _intervals.ALL_PORTS, False),
-    "-A c -m conntrack --ctstate NEW,RELATED -j ACCEPT": (None, _intervals.ALL_PORTS, True),
+    "-A c -p tcp --dport ssh -j ACCEPT": (frozenset([6]), _ports.ALL, False),
+    "-A c ! -s 10.0.0.0/8 -j ACCEPT": (None, _ports.ALL, False),
+    "-A c -s 10.0.0.0/255.0.255.0 -j ACCEPT": (None, _ports.ALL, False),
+    "-A c -m set --match-set x src -j ACCEPT": (None, _ports.ALL, False),
+    "-A c -m conntrack --ctstate NEW,RELATED -j ACCEPT": (None, _ports.ALL, True),
 }
 
 

@@ -9,7 +9,7 @@ import itertools
 import typing as t
 
 import pytest
-from ansible_collections.portcullis.msports.plugins.module_utils import _intervals, _ruleset
+from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _ports, _ruleset
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import xtables
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import limits, render, rulefile, tuples
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.rulefile import RuleFile
@@ -114,7 +114,7 @@ def test_a_comment_that_is_no_text_is_nobodys() -> None:
 
 @given(st.lists(st.tuples(st.integers(1, 65535), st.integers(0, 300)), max_size=40))
 def test_chunks_hold_every_port_and_fit(given_ports: list[tuple[int, int]]) -> None:
-    intervals = _intervals.parse_ports([f"{first}-{min(first + more, 65535)}" for first, more in given_ports])
+    intervals = _ports.restriction([f"{first}-{min(first + more, 65535)}" for first, more in given_ports])
     made = tuples.chunks(intervals)
     assert all(text.count(",") + text.count(":") <= 14 for text in made), "what ufw takes at most"
     if intervals:
@@ -250,13 +250,13 @@ def _context(**fields: t.Any) -> render.Context:
 
 @given(st.lists(st.tuples(st.sampled_from([4, 6]), st.integers(0, 2**32 - 1), st.integers(0, 2**31)), min_size=1, max_size=6))
 def test_networks_cover_the_addresses_exactly(given_intervals: list[tuple[int, int, int]]) -> None:
-    intervals = _intervals.collapse((version, first, min(first + more, _intervals.LAST[version])) for version, first, more in given_intervals)
+    intervals = _addresses.union((version, first, min(first + more, _addresses.LAST[version])) for version, first, more in given_intervals)
     made = [text for version in (4, 6) for text in render._networks(intervals, version)]
-    assert _intervals.parse_addresses(made) == intervals
+    assert _addresses.parse(made) == intervals
 
 
 def test_everything_is_one_network() -> None:
-    assert [render._networks(_intervals.ANY, version) for version in (4, 6)] == [["0.0.0.0/0"], ["::/0"]]
+    assert [render._networks(_addresses.ANY, version) for version in (4, 6)] == [["0.0.0.0/0"], ["::/0"]]
     assert render._networks(((4, 0, 0),), 4) == ["0.0.0.0"]
 
 

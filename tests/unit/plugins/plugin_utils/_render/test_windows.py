@@ -11,7 +11,7 @@ import typing as t
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from ansible_collections.portcullis.msports.plugins.module_utils import _intervals
+from ansible_collections.portcullis.msports.plugins.module_utils import _addresses
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import UnsupportedRuleError
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import Addresses
 from ansible_collections.portcullis.msports.plugins.plugin_utils._render import windows as windows_
@@ -172,24 +172,24 @@ def test_names_that_differ_only_in_case_are_told_apart_by_something_that_stays()
 # --- splitting -------------------------------------------------------------------------------------------------------
 
 
-def _addresses(count: int, start: int = 0) -> list[str]:
+def _spread(count: int, start: int = 0) -> list[str]:
     """Return addresses of which no two touch, so that they stay as many as they are."""
     return [str(ipaddress.ip_address(0x0A000000 + 2 * number)) for number in range(start, start + count)]
 
 
 @pytest.mark.parametrize(("count", "sizes"), [(1000, [1000]), (1001, [1000, 1]), (2500, [1000, 1000, 500])])
 def test_a_rule_holds_at_most_a_thousand_addresses(count: int, sizes: list[int]) -> None:
-    found = rendered(rule("in", "tcp", "big", ["443"]), sets={"big": _addresses(count)})
+    found = rendered(rule("in", "tcp", "big", ["443"]), sets={"big": _spread(count)})
     parts = [f" [{number}/{len(sizes)}]" if len(sizes) > 1 else "" for number in range(1, len(sizes) + 1)]
     assert [item["name"] for item in found["rules"]] == [f"in tcp/443 from big{part}" for part in parts]
     held = [found["address_sets"].get(item["remote_addresses"][0][1:], item["remote_addresses"]) for item in found["rules"]]
     assert [len(addresses) for addresses in held] == sizes
-    assert [address for addresses in held for address in addresses] == _addresses(count)
+    assert [address for addresses in held for address in addresses] == _spread(count)
 
 
 def test_long_names_keep_the_number_of_their_part() -> None:
     name = "x" * 200
-    found = rendered(rule("in", "tcp", name, ["135"]), sets={name: _addresses(1500)})
+    found = rendered(rule("in", "tcp", name, ["135"]), sets={name: _spread(1500)})
     assert [item["name"][-6:] for item in found["rules"]] == [" [1/2]", " [2/2]"]
     assert all(len(item["name"]) <= 128 for item in found["rules"])
 
@@ -200,7 +200,7 @@ def _sets(draw: t.Any) -> list[str]:
     if kind == "any":
         return ["any"]
     if kind == "many":
-        return _addresses(draw(st.integers(990, 2010)), draw(st.integers(0, 1000)))
+        return _spread(draw(st.integers(990, 2010)), draw(st.integers(0, 1000)))
     networks = draw(st.lists(st.sampled_from(["0.0.0.0/0", "::/0", "10.0.0.0/8", "10.1.0.7", "fd00::/16", "192.0.2.1-192.0.2.9"]), min_size=1, unique=True))
     return Addresses.parse(networks).cidrs()
 
@@ -220,9 +220,9 @@ def test_splitting_keeps_the_set(remote: list[str], local: t.Optional[list[str]]
     assert all(not address.endswith("/0") for pair in pairs for side in pair for address in side)
     for own in {tuple(pair[1]) for pair in pairs}:
         peers = [address for side, other in pairs if tuple(other) == own for address in side]
-        assert _intervals.parse_addresses(peers) == _intervals.parse_addresses(remote)
+        assert _addresses.parse(peers) == _addresses.parse(remote)
     owns = [address for own in {tuple(pair[1]) for pair in pairs} for address in own]
-    assert _intervals.parse_addresses(owns) == _intervals.parse_addresses(local or [])
+    assert _addresses.parse(owns) == _addresses.parse(local or [])
 
 
 # --- descriptions ----------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.portcullis.msports.plugins.module_utils import _intervals, _ruleset
+from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _ports, _ruleset
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows import values
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.desired import OPTIONS, desire
@@ -249,9 +249,9 @@ def test_nothing_is_widened_and_nothing_is_lost(rules: list[Plain]) -> None:
         made = found[wire["name"]].rule
         for ours, theirs in ((made.remote_addresses, wire["remote_addresses"]), (made.local_addresses, wire["local_addresses"] or ["any"])):
             texts = SETS[theirs[0][1:]] if theirs[0].startswith("@") else theirs
-            assert _intervals.parse_addresses(ours) == _intervals.parse_addresses(texts)
+            assert _addresses.parse(ours) == _addresses.parse(texts)
         numbers = [port for port in wire["local_ports"] if port[0].isdigit()]
-        assert _intervals.parse_ports([port for port in made.local_ports if port[0].isdigit()]) == _intervals.parse_ports(numbers)
+        assert _ports.restriction([port for port in made.local_ports if port[0].isdigit()]) == _ports.restriction(numbers)
         if made.local_ports != values.ANY:
             assert sum(port.startswith("RPC") for port in made.local_ports) == len(wire["local_ports"]) - len(numbers)
         assert "?" not in line(made).replace("?", "", made.description.count("?"))
