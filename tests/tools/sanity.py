@@ -32,6 +32,10 @@ CACHE = checkout.CACHE
 # The Pythons that a core runs on as controller, lowest first: the first that is there is used.
 PYTHONS = {"2.19": ("3.11", "3.13"), "2.20": ("3.12", "3.14"), "2.21": ("3.12", "3.14")}
 
+# What a core decides: its loader of plugins, its reader of documentation, its schemas, its Pythons. All other tests look at the files alone, so
+# they run once, on the newest core that runs here.
+OF_THE_CORE = ("action-plugin-docs", "ansible-doc", "compile", "ignores", "import", "runtime-metadata", "validate-modules")
+
 # Every Python that a target or a controller may have.
 VERSIONS = tuple(f"3.{minor}" for minor in range(8, 15))
 
@@ -106,17 +110,28 @@ def merge(results: t.Sequence[Result]) -> Result:
     return total
 
 
+def tests_for(core: str, cores: t.Sequence[str]) -> list[str]:
+    """Arguments that choose the tests of a core; none on the last of ``cores``, which runs them all."""
+    return [] if core == cores[-1] else [argument for name in OF_THE_CORE for argument in ("--test", name)]
+
+
 def runs_of(arguments: t.Sequence[str], pwsh: bool, there: bool = True) -> list[list[str]]:
     """Arguments of ``ansible-test sanity``, run by run. Without pwsh, validate-modules has a run of its own, so that only it misses the file.
 
     ``there``: whether the checkout has that file.
     """
+    words = list(arguments)
     if pwsh or not there:
-        return [list(arguments)]
-    exclusion = ["--exclude", NEEDS_PWSH]
-    if "--test" in arguments:
-        return [[*arguments, *(exclusion if "validate-modules" in arguments else [])]]
-    return [[*arguments, "--skip-test", "validate-modules"], [*arguments, "--test", "validate-modules", *exclusion]]
+        return [words]
+    tests = [word for before, word in zip(words, words[1:]) if before == "--test"]
+    apart = ["--test", "validate-modules", "--exclude", NEEDS_PWSH]
+    if not tests:
+        return [[*words, "--skip-test", "validate-modules"], [*words, *apart]]
+    if "validate-modules" not in tests:
+        return [words]
+    at = words.index("validate-modules")
+    others = [*words[: at - 1], *words[at + 1 :]]
+    return [*([others] if len(tests) > 1 else []), [word for word in others if word not in ("--test", *tests)] + apart]
 
 
 def find_between(lowest: str, highest: str) -> t.Optional[str]:
@@ -132,6 +147,11 @@ def find_exactly(version: str) -> t.Optional[str]:
 def find_python(core: str) -> t.Optional[str]:
     """The path of a Python for this core, or None."""
     return find_between(*PYTHONS[core])
+
+
+def cores_here() -> list[str]:
+    """The cores that some Python of this machine runs, oldest first."""
+    return [core for core in PYTHONS if find_python(core)]
 
 
 def version_of(python: pathlib.Path) -> str:
@@ -197,7 +217,8 @@ class Job:
 
 
 def job(core: str, python: str, arguments: t.Sequence[str]) -> Job:
-    """What to run for this core, on a fresh copy of the checkout."""
+    """What to run for this core, on a fresh copy of the checkout. No ``arguments``: the tests that this core has to pass."""
+    cores = cores_here()
     venv = make_venv(core, python)
     home = make_home(venv)
     # ansible-test compiles and imports modules on every Python that they support and that it finds as pythonX.Y on PATH. Version
@@ -208,11 +229,12 @@ def job(core: str, python: str, arguments: t.Sequence[str]) -> Job:
     for name in ("PYTHONPATH", "VIRTUAL_ENV", "ANSIBLE_COLLECTIONS_PATH", "ANSIBLE_CONFIG"):
         env.pop(name, None)
     # The other Pythons once, on the oldest core: the answer of a later core would be the same.
-    only = [] if core == min(PYTHONS) else ["--python", version_of(venv / "bin" / "python")]
+    only = [] if core == cores[0] else ["--python", version_of(venv / "bin" / "python")]
     pwsh = shutil.which("pwsh", path=env["PATH"]) is not None
     ansible_test = [str(venv / "bin" / "ansible-test"), "sanity", "--color", "no", *only]
     folder = checkout.place(core)
-    return Job([[*ansible_test, *run] for run in runs_of(arguments, pwsh, (folder / NEEDS_PWSH).is_file())], folder, env, pwsh)
+    chosen = arguments or tests_for(core, cores)
+    return Job([[*ansible_test, *run] for run in runs_of(chosen, pwsh, (folder / NEEDS_PWSH).is_file())], folder, env, pwsh)
 
 
 def main() -> int:

@@ -90,6 +90,22 @@ def test_the_powershell_module_is_left_out_of_one_test_and_only_without_pwsh() -
     assert sanity.runs_of(["--test", "pep8"], pwsh=False) == [["--test", "pep8"]]
     assert sanity.runs_of(["--test", "validate-modules"], pwsh=False) == [["--test", "validate-modules", *excluded]]
     assert sanity.runs_of(["--test", "validate-modules"], pwsh=True) == [["--test", "validate-modules"]]
+    several = ["--python", "3.12", "--test", "import", "--test", "validate-modules", "--test", "pep8"]
+    assert sanity.runs_of(several, pwsh=True) == [several]
+    assert sanity.runs_of(several, pwsh=False) == [
+        ["--python", "3.12", "--test", "import", "--test", "pep8"], ["--python", "3.12", "--test", "validate-modules", *excluded],
+    ]
+
+
+def test_the_newest_core_runs_every_sanity_test_and_the_others_what_depends_on_them() -> None:
+    sanity = load("sanity")
+    cores = ["2.19", "2.20", "2.21"]
+    assert sanity.tests_for("2.21", cores) == [] and sanity.tests_for("2.19", ["2.19"]) == []
+    for core in ("2.19", "2.20"):
+        chosen = sanity.tests_for(core, cores)
+        assert chosen[::2] == ["--test"] * len(sanity.OF_THE_CORE) and chosen[1::2] == list(sanity.OF_THE_CORE)
+    numbers = [tuple(map(int, core.split("."))) for core in sanity.PYTHONS]
+    assert numbers == sorted(numbers)  # the last one is the newest
 
 
 def test_what_was_left_out_is_told_in_a_line_each() -> None:
