@@ -8,10 +8,10 @@ class ModuleDocFragment:
     # which catalogs are read
     DOCUMENTATION = r"""
 options:
-  editions:
+  releases:
     description:
-      - The edition of each product's documentation to read, as a mapping of products to editions.
-      - Without it, the union of the variables C(msports_editions) and C(msports_editions__*) counts.
+      - The release of each product that runs, as a mapping of products to releases. The newest edition that is not newer counts.
+      - Without it, the union of the variables C(msports_releases) and C(msports_releases__*) counts.
       - A product that is not named there is read in its newest edition.
     type: dict
   catalog_paths:

@@ -18,7 +18,7 @@ options:
     type: list
     elements: str
   edition:
-    description: The edition of the product, when there is just one in the terms. The same as O(editions) with that product.
+    description: Exactly this edition of the product, when there is just one in the terms.
     type: str
 extends_documentation_fragment:
   - portcullis.msports.catalogs

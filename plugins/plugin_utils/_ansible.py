@@ -73,7 +73,7 @@ def listed(value: t.Any) -> list[t.Any]:
 def lookup_options(lookup: t.Any, variables: t.Optional[t.Mapping[str, t.Any]], given: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """Return the options of a lookup as plain data; raise :class:`MsportsError` for one that it does not have.
 
-    ``editions`` and ``catalog_paths`` that are not given come from the variables of the same names with ``msports_`` in front.
+    ``releases`` and ``catalog_paths`` that are not given come from the variables of the same names with ``msports_`` in front.
     """
     lookup.set_options(var_options=variables, direct=dict(given))
     options = to_plain(lookup.get_options())
@@ -82,7 +82,7 @@ def lookup_options(lookup: t.Any, variables: t.Optional[t.Mapping[str, t.Any]], 
         if name not in options:
             problems.add("option", str(name), "expected an option of this lookup: " + ", ".join(sorted(options)), options)
     problems.raise_as(MsportsError)
-    for name in ("editions", "catalog_paths"):
+    for name in ("releases", "catalog_paths"):
         if name in options and options[name] is None:
             options[name] = united(lookup, variables or {}, f"msports_{name}")
     return options

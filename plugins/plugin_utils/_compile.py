@@ -39,10 +39,10 @@ def compile_plan(inventory: t.Mapping[str, t.Any]) -> Plain:
 
 
 def catalogs_of(inventory: t.Mapping[str, t.Any]) -> Catalogs:
-    """Return the catalogs that the inventory asks for: editions and the user's own folders."""
+    """Return the catalogs that the inventory asks for: by the releases that run, and from the user's own folders."""
     asked = asked_for(inventory)
     try:
-        return load_catalogs(paths=asked.paths, editions=asked.editions)
+        return load_catalogs(asked.releases, asked.paths)
     except CatalogError as error:
         raise CatalogError(without_catalogs(inventory, asked, error.problems)) from None
 

@@ -16,8 +16,8 @@ options:
     description: The name.
     type: raw
     required: true
-  editions:
-    description: The edition of each product's documentation to read, as a mapping of products to editions. The newest is the default.
+  releases:
+    description: The release of each product that runs, as a mapping of products to releases. The newest edition is the default.
     type: dict
   catalog_paths:
     description: Folders with catalogs of your own.
@@ -55,9 +55,9 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import
 from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.answers import is_role
 
 
-def product_role(value, editions=None, catalog_paths=None):
+def product_role(value, releases=None, catalog_paths=None):
     with ansible_errors(AnsibleFilterError):
-        return is_role(to_plain(value), to_plain(editions) or {}, listed(catalog_paths))
+        return is_role(to_plain(value), to_plain(releases) or {}, listed(catalog_paths))
 
 
 class TestModule:

@@ -11,6 +11,7 @@ import typing as t
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog import query
 from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.loader import load_catalogs, well_known
+from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.shelves import NOTHING
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import CatalogError, Problem, Problems
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import KINDS, Catalog, Catalogs, Flow, Role
 
@@ -21,12 +22,9 @@ SELECTORS = ("role", "source", "destination", "direction", "protocol", "port", "
 def catalog(terms: t.Sequence[str], options: Options) -> list[t.Any]:
     """Return the content of catalog files, one for each product in ``terms`` (all when there is none)."""
     edition = options.get("edition")
-    editions = dict(options.get("editions") or {})
-    if edition is not None:
-        if len(terms) != 1:
-            raise CatalogError([Problem("edition", repr(edition), "goes with exactly one product; use editions for several")])
-        editions[terms[0]] = edition
-    catalogs = _load({**options, "editions": editions})
+    if edition is not None and len(terms) != 1:
+        raise CatalogError([Problem("edition", repr(edition), "goes with exactly one product; use releases for several")])
+    catalogs = _load(options, {} if edition is None else {terms[0]: edition})
     return query.search(options.get("query"), [_with_text_keys(chosen.plain) for chosen in _of(terms, catalogs)])
 
 
@@ -72,9 +70,9 @@ def port_of(terms: t.Sequence[str], options: Options) -> list[t.Any]:
     return found
 
 
-def is_role(name: t.Any, editions: t.Mapping[str, str], paths: t.Sequence[str]) -> bool:
+def is_role(name: t.Any, releases: t.Mapping[str, str], paths: t.Sequence[str]) -> bool:
     """Tell whether hosts or networks can have the role ``name``: a role of a catalog, or ``internet``."""
-    return isinstance(name, str) and name != "any_host" and name in load_catalogs(paths=paths, editions=editions).roles
+    return isinstance(name, str) and name != "any_host" and name in load_catalogs(releases, paths).roles
 
 
 def _port_of(name: str, options: Options, problems: Problems) -> t.Optional[int]:
@@ -128,8 +126,8 @@ def _listed(value: t.Any) -> list[t.Any]:
     return value if isinstance(value, list) else [] if value is None else [value]
 
 
-def _load(options: Options) -> Catalogs:
-    return load_catalogs(paths=options.get("catalog_paths") or (), editions=options.get("editions") or {})
+def _load(options: Options, editions: t.Mapping[str, str] = NOTHING) -> Catalogs:
+    return load_catalogs(options.get("releases") or {}, options.get("catalog_paths") or (), editions)
 
 
 def _of(terms: t.Sequence[str], catalogs: Catalogs) -> list[Catalog]:

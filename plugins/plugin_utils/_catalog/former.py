@@ -37,7 +37,7 @@ def build_former(plain: Plain) -> FormerWords:
     """Return the former words of a file under their full names, as :class:`.Former`."""
     product = plain["product"]
     return {
-        kind: {_full(kind, name, product): Former(word["since"], _now(kind, word.get("now"), product)) for name, word in words.items()}
+        kind: {_full(kind, name, product): Former(product, word["since"], _now(kind, word.get("now"), product)) for name, word in words.items()}
         for kind, words in plain.get("former", {}).items()
     }
 

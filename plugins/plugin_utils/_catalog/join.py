@@ -21,8 +21,9 @@ SHARED_ROLES: dict[str, Role] = {
 }
 
 
-def join(files: t.Mapping[str, Catalog]) -> Catalogs:
-    """Return the catalogs as one whole; ``files`` maps how problems call each file to its catalog, one for each product.
+def join(files: t.Mapping[str, Catalog], editions: t.Mapping[str, tuple[str, ...]]) -> Catalogs:
+    """Return the catalogs as one whole; ``files`` maps how problems call each file to its catalog, one for each product;
+    ``editions`` are all that there are of each product.
 
     Raises :class:`CatalogError` with every name that no catalog has.
     """
@@ -50,6 +51,7 @@ def join(files: t.Mapping[str, Catalog]) -> Catalogs:
         settings=settings,
         features=features,
         former=former,
+        editions=editions,
     )
 
 

@@ -47,7 +47,8 @@ def load_catalogs(releases: t.Mapping[str, str] = NOTHING, paths: t.Sequence[str
     ``paths`` are folders of the user's. Raises :class:`CatalogError` with everything that is wrong with the request and with
     every file that it needs.
     """
-    chosen = sorted(shelves.choose(releases, editions, _shelves(paths)).items())
+    found = _shelves(paths)
+    chosen = sorted(shelves.choose(releases, editions, found).items())
     problems = Problems()
     files: list[tuple[Key, Files]] = []
     for key, path in chosen:
@@ -56,7 +57,7 @@ def load_catalogs(releases: t.Mapping[str, str] = NOTHING, paths: t.Sequence[str
         except CatalogError as error:
             problems.extend(error.problems)
     problems.raise_as(CatalogError)
-    return _joined(tuple(files))
+    return _joined(tuple(files), tuple((product, tuple(held)) for product, held in shelves.editions(found).items()))
 
 
 def well_known() -> t.Mapping[str, WellKnown]:
@@ -129,7 +130,7 @@ def _base(base: tuple[str, Stamp], file: str, edition: str) -> Catalog:
 
 
 @functools.lru_cache(maxsize=16)
-def _joined(files: tuple[tuple[Key, Files], ...]) -> Catalogs:
+def _joined(files: tuple[tuple[Key, Files], ...], editions: tuple[tuple[str, tuple[str, ...]], ...]) -> Catalogs:
     problems = Problems()
     loaded: list[Catalog] = []
     for (product, edition), one in files:
@@ -143,7 +144,7 @@ def _joined(files: tuple[tuple[Key, Files], ...]) -> Catalogs:
                 problems.add(f"{label(one[0][0])}: {key}", value, f"expected {expected}, as the path of the file says")
         loaded.append(catalog)
     problems.raise_as(CatalogError)
-    return join({label(catalog.path): catalog for catalog in loaded})
+    return join({label(catalog.path): catalog for catalog in loaded}, dict(editions))
 
 
 @functools.lru_cache(maxsize=1)

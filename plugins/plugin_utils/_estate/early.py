@@ -18,18 +18,19 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.infrast
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.reader import Reader, together
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.union import Parts, Sink, as_text, entries, items, sort_out
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import Catalogs
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.releases import is_release
 
 NO_CATALOGS = Catalogs({}, {}, {}, {})
-ASKED = ("msports_editions", "msports_catalog_paths")
+ASKED = ("msports_releases", "msports_catalog_paths")
 
 
 @dataclasses.dataclass(frozen=True)
 class Asked:
-    """Editions by product and folders of the user's, and where each is declared: the host, the variable and the place in it."""
+    """Releases by product and folders of the user's, and where each is declared: the host, the variable and the place in it."""
 
-    editions: t.Mapping[str, str]
+    releases: t.Mapping[str, str]
     paths: t.Tuple[str, ...]
-    declared: t.Mapping[str, str]  # what the loader calls it, ``editions.configmgr`` or ``catalog_paths[0]`` -> place in the inventory
+    declared: t.Mapping[str, str]  # what the loader calls it, ``releases.configmgr`` or ``catalog_paths[0]`` -> place in the inventory
 
 
 def parse_paths(parts: Parts, sink: Sink) -> t.Tuple[str, ...]:
@@ -57,17 +58,17 @@ def asked_for(inventory: Mapping[str, t.Any]) -> Asked:
         for name, parts in sort_out(variables, ignored).items() if variables else ():
             found.setdefault(name, (host, parts))
     declared: dict[str, str] = {}
-    editions: dict[str, str] = {}
-    host, parts = found.get("msports_editions", ("", ()))
+    releases: dict[str, str] = {}
+    host, parts = found.get("msports_releases", ("", ()))
     for product, (path, value) in entries(parts, ignored).items():
         text = as_text(value)
-        if text is not None:
-            editions[str(product)] = text
-            declared[f"editions.{product}"] = f"{host}: {path}"
+        if text is not None and is_release(text):
+            releases[str(product)] = text
+            declared[f"releases.{product}"] = f"{host}: {path}"
     host, parts = found.get("msports_catalog_paths", ("", ()))
     paths = list(_paths(parts, ignored))
     declared.update({f"catalog_paths[{index}]": f"{host}: {path}" for index, (path, _text) in enumerate(paths)})
-    return Asked(editions, tuple(text for _path, text in paths), declared)
+    return Asked(releases, tuple(text for _path, text in paths), declared)
 
 
 def without_catalogs(inventory: Mapping[str, t.Any], asked: Asked, problems: t.Iterable[Problem]) -> list[Problem]:
@@ -87,6 +88,6 @@ def without_catalogs(inventory: Mapping[str, t.Any], asked: Asked, problems: t.I
 def _placed(problem: Problem, asked: Asked) -> Problem:
     """Return a problem of the loader under the name that the user gave the thing; problems of files stay as they are."""
     path = problem.path
-    if path == "editions":  # a product that no catalog has is the value
-        path = next((f"editions.{product}" for product in asked.editions if repr(product) == problem.value), path)
+    if path == "releases":  # a product that no catalog has is the value
+        path = next((f"releases.{product}" for product in asked.releases if repr(product) == problem.value), path)
     return dataclasses.replace(problem, path=asked.declared.get(path, path))

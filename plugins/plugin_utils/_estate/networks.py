@@ -11,6 +11,7 @@ import typing as t
 from collections.abc import Mapping
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.addresses import network, read_address
+from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.former import current
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.roles import SHARED_PRODUCT, product_of
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.sites import SITE_WORDS
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.union import Parts, Sink, entries, near_name
@@ -37,7 +38,10 @@ def parse_networks(parts: Parts, sink: Sink, catalogs: Catalogs, sites: Mapping[
     """
     roles = sorted(name for name in {*catalogs.roles, "internet"} if name not in NOBODYS)
     found: t.Dict[str, t.Dict[t.Optional[str], _Listed]] = {}
-    for role, (path, value) in entries(parts, sink).items():
+    for written, (path, value) in entries(parts, sink).items():
+        role = current("roles", written, path, sink, catalogs)
+        if role is None:
+            continue
         if role not in roles:
             sink.add(path, role, "expected the name of a role, <product>.<role>, or internet", near=near_name(role, roles))
         elif isinstance(value, (list, tuple)):

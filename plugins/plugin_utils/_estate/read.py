@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import typing as t
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate import checks, defaults, networks, roles, rules, settings, sites
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.addresses import HostAddresses, parse_sources
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.early import parse_paths
+from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.former import choice_notes
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.infrastructure import Infrastructure, parse_infrastructure
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.reader import Reader, together
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.selections import Ends
@@ -50,7 +52,6 @@ def read_estate(inventory: Mapping[str, t.Any], catalogs: Catalogs, services: t.
         dhcp_relays=infrastructure.dhcp_relays,
         proxies=infrastructure.proxies,
         today=datetime.date.fromisoformat(str(inventory.get("today") or "1970-01-01")),
-        notes=tuple(addresses.notes),
         **_whole(reader, places),
     )
     checks.check(reader, hosts, entries_of, nets, addresses, estate.absent)
@@ -58,7 +59,9 @@ def read_estate(inventory: Mapping[str, t.Any], catalogs: Catalogs, services: t.
         defaults.check_defaults(reader, host, infrastructure)
     if reader.problems:
         raise InventoryError(together(reader.problems))
-    return estate
+    in_use = {roles.product_of(role) for role in (*places.holders, *nets)} - {roles.SHARED_PRODUCT}
+    chosen = choice_notes(catalogs, reader.estate_value("msports_releases", lambda parts, sink: settings.parse_releases(parts, sink, catalogs), {}), in_use)
+    return dataclasses.replace(estate, notes=(*addresses.notes, *chosen, *reader.notes()))
 
 
 def _whole(reader: Reader, places: checks.Places) -> dict[str, t.Any]:
@@ -66,8 +69,7 @@ def _whole(reader: Reader, places: checks.Places) -> dict[str, t.Any]:
     catalogs = reader.catalogs
     every_site = sorted({site for names in places.sites.values() for site in names})
     editions = {product: catalog.edition for product, catalog in sorted(catalogs.products.items())}
-    reader.estate_value("msports_editions", lambda parts, sink: settings.parse_editions(parts, sink, catalogs), {})
-    reader.estate_value("msports_catalog_paths", parse_paths, ())  # both were used to load the catalogs; here their problems are told
+    reader.estate_value("msports_catalog_paths", parse_paths, ())  # was used to load the catalogs; here its problems are told
     releases = reader.estate_value("msports_releases", lambda parts, sink: settings.parse_releases(parts, sink, catalogs), {})
     return {
         "editions": editions,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import typing as t
 from collections.abc import Mapping
 
-from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import Problem
+from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import Problem, some
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.union import Parts, Sink, near_name, plain, sort_out
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.variables import ESTATE, VARIABLES
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import Catalogs
@@ -34,6 +34,7 @@ class Reader:
         self.variables: dict[str, Mapping[str, t.Any]] = {name: host.get("vars") or {} for name, host in self.hosts.items()}
         self.groups: Mapping[str, t.Sequence[str]] = inventory.get("groups") or {}
         self.problems: list[Problem] = []
+        self._notes: dict[str, set[str]] = {}  # text -> hosts that it is about
         self.parts: dict[str, dict[str, Parts]] = {}
         self.declarers: dict[str, str] = {}  # estate-wide variable -> first host that declares it
         self._agreed: dict[str, Parts] = {}
@@ -48,6 +49,12 @@ class Reader:
         """Add the problems that a sink holds, as seen at ``host``."""
         for found in sink.found:
             self.problems.append(Problem(f"{host}: {found.path}", found.value, found.expected, found.nearest))
+        for text in sink.notes:
+            self._notes.setdefault(text, set()).add(host)
+
+    def notes(self) -> list[str]:
+        """Return what is worth saying and no problem, each with the hosts that declare it."""
+        return [f"{some(hosts)}: {text}" for text, hosts in sorted(self._notes.items())]
 
     def add(self, host: str, path: str, value: object, expected: str, known: t.Iterable[str] = ()) -> None:
         sink = Sink()
@@ -68,7 +75,7 @@ class Reader:
         if read is None:
             sink = Sink()
             read = self._read[key] = (parse(parts, sink), sink)
-        if read[1].found:
+        if read[1].found or read[1].notes:
             self.take(host, read[1])
         return t.cast(T, read[0])
 

@@ -11,6 +11,7 @@ import typing as t
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.former import current
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.reader import Reader
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.settings import owners_of, read_setting
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.sites import read_names
@@ -44,13 +45,14 @@ def read_entry(item: t.Any, path: str, sink: Sink, catalogs: Catalogs) -> t.Opti
     """Read the name of a role, or a mapping ``{role: ..., site: ..., settings: {...}}``."""
     roles = holdable(catalogs)
     if not isinstance(item, Mapping):
-        return Entry(path, item) if _is_role(item, path, sink, catalogs, roles) else None
+        name = current("roles", item, path, sink, catalogs)
+        return Entry(path, name) if name is not None and _is_role(name, path, sink, catalogs, roles) else None
     only_keys(item, KEYS, path, sink)
     if "role" not in item:
         sink.add(path, dict(item), "expected the key role")
         return None
-    role: t.Any = item["role"]
-    if not _is_role(role, f"{path}.role", sink, catalogs, roles):
+    role: t.Any = current("roles", item["role"], f"{path}.role", sink, catalogs)
+    if role is None or not _is_role(role, f"{path}.role", sink, catalogs, roles):
         return None
     sites = None
     if "site" in item:
@@ -76,8 +78,8 @@ def _entry_settings(value: t.Any, role: str, path: str, sink: Sink, catalogs: Ca
         return {}
     found = {}
     for key, item in value.items():
-        name = key if isinstance(key, str) and "." in key else f"{product_of(role)}.{key}"
-        read = read_setting(name, item, f"{path}.{key}", sink, catalogs, role)
+        name = current("settings", key if isinstance(key, str) and "." in key else f"{product_of(role)}.{key}", f"{path}.{key}", sink, catalogs)
+        read = None if name is None else read_setting(name, item, f"{path}.{key}", sink, catalogs, role)
         if read is not None:
             found[name] = read
     return found
@@ -111,15 +113,19 @@ def parse_ignored(parts: Parts, sink: Sink, reader: Reader) -> frozenset[str]:
 def group_entries(reader: Reader, ignored: t.Container[str]) -> dict[str, list[Entry]]:
     """Return the roles that groups give by their name ``<product>_<role>``; a name that no role has is a problem."""
     known = {name.replace(".", "_", 1): name for name in holdable(reader.catalogs)}
+    former = {name.replace(".", "_", 1): name for name in reader.catalogs.former.get("roles", {})}
     prefixes = tuple(f"{product}_" for product in reader.catalogs.products)
     found: dict[str, list[Entry]] = {}
     for group in sorted(reader.groups):
         if not group.startswith(prefixes) or group in ignored:
             continue
-        if group in known:
-            found[group] = [Entry(f"group {group}", known[group])]
-        else:
-            where = min(reader.groups[group], default="estate")
+        where = min(reader.groups[group], default="estate")
+        sink = Sink()
+        role = current("roles", former.get(group), f"groups: {group}", sink, reader.catalogs)
+        reader.take(where, sink)
+        if group in known or role is not None:
+            found[group] = [Entry(f"group {group}", known.get(group) or str(role))]
+        elif group not in former:
             reader.add(where, "groups", group, "a group named <product>_... gives a role that hosts hold, and none has this name; "
                        "rename the group or list it in msports_ignore_groups", known)
     return found

@@ -13,6 +13,7 @@ import typing as t
 from collections.abc import Mapping
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MISSING
+from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.former import current, gone_flow
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.selections import Ends
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.union import Parts, Sink, as_text, entries, items, near_name, only_keys
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import BARE_ROLES, Catalogs
@@ -162,7 +163,8 @@ def parse_without(parts: Parts, sink: Sink, catalogs: Catalogs) -> t.Tuple[Witho
         only_keys(item, ("flow", "because"), path, sink)
         pattern = _text(item, "flow", "the id of a flow, or a pattern of ids", path, sink)
         because = _text(item, "because", "why this estate does not want the flow", path, sink)
-        if pattern and not any(fnmatch.fnmatchcase(name, pattern) for name in ids):
+        known = any(fnmatch.fnmatchcase(name, pattern) for name in ids)
+        if pattern and not known and not gone_flow(pattern, f"{path}.flow", sink, catalogs):
             sink.add(f"{path}.flow", pattern, "no documented flow has an id like this", near=near_name(pattern, ids))
         found.add(Without(pattern, because))
     return tuple(sorted(found, key=lambda without: (without.flow, without.because)))
@@ -173,9 +175,10 @@ def parse_supplements(parts: Parts, sink: Sink, catalogs: Catalogs) -> t.Tuple[s
     known = {name for flow in catalogs.supplements for name in (flow.id, flow.group) if name}
     found = set()
     for path, item in items(parts):
-        if isinstance(item, str) and item in known:
-            found.add(item)
-        else:
+        name = current("supplements", item, path, sink, catalogs)
+        if isinstance(name, str) and name in known:
+            found.add(name)
+        elif name is not None:
             sink.add(path, item, "expected the id of a supplement, or the name of a group of supplements", near=near_name(item, known))
     return tuple(sorted(found))
 
@@ -184,7 +187,10 @@ def parse_absent(parts: Parts, sink: Sink, catalogs: Catalogs) -> frozenset[str]
     """Read ``msports_absent``: roles that this estate has nowhere."""
     known = set(catalogs.roles) - set(BARE_ROLES)
     found = set()
-    for path, item in items(parts):
+    for path, written in items(parts):
+        item = current("roles", written, path, sink, catalogs)
+        if item is None:
+            continue
         if item == "internet":
             sink.add(path, item, "the Internet is always there: to open nothing to it or from it, write msports_networks: {internet: []}")
         elif isinstance(item, str) and item in known:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.addresses import NAME_REASON, HostAddresses, network
+from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.former import current
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.networks import Networks, internet_of
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.reader import Reader
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.union import Sink, near_name
@@ -58,8 +59,12 @@ class Ends:
         kind, mark, name = item.partition(":")
         if mark and kind in ("group", "host"):
             return self._hosts(kind, name, item, path, sink)
-        if item in self._networks or item in self._reader.catalogs.roles or item == "internet":
-            return self._role(item, path, sink)
+        role = current("roles", item, path, sink, self._reader.catalogs)
+        if role is None:
+            sink.add(path, item, "expected a role of the chosen edition: nobody holds this one any more, so this names nobody")
+            return None
+        if role in self._networks or role in self._reader.catalogs.roles or role == "internet":
+            return self._role(role, path, sink)
         try:
             return Selection(item, network(item))
         except ValueError as error:

@@ -3,19 +3,20 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
-"""Settings, features, editions and releases: what products let their owners choose."""
+"""Settings, features and releases: what products let their owners choose."""
 
 from __future__ import annotations
 
-import re
 import typing as t
 from collections.abc import Mapping
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MISSING
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.addresses import network, read_address
+from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.former import current
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.union import Parts, Sink, as_text, entries, items, near_name
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import Addresses, union
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import Catalogs, Setting
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.releases import is_release
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.ports import LAST_PORT, parse_ports, texts
 
 MULTICAST = Addresses.parse(["224.0.0.0/4", "ff00::/8"])
@@ -24,7 +25,6 @@ WSUS_HTTP, WSUS_HTTPS = "configmgr.wsus_http", "configmgr.wsus_https"
 WHOLE = ("configmgr.client_roaming", "exchange.internal_unrestricted")
 # A feature that means nothing without the value of a setting, and the role that it is a feature of.
 NEEDED_SETTINGS = (("configmgr.multicast", "configmgr.multicast_addresses", "configmgr.distribution_point"),)
-_RELEASE = re.compile(r"^\d+(?:[.-]\d+)*$")
 
 
 def read_setting(name: str, value: t.Any, path: str, sink: Sink, catalogs: Catalogs, role: t.Optional[str] = None) -> t.Any:
@@ -113,8 +113,9 @@ _READ: t.Mapping[str, t.Callable[[t.Any, str, Sink, Setting], t.Any]] = {"port":
 def parse_settings(parts: Parts, sink: Sink, catalogs: Catalogs) -> dict[str, t.Any]:
     """Read ``msports_settings``: ``<product>.<setting>`` to a value."""
     found = {}
-    for name, (path, value) in entries(parts, sink).items():
-        read = read_setting(name, value, path, sink, catalogs)
+    for written, (path, value) in entries(parts, sink).items():
+        name = current("settings", written, path, sink, catalogs)
+        read = None if name is None else read_setting(name, value, path, sink, catalogs)
         if read is not None:
             found[name] = read
     return found
@@ -124,23 +125,12 @@ def parse_features(parts: Parts, sink: Sink, catalogs: Catalogs) -> frozenset[st
     """Read ``msports_features``: names of features that are on."""
     found = set()
     for path, item in items(parts):
-        if isinstance(item, str) and item in catalogs.features:
-            found.add(item)
-        else:
+        feature = current("features", item, path, sink, catalogs)
+        if feature in catalogs.features:
+            found.add(str(feature))
+        elif feature is not None:
             sink.add(path, item, "expected the name of a feature, <product>.<feature>", near=near_name(item, catalogs.features))
     return frozenset(found)
-
-
-def parse_editions(parts: Parts, sink: Sink, catalogs: Catalogs) -> dict[str, str]:
-    """Read ``msports_editions``. That an edition has a catalog is the business of whoever loads catalogs."""
-    found = {}
-    for product, path, value in _by_product(parts, sink, catalogs):
-        text = as_text(value)
-        if text is None:
-            sink.add(path, value, "expected an edition as text, in quotes")
-        else:
-            found[product] = text
-    return found
 
 
 def parse_releases(parts: Parts, sink: Sink, catalogs: Catalogs) -> dict[str, str]:
@@ -148,7 +138,7 @@ def parse_releases(parts: Parts, sink: Sink, catalogs: Catalogs) -> dict[str, st
     found = {}
     for product, path, value in _by_product(parts, sink, catalogs):
         text = as_text(value)
-        if text is None or not _RELEASE.match(text):
+        if text is None or not is_release(text):
             sink.add(path, value, "expected a release in the product's own numbers, in quotes, like '1802'")
         else:
             found[product] = text

@@ -126,11 +126,12 @@ class Flow:
 
 @dataclass(frozen=True)
 class Former:
-    """What became of a word that older editions have: since which one, and what it is called now (``None``: it is gone).
+    """What became of a word that older editions of ``product`` have: since which release, and what it is called now (``None``: it is gone).
 
     A supplement, or a group of them, that a newer page documents is no supplement any more; ``now`` names its flow, or the group itself.
     """
 
+    product: str
     since: str
     now: t.Optional[str] = None
 
@@ -162,13 +163,17 @@ class Catalog:
 
 @dataclass(frozen=True)
 class Catalogs:
-    """The catalogs of one estate, one edition of each product, with their names joined."""
+    """The catalogs of one estate, one edition of each product, with their names joined.
+
+    ``editions``  product -> all the editions that there are, oldest first
+    """
 
     products: t.Mapping[str, Catalog]
     roles: t.Mapping[str, Role]
     settings: t.Mapping[str, Setting]
     features: t.Mapping[str, Feature]
     former: FormerWords = field(default_factory=dict)
+    editions: t.Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def flows(self) -> tuple[Flow, ...]:

@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MISSING, Problem, nearest
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.variables import (
     BOOL,
+    CALLED_NOW,
     LIST,
     MAPPING,
     PREFIX,
@@ -34,6 +35,7 @@ class Sink:
 
     def __init__(self) -> None:
         self.found: list[Problem] = []
+        self.notes: list[str] = []
 
     def add(self, path: str, value: object, expected: str, known: t.Iterable[str] = (), near: t.Optional[str] = None) -> None:
         text = None if value is MISSING else repr(value)
@@ -57,6 +59,9 @@ def sort_out(variables: Mapping[str, t.Any], sink: Sink) -> dict[str, Parts]:
         if variable is None:
             base, mark, suffix = name.partition("__")
             variable = VARIABLES.get(base)
+            if base in CALLED_NOW:
+                sink.add(name, MISSING, f"is called {CALLED_NOW[base]}{mark}{suffix} now")
+                continue
             if variable is None:
                 sink.add(name, MISSING, "no variable of this collection has this name", VARIABLES, near=_near_variable(base, mark + suffix))
                 continue

@@ -47,7 +47,6 @@ VARIABLES: t.Mapping[str, Variable] = {
         ("default_inbound", HOST, TEXT),
         ("default_outbound", HOST, TEXT),
         ("dynamic_ports", HOST, TEXT),
-        ("editions", ESTATE, MAPPING),
         ("features", HOST, LIST),
         ("group_roles", ESTATE, MAPPING),
         ("hierarchy", ESTATE, MAPPING),
@@ -66,6 +65,9 @@ VARIABLES: t.Mapping[str, Variable] = {
         ("without", ESTATE, LIST),
     )
 }
+
+
+CALLED_NOW: t.Mapping[str, str] = {f"{PREFIX}editions": f"{PREFIX}releases"}  # what variables were called once
 
 
 def is_variable(name: str) -> bool:

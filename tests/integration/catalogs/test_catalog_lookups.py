@@ -52,7 +52,7 @@ RENDERED: dict[str, tuple[str, t.Any]] = {
     "lazy mapping item through a filter": ("wanted.ports | portcullis.msports.expand_ports", [1433, 10123]),
     "rendered text in a test": ("wanted.role is portcullis.msports.product_role", True),
     "rendered port in a test": ("wanted.port is portcullis.msports.port_spec", True),
-    "editions as an option": ("query('portcullis.msports.catalog', 'exchange', editions={'exchange': edition}, query='[].edition')", ["2013"]),
+    "releases as an option": ("query('portcullis.msports.catalog', 'exchange', releases={'exchange': edition}, query='[].edition')", ["2013"]),
     "own catalog by variable": ("query('portcullis.msports.flows', 'acme', query='[].[id, reference.document]')", [["acme.agent.server.https.tcp", "guide"]]),
     "own role by variable": ("query('portcullis.msports.roles', 'acme', query='[].id')", ["acme.agent", "acme.server"]),
     "own port by option": ("lookup('portcullis.msports.port_of', 'acme.https', catalog_paths=[folder ~ '/one'])", 4443),
@@ -114,8 +114,8 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, t.A
                         "edition": "2013",
                         "msports_catalog_paths": ["{{ folder }}/one"],
                         "msports_catalog_paths__second": ["{{ folder }}/two"],
-                        "msports_editions": {"exchange": "{{ edition }}"},
-                        "msports_editions__second": {"exchange": "2013"},
+                        "msports_releases": {"exchange": "{{ edition }}"},
+                        "msports_releases__second": {"exchange": "2013"},
                     },
                     "tasks": [
                         {"name": name, "ansible.builtin.debug": {"msg": f"{{{{ {expression} }}}}"}, "ignore_errors": True}

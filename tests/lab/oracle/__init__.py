@@ -46,7 +46,7 @@ class Oracle:
     def __init__(self, inventory: t.Mapping[str, t.Any], catalogs_dir: pathlib.Path) -> None:
         self.estate = Estate(inventory)
         folders = [catalogs_dir, *map(pathlib.Path, self.estate.whole("catalog_paths") or ())]
-        self.catalogs = Catalogs(folders, self.estate.whole("editions") or {})
+        self.catalogs = Catalogs(folders, self.estate.whole("releases") or {})
         self.estate.read_with(self.catalogs)
         self.today = str(inventory.get("today") or datetime.date.today())
         self.flows = wanted(self.catalogs, self.estate)

@@ -26,7 +26,7 @@ _COMPARE = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operato
 class Catalogs:
     """One edition of every product: ``flows``, ``supplements``, ``defaults`` of settings, ``kinds`` and ``implies`` of roles, ``services``."""
 
-    def __init__(self, folders: t.Sequence[pathlib.Path], editions: t.Mapping[str, str]) -> None:
+    def __init__(self, folders: t.Sequence[pathlib.Path], releases: t.Mapping[str, str]) -> None:
         self.flows: list[Flow] = []
         self.supplements: list[Flow] = []
         self.defaults: dict[str, t.Any] = {}
@@ -36,7 +36,7 @@ class Catalogs:
         for folder in (item for place in folders for item in sorted(place.iterdir()) if item.is_dir()):
             files = {item.stem: item for item in folder.glob("*.yml")}
             if files:
-                self._read(_load(files[str(editions.get(folder.name, max(files)))]))
+                self._read(_load(files[_edition(list(files), releases.get(folder.name))]))
         self.services = _load(folders[0] / "well_known.yml")["services"]
 
     def _read(self, catalog: t.Mapping[str, t.Any]) -> None:
@@ -53,6 +53,13 @@ class Catalogs:
     def shared(self, role: str) -> bool:
         """Shared roles and external ends have no site."""
         return role.startswith("windows_server.") or self.kinds.get(role) == "external"
+
+
+def _edition(names: t.Sequence[str], release: object) -> str:
+    """The newest that is not newer than what runs; the newest of all where nobody says what runs, the oldest where all are newer."""
+    ordered = sorted(names, key=_numbers)
+    fitting = [name for name in ordered if release is None or _numbers(name) <= _numbers(str(release))]
+    return (fitting or ordered[:1])[-1]
 
 
 @functools.cache

@@ -681,7 +681,7 @@ def test_own_catalogs_and_editions(tmp_path: pathlib.Path) -> None:
     write("2", 7002)
     hosts = {"till": "shop.till", "server": "shop.server"}
     assert [passes(ask(hosts, catalog_paths=[str(tmp_path)]), f"till server tcp/{port}") for port in (7001, 7002)] == [False, True]
-    old = {"catalog_paths": [str(tmp_path)], "editions": {"shop": "1"}}
+    old = {"catalog_paths": [str(tmp_path)], "releases": {"shop": "1"}}
     assert [passes(ask(hosts, **old), f"till server tcp/{port}") for port in (7001, 7002)] == [True, False]
     assert not passes(ask(hosts, **old), "till server tcp/7100")
     assert passes(ask({**hosts, "vault": "shop.vault"}, **old), "till server tcp/7100")

@@ -87,7 +87,7 @@ class Lookup:
     """What the border uses of a lookup: options with their defaults, and rendering (which doubles braces stand for here)."""
 
     def __init__(self) -> None:
-        self._options: dict[str, t.Any] = {"editions": None, "catalog_paths": None, "query": None}
+        self._options: dict[str, t.Any] = {"releases": None, "catalog_paths": None, "query": None}
         self._templar = self
 
     def set_options(self, var_options: t.Any, direct: dict[str, t.Any]) -> None:
@@ -102,34 +102,34 @@ class Lookup:
 
 def test_options_of_a_lookup() -> None:
     variables = {
-        "msports_editions": {"exchange": "2013"},
-        "msports_editions__b": {"configmgr": "1806", "exchange": "2013"},
-        "msports_editions__none": None,
-        "msports_editionsx": {"databox": "1"},
+        "msports_releases": {"exchange": "2013"},
+        "msports_releases__b": {"configmgr": "1806", "exchange": "2013"},
+        "msports_releases__none": None,
+        "msports_releasesx": {"databox": "1"},
         "msports_catalog_paths": ["{{ x }}"],
         "msports_catalog_paths__a": ["/b", "/rendered"],
     }
     found = _ansible.lookup_options(Lookup(), variables, {"query": Text("[]")})
-    assert found == {"editions": {"exchange": "2013", "configmgr": "1806"}, "catalog_paths": ["/rendered", "/b"], "query": "[]"}
+    assert found == {"releases": {"exchange": "2013", "configmgr": "1806"}, "catalog_paths": ["/rendered", "/b"], "query": "[]"}
     assert found["query"].__class__ is str, "no tagged text may pass"
-    assert _ansible.lookup_options(Lookup(), variables, {"editions": {}, "catalog_paths": []}) == {"editions": {}, "catalog_paths": [], "query": None}
-    assert _ansible.lookup_options(Lookup(), None, {}) == {"editions": None, "catalog_paths": None, "query": None}
+    assert _ansible.lookup_options(Lookup(), variables, {"releases": {}, "catalog_paths": []}) == {"releases": {}, "catalog_paths": [], "query": None}
+    assert _ansible.lookup_options(Lookup(), None, {}) == {"releases": None, "catalog_paths": None, "query": None}
 
 
 def test_unknown_option_is_told() -> None:
     with pytest.raises(MsportsError) as caught:
-        _ansible.lookup_options(Lookup(), {}, {"edition": "1", "qery": "x"})
+        _ansible.lookup_options(Lookup(), {}, {"release": "1", "qery": "x"})
     assert str(caught.value).splitlines() == [
-        "option: 'edition': expected an option of this lookup: catalog_paths, editions, query; did you mean 'editions'?",
-        "option: 'qery': expected an option of this lookup: catalog_paths, editions, query; did you mean 'query'?",
+        "option: 'qery': expected an option of this lookup: catalog_paths, query, releases; did you mean 'query'?",
+        "option: 'release': expected an option of this lookup: catalog_paths, query, releases; did you mean 'releases'?",
     ]
 
 
 def test_unions_that_contradict_are_told() -> None:
-    variables = {"msports_editions": {"exchange": "2013"}, "msports_editions__x": {"exchange": "2016"}, "msports_editions__y": ["exchange"]}
+    variables = {"msports_releases": {"exchange": "2013"}, "msports_releases__x": {"exchange": "2016"}, "msports_releases__y": ["exchange"]}
     with pytest.raises(MsportsError) as caught:
         _ansible.lookup_options(Lookup(), variables, {})
     assert str(caught.value).splitlines() == [
-        "msports_editions__x.exchange: '2016': msports_editions.exchange says '2013'; one key has one value, whichever variables it is united from",
-        "msports_editions__y: ['exchange']: expected a mapping",
+        "msports_releases__x.exchange: '2016': msports_releases.exchange says '2013'; one key has one value, whichever variables it is united from",
+        "msports_releases__y: ['exchange']: expected a mapping",
     ]

@@ -44,7 +44,7 @@ def test_product_role(value: t.Any, expected: bool) -> None:
 
 
 def test_product_role_of_an_edition() -> None:
-    assert is_role("exchange.mailbox", editions={"exchange": "2013"}) is True
+    assert is_role("exchange.mailbox", releases={"exchange": "2013"}) is True
     with pytest.raises(AnsibleFilterError) as caught:
-        is_role("exchange.mailbox", editions={"exchange": "2003"})
-    assert str(caught.value) == "editions.exchange: '2003': expected an edition that has a catalog: 2013; did you mean '2013'?"
+        is_role("exchange.mailbox", releases={"exchange": "SE"})
+    assert str(caught.value) == "releases.exchange: 'SE': expected a release in the product's own numbers, in quotes, like '1802'"

@@ -211,7 +211,7 @@ def test_catalog(options: dict[str, t.Any]) -> None:
     told = message(answers.catalog, ["acme"], {**options, "edition": "7"})
     assert told == "editions.acme: '7': expected an edition that has a catalog: 1"
     told = message(answers.catalog, ["acme", "exchange"], {**options, "edition": "1"})
-    assert told == "edition: '1': goes with exactly one product; use editions for several"
+    assert told == "edition: '1': goes with exactly one product; use releases for several"
 
 
 def test_roles(options: dict[str, t.Any]) -> None:

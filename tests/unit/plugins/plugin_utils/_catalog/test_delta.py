@@ -79,9 +79,9 @@ def test_everything_a_delta_can_say(tmp_path: pathlib.Path) -> None:
     assert [erratum["id"] for erratum in newer.plain["errata"]] == ["E3"]
     assert (sorted(newer.roles), newer.plain["configurable"], newer.plain["lists"]) == (["acme.agent", "acme.relay", "acme.server"], [], {})
     assert newer.former == {
-        "roles": {"acme.cloud": Former("2")},
-        "flows": {PING: Former("2"), "acme.server.cloud.custom.tcp": Former("2")},
-        "supplements": {CLOUD: Former("2", CLOUD), "cloud": Former("2", "cloud")},
+        "roles": {"acme.cloud": Former("acme", "2")},
+        "flows": {PING: Former("acme", "2"), "acme.server.cloud.custom.tcp": Former("acme", "2")},
+        "supplements": {CLOUD: Former("acme", "2", CLOUD), "cloud": Former("acme", "2", "cloud")},
     }
 
 
@@ -94,8 +94,8 @@ def test_what_the_delta_says_of_a_former_word_counts(tmp_path: pathlib.Path) -> 
         change={LDAP: {"only_without": None}},
         former={"roles": {"cloud": {"since": "1.8", "now": "service"}}, "features": {"fax": {"since": "1.5"}}},
     )
-    assert newer.former["roles"] == {"acme.cloud": Former("1.8", "acme.service")}
-    assert newer.former["features"] == {"acme.fax": Former("1.5")}
+    assert newer.former["roles"] == {"acme.cloud": Former("acme", "1.8", "acme.service")}
+    assert newer.former["features"] == {"acme.fax": Former("acme", "1.5")}
 
 
 def test_roles_of_other_products_have_the_name_of_the_chosen_edition(tmp_path: pathlib.Path) -> None:

@@ -284,20 +284,20 @@ def test_multicast_with_groups() -> None:
     assert read({"dp": {"msports_roles": [entry], "msports_features": ["configmgr.multicast"]}}).hosts["dp"].features == {"configmgr.multicast"}
 
 
-def test_editions_and_paths_come_before_catalogs() -> None:
+def test_releases_and_paths_come_before_catalogs() -> None:
     given = inventory({
         "a": {"msports_roles": ["x"]},
-        "b": {"msports_editions": {"configmgr": 1806}, "msports_editions__x": {"exchange": "2013", "databox": None}},
-        "c": {"msports_editions": {"configmgr": "1902"}, "msports_catalog_paths": ["b", "a", 5]},
+        "b": {"msports_releases": {"configmgr": 1806}, "msports_releases__x": {"exchange": "2013", "databox": None, "windows_server": "R2"}},
+        "c": {"msports_releases": {"configmgr": "1902"}, "msports_catalog_paths": ["b", "a", 5]},
     })
     declared = {
-        "editions.configmgr": "b: msports_editions.configmgr",
-        "editions.exchange": "b: msports_editions__x.exchange",
+        "releases.configmgr": "b: msports_releases.configmgr",
+        "releases.exchange": "b: msports_releases__x.exchange",
         "catalog_paths[0]": "c: msports_catalog_paths[0]",
         "catalog_paths[1]": "c: msports_catalog_paths[1]",
     }
     assert asked_for(given) == Asked({"configmgr": "1806", "exchange": "2013"}, ("b", "a"), declared)
-    assert asked_for(inventory({"a": {"msports_editions": [], "msports_catalog_paths": "x"}})) == Asked({}, (), {})
+    assert asked_for(inventory({"a": {"msports_releases": [], "msports_catalog_paths": "x"}})) == Asked({}, (), {})
 
 
 def _company() -> dict[str, t.Any]:
