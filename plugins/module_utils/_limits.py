@@ -3,10 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
-"""What rules say that a backend of Linux cannot, as far as the rules themselves tell it.
+"""What rules say that a backend cannot, as far as the rules themselves tell it.
 
-Each backend has one function for that: ``refusals`` here for nftables, and those in ``limits`` of firewalld and ufw, which refuse more. The renderer calls
-it on the controller, before anything is connected to, and the module calls it on the host, which adds what only the host knows.
+Each backend has one function for that: ``refusals`` here for nftables, and those in ``limits`` of firewalld, ufw and Windows, which refuse more. The plan and
+the renderer call it on the controller, before anything is connected to, and the module calls it on the host, which adds what only the host knows.
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ import collections
 from ansible_collections.portcullis.msports.plugins.module_utils import _addresses
 
 Refusal = collections.namedtuple("Refusal", "index name reason")
-Refusal.__doc__ = """``index`` and ``name`` of the rule, or ``-1`` and ``""`` for all of them together; ``reason`` says what to do instead."""
+Refusal.__doc__ = """``index`` and ``name`` of the rule; or ``-1`` and the name of an option; or ``-1`` and ``""`` for all rules together.
+
+``reason`` says what to do instead."""
 
 
 def place(refusal):
     """Return where a refusal is: ``rules[3] 'in tcp/443 from clients'``."""
-    return "rules[{0}] {1!r}".format(refusal.index, refusal.name) if refusal.index >= 0 else "rules"
+    return "rules[{0}] {1!r}".format(refusal.index, refusal.name) if refusal.index >= 0 else refusal.name or "rules"
 
 
 def texts(refusals):

@@ -14,7 +14,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.early import asked_for, without_catalogs
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import some
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.read import read_estate
-from ansible_collections.portcullis.msports.plugins.plugin_utils._model.variables import PREFIX, is_variable
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.variables import BACKEND, PREFIX, is_variable
 from ansible_collections.portcullis.msports.plugins.plugin_utils._flow.connect import connect
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import Catalogs
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.connection import Note
@@ -22,6 +22,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate i
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.build import Compiled, build
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.explain import explain
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.store import digest
+from ansible_collections.portcullis.msports.plugins.plugin_utils._render.wire import check_plan
 from ansible_collections.portcullis.msports.plugins.plugin_utils._rule.assemble import assemble
 from ansible_collections.portcullis.msports.plugins.plugin_utils._rule.own import expired, management_addresses, until_matters
 
@@ -31,11 +32,13 @@ Plain = t.Dict[str, t.Any]
 def compile_plan(inventory: t.Mapping[str, t.Any]) -> Plain:
     """Return the plan of ``inventory`` (plain data, as ``_ansible.inventory_of`` gives it).
 
-    Raises :class:`CatalogError` or :class:`InventoryError` with every problem at once; nothing is half done.
+    Raises :class:`CatalogError`, :class:`InventoryError` or :class:`UnsupportedRuleError` with every problem at once; nothing is half done.
     """
     catalogs = catalogs_of(inventory)
     estate = estate_of(inventory, catalogs)
-    return plan_of(estate, catalogs, inputs_of(inventory), bool(inventory.get("whole", True)))
+    plan = plan_of(estate, catalogs, inputs_of(inventory), bool(inventory.get("whole", True)))
+    check_plan(plan, {name: str(host["vars"].get(BACKEND)) for name, host in inventory["hosts"].items()})
+    return plan
 
 
 def catalogs_of(inventory: t.Mapping[str, t.Any]) -> Catalogs:
@@ -78,7 +81,8 @@ def inputs_of(inventory: t.Mapping[str, t.Any]) -> dict[str, str]:
 
 
 def _counted(variables: t.Mapping[str, t.Any]) -> Plain:
-    return {name: value for name, value in variables.items() if is_variable(name) or not name.startswith(PREFIX)}
+    # The backend decides whether a plan is refused, never what is in it.
+    return {name: value for name, value in variables.items() if is_variable(name) or not name.startswith((PREFIX, BACKEND))}
 
 
 def stale(plan: t.Mapping[str, t.Any], inventory: t.Mapping[str, t.Any], part: bool = False) -> t.Optional[str]:

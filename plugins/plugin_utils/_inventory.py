@@ -15,9 +15,10 @@ from collections.abc import Mapping
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import to_plain
 from ansible_collections.portcullis.msports.plugins.plugin_utils._facts import own_addresses
-from ansible_collections.portcullis.msports.plugins.plugin_utils._model.variables import PREFIX, is_variable
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.variables import BACKEND, PREFIX, is_variable
 
 CONNECTION = ("ansible_host", "ansible_connection", "ansible_shell_type")
+OTHERS = (*CONNECTION, BACKEND)  # what counts without our prefix
 ALWAYS_THERE = ("all", "ungrouped")  # groups that no inventory needs to name; hosts are not told to be in the first
 Plain = t.Dict[str, t.Any]
 
@@ -104,7 +105,7 @@ def is_literal(value: t.Any) -> bool:
 def _host(variables: t.Mapping[str, t.Any], values: _Values) -> Plain:
     names = [name for name in map(str, variables) if name.startswith(PREFIX)]
     counted = {name: values.of(variables, name) for name in names if is_variable(name) or not _is_result(variables[name])}
-    counted.update((name, values.of(variables, name)) for name in CONNECTION if name in variables)
+    counted.update((name, values.of(variables, name)) for name in OTHERS if name in variables)
     return {"vars": counted, "groups": list(values.of(variables, "group_names")) if "group_names" in variables else []}
 
 

@@ -171,7 +171,8 @@ def test_what_travels_to_targets_needs_only_what_is_there(path: pathlib.Path) ->
 # The half that runs on Linux targets: what reads a host, and the backends, which never know of each other.
 HOST = "_linux/host"
 LINUX_BACKENDS = ("_linux/firewalld", "_linux/nftables", "_linux/ufw")
-ROOM = {HOST: {"", HOST}, "": {""}, "_linux": {"", "_linux", HOST, *LINUX_BACKENDS}, **{backend: {"", HOST, backend} for backend in LINUX_BACKENDS}}
+ROOM = {"": {""}, "_linux": {"", "_linux", HOST, *LINUX_BACKENDS}, HOST: {"", HOST}, "_windows": {"", "_windows"}}
+ROOM |= {backend: {"", HOST, backend} for backend in LINUX_BACKENDS}
 
 
 def room_of(path: pathlib.Path) -> str:

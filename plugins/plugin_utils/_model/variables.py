@@ -11,6 +11,7 @@ import typing as t
 from dataclasses import dataclass
 
 PREFIX = "msports_"
+BACKEND = "host_firewall_backend"  # the role's: where the inventory says it, the plan knows what this backend cannot say
 HOST, ESTATE = "host", "estate"
 LIST, MAPPING, TEXT, BOOL, SITE = "list", "mapping", "text", "bool", "site"
 

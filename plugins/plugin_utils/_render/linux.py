@@ -6,19 +6,12 @@
 """Options of the backends of Linux: the same rules for all, with another default for what comes in.
 
 With nftables inbound is blocked by default, because nothing else would; firewalld and ufw block it already, so theirs is kept.
-
-What a backend cannot say, whatever the host is like, is refused by the function that its module asks, too. Where the host chooses the backend, it judges.
 """
 
 from __future__ import annotations
 
-import typing as t
 
-from ansible_collections.portcullis.msports.plugins.module_utils import _limits
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import limits as firewalld_limits
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.choose import placed
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import limits as ufw_limits
-from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MISSING, Problems, UnsupportedRuleError
 from ansible_collections.portcullis.msports.plugins.plugin_utils._render.pieces import (
     COPIED,
     Options,
@@ -31,23 +24,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._render.pieces 
     wire_name,
 )
 
-
-__all__ = ["REFUSALS", "linux", "managed", "nftables", "placed", "sayable"]
-
-# backend -> what it cannot say: rules, address sets and all options in, ``_limits.Refusal`` out
-REFUSALS: dict[str, t.Callable[[t.Any, t.Any, Options], list[t.Any]]] = {
-    "nftables": lambda rules, sets, _options: _limits.refusals(rules, sets),
-    "firewalld": lambda rules, sets, _options: firewalld_limits.refusals(rules, sets),
-    "ufw": lambda rules, sets, options: ufw_limits.refusals(rules, sets, ufw_limits.known(options)),
-}
-
-
-def sayable(backend: str, options: Options, mode: str) -> None:
-    """Raise :class:`UnsupportedRuleError` with each reason why the backend cannot say a rule, when it would run with these options in this mode."""
-    problems = Problems()
-    for refusal in REFUSALS[backend](options["rules"], options["address_sets"], {**options, "mode": mode}):
-        problems.add(_limits.place(refusal), MISSING, refusal.reason)
-    problems.raise_as(UnsupportedRuleError)
+__all__ = ["linux", "managed", "nftables", "placed"]
 
 
 def nftables(plan: Plain, host: Plain) -> Options:

@@ -19,11 +19,11 @@ What differs from other systems, and why:
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import itertools
 import typing as t
 
-from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import Problems, UnsupportedRuleError
+from ansible_collections.portcullis.msports.plugins.module_utils import _addresses
+from ansible_collections.portcullis.msports.plugins.module_utils._windows.limits import MOST_ADDRESSES
 from ansible_collections.portcullis.msports.plugins.plugin_utils._render.pieces import (
     COPIED,
     Options,
@@ -36,30 +36,17 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._render.pieces 
     wire_name,
 )
 
-MOST_ADDRESSES = 1000  # of one rule
 MOST_TEXT = 1000  # characters of a description
 REFUSED_CHARACTER = "|"  # in names and descriptions
 ENDPOINT_MAPPER = "135"
 EPMAP, RPC = "RPC-EPMap", "RPC"
 EPMAP_SERVICE = {"program": "%SystemRoot%\\system32\\svchost.exe", "service": "RpcSs"}
-HALVES = {"0.0.0.0/0": ("0.0.0.0/1", "128.0.0.0/1"), "::/0": ("::/1", "8000::/1")}
-# The firewall takes none of these as an address of a rule.
-IMPOSSIBLE = tuple(map(ipaddress.ip_network, ("::/128", "::1/128", "ff00::/8")))
 
 
 def windows(plan: Plain, host: Plain) -> Options:
-    """Return the options for one host of the plan. Outbound rules are needed only where outbound is blocked.
-
-    Raises :class:`UnsupportedRuleError` with everything that the Windows firewall cannot say.
-    """
+    """Return the options for one host of the plan. Outbound rules are needed only where outbound is blocked."""
     strict = host["default_outbound"] == "block"
     chosen = living(plan, [rule for rule in host["rules"] if rule["direction"] == "in" or strict])
-    problems = Problems()
-    if host["default_inbound"] == "reject":
-        problems.add("default_inbound", "reject", "the Windows firewall drops what it does not admit and answers nothing; expected block, allow or keep")
-    for rule in chosen:
-        _check_addresses(plan, rule, problems)
-    problems.raise_as(UnsupportedRuleError)
     dynamic = host["dynamic_ports"]
     sets: Sets = {}
     return checked(
@@ -130,8 +117,13 @@ def _told_apart(name: str) -> str:
 
 def _parts(addresses: t.Sequence[str]) -> list[list[str]]:
     """Return the addresses in lists that a rule can hold."""
-    whole = [half for address in addresses for half in HALVES.get(address, (address,))]
+    whole = [half for address in addresses for half in _halves(address)]
     return [whole[start : start + MOST_ADDRESSES] for start in range(0, len(whole), MOST_ADDRESSES)]
+
+
+def _halves(address: str) -> tuple[str, ...]:
+    """Return all of one family as its halves; anything else as it is."""
+    return tuple(map(_addresses.text_of, _addresses.halves(_addresses.parse_one(address)))) if address.endswith("/0") else (address,)
 
 
 def _part(number: int, count: int) -> str:
@@ -156,18 +148,3 @@ def describe(because: t.Sequence[Plain]) -> str:
 
 def _clean(text: str) -> str:
     return " ".join(text.replace(REFUSED_CHARACTER, "/").split())
-
-
-def _check_addresses(plan: Plain, rule: Plain, problems: Problems) -> None:
-    for name in filter(None, (rule["remote"], rule["local"])):
-        for address in addresses_of(plan, name):
-            if _is_impossible(address):
-                problems.add(rule["name"], address, f"the Windows firewall takes no IPv6 loopback, unspecified or multicast address ({name}) in a rule")
-
-
-def _is_impossible(text: str) -> bool:
-    if ":" not in text:
-        return False
-    ends = [ipaddress.IPv6Address(part.partition("/")[0]) for part in text.split("-", 1)]
-    prefix = int(text.partition("/")[2] or 128)
-    return any(all(end in network for end in ends) and prefix >= network.prefixlen for network in IMPOSSIBLE)

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MsportsError, Problems
-from ansible_collections.portcullis.msports.plugins.plugin_utils._render.linux import REFUSALS, linux, managed, nftables, placed, sayable
+from ansible_collections.portcullis.msports.plugins.module_utils._windows import limits
+from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MsportsError, Problem, Problems, UnsupportedRuleError, some
+from ansible_collections.portcullis.msports.plugins.plugin_utils._render.linux import linux, managed, nftables, placed
 from ansible_collections.portcullis.msports.plugins.plugin_utils._render.pieces import Options, Plain
+from ansible_collections.portcullis.msports.plugins.plugin_utils._render.refusals import REFUSALS, check_supported
 from ansible_collections.portcullis.msports.plugins.plugin_utils._render.windows import windows
 
 BACKENDS: dict[str, t.Callable[[Plain, Plain], Options]] = {
@@ -35,7 +37,7 @@ def render(plan: Plain, host: str, backend: str, mode: str = "enforce") -> Optio
     problems.raise_as(MsportsError)
     options = {**BACKENDS, **UNDECIDED}[backend](plan, host_of(plan, host))
     if backend in REFUSALS:
-        sayable(backend, options, mode)
+        check_supported(backend, options, mode)
     return options
 
 
@@ -51,3 +53,32 @@ def host_of(plan: Plain, host: str) -> t.Any:
         problems.add("plan", host, "is not a managed host of the plan", plan["hosts"])
         problems.raise_as(MsportsError)
     return plan["hosts"][host]
+
+
+def check_plan(plan: Plain, backends: t.Mapping[str, str]) -> None:
+    """Raise :class:`UnsupportedRuleError` with everything that a host's backend could not say, as far as its backend is known before it is connected to.
+
+    ``backends`` are those that the inventory names for hosts of Linux; a host of Windows has one. Hosts with equal rules are asked once.
+    """
+    alike: dict[tuple[t.Any, ...], list[str]] = {}
+    for name, host in plan["hosts"].items():
+        backend = "windows" if host["system"] == "windows" else backends.get(name)
+        if backend in REFUSALS:
+            key = (backend, id(host["rules"]), host["default_inbound"], host["default_outbound"], tuple(host["dynamic_ports"]))
+            alike.setdefault(key, []).append(name)
+    impossible = {name for name, item in plan["sets"].items() if limits.impossible(limits.pieces(tuple(item["addresses"])))}
+    problems: list[Problem] = []
+    for (backend, *_rules), names in alike.items():
+        if backend == "windows" and not _may_be_refused(plan["hosts"][names[0]], impossible):
+            continue
+        try:
+            render(plan, names[0], backend)
+        except UnsupportedRuleError as error:
+            problems += [Problem(f"{some(names)}: {problem.path}", problem.value, f"{backend}: {problem.expected}") for problem in error.problems]
+    if problems:
+        raise UnsupportedRuleError(problems)
+
+
+def _may_be_refused(host: Plain, impossible: t.Container[str]) -> bool:
+    """Tell whether a host's rules have to be rendered to know. Names, texts and the length of lists are the renderer's own, which keeps to the limits."""
+    return host["default_inbound"] == "reject" or any(name in impossible for rule in host["rules"] for name in (rule["remote"], rule["local"]))

@@ -13,6 +13,7 @@ import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _ports, _refusals, _ruleset
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import UNUSABLE, Refused
+from ansible_collections.portcullis.msports.plugins.module_utils._windows import limits
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import some
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows import values
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.rule import NUMBERS, Rule, canonical
@@ -21,13 +22,9 @@ Options = t.Mapping[str, t.Any]
 Columns = t.Dict[str, t.Any]
 
 OPTIONS: Options = {**_refusals.OPTIONS, "default_inbound": "keep", "default_outbound": "keep"}
-MOST_ADDRESSES = 1000  # of one rule; what older servers hold
-MOST_CHARACTERS = 10000  # of one text, as UTF-16 with its end
 PROTOCOLS = {"tcp": 6, "udp": 17, "any": values.ANY_PROTOCOL}
 # Family -> what stands behind the name of its half of an icmp_echo rule, its protocol, and the type of an echo request.
 ECHO = {4: (" (ICMPv4)", 1, "8:*"), 6: (" (ICMPv6)", 58, "128:*")}
-_PROGRAM = re.compile(r"^(?:system|[a-z]:\\[^/]+|%[^%/]+%\\[^/]+)\Z", re.IGNORECASE)
-IMPOSSIBLE = _addresses.parse(["::/127", "ff00::/8"])  # Windows refuses them in a rule
 
 
 class Wanted(t.NamedTuple):
@@ -55,18 +52,18 @@ def desire(options: Options) -> Desired:
             raise Refused(UNUSABLE, problems)
         return Desired({}, [])
     rules, wrong = _refusals.examined_rules(options, windows=True)
-    problems = _unsupported(options) + wrong
+    problems = limits.of_options(options) + wrong
     made: t.Dict[str, Wanted] = {}
     spelled: t.Dict[str, t.Tuple[str, str]] = {}
     nobody = []
     places = iter(enumerate(options["rules"]))
     for rule in rules:  # in the order in which they were given, but for those that are too wrong to be here
         where = next(f"rules[{index}]" for index, given in places if given.get("remote_addresses") is rule["remote_addresses"])
-        problems += _text_problems(rule, where)
+        problems += [f"{where}.{reason}" for reason in limits.of_texts(rule)]
         found: list[Columns] = []
         if not any(problem.startswith((where + ".", *_sets_of(rule))) for problem in problems):
-            ends, wrong = _ends(rule, options["address_sets"], where)
-            problems += wrong
+            ends = limits.ends(rule, options["address_sets"])
+            problems += [f"{where}.{reason}" for reason in limits.of_ends(ends)]
             found = list(_columns(rule, ends, options["mode"] == "audit")) if all(ends.values()) else []
             if not all(ends.values()):
                 nobody.append(rule["name"])
@@ -105,67 +102,6 @@ def _place(problem: str) -> int:
     """Return where a problem stands in the list: options first, then rule by rule."""
     match = re.match(r"rules\[(\d+)\]", problem)
     return int(match.group(1)) if match else -1
-
-
-def _unsupported(options: Options) -> list[str]:
-    """Return the options that have no meaning on Windows, with what to write in their place."""
-    found = []
-    if options["default_inbound"] == "reject":
-        found.append("default_inbound: 'reject': Windows Firewall answers nothing to what it stops; write block")
-    if not options["persist"]:
-        found.append("persist: False: the policy store of Windows is kept over every boot, there is no other; leave persist out")
-    return found
-
-
-def _text_problems(rule: t.Mapping[str, t.Any], where: str) -> list[str]:
-    found = []
-    for key in ("name", "description", *_ruleset.WINDOWS_KEYS):
-        text = rule[key]
-        shown = text if len(str(text)) <= 60 else text[:57] + "..."
-        if not isinstance(text, str):
-            found.append(f"{where}.{key}: {text!r}: expected text")
-            continue
-        if "|" in text:
-            found.append(f"{where}.{key}: {shown!r}: Windows takes no '|' in a text")
-        if text.startswith("@"):
-            found.append(f"{where}.{key}: {shown!r}: Windows takes a text that begins with '@' for a reference to a resource")
-        if any(ord(character) < 32 and not (key == "description" and character.isspace()) or 0xD800 <= ord(character) < 0xE000 for character in text):
-            found.append(f"{where}.{key}: {shown!r}: expected text without control characters and halves of characters")
-        size = len(text.encode("utf-16-le", "surrogatepass")) // 2 + 1
-        if size > MOST_CHARACTERS:
-            found.append(f"{where}.{key}: {shown!r}: {size} characters in UTF-16 with the end; Windows takes {MOST_CHARACTERS}")
-    if rule["name"] != str(rule["name"]).strip():
-        found.append(f"{where}.name: {rule['name']!r}: expected no space at either end")
-    if isinstance(rule["program"], str) and rule["program"].strip() and not _PROGRAM.match(rule["program"].strip()):
-        found.append(f"{where}.program: {rule['program']!r}: expected System, or a full path such as C:\\... or %SystemRoot%\\...")
-    if str(rule["name"]).lower() == "all":
-        found.append(f"{where}.name: {rule['name']!r}: Windows does not take this name")
-    if rule["service"] == "*":
-        found.append(f"{where}.service: '*': this means services only; leave it out for every program")
-    return found
-
-
-def _ends(rule: t.Mapping[str, t.Any], sets: t.Mapping[str, t.Any], where: str) -> t.Tuple[t.Dict[str, t.Any], list[str]]:
-    """Return ``(addresses, problems)``: both ends as intervals, one for each thing that a Windows rule lists; an end of nobody is empty."""
-    ends, found = {}, []
-    for key in ("remote_addresses", "local_addresses"):
-        given = rule[key] or ["any"]
-        intervals = _pieces(tuple(sets[given[0][1:]] if given[0].startswith("@") else given))
-        if len(intervals) > MOST_ADDRESSES:
-            found.append(f"{where}.{key}: {len(intervals)} addresses; a Windows rule holds {MOST_ADDRESSES}, split it into several rules")
-        for interval in intervals:
-            if _addresses.covers(IMPOSSIBLE, (interval,)):
-                text = _addresses.text_of(interval)
-                found.append(f"{where}.{key}: {text!r}: Windows takes no unspecified, loopback or multicast IPv6 address in a rule")
-        ends[key] = intervals
-    return ends, found
-
-
-@functools.lru_cache(maxsize=1 << 12)
-def _pieces(texts: t.Tuple[str, ...]) -> t.Tuple[t.Any, ...]:
-    """Return addresses as the fewest intervals that Windows can hold."""
-    intervals = _addresses.parse(texts)
-    return intervals if intervals == _addresses.ANY else tuple(part for interval in intervals for part in _addresses.halves(interval))
 
 
 def _columns(rule: t.Mapping[str, t.Any], ends: t.Mapping[str, t.Any], audit: bool) -> t.Iterator[Columns]:
