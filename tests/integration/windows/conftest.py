@@ -14,15 +14,18 @@ import sys
 import typing as t
 
 import pytest
+from ansible.release import __version__ as ansible_version
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 for _folder in ("tools", "windows"):
     if str(ROOT / "tests" / _folder) not in sys.path:
         sys.path.insert(0, str(ROOT / "tests" / _folder))
 
-import engine
+import engines
 import executor_cases
 import policy_file
+import sanity
+from engines import payload
 
 READ = """
 - hosts: all
@@ -37,10 +40,21 @@ READ = """
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if engine.find_pwsh() is None:
-        terminalreporter.write_line(
-            "NOT RUN BY POWERSHELL: no pwsh >= 7.5 (MSPORTS_PWSH, PATH); the C# for Windows hosts was run by Mono, its .ps1 only read", yellow=True
-        )
+    terminalreporter.write_line(f"the code for Windows hosts was run by {engines.chosen().described()}", yellow=True)
+
+
+def ansible_playbook() -> pathlib.Path:
+    """An ``ansible-playbook`` whose payloads the engine takes: that of the running Python, or of an environment with the core that it needs."""
+    core = engines.chosen().core
+    if core is None or version(ansible_version) >= version(core):
+        return pathlib.Path(sys.executable).with_name("ansible-playbook")
+    python = sanity.find_python(core)
+    assert python is not None, f"the engine {engines.chosen().name} needs ansible-core {core}, and that a Python from {' to '.join(sanity.PYTHONS[core])}"
+    return sanity.make_venv(core, python) / "bin" / "ansible-playbook"
+
+
+def version(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(".")[:2])
 
 
 def playbook_environment(folder: pathlib.Path, **more: str) -> dict[str, str]:
@@ -50,7 +64,7 @@ def playbook_environment(folder: pathlib.Path, **more: str) -> dict[str, str]:
     if not namespace.joinpath("msports").exists():
         namespace.joinpath("msports").symlink_to(ROOT, target_is_directory=True)
     paths = os.pathsep.join((str(folder / "collections"), str(ROOT / "tests" / "lab" / "collections")))
-    kept = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR", "MSPORTS_PWSH") if name in os.environ}
+    kept = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR", "MSPORTS_PWSH", "MSPORTS_ENGINE") if name in os.environ}
     own = {"HOME": str(folder), "ANSIBLE_HOME": str(folder / "home"), "ANSIBLE_COLLECTIONS_PATH": paths, "ANSIBLE_NOCOLOR": "1", "LC_ALL": "C.UTF-8"}
     return {**kept, **own, **more}
 
@@ -62,7 +76,7 @@ def run_playbook(folder: pathlib.Path, text: str, hosts: t.Sequence[str], progra
     inventory = folder / "hosts.json"
     shared = {"ansible_connection": "portcullis.lab.windows_stand_in", "msports_stand_in_directory": str(folder)}
     inventory.write_text(json.dumps({"all": {"hosts": dict.fromkeys(hosts, {}), "vars": shared}}), encoding="utf-8")
-    command = [str(program or pathlib.Path(sys.executable).with_name("ansible-playbook")), "-i", str(inventory), str(play)]
+    command = [str(program or ansible_playbook()), "-i", str(inventory), str(play)]
     done = subprocess.run(
         command, cwd=folder, env=playbook_environment(folder, **environment), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, check=False
     )
@@ -91,17 +105,17 @@ def send(folder: pathlib.Path, program: t.Optional[pathlib.Path] = None) -> Sent
 
 @pytest.fixture(scope="session")
 def sent(tmp_path_factory: pytest.TempPathFactory) -> Sent:
-    """What the ansible-core that these tests run with sends for a read."""
+    """What an ansible-core that the engine takes sends for a read."""
     return send(tmp_path_factory.mktemp("sent"))
 
 
 @pytest.fixture(scope="session")
-def read(sent: Sent) -> engine.Call:
+def read(sent: Sent) -> payload.Call:
     """The same, decoded."""
-    return engine.read_call(sent.command, sent.in_data)
+    return payload.read_call(sent.command, sent.in_data)
 
 
-def result_of(done: engine.Done) -> dict[str, t.Any]:
+def result_of(done: payload.Done) -> dict[str, t.Any]:
     """What a module said, whose exit code has to fit."""
     assert not done.error, done.error.decode()
     result = t.cast(dict[str, t.Any], json.loads(done.output))
@@ -110,24 +124,17 @@ def result_of(done: engine.Done) -> dict[str, t.Any]:
 
 
 def together(hosts: t.Sequence[Host], operations: list[dict[str, t.Any]], expected: str) -> list[dict[str, t.Any]]:
-    """The same operations on several hosts, in one process (of Mono; a PowerShell runs one call after the other)."""
-    if hosts[0].pwsh:
-        return [host(operations, expected=expected) for host in hosts]
+    """The same operations on several hosts, in one process."""
     calls = [(host.call(owner="msports", operations=operations, expected=expected), host.path) for host in hosts]
-    return [result_of(done) for done in engine.run_all(calls)]
+    return [result_of(done) for done in engines.chosen().run_all(calls)]
 
 
 class Host:
-    """One stand-in host: its file, and the internal module on it, as ansible-core sent it, with parameters of the test's own.
+    """One stand-in host: its file, and the internal module on it, as ansible-core sent it, with parameters of the test's own."""
 
-    Run by a real PowerShell where there is one and ansible-core is 2.21 or later, and by Mono otherwise.
-    """
-
-    def __init__(self, path: pathlib.Path, call: engine.Call, sent: Sent) -> None:
+    def __init__(self, path: pathlib.Path, call: payload.Call) -> None:
         self.path = path
-        self.pwsh = engine.find_pwsh() if "PwshPath" in call.wrapper else None
         self._call = call
-        self._sent = sent
 
     @property
     def content(self) -> policy_file.Content:
@@ -144,14 +151,9 @@ class Host:
         if operations is not None and expected is None:
             expected = self.known(owner)["digest"]
         call = self.call(owner=owner, operations=operations, expected=expected, **more)
-        if self.pwsh:
-            in_data = engine.with_arguments(self._sent.in_data, call.arguments)
-            done = engine.run_pwsh(self._sent.command, in_data, self.path, self.pwsh)
-            # a PowerShell writes progress and the like there
-            return result_of(done._replace(error=b"") if done.output else done)
-        return result_of(engine.run(call, self.path, wide=wide))
+        return result_of(engines.chosen().run_all([(call, self.path)], wide=wide)[0])
 
-    def call(self, **given: t.Any) -> engine.Call:
+    def call(self, **given: t.Any) -> payload.Call:
         """The module's call with these parameters; None is not given."""
         return dataclasses.replace(self._call, arguments={**self._call.arguments, **{name: value for name, value in given.items() if value is not None}})
 
@@ -173,9 +175,9 @@ _READS: dict[str, dict[str, t.Any]] = {}
 
 
 @pytest.fixture
-def make_host(tmp_path: pathlib.Path, read: engine.Call, sent: Sent) -> t.Callable[..., Host]:
+def make_host(tmp_path: pathlib.Path, read: payload.Call) -> t.Callable[..., Host]:
     def make(content: t.Optional[policy_file.Content] = None, name: str = "host") -> Host:
-        return Host(policy_file.write(tmp_path / f"{name}.json", content or policy_file.fresh_server()), read, sent)
+        return Host(policy_file.write(tmp_path / f"{name}.json", content or policy_file.fresh_server()), read)
 
     return make
 

@@ -9,7 +9,9 @@ import base64
 import dataclasses
 import json
 import pathlib
+import re
 import shlex
+import shutil
 import stat
 import subprocess
 import sys
@@ -17,11 +19,12 @@ import textwrap
 import typing as t
 import zlib
 
-import engine
+import engines
 import policy_file
 import pytest
 import sanity
 from conftest import READ, ROOT, Sent, run_playbook, send
+from engines import archive, mono, payload, pwsh, stand_in
 
 MODULE = "ansible_collections.portcullis.msports.plugins.modules.win_firewall_policy.ps1"
 UTILS = "ansible_collections.portcullis.msports.plugins.module_utils."
@@ -87,13 +90,15 @@ namespace echo
 
 
 @pytest.fixture
-def echo(read: engine.Call) -> t.Callable[..., engine.Done]:
+def echo(read: payload.Call) -> t.Callable[..., payload.Done]:
     """Run a method of the test's own module with what is given."""
 
-    def run(method: str = "Run", given: t.Optional[dict[str, t.Any]] = None, wide: bool = False, environment: t.Optional[dict[str, str]] = None) -> engine.Done:
+    def run(
+        method: str = "Run", given: t.Optional[dict[str, t.Any]] = None, wide: bool = False, environment: t.Optional[dict[str, str]] = None
+    ) -> payload.Done:
         sources = {"Ansible.Basic.cs": read.csharp["Ansible.Basic.cs"], "echo.cs": ECHO}
         script = f"#!powershell\n\n# a comment\n[echo.Module]::{method}($args)\n"
-        return engine.run(engine.read_call(*engine.payload("echo.ps1", script, sources, {"given": given or {}}, environment)), None, wide=wide)
+        return engines.chosen().run(payload.other_module(read, "echo.ps1", script, sources, {"given": given or {}}, environment), None, wide=wide)
 
     return run
 
@@ -113,32 +118,30 @@ def sent_by(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 def test_the_payload_of_every_core_is_decoded(sent_by: tuple[str, Sent]) -> None:
     core, sent = sent_by
-    call = engine.read_call(sent.command, sent.in_data)
+    call = payload.read_call(sent.command, sent.in_data)
     assert call.module == MODULE
     assert call.script == ROOT.joinpath("plugins/modules/win_firewall_policy.ps1").read_text(encoding="utf-8")
     assert {"Ansible.Basic.cs", f"{UTILS}_FirewallExecutor.cs", f"{UTILS}_FirewallInterop.cs", f"{UTILS}_FirewallStore.cs"} <= set(call.csharp)
     assert call.arguments["owner"] == "msports"
     assert call.arguments["_ansible_version"].startswith(core)
     assert call.environment == {"OF_THE_TASK": "yes"}
-    assert call.type.startswith(f"{UTILS}_FirewallExecutor.")
     assert ("PwshPath" in call.wrapper) == (core == "2.21")
 
 
 def test_the_payload_of_every_core_runs(sent_by: tuple[str, Sent], tmp_path: pathlib.Path) -> None:
     _core, sent = sent_by
     path = policy_file.write(tmp_path / "host.json", policy_file.fresh_server())
-    done = engine.run(engine.read_call(sent.command, sent.in_data), path)
+    done = mono.Mono().run(payload.read_call(sent.command, sent.in_data), path)
     assert (done.code, done.error) == (0, b"")
     assert done.output.endswith(b"\r\n")
     assert json.loads(done.output)["counts"] == {"enumerations": 1, "commits": 0}
 
 
-def test_every_start_says_that_this_is_no_powershell(sent_by: tuple[str, Sent]) -> None:
+def test_every_start_says_by_what_it_is_run(sent_by: tuple[str, Sent]) -> None:
     _core, sent = sent_by
     said = " ".join(sent.said.split())
-    assert "w1 is a stand-in for a Windows host, and this is no PowerShell" in said
-    if engine.find_pwsh() is None:
-        assert said.count("NOT RUN BY POWERSHELL: no pwsh >= 7.5 was found") == 1
+    assert said.count("w1 is a stand-in for a Windows host: ") == 1
+    assert f"Modules are run by {engines.chosen().described()}" in said
 
 
 def changed(sent: Sent, which: int, change: t.Callable[[dict[str, t.Any]], t.Any]) -> bytes:
@@ -177,16 +180,16 @@ FORMS: list[tuple[str, t.Callable[[Sent], bytes], str]] = [
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form[0])
 def test_a_form_that_is_not_known_is_refused(form: tuple[str, t.Callable[[Sent], bytes], str], sent: Sent) -> None:
     _name, make, sentence = form
-    with pytest.raises(engine.EngineError, match=sentence):
-        engine.read_call(sent.command, make(sent))
+    with pytest.raises(payload.EngineError, match=sentence):
+        payload.read_call(sent.command, make(sent))
 
 
 @pytest.mark.parametrize(
     "command", ["whoami", "powershell -File C:\\x.ps1", "PowerShell -NoProfile -EncodedCommand " + base64.b64encode("Get-Item x".encode("utf-16-le")).decode()]
 )
 def test_a_command_that_does_not_start_the_wrapper_is_refused(command: str, sent: Sent) -> None:
-    with pytest.raises(engine.EngineError, match="bootstrap wrapper"):
-        engine.read_call(command, sent.in_data)
+    with pytest.raises(payload.EngineError, match="bootstrap wrapper"):
+        payload.read_call(command, sent.in_data)
 
 
 @pytest.mark.parametrize(
@@ -200,15 +203,16 @@ def test_a_command_that_does_not_start_the_wrapper_is_refused(command: str, sent
         "<# a comment that this does not read\n#>\n[echo.Module]::Run($args)\n",
     ],
 )
-def test_a_script_with_more_than_its_one_call_is_refused(script: str) -> None:
-    with pytest.raises(engine.EngineError, match="does more than one call"):
-        engine.read_call(*engine.payload("echo.ps1", script, {}, {}))
+def test_a_script_with_more_than_its_one_call_is_refused(script: str, read: payload.Call) -> None:
+    call = payload.other_module(read, "echo.ps1", script, {"Ansible.Basic.cs": read.csharp["Ansible.Basic.cs"], "echo.cs": ECHO}, {})
+    with pytest.raises(payload.EngineError, match="does more than one call"):
+        mono.Mono().run(call, None)
 
 
 # -- compiling
 
 
-def test_the_code_is_that_of_the_payload(echo: t.Callable[..., engine.Done]) -> None:
+def test_the_code_is_that_of_the_payload(echo: t.Callable[..., payload.Done]) -> None:
     # nothing in the checkout holds this module
     assert json.loads(echo(given={"a": 1}).output)["values"] == {"a": 1}
 
@@ -223,39 +227,39 @@ def test_the_code_is_that_of_the_payload(echo: t.Callable[..., engine.Done]) -> 
         ("int a = ;", "error CS1525"),
     ],
 )
-def test_what_windows_powershell_would_not_compile_fails_as_there(line: str, sentence: str, read: engine.Call) -> None:
+def test_what_windows_powershell_would_not_compile_fails_as_there(line: str, sentence: str, read: payload.Call) -> None:
     name = "ansible_collections.portcullis.lab.plugins.module_utils.Wrong"
     source = "namespace wrong { public static class Module { public static void Run(string[] args) { " + line + " } } }"
-    call = engine.read_call(*engine.payload("wrong.ps1", "[wrong.Module]::Run($args)\n", {f"{name}.cs": source}, {}))
-    done = engine.run(call, None)
+    call = payload.other_module(read, "wrong.ps1", "[wrong.Module]::Run($args)\n", {f"{name}.cs": source}, {})
+    done = mono.Mono().run(call, None)
     assert done.code == 1
     assert "failure during exec_wrapper: Failed to compile C# code" in json.loads(done.output)["msg"]
     assert sentence in json.loads(done.output)["msg"]
 
 
-def test_references_are_those_of_the_comments_in_the_code(read: engine.Call) -> None:
-    assert engine.references([]) == ["System.dll", "System.Core.dll"]
-    assert engine.references([read.csharp["Ansible.Basic.cs"]]) == ["System.dll", "System.Core.dll", "System.Web.Extensions.dll"]
+def test_references_are_those_of_the_comments_in_the_code(read: payload.Call) -> None:
+    assert mono.references([]) == ["System.dll", "System.Core.dll"]
+    assert mono.references([read.csharp["Ansible.Basic.cs"]]) == ["System.dll", "System.Core.dll", "System.Web.Extensions.dll"]
 
 
-def test_everything_also_compiles_as_on_windows(read: engine.Call) -> None:
+def test_everything_also_compiles_as_on_windows(read: payload.Call) -> None:
     # with COM, registry and netsh; nothing of it can be run here
-    library = engine.compiled(read.csharp, added=(), defines=("AMD64", "WINDOWS"), host=False)
+    library = mono.compiled(read.csharp, added=(), defines=("AMD64", "WINDOWS"), host=False)
     assert library.stat().st_size > 10_000
 
 
-def test_without_windows_and_without_a_stand_in_nothing_is_run(read: engine.Call) -> None:
-    done = engine.run(read, None)
+def test_without_windows_and_without_a_stand_in_nothing_is_run(read: payload.Call) -> None:
+    done = engines.chosen().run(read, None)
     assert done.code == 1
     assert "Windows" in json.loads(done.output)["msg"]
 
 
-def test_the_stand_in_is_not_even_looked_for_where_windows_is_defined(read: engine.Call, tmp_path: pathlib.Path) -> None:
+def test_the_stand_in_is_not_even_looked_for_where_windows_is_defined(read: payload.Call, tmp_path: pathlib.Path) -> None:
     path = policy_file.write(tmp_path / "host.json", policy_file.fresh_server())
-    program = engine.compiled(read.csharp, defines=("AMD64", "WINDOWS"))
-    with engine.environment_for(path, {}) as environment:
-        order = {"type": read.type, "method": read.method, "arguments": read.arguments, "environment": environment, "wide": False}
-        done = subprocess.run(["mono", str(program)], input=json.dumps([order]).encode(), capture_output=True, check=False)
+    program = mono.compiled(read.csharp, defines=("AMD64", "WINDOWS"))
+    with stand_in.environment_for(path, {}) as environment:
+        orders = [mono.order(read, environment, wide=False)]
+        done = subprocess.run(["mono", str(program)], input=json.dumps(orders).encode(), capture_output=True, check=False)
     assert b'"code":1' in done.stdout
     assert policy_file.read(path)["counters"]["calls"] == 0
 
@@ -267,9 +271,9 @@ def test_several_processes_compile_once_and_all_run(sent: Sent, tmp_path: pathli
         textwrap.dedent(f"""
         import json, pathlib, sys
         sys.path.insert(0, {str(ROOT / "tests" / "windows")!r})
-        import engine
+        from engines import mono, payload
         command, in_data = json.loads(pathlib.Path("payload.json").read_text())
-        done = engine.run(engine.read_call(command, in_data.encode()), pathlib.Path(sys.argv[1]))
+        done = mono.Mono().run(payload.read_call(command, in_data.encode()), pathlib.Path(sys.argv[1]))
         sys.stdout.buffer.write(done.output)
         """),
         encoding="utf-8",
@@ -291,7 +295,7 @@ def test_several_processes_compile_once_and_all_run(sent: Sent, tmp_path: pathli
 # -- running
 
 
-def test_values_are_those_of_powershell(echo: t.Callable[..., engine.Done]) -> None:
+def test_values_are_those_of_powershell(echo: t.Callable[..., payload.Done]) -> None:
     given = {"whole": 5, "large": 5_000_000_000, "flag": True, "text": "x", "list": [1], "map": {"Key": None}, "nothing": None}
     types = {"large": "Int64", "flag": "Boolean", "text": "String", "list": "Object[]", "map": "Hashtable", "nothing": "null"}
     for wide, whole in ((False, "Int32"), (True, "Int64")):
@@ -303,50 +307,50 @@ def test_values_are_those_of_powershell(echo: t.Callable[..., engine.Done]) -> N
 @pytest.mark.parametrize(
     "text", ["", "ünï€ \U0001f600", "\"quoted\" 'single' `tick` $(Get-Item x) %PATH% \\", "line\nline\r\ntab\t", " ", "x" * 10_000, "</script>\u2028"]
 )
-def test_texts_arrive_and_come_back_unchanged(text: str, echo: t.Callable[..., engine.Done]) -> None:
+def test_texts_arrive_and_come_back_unchanged(text: str, echo: t.Callable[..., payload.Done]) -> None:
     given = {"text": text, "list": [text, {"in it": text}]}
     assert json.loads(echo(given=given).output)["values"] == given
 
 
-def test_names_that_differ_in_case_alone_are_no_hashtable(echo: t.Callable[..., engine.Done]) -> None:
+def test_names_that_differ_in_case_alone_are_no_hashtable(echo: t.Callable[..., payload.Done]) -> None:
     done = echo(given={"name": 1, "NAME": 2})
     assert done.code != 0
 
 
-def test_the_environment_is_that_of_the_host_and_of_the_task(echo: t.Callable[..., engine.Done], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_is_that_of_the_host_and_of_the_task(echo: t.Callable[..., payload.Done], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSH_CONNECTION", "10.0.0.1 50000 10.0.0.2 22")
     result = json.loads(echo(environment={"OF_THE_TASK": "ünï"}).output)
     assert result["variable"] == "ünï"
     assert "SSH_CONNECTION" not in result["environment"], "that is the controller's"
 
 
-def test_the_end_of_a_script_is_an_exception_that_can_be_swallowed(echo: t.Callable[..., engine.Done]) -> None:
+def test_the_end_of_a_script_is_an_exception_that_can_be_swallowed(echo: t.Callable[..., payload.Done]) -> None:
     done = echo("Swallow")
     assert done.code == 1
     assert [json.loads(line).get("msg") for line in done.output.decode().split("\r\n") if line] == [None, "swallowed ExitException"]
 
 
-def test_an_error_that_nobody_catches(echo: t.Callable[..., engine.Done]) -> None:
+def test_an_error_that_nobody_catches(echo: t.Callable[..., payload.Done]) -> None:
     done = echo("Break")
     result = json.loads(done.output)
     assert (done.code, result["failed"]) == (1, True)
     assert result["msg"] == 'Unhandled exception while executing module: Exception calling "Break" with "1" argument(s): "broken on purpose"'
 
 
-def test_warnings_of_a_module_come_through(echo: t.Callable[..., engine.Done]) -> None:
+def test_warnings_of_a_module_come_through(echo: t.Callable[..., payload.Done]) -> None:
     assert json.loads(echo("Warned").output)["warnings"] == ["a warning"]
 
 
-def test_a_method_that_is_not_there(echo: t.Callable[..., engine.Done]) -> None:
+def test_a_method_that_is_not_there(echo: t.Callable[..., payload.Done]) -> None:
     done = echo("Missing")
     assert done.code == 1
     assert "Unable to find" in json.loads(done.output)["msg"]
 
 
-def test_check_mode_reaches_the_module(read: engine.Call, tmp_path: pathlib.Path) -> None:
+def test_check_mode_reaches_the_module(read: payload.Call, tmp_path: pathlib.Path) -> None:
     path = policy_file.write(tmp_path / "host.json", policy_file.fresh_server())
     arguments = {**read.arguments, "_ansible_check_mode": True, "expected": "x", "operations": [{"kind": "memory", "value": "x"}]}
-    done = engine.run(dataclasses.replace(read, arguments=arguments), path)
+    done = engines.chosen().run(dataclasses.replace(read, arguments=arguments), path)
     assert "check mode" in json.loads(done.output)["msg"]
 
 
@@ -358,44 +362,44 @@ def documents_of(in_data: bytes) -> tuple[dict[str, t.Any], dict[str, t.Any]]:
     return wrapper, manifest
 
 
-def test_the_payload_for_pwsh_is_the_same_but_for_the_stand_in(sent_by: tuple[str, Sent], tmp_path: pathlib.Path) -> None:
+def test_the_payload_for_pwsh_is_the_same_but_for_the_stand_in(sent_by: tuple[str, Sent]) -> None:
     core, sent = sent_by
     if core != "2.21":
-        with pytest.raises(engine.EngineError, match="ansible-core 2.21 and later only"):
-            engine.for_pwsh(sent.command, sent.in_data, tmp_path / "host.json", "/opt/pwsh")
+        with pytest.raises(payload.EngineError, match="ansible-core 2.21 and later only"):
+            pwsh.for_pwsh(sent.command, sent.in_data, "/opt/pwsh")
         return
-    words, in_data = engine.for_pwsh(sent.command, sent.in_data, tmp_path / "host.json", "/opt/pwsh")
+    words, in_data = pwsh.for_pwsh(sent.command, sent.in_data, "/opt/pwsh")
     assert words == ["/opt/pwsh", *shlex.split(sent.command)[1:]]
     (wrapper, manifest), (wrapper_before, manifest_before) = documents_of(in_data), documents_of(sent.in_data)
     assert wrapper["params"].pop("PwshPath") == "/opt/pwsh"
     wrapper_before["params"].pop("PwshPath")
     assert wrapper == wrapper_before
-    names = [path.name for path in engine.STAND_IN]
-    for path in engine.STAND_IN:
+    names = [path.name for path in stand_in.SOURCES]
+    for path in stand_in.SOURCES:
         added = manifest["scripts"].pop(path.name)
         assert base64.b64decode(added["script"]) == path.read_bytes()
     assert parameters(manifest)["CSharpModules"][-len(names) :] == names
     del parameters(manifest)["CSharpModules"][-len(names) :]
-    assert parameters(manifest)["Environment"].pop("MSPORTS_STAND_IN") == str(tmp_path / "host.json")
     assert manifest == manifest_before
 
 
 def test_the_stand_in_compiles_and_is_found_as_part_of_the_payload(sent_by: tuple[str, Sent], tmp_path: pathlib.Path) -> None:
     core, sent = sent_by
     if core != "2.21":
-        assert "PwshPath" not in engine.read_call(sent.command, sent.in_data).wrapper
+        assert "PwshPath" not in payload.read_call(sent.command, sent.in_data).wrapper
         return
     path = policy_file.write(tmp_path / "host.json", policy_file.fresh_server())
-    _words, in_data = engine.for_pwsh(sent.command, sent.in_data, path, "/opt/pwsh")
-    done = engine.run(engine.read_call(sent.command, in_data), None)
+    _words, in_data = pwsh.for_pwsh(sent.command, sent.in_data, "/opt/pwsh")
+    call = payload.read_call(sent.command, in_data)
+    done = mono.Mono().run(dataclasses.replace(call, environment={"MSPORTS_STAND_IN": str(path)}), None)
     assert json.loads(done.output)["counts"] == {"enumerations": 1, "commits": 0}
     assert policy_file.read(path)["counters"]["calls"] == 1
 
 
 def test_other_arguments_in_the_same_payload(sent_by: tuple[str, Sent]) -> None:
     _core, sent = sent_by
-    call = engine.read_call(sent.command, sent.in_data)
-    other = engine.read_call(sent.command, engine.with_arguments(sent.in_data, {"owner": "other"}))
+    call = payload.read_call(sent.command, sent.in_data)
+    other = payload.read_call(sent.command, payload.with_arguments(sent.in_data, {"owner": "other"}))
     assert other == dataclasses.replace(call, arguments={"owner": "other"})
 
 
@@ -415,27 +419,45 @@ def pretend_pwsh(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> t.I
         )
         program.chmod(program.stat().st_mode | stat.S_IXUSR)
         monkeypatch.setenv("MSPORTS_PWSH", str(program))
-        engine.find_pwsh.cache_clear()
+        pwsh.find.cache_clear()
         return program
 
     yield make
     monkeypatch.undo()
-    engine.find_pwsh.cache_clear()
+    pwsh.find.cache_clear()
 
 
-def test_a_pwsh_that_is_too_old_or_not_there_is_an_error_when_it_was_asked_for(
-    pretend_pwsh: t.Callable[[str], pathlib.Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_pwsh_that_is_too_old_or_not_there_is_an_error(pretend_pwsh: t.Callable[[str], pathlib.Path], monkeypatch: pytest.MonkeyPatch) -> None:
     program = pretend_pwsh("7.5.0")
-    assert engine.find_pwsh() == str(program)
+    assert pwsh.Pwsh().missing() == []
+    assert pwsh.Pwsh().program == str(program)
     for version in ("7.4.6", "5.1.17763.1", "no version"):
         pretend_pwsh(version)
-        with pytest.raises(engine.EngineError, match="needed is 7.5"):
-            engine.find_pwsh()
+        assert "needed is 7.5" in pwsh.Pwsh().missing()[0]
     monkeypatch.setenv("MSPORTS_PWSH", "/nowhere/pwsh")
-    engine.find_pwsh.cache_clear()
-    with pytest.raises(engine.EngineError, match="is no program"):
-        engine.find_pwsh()
+    assert "/nowhere/pwsh: no pwsh, no folder with one" in pwsh.Pwsh().missing()[0]
+    monkeypatch.delenv("MSPORTS_PWSH")
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert pwsh.Pwsh().missing() == ["no pwsh on PATH, and MSPORTS_PWSH names none"]
+
+
+def test_an_archive_of_powershell_is_unpacked_once(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archive, "CACHE", tmp_path / "cache")
+    tmp_path.joinpath("made").mkdir()
+    tmp_path.joinpath("made", "pwsh").write_text("#!/bin/sh\necho 7.6.9\n")
+    packed = pathlib.Path(shutil.make_archive(str(tmp_path / "powershell-7.6.9-linux-x64"), "gztar", tmp_path / "made"))
+    monkeypatch.setenv("MSPORTS_PWSH", str(packed))
+    for _once_more in range(2):
+        assert pwsh.Pwsh().missing() == []
+    assert pwsh.Pwsh().program == str(tmp_path / "cache" / f"{packed.name}-{packed.stat().st_size}" / "pwsh")
+
+
+def test_an_engine_that_is_not_there_is_no_other_one(tmp_path: pathlib.Path) -> None:
+    policy_file.write(tmp_path / "w1.json", policy_file.fresh_server())
+    for name, sentence in (("other", "no such engine: 'other'; expected one of mono, pwsh"), ("pwsh", "the engine pwsh cannot run here: /nowhere/pwsh")):
+        with pytest.raises(payload.EngineError, match=re.escape(sentence)), pytest.MonkeyPatch.context() as patch:
+            patch.setenv("MSPORTS_PWSH", "/nowhere/pwsh")
+            engines.named.__wrapped__(name)
 
 
 def test_a_pwsh_gets_the_whole_payload_under_2_21_alone(
@@ -448,14 +470,13 @@ def test_a_pwsh_gets_the_whole_payload_under_2_21_alone(
     assert python is not None
     program = sanity.make_venv(core, python) / "bin" / "ansible-playbook"
     shown = READ.replace("      environment:", "      register: out\n      environment:") + "    - ansible.builtin.debug: {var: out}\n"
-    code, said = run_playbook(tmp_path, shown, ["w1"], program)
-    assert code == 0, said
+    code, said = run_playbook(tmp_path, shown, ["w1"], program, MSPORTS_ENGINE="pwsh")
     if core == "2.21":
+        assert code == 0, said
         assert '"stand_in": "' + str(tmp_path / "w1.json") in said
-        assert "NOT RUN BY POWERSHELL" not in said
     else:
-        assert '"digest"' in said
-        assert "cannot use it here" in " ".join(said.split())
+        assert code != 0
+        assert "the payloads of ansible-core 2.21 and later only" in " ".join(said.split())
 
 
 # -- the connection

@@ -8,10 +8,10 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 
-import engine
 import policy_file
 import pytest
 from conftest import Host
+from engines.mono import Mono
 from executor_cases import OURS, edit, named, new, policy, remove, row_of
 from policy_file import TCP, rule
 
@@ -60,7 +60,7 @@ def test_no_parameter_gets_into_the_event_log(silent: bool, full: Host, tmp_path
     assert code.count('{ "no_log", true }') == 1
     csharp = call.csharp if silent else {**call.csharp, EXECUTOR: code.replace('{ "no_log", true }', '{ "no_log", false }')}
     environment = {**call.environment, "MONO_EVENTLOG_TYPE": f"local:{log}"}
-    done = engine.run(dataclasses.replace(call, csharp=csharp, environment=environment), full.path)
+    done = Mono().run(dataclasses.replace(call, csharp=csharp, environment=environment), full.path)
     assert done.code == 0 and named(full.content, "hidden in the log")
     logged = "".join(path.read_text(encoding="utf-8") for path in log.rglob("*") if path.is_file()) if log.exists() else ""
     assert ("hidden in the log" in logged) == (not silent)

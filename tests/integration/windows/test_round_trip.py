@@ -14,7 +14,7 @@ import json
 import threading
 import typing as t
 
-import engine
+import engines
 import policy_file
 import pytest
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.reconcile import inspect, run
@@ -49,10 +49,8 @@ RULES = 200
 
 
 def side_by_side(orders: t.Sequence[tuple[Host, Plain]]) -> list[Plain]:
-    """Calls of several hosts, in one process (of Mono; a PowerShell runs one call after the other)."""
-    if orders[0][0].pwsh:
-        return [host(**arguments) for host, arguments in orders]
-    return [result_of(done) for done in engine.run_all([(host.call(**arguments), host.path) for host, arguments in orders])]
+    """Calls of several hosts, in one process."""
+    return [result_of(done) for done in engines.chosen().run_all([(host.call(**arguments), host.path) for host, arguments in orders])]
 
 
 class SideBySide:

@@ -9,9 +9,10 @@ import json
 import pathlib
 import typing as t
 
-import engine
+import engines
 import policy_file
 import pytest
+from engines import payload
 
 INTEROP = "ansible_collections.portcullis.msports.plugins.module_utils._FirewallInterop.cs"
 
@@ -362,19 +363,19 @@ class Case(t.NamedTuple):
     content: policy_file.Content
 
 
-def run_all(folder: pathlib.Path, read: engine.Call, cases: t.Sequence[Case]) -> list[Outcome]:
+def run_all(folder: pathlib.Path, read: payload.Call, cases: t.Sequence[Case]) -> list[Outcome]:
     """Run naive ways, each on a store of its own."""
     paths = [policy_file.write(folder / f"{number}.json", case.content) for number, case in enumerate(cases)]
     sources = {name: read.csharp[name] for name in ("Ansible.Basic.cs", INTEROP)}
     arguments = [{"way": case.way, "value": case.value, "path": str(path)} for case, path in zip(cases, paths)]
-    call = engine.read_call(*engine.payload("naive.ps1", "[naive.Executor]::Run($args)\n", {**sources, "naive.cs": NAIVE}, {"cases": arguments}))
-    done = engine.run(call, paths[0])
+    call = payload.other_module(read, "naive.ps1", "[naive.Executor]::Run($args)\n", {**sources, "naive.cs": NAIVE}, {"cases": arguments})
+    done = engines.chosen().run(call, paths[0])
     outcomes = json.loads(done.output)["outcomes"] if done.output else [None] * len(cases)
     return [Outcome(value, policy_file.read(path), done.code) for value, path in zip(outcomes, paths)]
 
 
 @pytest.fixture
-def naive(tmp_path: pathlib.Path, read: engine.Call) -> t.Callable[..., Outcome]:
+def naive(tmp_path: pathlib.Path, read: payload.Call) -> t.Callable[..., Outcome]:
     def run(way: str, value: t.Optional[str] = None, content: t.Optional[policy_file.Content] = None, **switches: t.Any) -> Outcome:
         return run_all(tmp_path, read, [Case(way, value, policy_file.switch(content or policy_file.fresh_server(), **switches))])[0]
 
@@ -442,7 +443,7 @@ CASES: list[tuple[str, t.Any, t.Any, str, t.Optional[str], t.Any, t.Any, dict[st
 
 
 @pytest.fixture(scope="module")
-def shown(tmp_path_factory: pytest.TempPathFactory, read: engine.Call) -> list[tuple[t.Any, t.Any]]:
+def shown(tmp_path_factory: pytest.TempPathFactory, read: payload.Call) -> list[tuple[t.Any, t.Any]]:
     """For every case what came of it under the tame and under the hostile value."""
     cases = []
     for name, hostile, tame, way, value, _wrong, _right, others in CASES:
@@ -474,7 +475,7 @@ STATES: dict[str, tuple[str, str, t.Callable[[policy_file.Content], bool]]] = {
 }
 
 
-def test_every_state_of_group_policy_has_a_naive_executor_that_goes_wrong_under_it(tmp_path: pathlib.Path, read: engine.Call) -> None:
+def test_every_state_of_group_policy_has_a_naive_executor_that_goes_wrong_under_it(tmp_path: pathlib.Path, read: payload.Call) -> None:
     assert set(STATES) == set(policy_file.STATES)
     cases = []
     for name, (way, value, _truth) in STATES.items():

@@ -12,7 +12,7 @@ import subprocess
 import pytest
 from ansible.module_utils import basic
 
-from ansible_collections.portcullis.msports.tests.windows import engine
+from ansible_collections.portcullis.msports.tests.windows.engines import mono
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 UTILS = ROOT / "plugins" / "module_utils"
@@ -27,13 +27,13 @@ STATE = f"{NAMESPACE}_FirewallState.cs"
 @pytest.fixture(autouse=True)
 def compiler(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The compiler has to be there, and what it made for an earlier run is not used."""
-    assert not engine.missing_programs(), f"not installed: {engine.missing_programs()}"
+    assert not mono.missing_programs(), f"not installed: {mono.missing_programs()}"
     monkeypatch.setenv("MSPORTS_ENGINE_CACHE", str(tmp_path / "engine"))
 
 
 @pytest.mark.parametrize("symbols", [("AMD64",), ("AMD64", "WINDOWS"), ("X86", "WINDOWS")], ids="+".join)
 def test_it_compiles_with_ansible_basic(symbols: tuple[str, ...]) -> None:
-    engine.compiled(ALL, added=(), defines=symbols, host=False)
+    mono.compiled(ALL, added=(), defines=symbols, host=False)
 
 
 @pytest.mark.parametrize("symbols", ["CORECLR;WINDOWS", "CORECLR;UNIX"])
@@ -70,17 +70,17 @@ LATER = {
 
 @pytest.mark.parametrize("name", LATER)
 def test_later_csharp_is_refused(name: str) -> None:
-    with pytest.raises(engine.CompileError, match=r"_FirewallState\.cs\(\d+,\d+\): error CS"):
-        engine.compiled(with_class(LATER[name]), added=(), host=False)
+    with pytest.raises(mono.CompileError, match=r"_FirewallState\.cs\(\d+,\d+\): error CS"):
+        mono.compiled(with_class(LATER[name]), added=(), host=False)
 
 
 def test_the_class_beside_it_is_not_what_is_refused() -> None:
-    engine.compiled(with_class("public static int A() { return 1; }"), added=(), host=False)
+    mono.compiled(with_class("public static int A() { return 1; }"), added=(), host=False)
 
 
 def test_a_warning_is_refused_as_by_add_type() -> None:
-    with pytest.raises(engine.CompileError, match=r"_FirewallState\.cs\(\d+,\d+\): warning CS0219"):
-        engine.compiled(with_class("public static void A() { int a = 1; }"), added=(), host=False)
+    with pytest.raises(mono.CompileError, match=r"_FirewallState\.cs\(\d+,\d+\): warning CS0219"):
+        mono.compiled(with_class("public static void A() { int a = 1; }"), added=(), host=False)
 
 
 def with_class(member: str) -> dict[str, str]:

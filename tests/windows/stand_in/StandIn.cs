@@ -14,7 +14,6 @@ using System.Linq;
 using System.Runtime.InteropServices;
 using System.Runtime.InteropServices.ComTypes;
 using System.Text;
-using Ansible.Basic;
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallInterop;
 
 namespace portcullis.msports.tests
@@ -28,6 +27,8 @@ namespace portcullis.msports.tests
 
         private static readonly Dictionary<int, string> ProfileNames = new Dictionary<int, string> { { 1, "domain" }, { 2, "private" }, { 4, "public" } };
 
+        private static readonly List<StandIn> Opened = new List<StandIn>();
+
         private static readonly int[] ManagementPorts = { 22, 5985, 5986 };
 
         private readonly string path;
@@ -38,7 +39,7 @@ namespace portcullis.msports.tests
         private StandIn(string path)
         {
             this.path = path;
-            file = AnsibleModule.FromJson<PolicyFile>(File.ReadAllText(path, Encoding.UTF8));
+            file = Json.Read<PolicyFile>(File.ReadAllText(path, Encoding.UTF8));
             if (file.format != 1)
                 throw new InvalidDataException(path + ": not a file of the stand-in policy store");
             Switches = file.switches;
@@ -46,7 +47,19 @@ namespace portcullis.msports.tests
             Ports = new Ports(Switches);
             Texts = new Texts(Switches, file.system_root);
             file.counters.calls++;
-            AppDomain.CurrentDomain.ProcessExit += delegate { file.Save(path); };
+        }
+
+        // All that is open is written when the process ends; where a process runs many calls, after each of them.
+        static StandIn()
+        {
+            AppDomain.CurrentDomain.ProcessExit += delegate { Close(); };
+        }
+
+        public static void Close()
+        {
+            foreach (StandIn store in Opened)
+                store.file.Save(store.path);
+            Opened.Clear();
         }
 
         public static IPolicyStore Open()
@@ -54,7 +67,9 @@ namespace portcullis.msports.tests
             string path = Environment.GetEnvironmentVariable("MSPORTS_STAND_IN");
             if (String.IsNullOrEmpty(path))
                 throw new InvalidOperationException("MSPORTS_STAND_IN does not name a file of the stand-in policy store");
-            return new StandIn(path);
+            StandIn store = new StandIn(path);
+            Opened.Add(store);
+            return store;
         }
 
         // Names as COM gives them: an array of VARIANT, or none at all.

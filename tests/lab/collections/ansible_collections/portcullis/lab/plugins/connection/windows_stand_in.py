@@ -12,7 +12,7 @@ author: the portcullis.msports contributors (@portcullis)
 description:
   - For tests only. Ansible takes its normal way to a Windows host; what it sends is handed to an engine that runs the C# in it
     against a policy store in a JSON file. See tests/windows/README.md of the project.
-  - It is no PowerShell, and says so for every host. Only modules whose C(.ps1) is one call of their C# can run.
+  - What runs it is said for every host.
 options:
   host:
     description: Name of the host.
@@ -48,18 +48,15 @@ options:
       - name: msports_stand_in_keep
   engine:
     description:
-      - What runs the modules. V(auto) is a real PowerShell of at least 7.5, named by E(MSPORTS_PWSH) or found on the path, under
-        ansible-core 2.21 and later, and Mono otherwise.
+      - What runs the modules, by its name in C(tests/windows/engines).
     type: str
-    choices: [auto, mono, pwsh]
-    default: auto
+    default: mono
     env:
-      - name: MSPORTS_STAND_IN_ENGINE
+      - name: MSPORTS_ENGINE
     vars:
       - name: msports_stand_in_engine
 """
 
-import importlib.util
 import json
 import os
 import pathlib
@@ -74,15 +71,11 @@ from ansible.utils.display import Display
 display = Display()
 
 
-def _engine():
-    """tests/windows/engine.py, which is in no collection."""
-    name = "portcullis_msports_windows_engine"
-    if name not in sys.modules:
-        path = pathlib.Path(os.path.realpath(__file__)).parents[7] / "windows" / "engine.py"
-        spec = importlib.util.spec_from_file_location(name, path)
-        sys.modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
-    return sys.modules[name]
+# tests/windows, which is in no collection
+sys.path.insert(0, str(pathlib.Path(os.path.realpath(__file__)).parents[7] / "windows"))
+
+import engines  # noqa: E402
+from engines import payload  # noqa: E402
 
 
 class Connection(ConnectionBase):
@@ -105,22 +98,24 @@ class Connection(ConnectionBase):
         self._policy = self._path()
         if not self._policy.is_file():
             raise AnsibleConnectionFailure(f"no file {self._policy} for the stand-in host {self.get_option('host')}")
-        display.warning(f"{self.get_option('host')} is a stand-in for a Windows host, and this is no PowerShell: the C# of modules runs against {self._policy}")
+        try:
+            self._engine = engines.named(self.get_option("engine"))
+        except engines.EngineError as error:
+            raise AnsibleConnectionFailure(str(error)) from error
+        display.warning(f"{self.get_option('host')} is a stand-in for a Windows host: {self._policy}. Modules are run by {self._engine.described()}")
         self._connected = True
         return self
 
     def exec_command(self, cmd, in_data=None, sudoable=True):
         super().exec_command(cmd, in_data=in_data, sudoable=sudoable)
         self._connect()
-        engine = _engine()
         data = to_bytes(in_data or b"")
         self._keep(to_text(cmd), data)
         try:
-            call = engine.read_call(to_text(cmd), data)
+            call = payload.read_call(to_text(cmd), data)
             self._note("exec_command", module=call.module, operations=len(call.arguments.get("operations") or ()), bytes=len(data))
-            pwsh = self._pwsh(engine, call)
-            done = engine.run_pwsh(to_text(cmd), data, self._policy, pwsh) if pwsh else engine.run(call, self._policy)
-        except engine.EngineError as error:
+            done = self._engine.run(call, self._policy)
+        except engines.EngineError as error:
             self._note("refused", reason=str(error))
             raise AnsibleError(f"the stand-in for Windows: {error}") from error
         return done.code, done.output, done.error
@@ -144,18 +139,6 @@ class Connection(ConnectionBase):
         if not policy and not directory:
             raise AnsibleConnectionFailure("set msports_stand_in (a file) or msports_stand_in_directory: they name the policy store of a stand-in host")
         return pathlib.Path(policy or os.path.join(directory, f"{self.get_option('host')}.json"))
-
-    def _pwsh(self, engine, call):
-        wanted = self.get_option("engine")
-        pwsh = None if wanted == "mono" else engine.find_pwsh()
-        if pwsh and "PwshPath" in call.wrapper:
-            return pwsh
-        if wanted == "pwsh":
-            raise engine.EngineError("no pwsh >= 7.5, or an ansible-core before 2.21")
-        if wanted == "auto":
-            why = "this ansible-core (before 2.21) cannot use it here" if pwsh else "no pwsh >= 7.5 was found (MSPORTS_PWSH, PATH)"
-            display.warning(f"NOT RUN BY POWERSHELL: {why}; the C# of the modules is run by Mono, and their .ps1 is only read")
-        return None
 
     def _note(self, what, **more):
         if self.get_option("calls"):

@@ -1,0 +1,177 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Mono: the C# of a payload, compiled as C# 5 and run on a base library like .NET Framework's. No PowerShell.
+
+It takes the C# sources, the parameters and the environment from the payload (never from the checkout), adds ``automation_stub.cs``,
+``host.cs`` and the stand-in policy store, compiles with ``mcs -langversion:5`` and the references that ``Add-CSharpType`` of
+ansible-core would give, and runs the one static method that the module's ``.ps1`` calls. A ``.ps1`` with more than that is refused.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+import typing as t
+
+from . import stand_in
+from .payload import Call, Done, EngineError
+
+HERE = pathlib.Path(__file__).resolve().parents[1]
+_SCRIPT = re.compile(r"\[(?P<type>[A-Za-z_][\w.]*)\]::(?P<method>[A-Za-z_]\w*)\(\$args\)\Z")
+_REFERENCE = re.compile(r"//\s*AssemblyReference\s+-(?P<kind>Name|Type)\s+(?P<name>[\w.]*)(?:\s+-CLR\s+(?P<clr>Core|Framework))?")
+_WARNING = re.compile(r"(?m)^(?P<file>[^\n(]+)\(\d+,\d+\): warning CS(?P<code>\d+).*$")
+# Programs that nobody used for a week are thrown away whenever a new one is made.
+_KEPT = 7 * 24 * 3600
+# Windows has these; nothing of the controller's own environment is there.
+_ENVIRONMENT = {"SystemRoot": "C:\\Windows", "COMPUTERNAME": "STAND-IN"}
+
+
+class CompileError(Exception):
+    """The C# of the payload does not compile; the text is the compiler's."""
+
+
+def _entry(name: str, script: str) -> dict[str, str]:
+    """What the ``.ps1`` calls. Comments apart it must be one line: nothing else of it is run here, so nothing else may be in it."""
+    code = [line.strip() for line in script.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    match = _SCRIPT.match(code[0]) if len(code) == 1 else None
+    if match is None:
+        raise EngineError(f"{name} does more than one call [Type]::Method($args), which is all that can be run without PowerShell: {code[:5]}")
+    return match.groupdict()
+
+
+# -- compiling
+
+
+def references(sources: t.Iterable[str]) -> list[str]:
+    """The assemblies that Add-CSharpType gives to Windows PowerShell's compiler; those of PowerShell itself are the stub."""
+    found = ["System.dll", "System.Core.dll"]
+    for source in sources:
+        for match in _REFERENCE.finditer(source):
+            if match["clr"] == "Core":
+                continue
+            if match["kind"] == "Type":
+                raise EngineError(f"an assembly reference by type is not known here: {match[0]}")
+            if match["name"] not in found:
+                found.append(match["name"])
+    return found
+
+
+def cache_folder() -> pathlib.Path:
+    return pathlib.Path(os.environ.get("MSPORTS_ENGINE_CACHE") or HERE.parents[1] / ".cache" / "windows-engine")
+
+
+def missing_programs() -> list[str]:
+    return [f"{name} (package {package})" for name, package in (("mcs", "mono-mcs"), ("mono", "mono-runtime")) if shutil.which(name) is None]
+
+
+def compiled(
+    payload: t.Mapping[str, str], added: t.Iterable[pathlib.Path] = stand_in.SOURCES, defines: t.Sequence[str] = ("AMD64",), host: bool = True
+) -> pathlib.Path:
+    """The program made of the payload's C#, the stub, the host and ``added``; compiled once for all runs with the same sources.
+
+    ``defines``: the symbol WINDOWS is not among them by default, so activation of COM is left out. A warning in C# of a collection is
+    an error, as with Add-CSharpType; warnings in ansible-core's own C# are those of another compiler than Microsoft's.
+    Safe for several processes at once.
+    """
+    extra = [HERE / "automation_stub.cs", *([HERE / "host.cs"] if host else ()), *added]
+    sources = {**payload, **{path.name: path.read_text(encoding="utf-8") for path in extra}}
+    used = references(payload.values())
+    if host:
+        used = list(dict.fromkeys([*used, "System.Web.Extensions.dll"]))
+    digest = hashlib.sha256(json.dumps([sources, used, list(defines), host, 2], sort_keys=True).encode()).hexdigest()[:32]
+    folder = cache_folder()
+    program = folder / (digest + (".exe" if host else ".dll"))
+    with contextlib.suppress(FileNotFoundError):
+        os.utime(program)
+        return program
+    if missing_programs():
+        raise EngineError(f"not installed: {', '.join(missing_programs())}")
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.iterdir():
+        with contextlib.suppress(OSError):
+            if old.is_file() and time.time() - old.stat().st_mtime > _KEPT:
+                old.unlink()
+    with stand_in.locked(folder / f"{digest}.lock"):
+        if not program.exists():
+            _compile(folder, program, sources, used, defines, host)
+    return program
+
+
+def _compile(folder: pathlib.Path, program: pathlib.Path, sources: t.Mapping[str, str], used: t.Sequence[str], defines: t.Sequence[str], host: bool) -> None:
+    with tempfile.TemporaryDirectory(dir=folder) as place:
+        paths = []
+        for name, text in sources.items():
+            path = pathlib.Path(place, name.replace(os.sep, "_"))
+            # ansible-core's own C# takes its ways for Windows; in ours, WINDOWS means that there is COM to activate.
+            path.write_text(("#define WINDOWS\n#line 1\n" if name.startswith("Ansible.") else "") + text, encoding="utf-8")
+            paths.append(path.name)
+        made = pathlib.Path(place, "made.exe")
+        command = ["mcs", "-langversion:5", "-optimize+", f"-target:{'exe' if host else 'library'}", f"-out:{made}", f"-define:{';'.join(defines)}"]
+        done = subprocess.run([*command, *(f"-r:{name}" for name in used), *paths], cwd=place, capture_output=True, text=True, check=False)
+        said = done.stdout + done.stderr
+        # CS1701, CS1702, CS1610: ansible-core leaves these out, too
+        ours = [found for found in _WARNING.finditer(said) if found["file"].startswith("ansible_collections.")]
+        warned = [found[0] for found in ours if found["code"] not in ("1701", "1702", "1610")]
+        if done.returncode != 0:
+            raise CompileError(said)
+        if warned:
+            raise CompileError("warnings, which Add-CSharpType takes for errors:\n" + "\n".join(warned))
+        os.replace(made, program)
+
+
+# -- running
+
+
+class Mono:
+    """The engine that is there by default: every call in a process of Mono, or hundreds in one."""
+
+    name = "mono"
+    core: t.Optional[str] = None
+
+    def missing(self) -> list[str]:
+        return [f"not installed: {program}" for program in missing_programs()]
+
+    def described(self) -> str:
+        return "Mono: the C# as C# 5 with the stand-in policy store; no PowerShell, the .ps1 is only read"
+
+    def run(self, call: Call, policy: t.Optional[pathlib.Path], wide: bool = False, timeout: float = 300) -> Done:
+        (done,) = self.run_all([(call, policy)], wide, timeout)
+        return done
+
+    def run_all(self, calls: t.Sequence[tuple[Call, t.Optional[pathlib.Path]]], wide: bool = False, timeout: float = 300) -> list[Done]:
+        code = calls[0][0].csharp
+        if any(call.csharp != code for call, _policy in calls) or len({policy for _call, policy in calls}) < len(calls):
+            raise ValueError("calls of one process need the same code and a file each")
+        try:
+            program = compiled(code, stand_in.SOURCES if calls[0][1] else ())
+        except CompileError as error:
+            return [_wrapper_failure(f"Failed to compile C# code: {error}")] * len(calls)
+        with contextlib.ExitStack() as locks:
+            orders = []
+            for call, policy in calls:
+                environment = locks.enter_context(stand_in.environment_for(policy, call.environment))
+                orders.append(order(call, environment, wide))
+            plain = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": tempfile.gettempdir()}
+            done = subprocess.run(["mono", str(program)], input=json.dumps(orders).encode(), capture_output=True, env=plain, timeout=timeout, check=False)
+        if done.returncode != 0:
+            return [Done(done.returncode, done.stdout, done.stderr)] * len(calls)
+        return [Done(one["code"], one["output"].encode(), done.stderr) for one in json.loads(done.stdout)]
+
+
+def order(call: Call, environment: t.Mapping[str, str], wide: bool) -> dict[str, t.Any]:
+    """A call as ``host.cs`` takes it."""
+    return {**_entry(call.module, call.script), "arguments": call.arguments, "environment": {**_ENVIRONMENT, **environment}, "wide": wide}
+
+
+def _wrapper_failure(message: str) -> Done:
+    """As the exec wrapper tells of an error of its own."""
+    return Done(1, json.dumps({"failed": True, "msg": f"failure during exec_wrapper: {message}", "exception": message}).encode() + b"\r\n", b"")
