@@ -12,38 +12,24 @@ from ansible import constants as C
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.portcullis.msports.plugins.module_utils._options import BACKENDS, LINUX, PASSED_ON, backend_spec, drop_unsupported, passed_on_spec
 from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import ansible_errors
 from ansible_collections.portcullis.msports.plugins.plugin_utils._compile import inputs_of, stale
 from ansible_collections.portcullis.msports.plugins.plugin_utils._inventory import inventory_of, one_host
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.read import load
-from ansible_collections.portcullis.msports.plugins.plugin_utils._render.wire import fitting, render
+from ansible_collections.portcullis.msports.plugins.plugin_utils._render.wire import render
 from ansible_collections.portcullis.msports.plugins.plugin_utils._run import Run
 
 ARGUMENTS = {
     "directory": {"type": "path", "default": "msports-plan"},
-    "backend": {"type": "str", "choices": ["auto", "nftables", "firewalld", "ufw", "windows"], "default": "auto"},
-    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-    "mode": {"type": "str", "choices": ["enforce", "audit"], "default": "enforce"},
-    "owner": {"type": "str", "default": "msports"},
-    "purge": {"type": "bool", "default": True},
-    "max_removals": {"type": "int"},
-    "persist": {"type": "bool", "default": True},
-    "allow_lockout": {"type": "bool", "default": False},
-    "allow_other_manager": {"type": "bool", "default": False},
-    "place": {"type": "str", "choices": ["around", "before", "after"], "default": "around"},
+    **backend_spec(BACKENDS),
+    **passed_on_spec(),
     "allow_stale_plan": {"type": "bool", "default": False},
     "part": {"type": "bool", "default": False},
 }
-PASSED_ON = ("state", "mode", "owner", "purge", "max_removals", "persist", "allow_lockout", "allow_other_manager", "place")
-BACKENDS = {"linux": "linux", "windows": "windows"}  # system -> what ``auto`` chooses; on Linux the module chooses further, on the host
-SYSTEMS = {"linux": "linux", "nftables": "linux", "firewalld": "linux", "ufw": "linux", "windows": "windows"}
-MODULES = {
-    "linux": "portcullis.msports.linux_ruleset",
-    "nftables": "portcullis.msports.nftables_ruleset",
-    "firewalld": "portcullis.msports.firewalld_ruleset",
-    "ufw": "portcullis.msports.ufw_ruleset",
-    "windows": "portcullis.msports.win_firewall_ruleset",
-}
+CHOSEN = {"linux": "linux", "windows": "windows"}  # system -> what ``auto`` chooses; on Linux the module chooses further, on the host
+SYSTEMS = {**dict.fromkeys(("linux", *LINUX), "linux"), "windows": "windows"}
+ACTIONS = {"linux": "portcullis.msports.linux_ruleset", "windows": "portcullis.msports.win_firewall_ruleset"}  # by system
 # system of the backend -> what to do when the connection speaks to the other one
 UNFIT = {
     "windows": "reach a Windows host by winrm or psrp, or over ssh with ansible_shell_type powershell or cmd; is it Linux, then msports_system says so",
@@ -76,29 +62,29 @@ class ActionModule(ActionBase):
             backend = self._backend(name, plan["hosts"][name]["system"], arguments["backend"])
             with ansible_errors(AnsibleActionFail):
                 options.update(render(plan, name, backend, arguments["mode"]))
-        options, warnings = fitting(backend, options)
-        for warning in warnings:
-            self._display.warning(warning)
-        result.update(self._windows(options, task_vars) if backend == "windows" else self._linux(MODULES[backend], options, task_vars))
+        if backend == "windows":
+            options, warnings = drop_unsupported(backend, options)
+            for warning in warnings:
+                self._display.warning(warning)
+        elif backend != "linux":
+            options["backend"] = backend
+        result.update(self._reconcile(SYSTEMS[backend], options, task_vars))
         result.setdefault("backend", backend)
         return result
 
-    def _linux(self, module: str, options: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
-        return self._execute_module(module_name=module, module_args=options, task_vars=task_vars)
-
-    def _windows(self, options: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
-        """Run the action of the Windows backend, which thinks on the controller, with these options in place of ours.
+    def _reconcile(self, system: str, options: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+        """Run the action of the system with these options in place of ours.
 
         One play with ``become: true`` is for hosts of both systems: on Windows there is only runas to become somebody by, and whoever may
         log on from afar as an administrator has all rights already.
         """
         become = self._connection.become
-        if become is not None and become.name != "runas":
+        if system == "windows" and become is not None and become.name != "runas":
             self._connection.set_become_plugin(None)
         task = self._task.copy()
         task.args = options
         action = self._shared_loader_obj.action_loader.get(
-            MODULES["windows"],
+            ACTIONS[system],
             task=task,
             connection=self._connection,
             play_context=self._play_context,
@@ -155,7 +141,7 @@ class ActionModule(ActionBase):
 
     def _backend(self, name: str, system: str, asked: str) -> str:
         """Return the backend; refuse one that the shell at the other end could not serve."""
-        backend, there = BACKENDS[system] if asked == "auto" else asked, self._there()
+        backend, there = CHOSEN[system] if asked == "auto" else asked, self._there()
         if SYSTEMS[backend] != there:
             connection = getattr(self._connection, "ansible_name", None) or self._connection.transport
             what = f"the backend {backend} does" if backend != "linux" else "the backends of Linux do"

@@ -10,26 +10,10 @@ import typing as t
 
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.portcullis.msports.plugins.module_utils._options import windows_spec
 from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import module_runner, ports_of, to_plain
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.reconcile import run
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.remote import BROKEN, further_ports, through
-
-ARGUMENTS = {
-    "rules": {"type": "list", "elements": "dict", "default": []},
-    "address_sets": {"type": "dict", "default": {}},
-    "default_inbound": {"type": "str", "choices": ["keep", "block", "allow", "reject"], "default": "keep"},
-    "default_outbound": {"type": "str", "choices": ["keep", "block", "allow"], "default": "keep"},
-    "owner": {"type": "str", "default": "msports"},
-    "purge": {"type": "bool", "default": True},
-    "max_removals": {"type": "int"},
-    "management": {"type": "dict", "default": {}},
-    "allow_lockout": {"type": "bool", "default": False},
-    "mode": {"type": "str", "choices": ["enforce", "audit"], "default": "enforce"},
-    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-    "persist": {"type": "bool", "default": True},
-    "allow_other_manager": {"type": "bool", "default": False},
-}
-
 
 class ActionModule(ActionBase):
     """``portcullis.msports.win_firewall_ruleset``. One remote call when nothing differs, two when something does."""
@@ -43,7 +27,7 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         del tmp
         task_vars = task_vars or {}
-        _validation, arguments = self.validate_argument_spec(argument_spec=ARGUMENTS)
+        _validation, arguments = self.validate_argument_spec(argument_spec=windows_spec())
         options, ports = to_plain(arguments), further_ports(*ports_of(self, task_vars))
         told: list[t.Any] = []
         execute = module_runner(self, task_vars, told, BROKEN)

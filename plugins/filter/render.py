@@ -31,9 +31,7 @@ options:
     choices: [nftables, firewalld, ufw, windows]
     default: nftables
 seealso:
-  - module: portcullis.msports.nftables_ruleset
-  - module: portcullis.msports.firewalld_ruleset
-  - module: portcullis.msports.ufw_ruleset
+  - module: portcullis.msports.linux_ruleset
   - module: portcullis.msports.win_firewall_ruleset
 """
 

@@ -15,6 +15,8 @@ import collections
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _addresses
 
+UNSAYABLE = "{0} cannot express these rules, nothing was changed"
+
 Refusal = collections.namedtuple("Refusal", "index name reason")
 Refusal.__doc__ = """``index`` and ``name`` of the rule; or ``-1`` and the name of an option; or ``-1`` and ``""`` for all rules together.
 

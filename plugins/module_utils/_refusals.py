@@ -11,21 +11,6 @@ import re
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _guard, _ports, _ruleset
 
-OPTIONS = {
-    "rules": [],
-    "address_sets": {},
-    "default_inbound": "block",
-    "default_outbound": "keep",
-    "owner": "msports",
-    "purge": True,
-    "max_removals": None,
-    "management": {},
-    "allow_lockout": False,
-    "allow_other_manager": False,
-    "mode": "enforce",
-    "state": "present",
-    "persist": True,
-}
 MANAGEMENT_KEYS = ("addresses", "ports")
 OWNER = re.compile(r"^[a-z][a-z0-9_]{0,23}\Z")
 

@@ -70,17 +70,17 @@ options:
         On Windows there is nothing of the kind.
     type: bool
     default: false
-  place:
+  firewalld_precedence:
     description:
-      - Where the rules and the default stand towards the zones of firewalld.
-      - V(around) puts rules that allow before the zones and the default behind them, so what a zone of the administrator admits stays admitted. V(before)
-        puts both before the zones, so what a zone opens does not count where the default stops it. V(after) puts both behind the zones' own rules, so what
-        a zone stops (a ban, for instance) stays stopped. See M(portcullis.msports.firewalld_ruleset).
-      - Of no effect with another backend. A warning says so where the value is not V(around), because rules of others still count there. The run goes on, so
+      - Who is asked first, the rules or the zones of firewalld.
+      - V(merge) puts rules that allow before the zones and the default behind them, so what a zone of the administrator admits stays admitted.
+        V(override) puts both before the zones, so what a zone opens does not count where the default stops it. V(yield) puts both behind the rules of
+        the zones, so what a zone stops (a ban, for instance) stays stopped. See M(portcullis.msports.linux_ruleset).
+      - Of no effect with another backend. A warning says so where the value is not V(merge), because foreign rules still count there. The run goes on, so
         that one value can be set for hosts of every kind.
     type: str
-    choices: [around, before, after]
-    default: around
+    choices: [merge, override, yield]
+    default: merge
   allow_stale_plan:
     description: Accept a plan whose inputs have changed since it was made.
     type: bool
@@ -105,9 +105,6 @@ attributes:
 seealso:
   - module: portcullis.msports.plan
   - module: portcullis.msports.linux_ruleset
-  - module: portcullis.msports.nftables_ruleset
-  - module: portcullis.msports.firewalld_ruleset
-  - module: portcullis.msports.ufw_ruleset
   - module: portcullis.msports.win_firewall_ruleset
 """
 

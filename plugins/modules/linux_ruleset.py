@@ -6,62 +6,170 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: linux_ruleset
-short_description: Reconcile the whole owned ruleset of a Linux host by whichever firewall manager is active there
+short_description: Reconcile the whole owned ruleset of a Linux host with nftables, firewalld or ufw
 version_added: 0.1.0
 description:
-  - Does what M(portcullis.msports.nftables_ruleset), M(portcullis.msports.firewalld_ruleset) or M(portcullis.msports.ufw_ruleset) does, in one call. Which of
-    them is decided on the host, without starting a process - firewalld when it runs, ufw when it is there and enabled, else nftables.
+  - Makes the rules of one owner be exactly the given ones, in one call. Compares what the host saves and enforces with what is asked for, and writes only
+    where they differ.
+  - The host decides which backend serves it, without starting a process - firewalld when it runs, ufw when it is there and enabled, else nftables.
+    O(backend) names one.
+  - Foreign rules are read and never changed. RV(ignore:effective) says what they admit beyond these rules, and what of these rules they stop.
+  - The run is refused before any change when it would lock out whoever manages the host.
   - Two active managers are refused, since each would undo what the other does. To go on with both, name O(backend) and set O(allow_other_manager=true).
-  - A firewalld that is stopped is not chosen. Where it is enabled, and so comes back at the next boot, a warning says so. To write rules for its next start,
-    name O(backend).
-  - When rules of this owner are left in a backend that is not used any more, a warning says so.
+  - Rules of this owner that another backend still holds are reported by a warning.
+  - Forwarded traffic is not filtered. Published ports of containers are forwarded traffic.
+  - Problems of the options are reported on the controller, before the host is connected to.
 author:
   - portcullis.msports contributors (@portcullis)
 requirements:
-  - those of the backend that is used
-extends_documentation_fragment:
-  - portcullis.msports.linux_ruleset
+  - Linux 4.18 or later, on the target
+  - nftables - nft 0.9.3 or later with JSON support, on the target
+  - firewalld - firewalld 0.9 or later, on the target. nft lets the module look at the kernel. Without it, and where C(FirewallBackend) is C(iptables),
+    the word of the daemon is taken.
+  - ufw - ufw 0.35 or later, on the target; tested with 0.36.2, iptables-nft and iptables-legacy
+notes:
+  - nftables - The table C(inet <owner>) is replaced in one transaction, which the kernel checks first. It holds base rules that keep a host alive
+    (loopback, replies, ICMP errors, neighbour discovery, multicast membership, address assignment).
+  - firewalld - The rules are policies, ipsets and services, written with at most one reload. While firewalld does not run, they are saved only.
+    They leave the kernel when firewalld is stopped, unless C(CleanupOnExit) is C(no) in C(firewalld.conf).
+  - firewalld - A reload loses what only the running configuration holds, and flushes rules that others made with iptables. Small changes are made without
+    a reload where there is such. Where one is needed, what was lost is put back at once, without timeouts, and a warning lists it. Where rules of iptables
+    cannot be put back, the run is refused before any change.
+  - firewalld - C(tftp) is attached to udp/69 and C(netbios-ns) to udp/137; other ports are refused.
+  - ufw - The rules stand in the files of ufw, and are known by their comment. One load a family replaces the chains in one commit of the kernel.
+    C(ufw reload) is not used, because it opens the host while it runs. ufw is never enabled.
+  - ufw - Each network of a rule becomes a rule of ufw for every 15 ports (a range counts twice), because ufw has no sets; more than 10,000 in one family are
+    refused. ufw has no rules for ICMP, so a rule for V(icmp_echo) writes nothing where C(before.rules) admit it already, and is refused elsewhere.
+    Port 0 is refused.
+  - The pages C(docs/backend-contract.md), C(docs/firewalld.md) and C(docs/ufw.md) of the collection tell the rest.
 options:
   backend:
     description:
       - The backend. V(auto) takes that of the manager which is active on the host.
+      - A stopped firewalld is not taken. Name it to write rules for its next start. Where it is enabled, a warning says that it comes back.
     type: str
     choices: [auto, nftables, firewalld, ufw]
     default: auto
+  rules:
+    description:
+      - The rules, complete. Usually rendered from a plan.
+      - "Keys of a rule: V(name) (unique, at most 128 printable ASCII characters without quotes and backslashes), V(direction) (V(in) or V(out)),
+        V(action) (V(allow), the default, or V(block)), V(protocol) (V(tcp), V(udp), V(icmp_echo) or V(any)), V(local_ports) and V(remote_ports)
+        (ports or ranges, empty is any), V(remote_addresses) (addresses, networks, ranges, V(any), or one V(@name) of an address set),
+        V(local_addresses) (the same, empty is any), V(helper) (V(tftp) or V(netbios-ns)), V(description)."
+      - A rule that blocks beats every rule that allows. With ufw, C(before.rules) come first.
+    type: list
+    elements: dict
+    default: []
+  address_sets:
+    description:
+      - Lists of addresses by name, for rules that refer to them as V(@name).
+      - A rule with an empty set matches nobody, and is left out with a warning.
+    type: dict
+    default: {}
   default_inbound:
     description:
-      - What happens to inbound packets that no rule admits. Without it the backend's own default counts - V(block) with nftables, where nothing else would
-        stop them, and V(keep) with firewalld and ufw, which stop them already.
+      - What happens to inbound packets that no rule names. Unset, it is V(block) with nftables, where nothing else would stop them, and V(keep) with
+        firewalld and ufw, which stop them already.
+      - V(block) drops, and V(reject) answers with an error. With V(keep) there is no default of ours.
+      - nftables - With V(keep), rules that allow are not loaded, because nothing needs them.
+      - firewalld - With V(keep) it is what the zones say. The other values are a policy, see O(firewalld_precedence).
+      - ufw - Sets C(DEFAULT_INPUT_POLICY) for all of ufw. What was there before comes back with V(keep) and with O(state=absent), unless somebody else has
+        changed it since.
+    type: str
+    choices: [block, reject, allow, keep]
   default_outbound:
     description:
-      - What happens to outbound packets that no rule admits.
-  place:
-    description:
-      - Where the rules and the default stand towards the zones of firewalld, see M(portcullis.msports.firewalld_ruleset).
-      - Of no effect where the host has another manager. A warning says so where the value is not V(around), because rules of others still count there.
+      - What happens to outbound packets that no rule names. With V(keep), outbound rules that allow are loaded only where they attach a connection
+        tracking helper.
+      - ufw - Sets C(DEFAULT_OUTPUT_POLICY). While that accepts and is kept, outbound rules that allow are not written.
     type: str
-    choices: [around, before, after]
-    default: around
+    choices: [keep, allow, block]
+    default: keep
   owner:
     description:
-      - Mark of ownership, in the names or comments of everything that is ours.
+      - The mark of ownership. With nftables it is the name of the table. With firewalld the names of policies, ipsets and services begin with it (more than
+        seven characters are shortened to a digest). With ufw the comments of the rules begin with it.
+    type: str
+    default: msports
+  purge:
+    description:
+      - Whether own rules that are not given are removed.
+    type: bool
+    default: true
+  max_removals:
+    description:
+      - Refuse to remove more own rules than this. Without it there is no limit.
+    type: int
+  management:
+    description:
+      - V(addresses) and V(ports) (TCP) that must stay able to connect. Rules that would not admit them are refused before any change.
+      - firewalld - They and the present session are followed through zones, policies and rules, foreign ones too, as they are and as they will be.
+        With O(mode=audit) and O(state=absent), too. What foreign rules stop already is reported by a warning.
+    type: dict
+    default: {}
+  allow_lockout:
+    description:
+      - Skip the check that the present management session and O(management) stay admitted.
+    type: bool
+    default: false
   allow_other_manager:
     description:
-      - Apply the rules although another manager of firewall rules is active besides the one that is used.
+      - Apply the rules although another manager of firewall rules is active besides the one that is used. Its rules stay, and what they stop stays stopped.
+      - firewalld - Also reload although that flushes foreign rules of iptables that cannot be put back, because C(iptables-save) is missing or
+        C(FirewallBackend) is C(iptables).
+    type: bool
+    default: false
   mode:
     description:
-      - V(audit) logs what would be stopped, as far as the backend can, and stops nothing more than before.
+      - V(audit) stops nothing that passed before.
+      - nftables - Logs what would be dropped, ten lines a second at most, and lets it pass.
+      - firewalld - Logs it, and leaves it to the zones.
+      - ufw - No block is written, and no default is made tighter. Where a default that blocks is asked for and the present one accepts, new connections
+        that no rule names are logged, three lines a minute at most.
+    type: str
+    choices: [enforce, audit]
+    default: enforce
   state:
     description:
       - V(absent) removes the rules of this owner. With O(backend=auto) from every backend that holds any, whichever manager is active by now.
         Files that a removed firewalld or ufw has left are cleaned, too.
+    type: str
+    choices: [present, absent]
+    default: present
   persist:
     description:
-      - Whether the rules are there after a reboot. firewalld and ufw refuse V(false), because they load what their files say.
+      - Whether the rules are there after a reboot.
+      - nftables - The rules are loaded at boot, and again whenever C(nftables.service) is started, restarted or reloaded. Needs systemd on the target.
+        With V(false), saved rules of this owner are removed.
+      - firewalld and ufw refuse V(false), because they load what their files say.
+    type: bool
+    default: true
+  firewalld_precedence:
+    description:
+      - Who is asked first, these rules or the zones of firewalld. Rules that block are asked before the zones in any case.
+      - V(merge) puts rules that allow before the zones and the default behind them. What a zone of the administrator admits stays admitted, and is reported.
+        What a zone stops (a ban of fail2ban as a rich rule, for instance) passes where a rule allows it; a warning says so.
+      - V(override) puts both before the zones. With a default that stops packets, nothing that a zone admits is admitted.
+      - V(yield) puts both behind the rules of the zones and before their targets. What a zone stops stays stopped, and is reported.
+      - Of no effect with another backend. A warning says so where the value is not V(merge), because foreign rules still count there.
+    type: str
+    choices: [merge, override, yield]
+    default: merge
+attributes:
+  check_mode:
+    support: full
+    description: Predicts what a run would change, and lets the kernel or C(iptables-restore) check the rules. Nothing is written.
+  diff_mode:
+    support: full
+    description: Shows one canonical line a rule, in the words of the backend.
+  platform:
+    support: full
+    platforms: linux
+    description: Systems that it runs on.
 seealso:
-  - module: portcullis.msports.nftables_ruleset
-  - module: portcullis.msports.firewalld_ruleset
-  - module: portcullis.msports.ufw_ruleset
+  - module: portcullis.msports.linux_ruleset_info
+  - module: portcullis.msports.apply
 """
 
 EXAMPLES = r"""
@@ -88,6 +196,23 @@ EXAMPLES = r"""
 - name: Say which manager it was, and why
   ansible.builtin.debug:
     msg: "{{ firewall.backend }}: {{ firewall.backend_reason }}"
+
+- name: See what would be dropped
+  portcullis.msports.linux_ruleset:
+    rules: []
+    default_inbound: block
+    mode: audit
+
+- name: Admit nothing but the rules, whatever the zones of firewalld open
+  portcullis.msports.linux_ruleset:
+    backend: firewalld
+    rules: "{{ rules }}"
+    default_inbound: block
+    firewalld_precedence: override
+
+- name: Leave no trace
+  portcullis.msports.linux_ruleset:
+    state: absent
 """
 
 RETURN = r"""
@@ -102,14 +227,45 @@ backend_reason:
   type: str
   sample: firewalld is running
 added:
-  description: Names of rules that were not there. Other values are those of the backend's own module.
+  description: Names of rules that were not there.
   returned: success
   type: list
   elements: str
+  sample: ["in tcp/443 from clients"]
+changed_rules:
+  description: Names of rules that differed. Also when only the content of their address set changed, or when one of the places (saved, daemon, kernel) lacked
+    them.
+  returned: success
+  type: list
+  elements: str
+removed:
+  description: Names of rules that were removed.
+  returned: success
+  type: list
+  elements: str
+kept:
+  description: Number of rules that were right.
+  returned: success
+  type: int
+structure:
+  description: Parts other than rules that were not right - chains, address sets, helpers, policies, defaults, the order of a file, and V(saved) for what is
+    kept for the next boot.
+  returned: success
+  type: list
+  elements: str
+  sample: ["chain input", "saved"]
 effective:
-  description: Whether the rules are in force and exact, as the backend's own module tells it.
+  description:
+    - V(in_force) tells whether the kernel holds these rules, read back after a change.
+    - V(exact) is false while something else admits more than the rules or cuts what they allow. V(reasons) say what.
+    - V(guarded) lists the management sessions that were looked at.
   returned: success
   type: dict
+  sample:
+    in_force: true
+    exact: false
+    reasons: ["zone public admits: service ssh (port 22/tcp)"]
+    guarded: ["10.0.1.11 port 22 from 10.9.0.5 (SSH_CONNECTION in the environment)"]
 problems:
   description: The single reasons of a refusal.
   returned: failure
@@ -119,19 +275,21 @@ problems:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.reconcile import failures, run
-from ansible_collections.portcullis.msports.plugins.module_utils._module import options, reconcile
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.reconcile import Refused, failures, run
+from ansible_collections.portcullis.msports.plugins.module_utils._options import linux_spec
 
 
 def main():
-    module = AnsibleModule(
-        argument_spec=options(
-            backend={"type": "str", "choices": ["auto", "nftables", "firewalld", "ufw"], "default": "auto"},
-            place={"type": "str", "choices": ["around", "before", "after"], "default": "around"},
-        ),
-        supports_check_mode=True,
-    )
-    reconcile(module, run, failures)
+    module = AnsibleModule(argument_spec=linux_spec(), supports_check_mode=True)
+    try:
+        result = run(module.params, module.check_mode)
+    except Refused as refusal:
+        module.fail_json(msg=str(refusal), problems=refusal.problems)
+    except failures() as error:
+        module.fail_json(msg=str(error), problems=[str(error)])
+    for warning in result.pop("warnings"):
+        module.warn(warning)
+    module.exit_json(**result)
 
 
 if __name__ == "__main__":

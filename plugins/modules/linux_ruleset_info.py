@@ -6,15 +6,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: linux_ruleset_info
-short_description: Read the owned ruleset of a Linux host from whichever firewall manager is active there
+short_description: Read the owned ruleset of a Linux host from nftables, firewalld or ufw
 version_added: 0.1.0
 description:
-  - Tells what M(portcullis.msports.nftables_ruleset_info), M(portcullis.msports.firewalld_ruleset_info) or M(portcullis.msports.ufw_ruleset_info) tells,
-    whichever fits the host. Changes nothing.
+  - Tells which rules of this owner the host saves and enforces, and what filters beside them. Changes nothing.
+  - The host decides which backend is asked, as with M(portcullis.msports.linux_ruleset).
 author:
   - portcullis.msports contributors (@portcullis)
 requirements:
-  - those of the backend that is used
+  - what M(portcullis.msports.linux_ruleset) requires for the backend that is asked
 options:
   backend:
     description:
@@ -24,7 +24,7 @@ options:
     default: auto
   owner:
     description:
-      - Mark of ownership, in the names or comments of everything that is ours.
+      - The mark of ownership.
     type: str
     default: msports
 attributes:
@@ -50,6 +50,10 @@ EXAMPLES = r"""
 - name: Show the rules
   ansible.builtin.debug:
     var: ruleset.lines
+
+- name: Show what else filters on this host
+  ansible.builtin.debug:
+    var: ruleset.effective.reasons
 """
 
 RETURN = r"""
@@ -64,8 +68,12 @@ backend_reason:
   type: str
   sample: no other manager of firewall rules is active
 present:
-  description: Whether the host has rules of this owner.
+  description: Whether the host has rules of this owner, in force or saved.
   returned: success
+  type: bool
+running:
+  description: Whether firewalld runs.
+  returned: with the backend firewalld
   type: bool
 names:
   description: Names of the rules.
@@ -73,20 +81,21 @@ names:
   type: list
   elements: str
 lines:
-  description: One canonical line a rule.
+  description: Canonical lines. Those of nftables and firewalld begin with the structure (chains, sets, policies), then follows one line a rule.
   returned: success
   type: list
   elements: str
-  sample: ["'in tcp/443 from clients': in allow tcp to port 443 from 10.20.0.0/16"]
+  sample: ["in 'in tcp/443 from clients': ip saddr 10.20.0.0/16 tcp dport 443 accept"]
 saved:
-  description: What is kept for the next boot, as the backend's own module tells it.
+  description: What is kept for the next boot. With nftables the files and units, with firewalld the files, with ufw its defaults and what they were before.
   returned: success
   type: list
   elements: str
+  sample: ["/etc/firewalld/policies/msports-in-allow.xml"]
 effective:
   description:
-    - V(in_force) tells whether the kernel holds what the files say, V(reasons) say what else filters on the host,
-      V(guarded) which management sessions are open.
+    - V(in_force) tells whether the rules that are there are in force. V(reasons) say what else filters on the host.
+      V(guarded) lists the management sessions.
   returned: success
   type: dict
 problems:
@@ -99,16 +108,11 @@ problems:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.reconcile import Refused, failures, inspect
+from ansible_collections.portcullis.msports.plugins.module_utils._options import LINUX, OWNER, backend_spec
 
 
 def main():
-    module = AnsibleModule(
-        argument_spec={
-            "backend": {"type": "str", "choices": ["auto", "nftables", "firewalld", "ufw"], "default": "auto"},
-            "owner": {"type": "str", "default": "msports"},
-        },
-        supports_check_mode=True,
-    )
+    module = AnsibleModule(argument_spec=dict(backend_spec(LINUX), **OWNER), supports_check_mode=True)
     try:
         result = inspect(module.params["owner"], module.params["backend"])
     except Refused as refusal:

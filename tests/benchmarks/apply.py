@@ -62,10 +62,11 @@ def _ours(persist: bool) -> list[Task]:
     ssh = {"name": "in tcp/22 from management", "direction": "in", "protocol": "tcp", "local_ports": [str(PORT)], "remote_addresses": [CONTROLLER]}
     options = {
         "rules": "{{ rules + [ssh] }}",
+        "backend": "nftables",
         "persist": persist,
         "management": {"addresses": [CONTROLLER], "ports": [str(PORT)]},
     }
-    return [{"name": MEASURED, "portcullis.msports.nftables_ruleset": options, "vars": {"ssh": ssh}}]
+    return [{"name": MEASURED, "portcullis.msports.linux_ruleset": options, "vars": {"ssh": ssh}}]
 
 
 def _template() -> list[Task]:

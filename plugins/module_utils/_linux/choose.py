@@ -14,12 +14,11 @@ import os
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.names import prefix
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.managers import ufw_enabled
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.services import installed, masked, read_text, running, starts
+from ansible_collections.portcullis.msports.plugins.module_utils._options import LINUX
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
 
-BACKENDS = ("nftables", "firewalld", "ufw")
-
 Chosen = collections.namedtuple("Chosen", "backend why")
-Chosen.__doc__ = """``backend`` is one of ``BACKENDS``, ``why`` a sentence for people."""
+Chosen.__doc__ = """``backend`` is one of ``LINUX``, ``why`` a sentence for people."""
 
 TWO = (
     "two firewall managers are active on this host ({0}), and they undo each other's work; nothing was changed. Stop one of them for good "
@@ -28,12 +27,6 @@ TWO = (
 )
 
 STOPPED = "; firewalld is enabled, but does not run"
-
-PLACES = ("around", "before", "after")
-ELSEWHERE = (
-    "place is {0}, which is about the zones of firewalld: with {1} it changes nothing. What others admit beyond these rules, or stop of them, is told in "
-    "effective"
-)
 
 
 def choose(asked="auto", root="/", proc="/proc"):
@@ -52,21 +45,12 @@ def choose(asked="auto", root="/", proc="/proc"):
     return Chosen("nftables", "no other manager of firewall rules is active" + (STOPPED if installed("firewalld", root) and starts("firewalld", root) else ""))
 
 
-def placed(backend, options):
-    """Return ``(options, warnings)`` for a backend that is known by now: ``place`` is for firewalld, and what is asked for elsewhere is told."""
-    if backend == "firewalld" or options.get("place") is None:
-        return options, []
-    place, told = options["place"], options.get("state", "present") == "present"
-    rest = {key: value for key, value in options.items() if key != "place"}
-    return rest, [ELSEWHERE.format(place, backend)] if told and place != PLACES[0] else []
-
-
 def traces(owner, root="/"):
-    """Return the backends that hold something of ``owner`` for the next boot, sorted as ``BACKENDS``."""
+    """Return the backends that hold something of ``owner`` for the next boot, sorted as ``LINUX``."""
     mark = "comment=" + (owner + ": ").encode("utf-8").hex()
     found = {
         "nftables": os.path.exists(os.path.join(root, "etc/portcullis/msports", owner + ".nft")),
         "firewalld": any(glob.glob(os.path.join(root, "etc/firewalld", folder, prefix(owner) + "-*.xml")) for folder in ("policies", "ipsets", "services")),
         "ufw": any(mark in read_text(os.path.join(root, "etc/ufw", name)) for name in ("user.rules", "user6.rules")),
     }
-    return [backend for backend in BACKENDS if found[backend]]
+    return [backend for backend in LINUX if found[backend]]

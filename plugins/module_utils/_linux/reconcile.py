@@ -8,8 +8,9 @@
 from __future__ import annotations
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _refusals
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.choose import BACKENDS, choose, placed, traces
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.choose import choose, traces
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import program
+from ansible_collections.portcullis.msports.plugins.module_utils._options import LINUX, drop_unsupported
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
 
 __all__ = ["Refused", "failures", "inspect", "run"]
@@ -33,7 +34,7 @@ def run(options, check_mode=False):
     if asked == "auto" and options.get("state") == "absent":
         return _absent(options, check_mode, owner)
     chosen = choose(asked)
-    options, warnings = placed(chosen.backend, options)
+    options, warnings = drop_unsupported(chosen.backend, options)
     result = _backend(chosen.backend).run(options, check_mode)
     result["warnings"] = result["warnings"] + warnings + [LEFT.format(backend, owner) for backend in traces(owner) if backend != chosen.backend]
     return dict(result, backend=chosen.backend, backend_reason=chosen.why)
@@ -52,8 +53,8 @@ def _absent(options, check_mode, owner):
     With several, all are asked in check mode first: what one of them refuses is refused before another has changed anything.
     """
     found = traces(owner)
-    held = [backend for backend in BACKENDS if backend in found or (backend == "nftables" and (program() or not found))]
-    given = {backend: placed(backend, options)[0] for backend in held}
+    held = [backend for backend in LINUX if backend in found or (backend == "nftables" and (program() or not found))]
+    given = {backend: drop_unsupported(backend, options)[0] for backend in held}
     if len(held) > 1 and not check_mode:
         for backend in held:
             _backend(backend).run(given[backend], True)

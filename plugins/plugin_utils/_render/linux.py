@@ -10,8 +10,9 @@ With nftables inbound is blocked by default, because nothing else would; firewal
 
 from __future__ import annotations
 
+import typing as t
 
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.choose import placed
+from ansible_collections.portcullis.msports.plugins.module_utils._options import DEFAULT_INBOUND
 from ansible_collections.portcullis.msports.plugins.plugin_utils._render.pieces import (
     COPIED,
     Options,
@@ -24,17 +25,10 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._render.pieces 
     wire_name,
 )
 
-__all__ = ["linux", "managed", "nftables", "placed"]
 
-
-def nftables(plan: Plain, host: Plain) -> Options:
-    """Return the options of ``nftables_ruleset`` for one host of the plan."""
-    return {**linux(plan, host), "default_inbound": host["default_inbound"] or "block"}
-
-
-def managed(plan: Plain, host: Plain) -> Options:
-    """Return the options of ``firewalld_ruleset`` and ``ufw_ruleset`` for one host of the plan."""
-    return {**linux(plan, host), "default_inbound": host["default_inbound"] or "keep"}
+def named(backend: str) -> t.Callable[[Plain, Plain], Options]:
+    """Return the function that gives the options of ``linux_ruleset`` for one host of a plan, where the backend is known."""
+    return lambda plan, host: {**linux(plan, host), "default_inbound": host["default_inbound"] or DEFAULT_INBOUND[backend]}
 
 
 def linux(plan: Plain, host: Plain) -> Options:

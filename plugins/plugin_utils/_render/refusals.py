@@ -12,6 +12,8 @@ import typing as t
 from ansible_collections.portcullis.msports.plugins.module_utils import _limits
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import limits as firewalld
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import limits as ufw
+from ansible_collections.portcullis.msports.plugins.module_utils._options import defaults
+from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused, checked_rules
 from ansible_collections.portcullis.msports.plugins.module_utils._windows import limits as windows
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MISSING, Problems, UnsupportedRuleError
 from ansible_collections.portcullis.msports.plugins.plugin_utils._render.pieces import Options
@@ -31,3 +33,18 @@ def check_supported(backend: str, options: Options, mode: str) -> None:
     for refusal in REFUSALS[backend](options["rules"], options["address_sets"], {**options, "mode": mode}):
         problems.add(_limits.place(refusal), MISSING, refusal.reason)
     problems.raise_as(UnsupportedRuleError)
+
+
+def refusal(options: Options) -> t.Optional[Refused]:
+    """Return why ``linux_ruleset`` would refuse these options on any host, or ``None``. What a backend cannot say counts when it is named."""
+    if options["state"] == "absent":
+        return None
+    try:
+        rules = checked_rules(options)
+    except Refused as refused:
+        return refused
+    backend = options["backend"]
+    if backend not in REFUSALS:
+        return None
+    found = REFUSALS[backend](rules, options["address_sets"], {**defaults(backend), **options})
+    return Refused(_limits.UNSAYABLE.format(backend), _limits.texts(found)) if found else None

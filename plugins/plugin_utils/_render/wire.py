@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.portcullis.msports.plugins.module_utils._options import LINUX
 from ansible_collections.portcullis.msports.plugins.module_utils._windows import limits
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MsportsError, Problem, Problems, UnsupportedRuleError, some
-from ansible_collections.portcullis.msports.plugins.plugin_utils._render.linux import linux, managed, nftables, placed
+from ansible_collections.portcullis.msports.plugins.plugin_utils._render.linux import linux, named
 from ansible_collections.portcullis.msports.plugins.plugin_utils._render.pieces import Options, Plain
 from ansible_collections.portcullis.msports.plugins.plugin_utils._render.refusals import REFUSALS, check_supported
 from ansible_collections.portcullis.msports.plugins.plugin_utils._render.windows import windows
 
 BACKENDS: dict[str, t.Callable[[Plain, Plain], Options]] = {
-    "nftables": nftables,
-    "firewalld": managed,
-    "ufw": managed,
+    **{backend: named(backend) for backend in LINUX},
     "windows": windows,
 }
 UNDECIDED = {"linux": linux}  # for a module that chooses the backend on the host
@@ -39,11 +38,6 @@ def render(plan: Plain, host: str, backend: str, mode: str = "enforce") -> Optio
     if backend in REFUSALS:
         check_supported(backend, options, mode)
     return options
-
-
-def fitting(backend: str, options: Options) -> tuple[Options, list[str]]:
-    """Return the options of a run without those that the backend's module does not have, and what to say of them. With ``linux`` the host says it."""
-    return placed(backend, options) if backend not in UNDECIDED else (options, [])
 
 
 def host_of(plan: Plain, host: str) -> t.Any:

@@ -12,6 +12,7 @@ import re
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _ports, _refusals, _ruleset
+from ansible_collections.portcullis.msports.plugins.module_utils._options import defaults
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import UNUSABLE, Refused
 from ansible_collections.portcullis.msports.plugins.module_utils._windows import limits
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import some
@@ -21,7 +22,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.rule i
 Options = t.Mapping[str, t.Any]
 Columns = t.Dict[str, t.Any]
 
-OPTIONS: Options = {**_refusals.OPTIONS, "default_inbound": "keep", "default_outbound": "keep"}
+OPTIONS: Options = defaults("windows")
 PROTOCOLS = {"tcp": 6, "udp": 17, "any": values.ANY_PROTOCOL}
 # Family -> what stands behind the name of its half of an icmp_echo rule, its protocol, and the type of an echo request.
 ECHO = {4: (" (ICMPv4)", 1, "8:*"), 6: (" (ICMPv6)", 58, "128:*")}

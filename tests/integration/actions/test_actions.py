@@ -138,24 +138,61 @@ def test_with_auto_the_host_decides(bench: Bench) -> None:
     assert run.results["web01"]["backend"] == "nftables"
 
 
+ZERO = {"name": "zero", "direction": "in", "protocol": "tcp", "local_ports": ["0"], "remote_addresses": ["10.9.0.0/24"]}
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"rules": [{**ZERO, "remote_addresses": ["x.example.com"]}]}, "rules[0].remote_addresses[0]: 'x.example.com': expected an IP address"),
+        ({"management": {"addresses": ["10.9.0.0/24"]}}, "management.ports: missing"),
+        ({"backend": "ufw", "rules": [ZERO]}, "rules[0] 'zero': local_ports: ufw knows the ports 1 to 65535, not 0"),
+    ],
+)
+def test_a_ruleset_used_directly_is_looked_at_before_the_host_is_connected_to(bench: Bench, options: dict[str, t.Any], problem: str) -> None:
+    run = bench.play({"portcullis.msports.linux_ruleset": options}, hosts="web01")
+    done = run.results["web01"]
+    assert run.code != 0
+    assert not run.calls, "the host was connected to"
+    assert [text.startswith(problem) for text in done["problems"]] == [True], done
+    assert done["problems"][0] in done["msg"]
+
+
+def test_a_ruleset_used_directly_is_reconciled_by_one_call(bench: Bench) -> None:
+    task = {"portcullis.msports.linux_ruleset": {"backend": "nftables", "rules": [ZERO], "persist": False}}
+    run = bench.play(task, task, hosts="web01")
+    assert run.code == 0, run.output
+    assert run.calls == ["exec_command", "exec_command"]
+    done = run.results["web01"]
+    assert (done["changed"], done["backend"], done["backend_reason"], done["kept"]) == (False, "nftables", "asked for by name", 1)
+
+
+def test_a_ruleset_of_linux_is_refused_where_the_shell_is_that_of_windows(bench: Bench) -> None:
+    run = bench.play({"portcullis.msports.linux_ruleset": {"rules": []}, "vars": {"ansible_shell_type": "powershell"}}, hosts="web01")
+    assert run.code != 0
+    assert not run.calls
+    assert "use win_firewall_ruleset" in run.results["web01"]["msg"]
+
+
 @pytest.mark.parametrize("way", ["auto", "nftables", "role"])
-def test_place_is_answered_with_a_warning_where_there_are_no_zones(bench: Bench, way: str) -> None:
-    task: dict[str, t.Any] = {"portcullis.msports.apply": {"persist": False, "place": "before", "backend": way}}
+def test_precedence_is_answered_with_a_warning_where_there_are_no_zones(bench: Bench, way: str) -> None:
+    task: dict[str, t.Any] = {"portcullis.msports.apply": {"persist": False, "firewalld_precedence": "override", "backend": way}}
     if way == "role":
-        options = {"host_firewall_persist": False, "host_firewall_place": "before"}
+        options = {"host_firewall_persist": False, "host_firewall_firewalld_precedence": "override"}
         task = {"ansible.builtin.include_role": {"name": "portcullis.msports.host_firewall"}, "vars": options}
     run = bench.play(PLAN, task, hosts="web01")
     assert run.code == 0, run.output
     assert run.results["web01"]["changed"]
-    assert "place is before, which is about the zones of firewalld: with nftables it changes nothing." in " ".join(run.output.split())
+    assert "firewalld_precedence is override, which is about firewalld: with nftables it changes nothing." in " ".join(run.output.split())
 
 
 @pytest.mark.parametrize("state", ["present", "absent"])
-def test_place_reaches_the_module_of_firewalld(bench: Bench, state: str) -> None:
+def test_precedence_reaches_firewalld(bench: Bench, state: str) -> None:
     """In check mode: whether there is a firewalld or not, it stays as it is."""
-    run = bench.play(PLAN, {"portcullis.msports.apply": {"backend": "firewalld", "place": "after", "state": state}}, hosts="web01", arguments=["--check"])
+    task = {"portcullis.msports.apply": {"backend": "firewalld", "firewalld_precedence": "yield", "state": state}}
+    run = bench.play(PLAN, task, hosts="web01", arguments=["--check"])
     assert run.calls == ["exec_command"]
-    assert run.results["web01"]["invocation"]["module_args"]["place"] == "after"
+    assert run.results["web01"]["invocation"]["module_args"]["firewalld_precedence"] == "yield"
 
 
 def test_one_remote_call_for_a_host(bench: Bench) -> None:

@@ -156,8 +156,8 @@ def test_the_module_on_a_host_without_firewalld(tmp_path: pathlib.Path) -> None:
     environment.update(
         {"ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.minimal", "ANSIBLE_LOCALHOST_WARNING": "false", "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false"}
     )
-    for module in ("firewalld_ruleset", "firewalld_ruleset_info"):
-        command = [sys.executable, "-m", "ansible", "adhoc", "localhost", "-m", f"portcullis.msports.{module}"]
+    for module in ("linux_ruleset", "linux_ruleset_info"):
+        command = [sys.executable, "-m", "ansible", "adhoc", "localhost", "-m", f"portcullis.msports.{module}", "-a", "backend=firewalld"]
         result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=tmp_path, timeout=120)
         assert "FAILED" in result.stdout, result.stdout + result.stderr
         assert "install the package firewalld" in result.stdout

@@ -123,10 +123,10 @@ def test_openings_of_zones_and_policies_are_reported(apply: t.Any, rule: Rule) -
     kept = apply(web)["effective"]["reasons"]
     assert "zone trusted admits: target ACCEPT" in kept
     assert "zone public admits: ICMP, echo requests among it" in kept
-    strict = apply(web, default_inbound="block", place="before")
+    strict = apply(web, default_inbound="block", firewalld_precedence="override")
     assert strict["effective"]["reasons"] == []
     assert strict["effective"]["exact"] is True
-    behind = apply(web, default_inbound="block", place="after")["effective"]["reasons"]
+    behind = apply(web, default_inbound="block", firewalld_precedence="yield")["effective"]["reasons"]
     assert any("zone public stops what we allow" in reason and "web" in reason for reason in behind)
     covered = apply(web, rule("ssh", local_ports=["22"]), rule("8080", local_ports=["8080"]), default_inbound="block")
     assert covered["effective"] == {**covered["effective"], "exact": True, "reasons": []}
@@ -140,11 +140,12 @@ def test_the_guard_counts_what_every_zone_admits(apply: t.Any, rule: Rule) -> No
     web = rule("web", local_ports=["443"])
     assert apply(web, management=management)["effective"]["in_force"], "the zone admits ssh"
     assert apply(web, management=management, default_inbound="block")["effective"]["in_force"]
-    assert "no rule admits it" in apply(web, management=management, default_inbound="block", place="before")["refused"]
+    assert "no rule admits it" in apply(web, management=management, default_inbound="block", firewalld_precedence="override")["refused"]
     nowhere = apply(web, management={**management, "ports": ["5986"]})
     assert any("zone public stops 10.9.0.0/24 from port 5986 already (target default)" in warning for warning in nowhere["warnings"]), nowhere
     assert "blocks it" in apply(rule("no", action="block", remote_addresses=["10.9.0.7"]), management=management)["refused"]
-    assert "no rule admits it" in apply(web, management={"addresses": ["fd00::/8"], "ports": ["22"]}, default_inbound="reject", place="before")["refused"]
+    closed = apply(web, management={"addresses": ["fd00::/8"], "ports": ["22"]}, default_inbound="reject", firewalld_precedence="override")
+    assert "no rule admits it" in closed["refused"]
     apply.sh("firewall-cmd --zone=drop --add-interface=dummy9")
     assert apply(web, management=management)["effective"]["in_force"], "the zone drop has stopped it before, too"
     assert apply(web, rule("ssh", local_ports=["22"]), management=management)["effective"]["in_force"]
@@ -180,7 +181,7 @@ def test_firewalld_with_iptables_is_not_reloaded_over_the_rules_of_others(apply:
         apply.sh("iptables -N f2b-sshd; iptables -A f2b-sshd -s 198.51.100.9 -j REJECT; iptables -I INPUT -p tcp --dport 22 -j f2b-sshd")
         before = apply.sh("iptables-save | grep -v '^#' | sed 's/\\[.*\\]//'")
         for check in (True, False):
-            refused = apply(rule("web", local_ports=["443"]), place="after", check=check)
+            refused = apply(rule("web", local_ports=["443"]), firewalld_precedence="yield", check=check)
             assert "nothing was changed" in refused["refused"]
             assert len(refused["problems"]) == 2, refused["problems"]
             assert all("f2b-sshd" in problem for problem in refused["problems"])
@@ -188,7 +189,7 @@ def test_firewalld_with_iptables_is_not_reloaded_over_the_rules_of_others(apply:
         assert (small["changed"], small["reloads"]) == (True, 0)
         apply(rule("web", local_ports=["443"]))
         assert apply.sh("iptables-save | grep -v '^#' | sed 's/\\[.*\\]//'") == before
-        done = apply(rule("web", local_ports=["443"]), place="after", allow_other_manager=True)
+        done = apply(rule("web", local_ports=["443"]), firewalld_precedence="yield", allow_other_manager=True)
         assert any("others made with iptables are gone" in warning for warning in done.get("warnings", [])), done
     finally:
         apply.sh(

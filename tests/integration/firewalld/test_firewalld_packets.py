@@ -136,7 +136,7 @@ def test_rules_admit_what_they_say_and_nothing_else(apply: t.Any, rule: t.Any, p
     apply(*rules, default_inbound="block", **options)
     closed = {key: NOTHING if seen == UNREACHABLE else seen for key, seen in expected.items()}
     assert {key: probe(*key) for key in expected} == closed
-    apply(*rules, default_inbound="block", place="before", **options)
+    apply(*rules, default_inbound="block", firewalld_precedence="override", **options)
     assert {key: probe(*key) for key in expected} == {**closed, ("tcp", peer.here6, 22): NOTHING}
 
 
@@ -155,7 +155,7 @@ def test_a_zones_drop_holds_only_behind_it(apply: t.Any, rule: t.Any, peer: Peer
     apply.sh("firewall-cmd --permanent --add-rich-rule='rule family=ipv4 source address=10.7.0.2 port port=443 protocol=tcp drop'; firewall-cmd --reload")
     apply(rule("web", local_ports=["443"]))
     assert probe("tcp", peer.here, 443) == REFUSED
-    apply(rule("web", local_ports=["443"]), place="after")
+    apply(rule("web", local_ports=["443"]), firewalld_precedence="yield")
     assert [probe("tcp", peer.here, 443), probe("tcp", peer.here6, 443)] == [NOTHING, REFUSED]
 
 
@@ -191,8 +191,8 @@ def test_the_guard_says_what_packets_do(apply: t.Any, rule: t.Any, peer: Peer, p
 
     steps = [
         {"rules": [ssh]},
-        {"rules": [ssh], "place": "after"},
-        {"rules": [ssh], "place": "before"},
+        {"rules": [ssh], "firewalld_precedence": "yield"},
+        {"rules": [ssh], "firewalld_precedence": "override"},
         {"rules": [web], "mode": "audit"},
         {"rules": [ssh]},
         {"rules": [web]},
@@ -227,7 +227,7 @@ def test_strict_outbound(apply: t.Any, rule: t.Any, peer: Peer, probe: Prober, o
 
 
 def test_what_keeps_a_host_alive_passes_a_default_before_the_zones(apply: t.Any, peer: Peer, probe: Prober) -> None:
-    apply(default_inbound="block", place="before")
+    apply(default_inbound="block", firewalld_precedence="override")
     sent = peer.python(
         "import socket\n"
         "raw = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)\n"
@@ -283,7 +283,7 @@ def test_tftp_from_a_host_that_blocks_needs_the_helper(apply: t.Any, rule: t.Any
     apply(
         rule("tftp", direction="out", protocol="udp", remote_ports=["69"], remote_addresses=[peer.there], helper=helper),
         default_inbound="block",
-        place="before",
+        firewalld_precedence="override",
     )
     server = peer.python(TFTP)
     assert server.stdout.readline() == "ready\n"

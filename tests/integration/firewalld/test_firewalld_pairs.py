@@ -90,7 +90,7 @@ def _ruleset(numbers: random.Random) -> dict[str, t.Any]:
         "default_inbound": numbers.choice(["keep", "block", "reject", "allow"]),
         "default_outbound": numbers.choice(["keep", "block", "allow"]),
         "mode": numbers.choice(["enforce", "enforce", "audit"]),
-        "place": numbers.choice(["around", "around", "before", "after"]),
+        "firewalld_precedence": numbers.choice(["merge", "merge", "override", "yield"]),
         "allow_lockout": True,
     }
 
@@ -98,7 +98,7 @@ def _ruleset(numbers: random.Random) -> dict[str, t.Any]:
 def _nearby(numbers: random.Random, given: dict[str, t.Any]) -> dict[str, t.Any]:
     """Return a copy that differs in one rule, or in one option."""
     other = copy.deepcopy(given)
-    field = numbers.choice(["rule"] * 6 + ["default_inbound", "default_outbound", "mode", "place", "address_sets"])
+    field = numbers.choice(["rule"] * 6 + ["default_inbound", "default_outbound", "mode", "firewalld_precedence", "address_sets"])
     fresh = _ruleset(numbers)
     if field != "rule" or not other["rules"]:
         field = "mode" if field == "rule" else field

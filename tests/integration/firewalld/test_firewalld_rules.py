@@ -38,8 +38,8 @@ def _all(rule: Rule) -> list[dict[str, t.Any]]:
     [
         {},
         {"default_inbound": "reject", "default_outbound": "block"},
-        {"default_inbound": "block", "place": "before"},
-        {"default_inbound": "block", "place": "after", "default_outbound": "allow"},
+        {"default_inbound": "block", "firewalld_precedence": "override"},
+        {"default_inbound": "block", "firewalld_precedence": "yield", "default_outbound": "allow"},
         {"default_inbound": "allow", "mode": "audit"},
         {"default_inbound": "block", "default_outbound": "block", "mode": "audit", "owner": "a_long_owner_of_24_chars"},
     ],
@@ -170,14 +170,14 @@ CHOICE = """
 import json
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.reconcile import run
 done = run({options!r})
-print(json.dumps([done["backend"], done["effective"]["in_force"], [text for text in done["warnings"] if "place" in text]]))
+print(json.dumps([done["backend"], done["effective"]["in_force"], [text for text in done["warnings"] if "precedence" in text]]))
 """
 
 
 def test_place_reaches_a_firewalld_that_the_host_chooses(apply: t.Any, rule: Rule) -> None:
     options = {"rules": [rule("ssh", local_ports=["22"])], "default_inbound": "block"}
-    for place, priorities in (("before", ["-990", "-980"]), ("after", ["20000", "30000"]), ("around", ["-990", "30000"])):
-        done = json.loads(apply.python(CHOICE.format(options={**options, "place": place})))
+    for precedence, priorities in (("override", ["-990", "-980"]), ("yield", ["20000", "30000"]), ("merge", ["-990", "30000"])):
+        done = json.loads(apply.python(CHOICE.format(options={**options, "firewalld_precedence": precedence})))
         assert done == ["firewalld", True, []]
         assert [apply.sh(f"firewall-cmd --permanent --policy msports-in-{kind} --get-priority").strip() for kind in ("allow", "rest")] == priorities
 

@@ -49,24 +49,24 @@ def ansible(network: None, tmp_path: pathlib.Path) -> t.Callable[..., dict[str, 
 
 def test_apply_check_read_and_remove(ansible: t.Callable[..., dict[str, t.Any]]) -> None:
     options = {"rules": [RULE], "persist": False, "management": {"addresses": ["10.9.0.0/24"], "ports": ["443"]}}
-    assert ansible("nftables_ruleset", "--check", **options)["changed"] is True
+    assert ansible("linux_ruleset", "--check", backend="nftables", **options)["changed"] is True
     assert run("nft list ruleset") == ""
-    first = ansible("nftables_ruleset", **options)
+    first = ansible("linux_ruleset", backend="nftables", **options)
     assert (first["changed"], first["added"], first["effective"]["in_force"]) == (True, [RULE["name"]], True)
-    second = ansible("nftables_ruleset", **options)
+    second = ansible("linux_ruleset", backend="nftables", **options)
     assert (second["changed"], second["kept"], second.get("warnings", [])) == (False, 1, [])
-    info = ansible("nftables_ruleset_info")
+    info = ansible("linux_ruleset_info", backend="nftables")
     assert (info["changed"], info["present"], info["names"]) == (False, True, [RULE["name"]])
     assert info["lines"][-1] == f"in '{RULE['name']}': ip saddr 10.0.0.0/8 tcp dport 443 accept"
-    assert ansible("nftables_ruleset", state="absent")["changed"] is True
+    assert ansible("linux_ruleset", backend="nftables", state="absent")["changed"] is True
     assert run("nft list ruleset") == ""
-    assert ansible("nftables_ruleset_info")["present"] is False
+    assert ansible("linux_ruleset_info", backend="nftables")["present"] is False
 
 
 def test_refusals_are_failures_with_their_reasons(ansible: t.Callable[..., dict[str, t.Any]]) -> None:
-    failed = ansible("nftables_ruleset", rules=[dict(RULE, remote_addresses=["x.example.com"]), RULE], persist=False)
+    failed = ansible("linux_ruleset", backend="nftables", rules=[dict(RULE, remote_addresses=["x.example.com"]), RULE], persist=False)
     assert failed["failed"] is True
     assert len(failed["problems"]) == 2
     assert "names are not looked up" in failed["msg"]
-    assert "owner" in ansible("nftables_ruleset_info", owner="No")["msg"]
+    assert "owner" in ansible("linux_ruleset_info", backend="nftables", owner="No")["msg"]
     assert run("nft list ruleset") == ""

@@ -53,8 +53,8 @@ def pack(tmp_path: pathlib.Path) -> t.Callable[..., Packed]:
         here = {**environment, "ANSIBLE_REMOTE_TEMP": str(runs[-1])}
         result = subprocess.run(command, capture_output=True, text=True, check=False, env=here, cwd=tmp_path, timeout=120)
         assert "FAILED! => {" in result.stdout, result.stdout + result.stderr
-        (package,) = runs[-1].rglob(f"AnsiballZ_{module}.py")
-        return Packed(json.loads(result.stdout[result.stdout.index("=> {") + 3 :]), package.read_bytes())
+        packages = list(runs[-1].rglob(f"AnsiballZ_{module}.py"))
+        return Packed(json.loads(result.stdout[result.stdout.index("=> {") + 3 :]), packages[0].read_bytes() if packages else b"")
 
     return task
 
@@ -73,29 +73,31 @@ def there(ufw: t.Any) -> t.Callable[[Packed], dict[str, t.Any]]:
 def test_apply_check_read_and_remove(pack: t.Callable[..., Packed], there: t.Callable[[Packed], dict[str, t.Any]], ufw: t.Any) -> None:
     options = {"rules": [RULE], "management": {"addresses": ["10.9.0.0/24"], "ports": ["443"]}}
     before = ufw.state()
-    checked = pack("ufw_ruleset", "--check", **options)
+    checked = pack("linux_ruleset", "--check", backend="ufw", **options)
     assert "ufw is not installed here" in checked.here["msg"]
     assert there(checked)["changed"] is True
     assert ufw.state() == before
-    applied = pack("ufw_ruleset", **options)
+    applied = pack("linux_ruleset", backend="ufw", **options)
     first = there(applied)
     assert (first["changed"], first["added"], first["effective"]["in_force"]) == (True, [RULE["name"]], True)
     second = there(applied)
     assert (second["changed"], second["kept"], second.get("warnings", [])) == (False, 1, [])
-    info = there(pack("ufw_ruleset_info"))
+    info = there(pack("linux_ruleset_info", backend="ufw"))
     assert (info["changed"], info["present"], info["names"]) == (False, True, [RULE["name"]])
     assert info["lines"] == [f"'{RULE['name']}': in allow tcp to port 443 from 10.0.0.0/8"]
-    assert there(pack("ufw_ruleset", state="absent"))["changed"] is True
+    assert there(pack("linux_ruleset", backend="ufw", state="absent"))["changed"] is True
     assert ufw.state() == before
-    assert there(pack("ufw_ruleset_info"))["present"] is False
+    assert there(pack("linux_ruleset_info", backend="ufw"))["present"] is False
 
 
 def test_refusals_are_failures_with_their_reasons(pack: t.Callable[..., Packed], there: t.Callable[[Packed], dict[str, t.Any]], ufw: t.Any) -> None:
     before = ufw.state()
-    failed = there(pack("ufw_ruleset", rules=[dict(RULE, remote_addresses=["x.example.com"]), RULE]))
+    sent = pack("linux_ruleset", backend="ufw", rules=[dict(RULE, remote_addresses=["x.example.com"]), RULE])
+    assert (len(sent.here["problems"]), sent.code) == (2, b""), "refused on the controller, and nothing was sent"
+    assert "names are not looked up" in sent.here["msg"]
+    failed = there(pack("linux_ruleset", backend="ufw", rules=[RULE], management={"addresses": ["10.9.0.7"], "ports": ["22"]}, default_inbound="block"))
     assert failed["failed"] is True
-    assert len(failed["problems"]) == 2
-    assert "names are not looked up" in failed["msg"]
-    assert "owner" in pack("ufw_ruleset_info", owner="No").here["msg"]
+    assert failed["problems"] == ["management from 10.9.0.7 to port 22: no rule admits it"]
+    assert "owner" in pack("linux_ruleset_info", backend="ufw", owner="No").here["msg"]
     assert ufw.state() == before
     assert not pathlib.Path("/run/ufw.lock").exists()

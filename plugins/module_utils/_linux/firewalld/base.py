@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.rich import rule
 
-# Priorities by place: of what blocks, of what allows, of the default. The policy that firewalld comes with has -15000.
-PLACES = {"around": (-1000, -990, 30000), "before": (-1000, -990, -980), "after": (-1000, 20000, 30000)}
+# Priorities by ``firewalld_precedence``: of what blocks, of what allows, of the default. The policy that firewalld comes with has -15000.
+PRIORITIES = {"merge": (-1000, -990, 30000), "override": (-1000, -990, -980), "yield": (-1000, 20000, 30000)}
 ZONES = {"in": ("ANY", "HOST"), "out": ("HOST", "ANY")}
 BLOCK, ALLOW, REST = 0, 1, 2
 TARGETS = {"block": "DROP", "reject": "REJECT", "allow": "ACCEPT"}

@@ -10,6 +10,7 @@ from __future__ import annotations
 import collections
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _change
+from ansible_collections.portcullis.msports.plugins.module_utils._limits import UNSAYABLE
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import actual_state, limits, objects, render
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.rich import parse
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import NftError
@@ -30,7 +31,7 @@ def desire(options, nft, actual, version, set_types=None):
     helpers = ["tftp"] + (["netbios-ns"] if any(rule["helper"] == "netbios-ns" for rule in rules) and _has_netbios(nft, actual) else [])
     rendered = render.render(rules, options["address_sets"], options, helpers, version)
     if rendered.problems:
-        raise Refused("firewalld cannot express these rules, nothing was changed", rendered.problems)
+        raise Refused(UNSAYABLE.format("firewalld"), rendered.problems)
     wanted = rendered.objects
     have = actual_state.rule_lines(actual, wanted)
     want = actual_state.rule_lines(actual_state.of(wanted, actual.running is not None))

@@ -11,7 +11,7 @@ import collections
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _ports
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import foreign_allows
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.base import ALLOW, PLACES, REST
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.base import ALLOW, PRIORITIES, REST
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.kernel import TABLE
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import compare, iptables, managers, services
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.foreign import Tables
@@ -90,17 +90,17 @@ def consulted(opening, options):
     default = options["default_inbound"]
     if options["mode"] != "enforce" or default == "keep":
         return True
-    if opening.priority < 0 or options["place"] == "before":
-        return opening.priority < PLACES[options["place"]][REST] and opening.priority != 0
+    if opening.priority < 0 or options["firewalld_precedence"] == "override":
+        return opening.priority < PRIORITIES[options["firewalld_precedence"]][REST] and opening.priority != 0
     # Our default is asked before the target of a zone, and before what a zone without rules of its own says of ICMP.
-    return not (opening.what.startswith(("target ", "ICMP")) and opening.priority == 0) and opening.priority < PLACES[options["place"]][REST]
+    return not (opening.what.startswith(("target ", "ICMP")) and opening.priority == 0) and opening.priority < PRIORITIES[options["firewalld_precedence"]][REST]
 
 
 def _judge(found, rules, options, direction):
     own = [(rule["name"], _shape(rule, options)) for rule in rules if rule["direction"] == direction and rule["action"] == "allow"]
     own = [(name, shape) for name, shape in own if shape.addresses]
     shapes = [shape for _name, shape in own] + list(compare.BASE[direction]) + [REDIRECTS]
-    allows = PLACES[options["place"]][ALLOW]
+    allows = PRIORITIES[options["firewalld_precedence"]][ALLOW]
     reasons, passed = [], []
     for one in found:
         if one.admits:

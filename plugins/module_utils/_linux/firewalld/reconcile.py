@@ -32,11 +32,12 @@ from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewall
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import services
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import Nft, NftError, split
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.sessions import find_sessions
+from ansible_collections.portcullis.msports.plugins.module_utils._options import defaults
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
 
 __all__ = ["FirewalldError", "Host", "OPTIONS", "Refused", "inspect", "run"]
 
-OPTIONS = dict(_refusals.OPTIONS, default_inbound="keep", place="around")
+OPTIONS = defaults("firewalld")
 MINIMUM = (0, 9)
 CLEANUP = "stopping firewalld opens this host, because CleanupOnExit is yes in firewalld.conf: its rules, ours among them, leave the kernel"
 PERSIST = (
@@ -149,7 +150,7 @@ def _checked_version(version):
     numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
     if not numbers or numbers < MINIMUM:
         found = "firewalld {0}".format(version) if version else "firewalld of an unknown version"
-        text = "{0} is too old: policies need firewalld 0.9 (2020) or later. Update it, or stop and mask it and use nftables_ruleset; nothing was changed"
+        text = "{0} is too old: policies need firewalld 0.9 (2020) or later. Update it, or stop and mask it and name backend: nftables; nothing was changed"
         raise Refused(text.format(found))
     return numbers
 

@@ -24,7 +24,7 @@ from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewall
     ASSIGNMENT,
     BASE,
     BLOCK,
-    PLACES,
+    PRIORITIES,
     RESETS,
     REST,
     TARGETS,
@@ -94,7 +94,7 @@ class _Render:
 
     def _policy(self, direction, kind, by_name):
         name = "{0}-{1}-{2}".format(self._start, direction, ("block", "allow", "rest")[kind])
-        priority = PLACES[self._options["place"]][kind]
+        priority = PRIORITIES[self._options["firewalld_precedence"]][kind]
         ingress, egress = ZONES[direction]
         record = {rule_name: [digest(line) for line in texts] for rule_name, texts in by_name.items()}
         lines, target = {line for texts in by_name.values() for line in texts}, "CONTINUE"

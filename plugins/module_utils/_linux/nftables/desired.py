@@ -10,6 +10,7 @@ from __future__ import annotations
 import collections
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _change
+from ansible_collections.portcullis.msports.plugins.module_utils._limits import UNSAYABLE
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import NftError
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import render, table
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused, checked_rules
@@ -26,7 +27,7 @@ def desire(options, nft, actual):
         rules, options["address_sets"], options["default_inbound"], options["default_outbound"], options["owner"], options["mode"], helpers
     )
     if rendered.problems:
-        raise Refused("nftables cannot express these rules, nothing was changed", rendered.problems)
+        raise Refused(UNSAYABLE.format("nftables"), rendered.problems)
     want = table.rule_lines(rendered.table)
     have = table.rule_lines(actual) if actual else {}
     try:

@@ -19,10 +19,12 @@ from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import apply as loading
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.apply import Host
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.persist import Store, reload_systemd
-from ansible_collections.portcullis.msports.plugins.module_utils._refusals import OPTIONS, Refused
+from ansible_collections.portcullis.msports.plugins.module_utils._options import defaults
+from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
 
 __all__ = ["OPTIONS", "Host", "Refused", "inspect", "run"]
 
+OPTIONS = defaults("nftables")
 OTHER_MANAGER = (
     "another firewall manager is active, and two of them would undo each other's work. Nothing was changed. firewalld and ufw have backends of "
     "their own (backend: auto chooses them); else stop and mask that manager ('systemctl mask --now firewalld'; 'ufw disable' for ufw), "

@@ -10,6 +10,7 @@ from __future__ import annotations
 import collections
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _change, _ports
+from ansible_collections.portcullis.msports.plugins.module_utils._limits import UNSAYABLE
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import walk, xtables
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import kernel, logs, render, rulefile, settings
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import host as hosts
@@ -42,7 +43,7 @@ def desire(options, found, versions):
     context = render.Context(found.no_ipv6, policies, meant, keeps, audit, _pings(found), found.igmp)
     rendered = render.render(wire_rules, options["address_sets"], context)
     if rendered.problems:
-        raise Refused("ufw cannot express these rules, nothing was changed", rendered.problems)
+        raise Refused(UNSAYABLE.format("ufw"), rendered.problems)
     pairs = [pair for version in (4, 6) for pair in rendered.rules[version]]
     (have, there), (want, base) = (_apart(lines) for lines in (rulefile.rule_lines(*found.files.values()), rulefile.wanted_lines(pairs)))
     try:

@@ -28,11 +28,12 @@ from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw impo
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import host as hosts
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.host import Host
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.programs import UfwError
+from ansible_collections.portcullis.msports.plugins.module_utils._options import defaults
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
 
 __all__ = ["OPTIONS", "Host", "Refused", "UfwError", "inspect", "run"]
 
-OPTIONS = dict(_refusals.OPTIONS, default_inbound="keep")
+OPTIONS = defaults("ufw")
 ATTEMPTS = 3
 OTHER_MANAGER = (
     "another firewall manager is active besides ufw, and two of them undo each other's work. Nothing was changed. Stop and mask one of them, or set "

@@ -94,18 +94,18 @@ def test_what_our_rule_admitted_and_others_stop(apply: Backend, what: str, way: 
     assert apply(WEB, management=MANAGEMENT, allow_lockout=True, **options)["removed"] == ["ssh"]
 
 
-@pytest.mark.parametrize("place", ["around", "before"])
+@pytest.mark.parametrize("precedence", ["merge", "override"])
 @pytest.mark.parametrize("what", STOPPING)
-def test_rules_that_go_behind_the_zones(apply: Backend, what: str, place: str) -> None:
-    """The same rules at another place: what a zone and policies before it ban counts again, the target of a zone does not: ours stand before it."""
+def test_rules_that_go_behind_the_zones(apply: Backend, what: str, precedence: str) -> None:
+    """The same rules with another precedence: what a zone and policies before it ban counts again, the target of a zone does not: ours stand before it."""
     apply.daemon.saved.ipsets["bad"] = ("", "bad", "", "hash:net", {"family": "inet"}, [NET])
     has(apply, **STOPPING[what][0])
-    apply(SSH, management=MANAGEMENT, place=place)
+    apply(SSH, management=MANAGEMENT, firewalld_precedence=precedence)
     if "zone" in STOPPING[what][1] and "target" in STOPPING[what][1]:
-        assert apply(SSH, management=MANAGEMENT, place="after")["changed"]
+        assert apply(SSH, management=MANAGEMENT, firewalld_precedence="yield")["changed"]
     else:
         with pytest.raises(Refused, match="stops? it|for 10.9.0.7"):
-            apply(SSH, management=MANAGEMENT, place="after")
+            apply(SSH, management=MANAGEMENT, firewalld_precedence="yield")
 
 
 KEPT = {
@@ -130,7 +130,7 @@ KEPT = {
 def test_what_others_admit_needs_no_rule_of_ours(apply: Backend, what: str) -> None:
     has(apply, **KEPT[what])
     apply(SSH, management=MANAGEMENT)
-    for options in ({}, {"mode": "audit"}, {"place": "after"}, {"state": "absent"}):
+    for options in ({}, {"mode": "audit"}, {"firewalld_precedence": "yield"}, {"state": "absent"}):
         done = apply(WEB, management=MANAGEMENT, check=True, **options)
         assert done["removed"] == ["ssh"]
         assert not any("already" in warning for warning in done["warnings"])
@@ -155,7 +155,7 @@ def test_what_others_stop_already_is_told_and_is_no_reason_to_refuse(apply: Back
 def test_what_our_own_rules_stop_is_always_refused(apply: Backend) -> None:
     """Also where others stop it as well: whoever writes both the default and ``management`` has made a mistake."""
     has(apply, **NO_SSH)
-    for options in ({}, {"place": "before"}, {"place": "after"}):
+    for options in ({}, {"firewalld_precedence": "override"}, {"firewalld_precedence": "yield"}):
         with pytest.raises(Refused, match="management from 10.9.0.0/24 to port 22: no rule admits it"):
             apply(WEB, management=MANAGEMENT, default_inbound="block", **options)
     with pytest.raises(Refused, match="the rule 'no' blocks it"):

@@ -19,7 +19,10 @@ from ansible_collections.portcullis.msports.plugins.module_utils._linux.host imp
 from firewalld_cases import CLOSED, MANY, USERS, Backend, enable, enable_ufw, rule
 
 
-@pytest.mark.parametrize("more", [{}, {"mode": "audit"}, {"place": "before"}, {"place": "after", "default_inbound": "allow"}, {"default_inbound": "keep"}])
+@pytest.mark.parametrize(
+    "more",
+    [{}, {"mode": "audit"}, {"firewalld_precedence": "override"}, {"firewalld_precedence": "yield", "default_inbound": "allow"}, {"default_inbound": "keep"}],
+)
 def test_apply_again_and_absent(apply: Backend, more: dict[str, str]) -> None:
     files = apply.files()
     options = {**CLOSED, **more}
@@ -60,7 +63,7 @@ def test_small_changes_need_no_reload_where_one_would_lose_something(apply: Back
     apply.daemon.running.zones["public"]["ports"] = [("8443", "tcp")]
     assert apply(*users, *(rule(f"x{i}", local_ports=[str(i)]) for i in range(1000, 1200)), **CLOSED)["changed"]
     assert apply.daemon.reloads == 1
-    assert apply(*users, **{**CLOSED, "place": "before"})["changed"]
+    assert apply(*users, **{**CLOSED, "firewalld_precedence": "override"})["changed"]
     assert apply.daemon.reloads == 1
 
 
@@ -221,7 +224,7 @@ def test_the_guard_knows_what_zones_admit(apply: Backend) -> None:
     management = {"addresses": ["10.9.0.0/24"], "ports": ["22"]}
     assert apply(management=management)["changed"] is False
     with pytest.raises(Refused, match="no rule admits it"):
-        apply(management=management, default_inbound="block", place="before")
+        apply(management=management, default_inbound="block", firewalld_precedence="override")
     apply.daemon.saved.zones["other"] = {"target": "default"}
     apply.daemon.active["other"] = {"interfaces": ["eth1"]}
     apply.daemon.load()

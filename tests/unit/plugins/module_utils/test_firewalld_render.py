@@ -12,7 +12,7 @@ from ansible_collections.portcullis.msports.plugins.module_utils import _address
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import kernel, names, objects, persist, render, rich
 from hypothesis import given, strategies
 
-OPTIONS = {"owner": "msports", "default_inbound": "keep", "default_outbound": "keep", "mode": "enforce", "place": "around"}
+OPTIONS = {"owner": "msports", "default_inbound": "keep", "default_outbound": "keep", "mode": "enforce", "firewalld_precedence": "merge"}
 
 
 def made(
@@ -94,7 +94,7 @@ def test_defaults_and_places() -> None:
     assert 'rule priority="32767" log prefix="msports would drop in: " level="info" limit value="10/s"' in audit["msports-in-rest"].rules
     assert 'rule protocol value="tcp" log prefix="msports would drop in: " level="info" limit value="10/s"' in audit["msports-in-block"].rules
     assert made(default_inbound="allow").objects.policies["msports-in-rest"] == objects.Policy(30000, "ACCEPT", ("ANY",), ("HOST",), (), {})
-    assert made({}, place="after").objects.policies["msports-in-allow"].priority == 20000
+    assert made({}, firewalld_precedence="yield").objects.policies["msports-in-allow"].priority == 20000
     assert made().objects == objects.EMPTY
 
 

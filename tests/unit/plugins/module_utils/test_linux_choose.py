@@ -9,7 +9,7 @@ import pathlib
 
 import pytest
 
-from ansible_collections.portcullis.msports.plugins.module_utils import _refusals
+from ansible_collections.portcullis.msports.plugins.module_utils._options import defaults
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.choose import Chosen, choose, traces
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.names import prefix
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import environment
@@ -84,7 +84,7 @@ def test_ufw_by_its_own_word(tmp_path: pathlib.Path, enabled: str, expected: Cho
     assert chosen(tmp_path) == expected
     assert settings.read("", tmp_path.joinpath("etc/ufw/ufw.conf").read_text()).enabled is (expected == UFW)
     loaded = [("chain", {"family": "ip", "table": "filter", "name": "ufw-user-input"})]
-    managers = environment.examine(loaded, None, dict(_refusals.OPTIONS), str(tmp_path), str(tmp_path / "proc")).managers
+    managers = environment.examine(loaded, None, defaults("nftables"), str(tmp_path), str(tmp_path / "proc")).managers
     assert managers == (["ufw is enabled and its rules are loaded"] if expected == UFW else [])
 
 
@@ -94,13 +94,13 @@ def test_a_ufw_that_was_removed_leaves_its_settings_and_is_not_chosen(tmp_path: 
     assert chosen(tmp_path) == NONE
     firewalld(tmp_path)
     assert chosen(tmp_path) == FIREWALLD, "and it is no second manager"
-    outside = environment.examine([], None, dict(_refusals.OPTIONS), str(tmp_path), "/nonexistent")
+    outside = environment.examine([], None, defaults("nftables"), str(tmp_path), "/nonexistent")
     assert not [text for text in outside.warnings + outside.managers if "ufw" in text]
 
 
 def test_a_firewalld_that_is_stopped_but_comes_back_is_told(tmp_path: pathlib.Path) -> None:
     def told() -> list[str]:
-        return environment.examine([], None, dict(_refusals.OPTIONS), str(tmp_path), str(tmp_path / "proc")).warnings
+        return environment.examine([], None, defaults("nftables"), str(tmp_path), str(tmp_path / "proc")).warnings
 
     link = tmp_path / "etc/systemd/system/multi-user.target.wants/firewalld.service"
     put(tmp_path, str(link.relative_to(tmp_path)))

@@ -50,19 +50,20 @@ def test_the_chosen_backend_gets_the_options_and_says_why_it_was_chosen(monkeypa
 
 
 @pytest.mark.parametrize("state", ["present", "absent"])
-@pytest.mark.parametrize(("backend", "place", "told"), [("firewalld", "before", 0), ("ufw", "before", 1), ("nftables", "after", 1), ("ufw", "around", 0)])
-def test_place_is_for_firewalld_and_told_elsewhere(monkeypatch: pytest.MonkeyPatch, backend: str, place: str, told: int, state: str) -> None:
+@pytest.mark.parametrize(("backend", "value", "count"), [("firewalld", "override", 0), ("ufw", "override", 1), ("nftables", "yield", 1), ("ufw", "merge", 0)])
+def test_precedence_is_for_firewalld_and_reported_elsewhere(monkeypatch: pytest.MonkeyPatch, backend: str, value: str, count: int, state: str) -> None:
     host = Host(monkeypatch)
-    done = reconcile.run({"backend": backend, "place": place, "state": state})
-    assert host.asked == [(backend, {"state": state, **({"place": place} if backend == "firewalld" else {})}, False)]
-    warnings = [text for text in done["warnings"] if f"place is {place}, which is about the zones of firewalld: with {backend} it" in text]
-    assert len(warnings) == (told if state == "present" else 0)
+    done = reconcile.run({"backend": backend, "firewalld_precedence": value, "state": state})
+    assert host.asked == [(backend, {"state": state, **({"firewalld_precedence": value} if backend == "firewalld" else {})}, False)]
+    warnings = [text for text in done["warnings"] if f"firewalld_precedence is {value}, which is about firewalld: with {backend} it" in text]
+    assert len(warnings) == (count if state == "present" else 0)
 
 
-def test_absent_hands_place_to_firewalld_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_absent_hands_precedence_to_firewalld_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     host = Host(monkeypatch, held=["firewalld", "ufw"])
-    reconcile.run({"place": "before", "state": "absent"})
-    assert [(name, "place" in options) for name, options, check in host.asked if not check] == [("nftables", False), ("firewalld", True), ("ufw", False)]
+    reconcile.run({"firewalld_precedence": "override", "state": "absent"})
+    handed = [(name, "firewalld_precedence" in options) for name, options, check in host.asked if not check]
+    assert handed == [("nftables", False), ("firewalld", True), ("ufw", False)]
 
 
 def test_rules_left_in_another_backend_are_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ import typing as t
 
 import pytest
 
+from ansible_collections.portcullis.msports.plugins.module_utils._options import defaults
 from ansible_collections.portcullis.msports.plugins.module_utils import _refusals
 
 PORT = "expected a TCP port (0-65535) or first-last"
@@ -45,7 +46,7 @@ PORT = "expected a TCP port (0-65535) or first-last"
 )
 def test_management(management: dict[str, t.Any], problems: list[str]) -> None:
     assert _refusals.management_problems(management) == problems
-    options = {**_refusals.OPTIONS, "management": management}
+    options = {**defaults("nftables"), "management": management}
     assert _refusals.examined_rules(options) == ([], problems)
     if problems:
         with pytest.raises(_refusals.Refused):

@@ -67,12 +67,13 @@ def test_an_error_of_our_own_is_no_failure_of_a_backend(monkeypatch: pytest.Monk
 
 def test_success(monkeypatch: pytest.MonkeyPatch, capsys: t.Any) -> None:
     answer = {"changed": True, "added": ["a"], "warnings": ["mind this"]}
-    done = ran(linux_ruleset, answer, monkeypatch, capsys, rules=[{"name": "a"}], place="before")
+    done = ran(linux_ruleset, answer, monkeypatch, capsys, rules=[{"name": "a"}], firewalld_precedence="override")
     assert (done["changed"], done["added"], done["backend"], done["backend_reason"]) == (True, ["a"], "firewalld", "the test says so")
     assert done["warned"] == ["mind this"]
     options, check = done["given"]
     assert check is False
-    assert (options["place"], set(OPTIONS) - set(options)) == ("before", {"max_removals", "default_inbound"}), "what is not set is the backend's business"
-    elsewhere = ran(linux_ruleset, answer, monkeypatch, capsys, backend="ufw", place="before")
-    assert "place" not in elsewhere["given"][0]
-    assert "place is before, which is about the zones of firewalld: with ufw it changes nothing" in elsewhere["warned"][1]
+    assert options["firewalld_precedence"] == "override"
+    assert set(OPTIONS) - set(options) == {"max_removals", "default_inbound"}, "what is not set is the backend's business"
+    elsewhere = ran(linux_ruleset, answer, monkeypatch, capsys, backend="ufw", firewalld_precedence="override")
+    assert "firewalld_precedence" not in elsewhere["given"][0]
+    assert "firewalld_precedence is override, which is about firewalld: with ufw it changes nothing" in elsewhere["warned"][1]

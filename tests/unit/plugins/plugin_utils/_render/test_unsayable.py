@@ -183,7 +183,7 @@ def on_the_controller(made: Plain, backend: str, mode: str) -> list[str]:
 def sent(made: Plain, inbound: str, mode: str) -> Plain:
     """What the module gets when the host chooses, with the backend's own default filled in."""
     found = render(made, "till", "linux")
-    return {"default_inbound": inbound, **found, "owner": "msports", "mode": mode, "place": "around"}
+    return {"default_inbound": inbound, **found, "owner": "msports", "mode": mode, "firewalld_precedence": "merge"}
 
 
 @given(_rules(), HOSTS, MODES)

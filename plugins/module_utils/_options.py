@@ -1,0 +1,93 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""The options of a ruleset in one table: argument specs, defaults, and what ``apply`` passes on are derived from it.
+
+A new option is one line here, and its description in the documentation of the modules, of ``apply`` and of the role, which a test asks for.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+LINUX = ("nftables", "firewalld", "ufw")
+BACKENDS = LINUX + ("windows",)
+# What happens to inbound packets that no rule names, where nobody says so: without nftables' own nothing would stop them; the others stop them already.
+DEFAULT_INBOUND = {"nftables": "block", "firewalld": "keep", "ufw": "keep", "windows": "keep"}
+
+
+class Option(t.NamedTuple):
+    """``spec`` is Ansible's, ``backends`` are those that have the option, ``passed_on`` tells that the user says it, so that ``apply`` has it, too."""
+
+    name: str
+    spec: t.Dict[str, t.Any]
+    backends: t.Tuple[str, ...] = BACKENDS
+    passed_on: bool = True
+
+
+TABLE = (
+    Option("rules", {"type": "list", "elements": "dict", "default": []}, passed_on=False),
+    Option("address_sets", {"type": "dict", "default": {}}, passed_on=False),
+    Option("default_inbound", {"type": "str", "choices": ["block", "reject", "allow", "keep"]}, passed_on=False),
+    Option("default_outbound", {"type": "str", "choices": ["keep", "allow", "block"], "default": "keep"}, passed_on=False),
+    Option("management", {"type": "dict", "default": {}}, passed_on=False),
+    Option("owner", {"type": "str", "default": "msports"}),
+    Option("purge", {"type": "bool", "default": True}),
+    Option("max_removals", {"type": "int"}),
+    Option("allow_lockout", {"type": "bool", "default": False}),
+    Option("allow_other_manager", {"type": "bool", "default": False}),
+    Option("mode", {"type": "str", "choices": ["enforce", "audit"], "default": "enforce"}),
+    Option("state", {"type": "str", "choices": ["present", "absent"], "default": "present"}),
+    Option("persist", {"type": "bool", "default": True}),
+    Option("firewalld_precedence", {"type": "str", "choices": ["merge", "override", "yield"], "default": "merge"}, ("firewalld",)),
+)
+PASSED_ON = tuple(option.name for option in TABLE if option.passed_on)
+OWNER = {"owner": next(option.spec for option in TABLE if option.name == "owner")}
+
+ELSEWHERE = (
+    "{0} is {1}, which is about {2}: with {3} it changes nothing. What other rules of the host admit beyond these, or stop of them, is reported in effective"
+)
+
+Spec = t.Dict[str, t.Dict[str, t.Any]]
+
+
+def backend_spec(backends: t.Sequence[str]) -> Spec:
+    """Return the spec of the option ``backend`` where one of ``backends`` is used."""
+    return {"backend": {"type": "str", "choices": ["auto"] + list(backends), "default": "auto"}}
+
+
+def linux_spec() -> Spec:
+    """Return the argument spec of ``linux_ruleset``: what any backend of Linux has. ``default_inbound`` depends on the backend, so it has no default."""
+    return dict(backend_spec(LINUX), **{option.name: option.spec for option in TABLE if set(LINUX) & set(option.backends)})
+
+
+def windows_spec() -> Spec:
+    """Return the argument spec of ``win_firewall_ruleset``."""
+    spec = {option.name: option.spec for option in TABLE if "windows" in option.backends}
+    return dict(spec, default_inbound=dict(spec["default_inbound"], default=DEFAULT_INBOUND["windows"]))
+
+
+def passed_on_spec() -> Spec:
+    """Return the spec of what ``apply`` has of these options."""
+    return {option.name: option.spec for option in TABLE if option.passed_on}
+
+
+def defaults(backend: str) -> t.Dict[str, t.Any]:
+    """Return ``{option: default}`` of a backend; ``None`` where there is none."""
+    found = {option.name: option.spec.get("default") for option in TABLE if backend in option.backends}
+    return dict(found, default_inbound=DEFAULT_INBOUND[backend])
+
+
+def drop_unsupported(backend: str, options: t.Dict[str, t.Any]) -> t.Tuple[t.Dict[str, t.Any], t.List[str]]:
+    """Return ``(options, warnings)`` without what a backend does not have. A value that means something elsewhere is reported, unless rules go."""
+    others = {option.name: option for option in TABLE if backend not in option.backends and options.get(option.name) is not None}
+    rest = {key: value for key, value in options.items() if key not in others}
+    if options.get("state", "present") != "present":
+        return rest, []
+    return rest, [
+        ELSEWHERE.format(name, options[name], " and ".join(option.backends), backend)
+        for name, option in others.items()
+        if options[name] != option.spec["default"]
+    ]
