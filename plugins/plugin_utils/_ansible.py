@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence, Set
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MsportsError, Problems
-from ansible_collections.portcullis.msports.plugins.plugin_utils._model.union import Sink, sort_out, value_of
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.union import ProblemCollector, collect, value_of
 
 _PLAIN = frozenset((str, int, float, bool, type(None)))
 
@@ -95,11 +95,9 @@ def united(lookup: t.Any, variables: t.Mapping[str, t.Any], name: str) -> t.Any:
     """
     mine = sorted(key for key in variables if key == name or str(key).startswith(f"{name}__"))
     rendered = {key: to_plain(lookup._templar.template(variables[key])) for key in mine}
-    sink = Sink()
-    parts = sort_out({key: value for key, value in rendered.items() if value is not None}, sink).get(name)
-    value = value_of(parts, sink) if parts else None
-    problems = Problems()
-    problems.extend(sink.found)
+    problems = ProblemCollector()
+    declared = collect({key: value for key, value in rendered.items() if value is not None}, problems).get(name)
+    value = value_of(declared, problems) if declared else None
     problems.raise_as(MsportsError)
     return value
 

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.reader import Reader
-from ansible_collections.portcullis.msports.plugins.plugin_utils._model.union import Parts, Sink, items, only_keys
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.union import Declarations, ProblemCollector, items, only_keys
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import ANY, NOBODY, Addresses, parse_one, union
 
 SOURCES = ("inventory", "dns", "facts")
@@ -83,47 +83,47 @@ def _usable(text: str, what: str) -> Addresses:
     return Addresses((interval,))
 
 
-def read_address(value: t.Any, path: str, sink: Sink, read: t.Callable[[str], Addresses] = host_address) -> Addresses:
+def read_address(value: t.Any, path: str, problems: ProblemCollector, read: t.Callable[[str], Addresses] = host_address) -> Addresses:
     """Return what ``read`` makes of a value that may be anything; ``NOBODY`` and a problem where it makes nothing."""
     if not isinstance(value, str):
-        sink.add(path, value, "expected an IP address as text" if read is host_address else "expected an address or a network as text, like '10.20.0.0/16'")
+        problems.add(path, value, "expected an IP address as text" if read is host_address else "expected an address or a network as text, like '10.20.0.0/16'")
         return NOBODY
     try:
         return read(value)
     except ValueError as error:
-        sink.add(path, value, str(error))
+        problems.add(path, value, str(error))
         return NOBODY
 
 
-def parse_declared(parts: Parts, sink: Sink) -> t.Tuple[Declared, ...]:
+def parse_declared(declared: Declarations, problems: ProblemCollector) -> t.Tuple[Declared, ...]:
     """Read ``msports_addresses``: texts, or mappings ``{address: ..., shared: true}``."""
     found: list[Declared] = []
-    for path, item in items(parts):
+    for path, item in items(declared):
         shared = False
         if isinstance(item, Mapping):
-            only_keys(item, ("address", "shared"), path, sink)
+            only_keys(item, ("address", "shared"), path, problems)
             shared = item.get("shared", False)
             if not isinstance(shared, bool):
-                sink.add(f"{path}.shared", shared, "expected true or false")
+                problems.add(f"{path}.shared", shared, "expected true or false")
                 shared = False
             if "address" not in item:
-                sink.add(path, item, "expected the key address")
+                problems.add(path, item, "expected the key address")
                 continue
             path, item = f"{path}.address", item["address"]
-        addresses = read_address(item, path, sink)
+        addresses = read_address(item, path, problems)
         if addresses:
             found.append(Declared(path, item, addresses, shared))
     return tuple(found)
 
 
-def parse_sources(parts: Parts, sink: Sink) -> t.Tuple[str, ...]:
+def parse_sources(declared: Declarations, problems: ProblemCollector) -> t.Tuple[str, ...]:
     """Read ``msports_address_from``: where addresses come from, in this order."""
     found = []
-    for path, item in items(parts):
+    for path, item in items(declared):
         if item in SOURCES:
             found.append(item)
         else:
-            sink.add(path, item, "expected inventory, dns or facts", SOURCES)
+            problems.add(path, item, "expected inventory, dns or facts", SOURCES)
     return tuple(found)
 
 

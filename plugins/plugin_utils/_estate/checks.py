@@ -21,7 +21,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.setting
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.sites import HostSites, parse_site, site_bound_roles
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate import Holding, Host
 
-HELD_BY_NETWORKS = "networks hold the role, but msports_absent says that this estate has none"
+HELD_BY_NETWORKS = "networks hold the role, but msports_not_deployed says that this estate has none"
 Entries = Mapping[str, t.Sequence[Entry]]  # host -> declarations of roles
 
 
@@ -39,7 +39,7 @@ def place(reader: Reader, entries: Entries) -> Places:
     products = sorted(set(reader.catalogs.products) - {SHARED_PRODUCT})
     here: dict[str, HostSites] = {}
     for host in reader.hosts:
-        here[host] = reader.host_value(host, "msports_site", lambda parts, sink: parse_site(parts, sink, products), NOWHERE)
+        here[host] = reader.host_value(host, "msports_site", parse_site, NOWHERE, products)
     holdings: dict[str, t.Tuple[Holding, ...]] = {}
     holders: dict[str, list[str]] = {}
     declared: dict[str, dict[str, str]] = {}  # product -> site -> first host that declares it
@@ -97,12 +97,12 @@ def _check_sites(reader: Reader, holdings: t.Mapping[str, t.Tuple[Holding, ...]]
                        f"say where it is: {', '.join(roles)}; set msports_site, or {{{product}: <site>}}")
 
 
-def check(reader: Reader, hosts: Mapping[str, Host], entries: Entries, networks: Networks, addresses: HostAddresses, absent: t.Container[str]) -> None:
+def check(reader: Reader, hosts: Mapping[str, Host], entries: Entries, networks: Networks, addresses: HostAddresses, not_deployed: t.Container[str]) -> None:
     """Check everything that needs the whole estate."""
     addresses.check_owners(entries)
     check_edge(reader, hosts, entries, networks)
     _check_addresses(reader, hosts, networks, addresses)
-    _check_absent(reader, absent, entries, networks)
+    _check_not_deployed(reader, not_deployed, entries, networks)
     _check_settings(reader, hosts, entries)
     _check_sites_settings(reader, hosts)
 
@@ -125,13 +125,13 @@ def _inside(reader: Reader, holding: Holding, networks: Networks) -> bool:
     return bool(by_site.get(None)) or bool(holding.sites and all(by_site.get(site) for site in holding.sites))
 
 
-def _check_absent(reader: Reader, absent: t.Container[str], entries: Entries, networks: Networks) -> None:
-    """What is declared as absent nobody may hold."""
+def _check_not_deployed(reader: Reader, not_deployed: t.Container[str], entries: Entries, networks: Networks) -> None:
+    """What is declared as not deployed nobody may hold."""
     for host, given in entries.items():
-        for role, path in sorted({entry.role: entry.path for entry in reversed(given) if entry.role in absent}.items()):
-            reader.add(host, path, role, "the role is held here, but msports_absent says that this estate has none")
+        for role, path in sorted({entry.role: entry.path for entry in reversed(given) if entry.role in not_deployed}.items()):
+            reader.add(host, path, role, "the role is held here, but msports_not_deployed says that this estate has none")
     for role, by_site in networks.items():
-        if role in absent and any(by_site.values()):
+        if role in not_deployed and any(by_site.values()):
             reader.add(reader.declarers["msports_networks"], f"msports_networks.{role}", MISSING, HELD_BY_NETWORKS)
 
 

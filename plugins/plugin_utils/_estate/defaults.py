@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MISSING
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.infrastructure import Infrastructure
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.reader import Reader
-from ansible_collections.portcullis.msports.plugins.plugin_utils._model.union import Parts, Sink
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.union import Declarations, ProblemCollector
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate import DEFAULTS_INBOUND, DEFAULTS_OUTBOUND, SYSTEMS, WINDOWS_DYNAMIC, Host
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.ports import LAST_PORT, PortRange, Ports
 
@@ -26,26 +26,26 @@ MANAGEMENT_WORDS = (
 )
 
 
-def one_of(words: t.Sequence[str]) -> t.Callable[[Parts, Sink], t.Optional[str]]:
+def one_of(words: t.Sequence[str]) -> t.Callable[[Declarations, ProblemCollector], t.Optional[str]]:
     """Return a reader of one of a few words."""
 
-    def parse(parts: Parts, sink: Sink) -> t.Optional[str]:
-        name, value = parts[0]
+    def parse(declared: Declarations, problems: ProblemCollector) -> t.Optional[str]:
+        name, value = declared[0]
         if value in words:
             return t.cast(str, value)
-        sink.add(name, value, f"expected {', '.join(words[:-1])} or {words[-1]}", words)
+        problems.add(name, value, f"expected {', '.join(words[:-1])} or {words[-1]}", words)
         return None
 
     return parse
 
 
-def parse_bool(parts: Parts, sink: Sink) -> bool:
-    return t.cast(bool, parts[0][1])
+def parse_bool(declared: Declarations, problems: ProblemCollector) -> bool:
+    return t.cast(bool, declared[0][1])
 
 
-def parse_dynamic_ports(parts: Parts, sink: Sink) -> Ports:
+def parse_dynamic_ports(declared: Declarations, problems: ProblemCollector) -> Ports:
     """Read ``msports_dynamic_ports``: one range."""
-    name, value = parts[0]
+    name, value = declared[0]
     found: t.Optional[PortRange]
     try:
         found = PortRange.parse(value)
@@ -53,7 +53,7 @@ def parse_dynamic_ports(parts: Parts, sink: Sink) -> Ports:
         found = None
     if found is not None and found.first >= FIRST_DYNAMIC and found.first < found.last:
         return (found,)
-    sink.add(name, value, f"expected a range of dynamic ports, first-last, within {FIRST_DYNAMIC}-{LAST_PORT}")
+    problems.add(name, value, f"expected a range of dynamic ports, first-last, within {FIRST_DYNAMIC}-{LAST_PORT}")
     return WINDOWS_DYNAMIC
 
 

@@ -15,8 +15,8 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate import defaults
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.addresses import parse_declared, parse_sources
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.infrastructure import parse_infrastructure
-from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.reader import Reader, together
-from ansible_collections.portcullis.msports.plugins.plugin_utils._model.union import Parts, Sink, as_text, entries, items, sort_out
+from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.reader import Reader, deduplicate
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.union import Declarations, ProblemCollector, as_text, entries, items, collect
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import Catalogs
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.releases import is_release
 
@@ -33,17 +33,17 @@ class Asked:
     declared: t.Mapping[str, str]  # what the loader calls it, ``releases.configmgr`` or ``catalog_paths[0]`` -> place in the inventory
 
 
-def parse_paths(parts: Parts, sink: Sink) -> t.Tuple[str, ...]:
+def parse_paths(declared: Declarations, problems: ProblemCollector) -> t.Tuple[str, ...]:
     """Read ``msports_catalog_paths``, in the order written: the first folder that has a catalog gives it."""
-    return tuple(text for _path, text in _paths(parts, sink))
+    return tuple(text for _path, text in _paths(declared, problems))
 
 
-def _paths(parts: Parts, sink: Sink) -> t.Iterator[t.Tuple[str, str]]:
-    for path, item in items(parts):
+def _paths(declared: Declarations, problems: ProblemCollector) -> t.Iterator[t.Tuple[str, str]]:
+    for path, item in items(declared):
         if isinstance(item, str) and item:
             yield path, item
         else:
-            sink.add(path, item, "expected the path of a folder with catalogs")
+            problems.add(path, item, "expected the path of a folder with catalogs")
 
 
 def asked_for(inventory: Mapping[str, t.Any]) -> Asked:
@@ -51,24 +51,24 @@ def asked_for(inventory: Mapping[str, t.Any]) -> Asked:
 
     From the first host that declares each. Raises nothing: what is wrong with them, and hosts that disagree, is told with everything else.
     """
-    found: dict[str, t.Tuple[str, Parts]] = {}
-    ignored = Sink()
+    found: dict[str, t.Tuple[str, Declarations]] = {}
+    ignored = ProblemCollector()
     for host, data in sorted(inventory["hosts"].items()):
         variables = {name: value for name, value in (data.get("vars") or {}).items() if name.startswith(ASKED)}
-        for name, parts in sort_out(variables, ignored).items() if variables else ():
-            found.setdefault(name, (host, parts))
-    declared: dict[str, str] = {}
+        for name, declared in collect(variables, ignored).items() if variables else ():
+            found.setdefault(name, (host, declared))
+    places: dict[str, str] = {}
     releases: dict[str, str] = {}
-    host, parts = found.get("msports_releases", ("", ()))
-    for product, (path, value) in entries(parts, ignored).items():
+    host, declared = found.get("msports_releases", ("", ()))
+    for product, (path, value) in entries(declared, ignored).items():
         text = as_text(value)
         if text is not None and is_release(text):
             releases[str(product)] = text
-            declared[f"releases.{product}"] = f"{host}: {path}"
-    host, parts = found.get("msports_catalog_paths", ("", ()))
-    paths = list(_paths(parts, ignored))
-    declared.update({f"catalog_paths[{index}]": f"{host}: {path}" for index, (path, _text) in enumerate(paths)})
-    return Asked(releases, tuple(text for _path, text in paths), declared)
+            places[f"releases.{product}"] = f"{host}: {path}"
+    host, declared = found.get("msports_catalog_paths", ("", ()))
+    paths = list(_paths(declared, ignored))
+    places.update({f"catalog_paths[{index}]": f"{host}: {path}" for index, (path, _text) in enumerate(paths)})
+    return Asked(releases, tuple(text for _path, text in paths), places)
 
 
 def without_catalogs(inventory: Mapping[str, t.Any], asked: Asked, problems: t.Iterable[Problem]) -> list[Problem]:
@@ -82,7 +82,7 @@ def without_catalogs(inventory: Mapping[str, t.Any], asked: Asked, problems: t.I
         reader.host_value(host, "msports_dynamic_ports", defaults.parse_dynamic_ports, ())
         for read in (defaults.system_of, defaults.inbound_of, defaults.outbound_of):
             read(reader, host)
-    return [*(_placed(problem, asked) for problem in problems), *together(reader.problems)]
+    return [*(_placed(problem, asked) for problem in problems), *deduplicate(reader.problems)]
 
 
 def _placed(problem: Problem, asked: Asked) -> Problem:

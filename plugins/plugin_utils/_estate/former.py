@@ -11,32 +11,32 @@ import fnmatch
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import Catalogs, Former
-from ansible_collections.portcullis.msports.plugins.plugin_utils._model.union import Sink
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.union import ProblemCollector
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.releases import edition_for
 
 
-def current(kind: str, name: t.Any, path: str, sink: Sink, catalogs: Catalogs) -> t.Any:
+def current(kind: str, name: t.Any, path: str, problems: ProblemCollector, catalogs: Catalogs) -> t.Any:
     """Return what a word is called in the chosen edition: the word itself, or its newer name. ``None``, and a note, where it stands for nothing now."""
     former = catalogs.former.get(kind, {}).get(name) if isinstance(name, str) else None
     if former is None:
         return name
     since = f"since {former.product} {former.since}"
     if former.now is None:
-        sink.notes.append(f"{path}: {name} is gone {since}, so it counts for nothing here")
+        problems.notes.append(f"{path}: {name} is gone {since}, so it counts for nothing here")
         return None
     if kind == "supplements":
-        sink.notes.append(f"{path}: {name} is no supplement {since}: the documents have it, and it is on")
+        problems.notes.append(f"{path}: {name} is no supplement {since}: the documents have it, and it is on")
         return None
-    sink.notes.append(f"{path}: {name} is called {former.now} {since}")
+    problems.notes.append(f"{path}: {name} is called {former.now} {since}")
     return former.now
 
 
-def gone_flow(pattern: str, path: str, sink: Sink, catalogs: Catalogs) -> bool:
+def gone_flow(pattern: str, path: str, problems: ProblemCollector, catalogs: Catalogs) -> bool:
     """Tell whether a pattern of flow ids is about flows of older editions, with a note."""
     flows: t.Mapping[str, Former] = {**catalogs.former.get("flows", {}), **catalogs.former.get("supplements", {})}
     known = next((former for name, former in sorted(flows.items()) if fnmatch.fnmatchcase(name, pattern)), None)
     if known is not None:
-        sink.notes.append(f"{path}: {pattern} is about flows that are gone since {known.product} {known.since}")
+        problems.notes.append(f"{path}: {pattern} is about flows that are gone since {known.product} {known.since}")
     return known is not None
 
 

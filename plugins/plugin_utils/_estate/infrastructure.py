@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MISSING
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.addresses import read_address
-from ansible_collections.portcullis.msports.plugins.plugin_utils._model.union import Parts, Sink, as_text, entries, only_keys
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.union import Declarations, ProblemCollector, as_text, entries, only_keys
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import NOBODY, Addresses, union
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate import Proxy
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.ports import LAST_PORT
@@ -31,37 +31,37 @@ class Infrastructure:
     proxies: t.Tuple[Proxy, ...] = ()
 
 
-def parse_infrastructure(parts: Parts, sink: Sink) -> Infrastructure:
+def parse_infrastructure(declared: Declarations, problems: ProblemCollector) -> Infrastructure:
     """Read ``msports_infrastructure``: lists of addresses under dns, ntp and dhcp_relays, ``{address, port}`` under proxy."""
-    found = entries(parts, sink)
-    only_keys(found, (*SERVERS, "proxy"), parts[0][0], sink)
+    found = entries(declared, problems)
+    only_keys(found, (*SERVERS, "proxy"), declared[0][0], problems)
     servers = {}
     for key in SERVERS:
         path, value = found.get(key, ("", ()))
-        servers[key] = union(read_address(item, label, sink) for label, item in _listed(path, value, sink))
+        servers[key] = union(read_address(item, label, problems) for label, item in _listed(path, value, problems))
     path, value = found.get("proxy", ("", ()))
-    proxies = {proxy for label, item in _listed(path, value, sink) for proxy in _proxy(item, label, sink)}
+    proxies = {proxy for label, item in _listed(path, value, problems) for proxy in _proxy(item, label, problems)}
     return Infrastructure(proxies=tuple(sorted(proxies, key=lambda proxy: (proxy.address, proxy.port))), **servers)
 
 
-def _listed(path: str, value: t.Any, sink: Sink) -> list[t.Tuple[str, t.Any]]:
+def _listed(path: str, value: t.Any, problems: ProblemCollector) -> list[t.Tuple[str, t.Any]]:
     if isinstance(value, (list, tuple)):
         return [(f"{path}[{index}]", item) for index, item in enumerate(value)]
-    sink.add(path, value, "expected a list")
+    problems.add(path, value, "expected a list")
     return []
 
 
-def _proxy(item: t.Any, path: str, sink: Sink) -> list[Proxy]:
+def _proxy(item: t.Any, path: str, problems: ProblemCollector) -> list[Proxy]:
     if not isinstance(item, Mapping):
-        sink.add(path, item, "expected a mapping with address and port")
+        problems.add(path, item, "expected a mapping with address and port")
         return []
-    only_keys(item, ("address", "port"), path, sink)
+    only_keys(item, ("address", "port"), path, problems)
     for key in ("address", "port"):
         if key not in item:
-            sink.add(f"{path}.{key}", MISSING, f"a proxy needs its {key}")
+            problems.add(f"{path}.{key}", MISSING, f"a proxy needs its {key}")
     port = as_text(item.get("port"))
     fine = port is not None and port.isdigit() and 1 <= int(port) <= LAST_PORT
     if "port" in item and not fine:
-        sink.add(f"{path}.port", item["port"], f"expected a port, 1-{LAST_PORT}")
-    address = read_address(item["address"], f"{path}.address", sink) if "address" in item else NOBODY
+        problems.add(f"{path}.port", item["port"], f"expected a port, 1-{LAST_PORT}")
+    address = read_address(item["address"], f"{path}.address", problems) if "address" in item else NOBODY
     return [Proxy(address.cidrs()[0], int(port or 0))] if address and fine else []

@@ -14,7 +14,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.address
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.former import current
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.roles import SHARED_PRODUCT, product_of
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.sites import SITE_WORDS
-from ansible_collections.portcullis.msports.plugins.plugin_utils._model.union import Parts, Sink, entries, near_name
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.union import Declarations, ProblemCollector, entries, near_name
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import Addresses, union
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import Catalogs
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.internet import internet_beside
@@ -31,27 +31,27 @@ class _Listed(t.NamedTuple):
     internet: bool
 
 
-def parse_networks(parts: Parts, sink: Sink, catalogs: Catalogs, sites: Mapping[str, t.Collection[str]]) -> Networks:
+def parse_networks(declared: Declarations, problems: ProblemCollector, catalogs: Catalogs, sites: Mapping[str, t.Collection[str]]) -> Networks:
     """Read ``msports_networks``: role to networks, or role to sites to networks. An empty list stays: it says "none".
 
     The word ``internet`` among a role's networks adds the public addresses that no role has.
     """
     roles = sorted(name for name in {*catalogs.roles, "internet"} if name not in NOBODYS)
     found: t.Dict[str, t.Dict[t.Optional[str], _Listed]] = {}
-    for written, (path, value) in entries(parts, sink).items():
-        role = current("roles", written, path, sink, catalogs)
+    for written, (path, value) in entries(declared, problems).items():
+        role = current("roles", written, path, problems, catalogs)
         if role is None:
             continue
         if role not in roles:
-            sink.add(path, role, "expected the name of a role, <product>.<role>, or internet", near=near_name(role, roles))
+            problems.add(path, role, "expected the name of a role, <product>.<role>, or internet", near=near_name(role, roles))
         elif isinstance(value, (list, tuple)):
-            found[role] = {None: _addresses(value, path, sink)}
+            found[role] = {None: _addresses(value, path, problems)}
         elif not isinstance(value, Mapping):
-            sink.add(path, value, "expected a list of networks, or a mapping of sites to lists")
+            problems.add(path, value, "expected a list of networks, or a mapping of sites to lists")
         elif _has_sites(role, catalogs):
-            found[role] = _by_site(value, path, sink, sites.get(product_of(role), ()))
+            found[role] = _by_site(value, path, problems, sites.get(product_of(role), ()))
         else:
-            sink.add(path, dict(value), f"{role} has no sites: write one list of networks")
+            problems.add(path, dict(value), f"{role} has no sites: write one list of networks")
     named = {role: {site: item.addresses for site, item in by_site.items()} for role, by_site in found.items()}
     if not any(item.internet for by_site in found.values() for item in by_site.values()):
         return named
@@ -72,24 +72,24 @@ def _has_sites(role: str, catalogs: Catalogs) -> bool:
     return role in catalogs.roles and catalogs.roles[role].kind != "external" and product_of(role) != SHARED_PRODUCT
 
 
-def _by_site(value: Mapping[t.Any, t.Any], path: str, sink: Sink, known: t.Collection[str]) -> t.Dict[t.Optional[str], _Listed]:
+def _by_site(value: Mapping[t.Any, t.Any], path: str, problems: ProblemCollector, known: t.Collection[str]) -> t.Dict[t.Optional[str], _Listed]:
     found: t.Dict[t.Optional[str], _Listed] = {}
     for site, networks in value.items():
         label = f"{path}.{site}"
         if not isinstance(site, str):
-            sink.add(label, site, SITE_WORDS)
+            problems.add(label, site, SITE_WORDS)
         elif site not in known:
             sites = f"the sites are {', '.join(sorted(known))}" if known else "no host declares msports_site"
-            sink.add(label, site, f"no host of the product is in this site; {sites}", near=near_name(site, known))
+            problems.add(label, site, f"no host of the product is in this site; {sites}", near=near_name(site, known))
         elif not isinstance(networks, (list, tuple)):
-            sink.add(label, networks, "expected a list of networks")
+            problems.add(label, networks, "expected a list of networks")
         else:
-            found[site] = _addresses(networks, label, sink)
+            found[site] = _addresses(networks, label, problems)
     return found
 
 
-def _addresses(values: t.Sequence[t.Any], path: str, sink: Sink) -> _Listed:
-    found = union([read_address(value, f"{path}[{index}]", sink, network) for index, value in enumerate(values) if value != "internet"])
+def _addresses(values: t.Sequence[t.Any], path: str, problems: ProblemCollector) -> _Listed:
+    found = union([read_address(value, f"{path}[{index}]", problems, network) for index, value in enumerate(values) if value != "internet"])
     return _Listed(found, "internet" in values)
 
 

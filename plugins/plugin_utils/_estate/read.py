@@ -18,7 +18,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.address
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.early import parse_paths
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.former import choice_notes
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.infrastructure import Infrastructure, parse_infrastructure
-from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.reader import Reader, together
+from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.reader import Reader, deduplicate
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.selections import Ends
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import Catalogs
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate import WINDOWS_DYNAMIC, Estate, Host
@@ -36,7 +36,7 @@ def read_estate(inventory: Mapping[str, t.Any], catalogs: Catalogs, services: t.
     entries_of = roles.read_roles(reader)
     places = checks.place(reader, entries_of)
     addresses = HostAddresses(reader, inventory, reader.estate_value("msports_address_from", parse_sources, ("inventory",)))
-    nets = reader.estate_value("msports_networks", lambda parts, sink: networks.parse_networks(parts, sink, catalogs, places.sites), {})
+    nets = reader.estate_value("msports_networks", networks.parse_networks, {}, catalogs, places.sites)
     ends = Ends(reader, addresses, nets, places.holders)
     hosts = {name: _host(reader, name, places, addresses, ends, services or {}) for name in reader.hosts}
     infrastructure = reader.estate_value("msports_infrastructure", parse_infrastructure, Infrastructure())
@@ -54,13 +54,13 @@ def read_estate(inventory: Mapping[str, t.Any], catalogs: Catalogs, services: t.
         today=datetime.date.fromisoformat(str(inventory.get("today") or "1970-01-01")),
         **_whole(reader, places),
     )
-    checks.check(reader, hosts, entries_of, nets, addresses, estate.absent)
+    checks.check(reader, hosts, entries_of, nets, addresses, estate.not_deployed)
     for host in hosts.values():
         defaults.check_defaults(reader, host, infrastructure)
     if reader.problems:
-        raise InventoryError(together(reader.problems))
+        raise InventoryError(deduplicate(reader.problems))
     in_use = {roles.product_of(role) for role in (*places.holders, *nets)} - {roles.SHARED_PRODUCT}
-    chosen = choice_notes(catalogs, reader.estate_value("msports_releases", lambda parts, sink: settings.parse_releases(parts, sink, catalogs), {}), in_use)
+    chosen = choice_notes(catalogs, reader.estate_value("msports_releases", settings.parse_releases, {}, catalogs), in_use)
     return dataclasses.replace(estate, notes=(*addresses.notes, *chosen, *reader.notes()))
 
 
@@ -70,14 +70,14 @@ def _whole(reader: Reader, places: checks.Places) -> dict[str, t.Any]:
     every_site = sorted({site for names in places.sites.values() for site in names})
     editions = {product: catalog.edition for product, catalog in sorted(catalogs.products.items())}
     reader.estate_value("msports_catalog_paths", parse_paths, ())  # was used to load the catalogs; here its problems are told
-    releases = reader.estate_value("msports_releases", lambda parts, sink: settings.parse_releases(parts, sink, catalogs), {})
+    releases = reader.estate_value("msports_releases", settings.parse_releases, {}, catalogs)
     return {
         "editions": editions,
         "releases": {**editions, **releases},
-        "hierarchy": reader.estate_value("msports_hierarchy", lambda parts, sink: sites.parse_hierarchy(parts, sink, every_site), {}),
-        "absent": reader.estate_value("msports_absent", lambda parts, sink: rules.parse_absent(parts, sink, catalogs), frozenset()),
-        "without": reader.estate_value("msports_without", lambda parts, sink: rules.parse_without(parts, sink, catalogs), ()),
-        "supplements": reader.estate_value("msports_supplements", lambda parts, sink: rules.parse_supplements(parts, sink, catalogs), ()),
+        "hierarchy": reader.estate_value("msports_hierarchy", sites.parse_hierarchy, {}, every_site),
+        "not_deployed": reader.estate_value("msports_not_deployed", rules.parse_not_deployed, frozenset(), catalogs),
+        "excluded_flows": reader.estate_value("msports_excluded_flows", rules.parse_excluded_flows, (), catalogs),
+        "supplements": reader.estate_value("msports_supplements", rules.parse_supplements, (), catalogs),
     }
 
 
@@ -91,12 +91,12 @@ def _host(reader: Reader, name: str, places: checks.Places, addresses: HostAddre
         system=defaults.system_of(reader, name),
         addresses=addresses.of[name],
         holdings=holdings,
-        settings=reader.host_value(name, "msports_settings", lambda parts, sink: settings.parse_settings(parts, sink, catalogs), NOTHING),
-        features=reader.host_value(name, "msports_features", lambda parts, sink: settings.parse_features(parts, sink, catalogs), frozenset()),
+        settings=reader.host_value(name, "msports_settings", settings.parse_settings, NOTHING, catalogs),
+        features=reader.host_value(name, "msports_features", settings.parse_features, frozenset(), catalogs),
         default_inbound=defaults.inbound_of(reader, name),
         default_outbound=defaults.outbound_of(reader, name),
-        management=reader.host_value(name, "msports_management", lambda parts, sink: rules.parse_management(parts, sink, ends, services), None),
-        ping=reader.host_value(name, "msports_ping", lambda parts, sink: rules.parse_ping(parts, sink, ends), ()),
-        allow=reader.host_value(name, "msports_allow", lambda parts, sink: rules.parse_allow(parts, sink, ends), ()),
+        management=reader.host_value(name, "msports_management", rules.parse_management, None, ends, services),
+        ping=reader.host_value(name, "msports_ping", rules.parse_ping, (), ends),
+        allow=reader.host_value(name, "msports_allow", rules.parse_allow, (), ends),
         dynamic_ports=reader.host_value(name, "msports_dynamic_ports", defaults.parse_dynamic_ports, WINDOWS_DYNAMIC),
     )

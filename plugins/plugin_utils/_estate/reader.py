@@ -11,12 +11,12 @@ import typing as t
 from collections.abc import Mapping
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import Problem, some
-from ansible_collections.portcullis.msports.plugins.plugin_utils._model.union import Parts, Sink, near_name, plain, sort_out
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.union import Declarations, ProblemCollector, near_name, plain, collect
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.variables import ESTATE, VARIABLES
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import Catalogs
 
 T = t.TypeVar("T")
-Parse = t.Callable[[Parts, Sink], T]
+Parse = t.Callable[..., T]  # declarations, a collector of problems, and what else it needs
 _ABSENT = object()
 TOLD_EACH = 3  # a problem that more hosts than this have in common is told once, with all their names
 
@@ -35,21 +35,20 @@ class Reader:
         self.groups: Mapping[str, t.Sequence[str]] = inventory.get("groups") or {}
         self.problems: list[Problem] = []
         self._notes: dict[str, set[str]] = {}  # text -> hosts that it is about
-        self.parts: dict[str, dict[str, Parts]] = {}
+        self.declarations: dict[str, dict[str, Declarations]] = {}
         self.declarers: dict[str, str] = {}  # estate-wide variable -> first host that declares it
-        self._agreed: dict[str, Parts] = {}
-        self._read: dict[t.Tuple[str, str], t.Tuple[t.Any, Sink]] = {}
+        self._agreed: dict[str, Declarations] = {}
+        self._read: dict[t.Tuple[str, str], t.Tuple[t.Any, ProblemCollector]] = {}
         for name, variables in self.variables.items():
-            sink = Sink()
-            self.parts[name] = sort_out(variables, sink)
-            self.take(name, sink)
+            problems = ProblemCollector()
+            self.declarations[name] = collect(variables, problems)
+            self.add_all(name, problems)
         self._agree()
 
-    def take(self, host: str, sink: Sink) -> None:
-        """Add the problems that a sink holds, as seen at ``host``."""
-        for found in sink.found:
-            self.problems.append(Problem(f"{host}: {found.path}", found.value, found.expected, found.nearest))
-        for text in sink.notes:
+    def add_all(self, host: str, problems: ProblemCollector) -> None:
+        """Add the problems and notes of one value, as seen at ``host``."""
+        self.problems += [Problem(f"{host}: {found.path}", found.value, found.expected, found.nearest) for found in problems]
+        for text in problems.notes:
             self._notes.setdefault(text, set()).add(host)
 
     def notes(self) -> list[str]:
@@ -57,53 +56,52 @@ class Reader:
         return [f"{some(hosts)}: {text}" for text, hosts in sorted(self._notes.items())]
 
     def add(self, host: str, path: str, value: object, expected: str, known: t.Iterable[str] = ()) -> None:
-        sink = Sink()
-        sink.add(path, value, expected, known)
-        self.take(host, sink)
+        problems = ProblemCollector()
+        problems.add(path, value, expected, known)
+        self.add_all(host, problems)
 
     def declares(self, host: str, name: str) -> bool:
         """Tell whether the host sees a value of the variable that is not empty, be it right or wrong."""
         return any(value not in (None, [], {}) for key, value in self.variables[host].items() if key == name or key.startswith(f"{name}__"))
 
-    def host_value(self, host: str, name: str, parse: Parse[T], default: t.Any) -> T:
-        """Return a host-level variable, read by ``parse``; ``default`` where the host does not declare it."""
-        parts = self.parts[host].get(name)
-        if parts is None:
+    def host_value(self, host: str, name: str, parse: Parse[T], default: t.Any, *needs: t.Any) -> T:
+        """Return a host-level variable, read by ``parse``, which is also given what it ``needs``; ``default`` where the host does not declare it."""
+        declared = self.declarations[host].get(name)
+        if declared is None:
             return default
-        key = (name, repr(parts))
+        key = (name, repr(declared))
         read = self._read.get(key)
         if read is None:
-            sink = Sink()
-            read = self._read[key] = (parse(parts, sink), sink)
-        if read[1].found or read[1].notes:
-            self.take(host, read[1])
+            problems = ProblemCollector()
+            read = self._read[key] = (parse(declared, problems, *needs), problems)
+        self.add_all(host, read[1])
         return t.cast(T, read[0])
 
-    def estate_value(self, name: str, parse: Parse[T], default: t.Any) -> T:
+    def estate_value(self, name: str, parse: Parse[T], default: t.Any, *needs: t.Any) -> T:
         """Return an estate-wide variable, read by ``parse`` from the first host that declares it."""
-        parts = self._agreed.get(name)
-        if parts is None:
+        declared = self._agreed.get(name)
+        if declared is None:
             return default
-        sink = Sink()
-        value = parse(parts, sink)
-        self.take(self.declarers[name], sink)
+        problems = ProblemCollector()
+        value = parse(declared, problems, *needs)
+        self.add_all(self.declarers[name], problems)
         return value
 
     def _agree(self) -> None:
-        seen: dict[str, list[Parts]] = {}
-        for host, declared in self.parts.items():
-            for name, parts in declared.items():
+        seen: dict[str, list[Declarations]] = {}
+        for host, by_name in self.declarations.items():
+            for name, declared in by_name.items():
                 if VARIABLES[name].level != ESTATE:
                     continue
                 known = seen.setdefault(name, [])
-                if any(parts == other for other in known):
+                if any(declared == other for other in known):
                     continue
-                known.append(parts)
+                known.append(declared)
                 if name not in self._agreed:
-                    self._agreed[name] = parts
+                    self._agreed[name] = declared
                     self.declarers[name] = host
                 else:
-                    self._compare(host, name, plain(self._agreed[name]), plain(parts))
+                    self._compare(host, name, plain(self._agreed[name]), plain(declared))
 
     def _compare(self, host: str, name: str, first: t.Any, other: t.Any) -> None:
         says = f"{self.declarers[name]} says"
@@ -117,15 +115,15 @@ class Reader:
         elif first != other:
             self.add(host, name, other, f"{says} {first!r}; {rule}")
 
-    def known_name(self, sink: Sink, path: str, name: t.Any, known: t.Container[str], what: str) -> bool:
+    def known_name(self, problems: ProblemCollector, path: str, name: t.Any, known: t.Container[str], what: str) -> bool:
         """Tell whether ``name`` is one of ``known``; say ``what`` was expected, and the nearest, when it is not."""
         if isinstance(name, str) and name in known:
             return True
-        sink.add(path, name, f"expected {what}", near=near_name(name, t.cast(t.Iterable[str], known)))
+        problems.add(path, name, f"expected {what}", near=near_name(name, t.cast(t.Iterable[str], known)))
         return False
 
 
-def together(problems: t.Iterable[Problem]) -> list[Problem]:
+def deduplicate(problems: t.Iterable[Problem]) -> list[Problem]:
     """Tell a problem that many hosts have in common once, naming all of them: it comes from a group's variables."""
     alike: dict[t.Tuple[t.Any, ...], list[Problem]] = {}
     for problem in problems:

@@ -15,7 +15,15 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.former 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.reader import Reader
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.settings import owners_of, read_setting
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.sites import read_names
-from ansible_collections.portcullis.msports.plugins.plugin_utils._model.union import Parts, Sink, as_text, entries, items, near_name, only_keys
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.union import (
+    Declarations,
+    ProblemCollector,
+    as_text,
+    entries,
+    items,
+    near_name,
+    only_keys,
+)
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import BARE_ROLES, Catalogs
 
 SHARED_PRODUCT = "windows_server"  # roles that several products share; they have no sites
@@ -41,71 +49,71 @@ def holdable(catalogs: Catalogs) -> dict[str, t.Any]:
     return {name: role for name, role in catalogs.roles.items() if role.kind != "external" and name not in BARE_ROLES}
 
 
-def read_entry(item: t.Any, path: str, sink: Sink, catalogs: Catalogs) -> t.Optional[Entry]:
+def read_entry(item: t.Any, path: str, problems: ProblemCollector, catalogs: Catalogs) -> t.Optional[Entry]:
     """Read the name of a role, or a mapping ``{role: ..., site: ..., settings: {...}}``."""
     roles = holdable(catalogs)
     if not isinstance(item, Mapping):
-        name = current("roles", item, path, sink, catalogs)
-        return Entry(path, name) if name is not None and _is_role(name, path, sink, catalogs, roles) else None
-    only_keys(item, KEYS, path, sink)
+        name = current("roles", item, path, problems, catalogs)
+        return Entry(path, name) if name is not None and _is_role(name, path, problems, catalogs, roles) else None
+    only_keys(item, KEYS, path, problems)
     if "role" not in item:
-        sink.add(path, dict(item), "expected the key role")
+        problems.add(path, dict(item), "expected the key role")
         return None
-    role: t.Any = current("roles", item["role"], f"{path}.role", sink, catalogs)
-    if role is None or not _is_role(role, f"{path}.role", sink, catalogs, roles):
+    role: t.Any = current("roles", item["role"], f"{path}.role", problems, catalogs)
+    if role is None or not _is_role(role, f"{path}.role", problems, catalogs, roles):
         return None
     sites = None
     if "site" in item:
-        sites = read_names(item["site"], f"{path}.site", sink)
+        sites = read_names(item["site"], f"{path}.site", problems)
         if product_of(role) == SHARED_PRODUCT:
-            sink.add(f"{path}.site", item["site"], f"{role} is shared by all products and has no site")
-    return Entry(path, role, sites, _entry_settings(item.get("settings", {}), role, f"{path}.settings", sink, catalogs))
+            problems.add(f"{path}.site", item["site"], f"{role} is shared by all products and has no site")
+    return Entry(path, role, sites, _entry_settings(item.get("settings", {}), role, f"{path}.settings", problems, catalogs))
 
 
-def _is_role(name: t.Any, path: str, sink: Sink, catalogs: Catalogs, roles: t.Mapping[str, t.Any]) -> bool:
+def _is_role(name: t.Any, path: str, problems: ProblemCollector, catalogs: Catalogs, roles: t.Mapping[str, t.Any]) -> bool:
     if isinstance(name, str) and name in roles:
         return True
     if isinstance(name, str) and name in catalogs.roles:
-        sink.add(path, name, "no host holds this end: declare its addresses in msports_networks")
+        problems.add(path, name, "no host holds this end: declare its addresses in msports_networks")
     else:
-        sink.add(path, name, "expected the name of a role, <product>.<role>", near=near_name(name, roles))
+        problems.add(path, name, "expected the name of a role, <product>.<role>", near=near_name(name, roles))
     return False
 
 
-def _entry_settings(value: t.Any, role: str, path: str, sink: Sink, catalogs: Catalogs) -> dict[str, t.Any]:
+def _entry_settings(value: t.Any, role: str, path: str, problems: ProblemCollector, catalogs: Catalogs) -> dict[str, t.Any]:
     if not isinstance(value, Mapping):
-        sink.add(path, value, "expected a mapping of settings to values")
+        problems.add(path, value, "expected a mapping of settings to values")
         return {}
     found = {}
     for key, item in value.items():
-        name = current("settings", key if isinstance(key, str) and "." in key else f"{product_of(role)}.{key}", f"{path}.{key}", sink, catalogs)
-        read = None if name is None else read_setting(name, item, f"{path}.{key}", sink, catalogs, role)
+        name = current("settings", key if isinstance(key, str) and "." in key else f"{product_of(role)}.{key}", f"{path}.{key}", problems, catalogs)
+        read = None if name is None else read_setting(name, item, f"{path}.{key}", problems, catalogs, role)
         if read is not None:
             found[name] = read
     return found
 
 
-def parse_group_roles(parts: Parts, sink: Sink, reader: Reader) -> dict[str, list[Entry]]:
+def parse_group_roles(declared: Declarations, problems: ProblemCollector, reader: Reader) -> dict[str, list[Entry]]:
     """Read ``msports_group_roles``: any group to a list of roles."""
     found: dict[str, list[Entry]] = {}
-    for group, (path, value) in entries(parts, sink).items():
-        if not reader.known_name(sink, path, group, reader.groups, "a group of the inventory"):
+    for group, (path, value) in entries(declared, problems).items():
+        if not reader.known_name(problems, path, group, reader.groups, "a group of the inventory"):
             continue
         if not isinstance(value, (list, tuple)):
-            sink.add(path, value, "expected a list of roles")
+            problems.add(path, value, "expected a list of roles")
             continue
-        read = (read_entry(item, f"{path}[{index}]", sink, reader.catalogs) for index, item in enumerate(value))
+        read = (read_entry(item, f"{path}[{index}]", problems, reader.catalogs) for index, item in enumerate(value))
         found[group] = [entry for entry in read if entry]
     return found
 
 
-def parse_ignored(parts: Parts, sink: Sink, reader: Reader) -> frozenset[str]:
+def parse_ignored(declared: Declarations, problems: ProblemCollector, reader: Reader) -> frozenset[str]:
     """Read ``msports_ignore_groups``: groups that are named like roles and are none."""
     found = set()
-    for path, item in items(parts):
+    for path, item in items(declared):
         if as_text(item) is None:
-            sink.add(path, item, "expected the name of a group")
-        elif reader.known_name(sink, path, item, reader.groups, "a group of the inventory"):
+            problems.add(path, item, "expected the name of a group")
+        elif reader.known_name(problems, path, item, reader.groups, "a group of the inventory"):
             found.add(item)
     return frozenset(found)
 
@@ -120,9 +128,9 @@ def group_entries(reader: Reader, ignored: t.Container[str]) -> dict[str, list[E
         if not group.startswith(prefixes) or group in ignored:
             continue
         where = min(reader.groups[group], default="estate")
-        sink = Sink()
-        role = current("roles", former.get(group), f"groups: {group}", sink, reader.catalogs)
-        reader.take(where, sink)
+        problems = ProblemCollector()
+        role = current("roles", former.get(group), f"groups: {group}", problems, reader.catalogs)
+        reader.add_all(where, problems)
         if group in known or role is not None:
             found[group] = [Entry(f"group {group}", known.get(group) or str(role))]
         elif group not in former:
@@ -133,15 +141,15 @@ def group_entries(reader: Reader, ignored: t.Container[str]) -> dict[str, list[E
 
 def read_roles(reader: Reader) -> dict[str, list[Entry]]:
     """Return the declarations of roles of every host, and of what these imply, by host. Hosts without any are absent."""
-    ignored = reader.estate_value("msports_ignore_groups", lambda parts, sink: parse_ignored(parts, sink, reader), frozenset())
+    ignored = reader.estate_value("msports_ignore_groups", parse_ignored, frozenset(), reader)
     by_group = group_entries(reader, ignored)
-    for group, given in reader.estate_value("msports_group_roles", lambda parts, sink: parse_group_roles(parts, sink, reader), {}).items():
+    for group, given in reader.estate_value("msports_group_roles", parse_group_roles, {}, reader).items():
         by_group[group] = [*by_group.get(group, ()), *given]
     implied: dict[frozenset[str], list[t.Tuple[str, str]]] = {}
     found = {}
     for host, data in reader.hosts.items():
         declared = [entry for group in sorted(set(data.get("groups") or ())) if group in by_group for entry in by_group[group]]
-        own = reader.host_value(host, "msports_roles", lambda parts, sink: _own(parts, sink, reader.catalogs), [])
+        own = reader.host_value(host, "msports_roles", _own, [], reader.catalogs)
         declared = [*own, *declared]
         if declared:
             roles = frozenset(entry.role for entry in declared)
@@ -151,8 +159,8 @@ def read_roles(reader: Reader) -> dict[str, list[Entry]]:
     return found
 
 
-def _own(parts: Parts, sink: Sink, catalogs: Catalogs) -> list[Entry]:
-    read = (read_entry(item, path, sink, catalogs) for path, item in items(parts))
+def _own(declared: Declarations, problems: ProblemCollector, catalogs: Catalogs) -> list[Entry]:
+    read = (read_entry(item, path, problems, catalogs) for path, item in items(declared))
     return [entry for entry in read if entry]
 
 

@@ -15,9 +15,17 @@ from collections.abc import Mapping
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MISSING
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.former import current, gone_flow
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.selections import Ends
-from ansible_collections.portcullis.msports.plugins.plugin_utils._model.union import Parts, Sink, as_text, entries, items, near_name, only_keys
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.union import (
+    Declarations,
+    ProblemCollector,
+    as_text,
+    entries,
+    items,
+    near_name,
+    only_keys,
+)
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import BARE_ROLES, Catalogs
-from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate import Allow, Management, Selection, Without
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate import Allow, Management, Selection, ExcludedFlow
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.ports import LAST_PORT, PortRange, Ports, merge
 
 # TCP ports that hosts are managed over, by name; others are written as tcp/<port>, or come from the table of well-known services.
@@ -29,24 +37,24 @@ SPEC_WORDS = "expected tcp/<ports> or udp/<ports> (like tcp/443, udp/5000-5010, 
 ALLOW_KEYS = ("name", "in", "out", "from", "to", "because", "until")
 
 
-def parse_management(parts: Parts, sink: Sink, ends: Ends, services: t.Mapping[str, int]) -> t.Optional[Management]:
+def parse_management(declared: Declarations, problems: ProblemCollector, ends: Ends, services: t.Mapping[str, int]) -> t.Optional[Management]:
     """Read ``msports_management``: ``{from: [...], services: [...]}``; both are needed, and neither may be empty."""
-    found = entries(parts, sink)
-    name = parts[0][0]
-    only_keys(found, ("from", "services"), name, sink)
+    found = entries(declared, problems)
+    name = declared[0][0]
+    only_keys(found, ("from", "services"), name, problems)
     for key, expected in (("from", FROM_WORDS), ("services", f"expected a list: {SERVICE_WORDS.partition(' ')[2]}")):
         path, value = found.get(key, (f"{name}.{key}", MISSING))
         if not isinstance(value, (list, tuple)) or not value:
-            sink.add(path, value, expected)
+            problems.add(path, value, expected)
             found[key] = (path, ())
-    sources = ends.read_list(found["from"][1], found["from"][0], sink)
-    ports = _services(*found["services"], sink, {**SERVICES, **services})
+    sources = ends.read_list(found["from"][1], found["from"][0], problems)
+    ports = _services(*found["services"], problems, {**SERVICES, **services})
     if not sources or not ports:
         return None
     return Management(sources, tuple(sorted(ports)), merge(ports.values()))
 
 
-def _services(path: str, value: t.Sequence[t.Any], sink: Sink, known: t.Mapping[str, int]) -> dict[str, PortRange]:
+def _services(path: str, value: t.Sequence[t.Any], problems: ProblemCollector, known: t.Mapping[str, int]) -> dict[str, PortRange]:
     found = {}
     for index, item in enumerate(value):
         protocol, mark, spec = item.partition("/") if isinstance(item, str) else ("", "", "")
@@ -56,70 +64,70 @@ def _services(path: str, value: t.Sequence[t.Any], sink: Sink, known: t.Mapping[
             elif isinstance(item, str) and item in known:
                 found[item] = PortRange(known[item], known[item])
             else:
-                sink.add(f"{path}[{index}]", item, SERVICE_WORDS, near=near_name(item, known))
+                problems.add(f"{path}[{index}]", item, SERVICE_WORDS, near=near_name(item, known))
         except ValueError:
-            sink.add(f"{path}[{index}]", item, PORT_WORDS)
+            problems.add(f"{path}[{index}]", item, PORT_WORDS)
     return found
 
 
-def parse_ping(parts: Parts, sink: Sink, ends: Ends) -> t.Tuple[Selection, ...]:
+def parse_ping(declared: Declarations, problems: ProblemCollector, ends: Ends) -> t.Tuple[Selection, ...]:
     """Read ``msports_ping``: from where echo requests are admitted."""
     found = {}
-    for path, item in items(parts):
-        selection = ends.read(item, path, sink)
+    for path, item in items(declared):
+        selection = ends.read(item, path, problems)
         if selection:
             found[selection.label] = selection
     return tuple(found[label] for label in sorted(found))
 
 
-def parse_allow(parts: Parts, sink: Sink, ends: Ends) -> t.Tuple[Allow, ...]:
+def parse_allow(declared: Declarations, problems: ProblemCollector, ends: Ends) -> t.Tuple[Allow, ...]:
     """Read ``msports_allow``. An entry gives one value for each of its protocols; one name names one entry."""
     found: list[Allow] = []
     names: dict[str, str] = {}
-    for path, item in items(parts):
+    for path, item in items(declared):
         if not isinstance(item, Mapping):
-            sink.add(path, item, "expected a mapping with name, in or out, from or to, and because")
+            problems.add(path, item, "expected a mapping with name, in or out, from or to, and because")
             continue
-        only_keys(item, ALLOW_KEYS, path, sink)
-        name = _text(item, "name", "a name for the rule", path, sink)
-        because = _text(item, "because", "why this is allowed: a ticket, a document, a sentence", path, sink)
+        only_keys(item, ALLOW_KEYS, path, problems)
+        name = _text(item, "name", "a name for the rule", path, problems)
+        because = _text(item, "because", "why this is allowed: a ticket, a document, a sentence", path, problems)
         if name in names:
-            sink.add(f"{path}.name", name, f"{names[name]} has this name and says something else")
+            problems.add(f"{path}.name", name, f"{names[name]} has this name and says something else")
         names.setdefault(name, path)
-        direction = _direction(item, path, sink)
+        direction = _direction(item, path, problems)
         if direction is None:
             continue
         key = "from" if direction == "in" else "to"
         if not item.get(key):
-            sink.add(f"{path}.{key}", MISSING, f"expected a list of who is at the other end of what goes {direction}; write [any] for everyone")
+            problems.add(f"{path}.{key}", MISSING, f"expected a list of who is at the other end of what goes {direction}; write [any] for everyone")
             peers: t.Tuple[Selection, ...] = ()
         else:
-            peers = ends.read_list(item[key], f"{path}.{key}", sink)
-        until = _until(item["until"], f"{path}.until", sink) if "until" in item else None
-        for protocol, ports in sorted(_specs(item[direction], f"{path}.{direction}", sink).items()):
+            peers = ends.read_list(item[key], f"{path}.{key}", problems)
+        until = _until(item["until"], f"{path}.until", problems) if "until" in item else None
+        for protocol, ports in sorted(_specs(item[direction], f"{path}.{direction}", problems).items()):
             found.append(Allow(name, direction, protocol, ports, peers, because, until))
     return tuple(sorted(found, key=lambda allow: (allow.name, allow.protocol)))
 
 
-def _text(item: Mapping[str, t.Any], key: str, what: str, path: str, sink: Sink) -> str:
+def _text(item: Mapping[str, t.Any], key: str, what: str, path: str, problems: ProblemCollector) -> str:
     text = as_text(item.get(key))
     if text is None:
-        sink.add(f"{path}.{key}", item.get(key, MISSING), f"expected {what}")
+        problems.add(f"{path}.{key}", item.get(key, MISSING), f"expected {what}")
     return text or ""
 
 
-def _direction(item: Mapping[str, t.Any], path: str, sink: Sink) -> t.Optional[str]:
+def _direction(item: Mapping[str, t.Any], path: str, problems: ProblemCollector) -> t.Optional[str]:
     given = [key for key in ("in", "out") if key in item]
     if len(given) != 1:
-        sink.add(path, MISSING, "expected one of the keys in and out" + (", not both" if given else ""))
+        problems.add(path, MISSING, "expected one of the keys in and out" + (", not both" if given else ""))
         return None
     wrong = "to" if given[0] == "in" else "from"
     if wrong in item:
-        sink.add(f"{path}.{wrong}", item[wrong], f"what goes {given[0]} has the key {'from' if wrong == 'to' else 'to'}")
+        problems.add(f"{path}.{wrong}", item[wrong], f"what goes {given[0]} has the key {'from' if wrong == 'to' else 'to'}")
     return given[0]
 
 
-def _specs(value: t.Any, path: str, sink: Sink) -> dict[str, Ports]:
+def _specs(value: t.Any, path: str, problems: ProblemCollector) -> dict[str, Ports]:
     """Return the ports of each protocol named; none = any port, which only ``icmp_echo`` and ``any`` have."""
     listed = isinstance(value, (list, tuple))
     found: dict[str, list[PortRange]] = {}
@@ -132,15 +140,15 @@ def _specs(value: t.Any, path: str, sink: Sink) -> dict[str, Ports]:
             elif protocol in ("icmp_echo", "any") and not mark:
                 found.setdefault(protocol, [])
             else:
-                sink.add(label, item, SPEC_WORDS)
+                problems.add(label, item, SPEC_WORDS)
         except ValueError:
-            sink.add(label, item, PORT_WORDS)
+            problems.add(label, item, PORT_WORDS)
     if listed and not value:
-        sink.add(path, value, SPEC_WORDS)
+        problems.add(path, value, SPEC_WORDS)
     return {protocol: merge(ports) for protocol, ports in found.items()}
 
 
-def _until(value: t.Any, path: str, sink: Sink) -> t.Optional[datetime.date]:
+def _until(value: t.Any, path: str, problems: ProblemCollector) -> t.Optional[datetime.date]:
     if isinstance(value, datetime.datetime):
         return value.date()
     if isinstance(value, datetime.date):
@@ -148,53 +156,53 @@ def _until(value: t.Any, path: str, sink: Sink) -> t.Optional[datetime.date]:
     try:
         return datetime.date.fromisoformat(value if isinstance(value, str) else "")
     except ValueError:
-        sink.add(path, value, "expected a date, YYYY-MM-DD: the last day on which the rule holds")
+        problems.add(path, value, "expected a date, YYYY-MM-DD: the last day on which the rule holds")
         return None
 
 
-def parse_without(parts: Parts, sink: Sink, catalogs: Catalogs) -> t.Tuple[Without, ...]:
-    """Read ``msports_without``: ids of flows, or patterns with ``*``, ``?`` and ``[...]`` of them, each of which must match one."""
+def parse_excluded_flows(declared: Declarations, problems: ProblemCollector, catalogs: Catalogs) -> t.Tuple[ExcludedFlow, ...]:
+    """Read ``msports_excluded_flows``: ids of flows, or patterns with ``*``, ``?`` and ``[...]`` of them, each of which must match one."""
     ids = [flow.id for flow in (*catalogs.flows, *catalogs.supplements)]
     found = set()
-    for path, item in items(parts):
+    for path, item in items(declared):
         if not isinstance(item, Mapping):
-            sink.add(path, item, "expected a mapping with flow and because")
+            problems.add(path, item, "expected a mapping with flow and because")
             continue
-        only_keys(item, ("flow", "because"), path, sink)
-        pattern = _text(item, "flow", "the id of a flow, or a pattern of ids", path, sink)
-        because = _text(item, "because", "why this estate does not want the flow", path, sink)
+        only_keys(item, ("flow", "because"), path, problems)
+        pattern = _text(item, "flow", "the id of a flow, or a pattern of ids", path, problems)
+        because = _text(item, "because", "why this estate does not want the flow", path, problems)
         known = any(fnmatch.fnmatchcase(name, pattern) for name in ids)
-        if pattern and not known and not gone_flow(pattern, f"{path}.flow", sink, catalogs):
-            sink.add(f"{path}.flow", pattern, "no documented flow has an id like this", near=near_name(pattern, ids))
-        found.add(Without(pattern, because))
+        if pattern and not known and not gone_flow(pattern, f"{path}.flow", problems, catalogs):
+            problems.add(f"{path}.flow", pattern, "no documented flow has an id like this", near=near_name(pattern, ids))
+        found.add(ExcludedFlow(pattern, because))
     return tuple(sorted(found, key=lambda without: (without.flow, without.because)))
 
 
-def parse_supplements(parts: Parts, sink: Sink, catalogs: Catalogs) -> t.Tuple[str, ...]:
+def parse_supplements(declared: Declarations, problems: ProblemCollector, catalogs: Catalogs) -> t.Tuple[str, ...]:
     """Read ``msports_supplements``: ids of supplements or names of their groups."""
     known = {name for flow in catalogs.supplements for name in (flow.id, flow.group) if name}
     found = set()
-    for path, item in items(parts):
-        name = current("supplements", item, path, sink, catalogs)
+    for path, item in items(declared):
+        name = current("supplements", item, path, problems, catalogs)
         if isinstance(name, str) and name in known:
             found.add(name)
         elif name is not None:
-            sink.add(path, item, "expected the id of a supplement, or the name of a group of supplements", near=near_name(item, known))
+            problems.add(path, item, "expected the id of a supplement, or the name of a group of supplements", near=near_name(item, known))
     return tuple(sorted(found))
 
 
-def parse_absent(parts: Parts, sink: Sink, catalogs: Catalogs) -> frozenset[str]:
-    """Read ``msports_absent``: roles that this estate has nowhere."""
+def parse_not_deployed(declared: Declarations, problems: ProblemCollector, catalogs: Catalogs) -> frozenset[str]:
+    """Read ``msports_not_deployed``: roles that this estate has nowhere."""
     known = set(catalogs.roles) - set(BARE_ROLES)
     found = set()
-    for path, written in items(parts):
-        item = current("roles", written, path, sink, catalogs)
+    for path, written in items(declared):
+        item = current("roles", written, path, problems, catalogs)
         if item is None:
             continue
         if item == "internet":
-            sink.add(path, item, "the Internet is always there: to open nothing to it or from it, write msports_networks: {internet: []}")
+            problems.add(path, item, "the Internet is always there: to open nothing to it or from it, write msports_networks: {internet: []}")
         elif isinstance(item, str) and item in known:
             found.add(item)
         else:
-            sink.add(path, item, "expected the name of a role, <product>.<role>", near=near_name(item, known))
+            problems.add(path, item, "expected the name of a role, <product>.<role>", near=near_name(item, known))
     return frozenset(found)

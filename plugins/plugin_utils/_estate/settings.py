@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MISSING
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.addresses import network, read_address
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.former import current
-from ansible_collections.portcullis.msports.plugins.plugin_utils._model.union import Parts, Sink, as_text, entries, items, near_name
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.union import Declarations, ProblemCollector, as_text, entries, items, near_name
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import Addresses, union
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import Catalogs, Setting
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.releases import is_release
@@ -27,7 +27,7 @@ WHOLE = ("configmgr.client_roaming", "exchange.internal_unrestricted")
 NEEDED_SETTINGS = (("configmgr.multicast", "configmgr.multicast_addresses", "configmgr.distribution_point"),)
 
 
-def read_setting(name: str, value: t.Any, path: str, sink: Sink, catalogs: Catalogs, role: t.Optional[str] = None) -> t.Any:
+def read_setting(name: str, value: t.Any, path: str, problems: ProblemCollector, catalogs: Catalogs, role: t.Optional[str] = None) -> t.Any:
     """Return the value of one setting in its own type, or ``None`` and a problem.
 
     ``port`` gives an int, ``ports`` and ``addresses`` give tuples of canonical texts, ``bool`` a bool. A role may be given, which must be
@@ -35,16 +35,16 @@ def read_setting(name: str, value: t.Any, path: str, sink: Sink, catalogs: Catal
     """
     setting = catalogs.settings.get(name)
     if setting is None:
-        sink.add(path, value, _not_settable(name, catalogs), near=near_name(name, catalogs.settings))
+        problems.add(path, value, _not_settable(name, catalogs), near=near_name(name, catalogs.settings))
         return None
     if role is not None and name in WHOLE:
-        sink.add(path, value, f"{name} holds for the whole estate: write it in msports_settings")
+        problems.add(path, value, f"{name} holds for the whole estate: write it in msports_settings")
         return None
     owners = owners_of(setting)
     if role is not None and owners and role not in owners:
-        sink.add(path, value, f"{name} is no setting of {role}; it is one of {', '.join(owners)}")
+        problems.add(path, value, f"{name} is no setting of {role}; it is one of {', '.join(owners)}")
         return None
-    return _READ[setting.type](value, path, sink, setting)
+    return _READ[setting.type](value, path, problems, setting)
 
 
 def owners_of(setting: Setting) -> t.Tuple[str, ...]:
@@ -63,37 +63,37 @@ def _not_settable(name: t.Any, catalogs: Catalogs) -> str:
     return f"{product} documents no such choice; what can be set: {', '.join(known)}"
 
 
-def _port(value: t.Any, path: str, sink: Sink, setting: Setting) -> t.Optional[int]:
+def _port(value: t.Any, path: str, problems: ProblemCollector, setting: Setting) -> t.Optional[int]:
     text = as_text(value)
     if text and text.isdigit() and 1 <= int(text) <= LAST_PORT:
         return int(text)
-    sink.add(path, value, f"expected a port, 1-{LAST_PORT}")
+    problems.add(path, value, f"expected a port, 1-{LAST_PORT}")
     return None
 
 
-def _ports(value: t.Any, path: str, sink: Sink, setting: Setting) -> t.Optional[t.Tuple[str, ...]]:
+def _ports(value: t.Any, path: str, problems: ProblemCollector, setting: Setting) -> t.Optional[t.Tuple[str, ...]]:
     try:
         return tuple(texts(parse_ports(value if isinstance(value, (list, tuple)) else [value])))
     except ValueError:
-        sink.add(path, value, f"expected a port, a range first-last, or a list of these, 0-{LAST_PORT}")
+        problems.add(path, value, f"expected a port, a range first-last, or a list of these, 0-{LAST_PORT}")
         return None
 
 
-def _bool(value: t.Any, path: str, sink: Sink, setting: Setting) -> t.Optional[bool]:
+def _bool(value: t.Any, path: str, problems: ProblemCollector, setting: Setting) -> t.Optional[bool]:
     if isinstance(value, bool):
         return value
-    sink.add(path, value, "expected true or false")
+    problems.add(path, value, "expected true or false")
     return None
 
 
-def _addresses(value: t.Any, path: str, sink: Sink, setting: Setting) -> t.Optional[t.Tuple[str, ...]]:
+def _addresses(value: t.Any, path: str, problems: ProblemCollector, setting: Setting) -> t.Optional[t.Tuple[str, ...]]:
     if not isinstance(value, (list, tuple)):
-        sink.add(path, value, "expected a list of addresses")
+        problems.add(path, value, "expected a list of addresses")
         return None
     groups = "multicast" in setting.id
     found = []
     for index, item in enumerate(value):
-        found.append(read_address(item, f"{path}[{index}]", sink, _group if groups else network))
+        found.append(read_address(item, f"{path}[{index}]", problems, _group if groups else network))
     return tuple(union(found).cidrs())
 
 
@@ -107,50 +107,50 @@ def _group(text: str) -> Addresses:
     return found
 
 
-_READ: t.Mapping[str, t.Callable[[t.Any, str, Sink, Setting], t.Any]] = {"port": _port, "ports": _ports, "bool": _bool, "addresses": _addresses}
+_READ: t.Mapping[str, t.Callable[[t.Any, str, ProblemCollector, Setting], t.Any]] = {"port": _port, "ports": _ports, "bool": _bool, "addresses": _addresses}
 
 
-def parse_settings(parts: Parts, sink: Sink, catalogs: Catalogs) -> dict[str, t.Any]:
+def parse_settings(declared: Declarations, problems: ProblemCollector, catalogs: Catalogs) -> dict[str, t.Any]:
     """Read ``msports_settings``: ``<product>.<setting>`` to a value."""
     found = {}
-    for written, (path, value) in entries(parts, sink).items():
-        name = current("settings", written, path, sink, catalogs)
-        read = None if name is None else read_setting(name, value, path, sink, catalogs)
+    for written, (path, value) in entries(declared, problems).items():
+        name = current("settings", written, path, problems, catalogs)
+        read = None if name is None else read_setting(name, value, path, problems, catalogs)
         if read is not None:
             found[name] = read
     return found
 
 
-def parse_features(parts: Parts, sink: Sink, catalogs: Catalogs) -> frozenset[str]:
+def parse_features(declared: Declarations, problems: ProblemCollector, catalogs: Catalogs) -> frozenset[str]:
     """Read ``msports_features``: names of features that are on."""
     found = set()
-    for path, item in items(parts):
-        feature = current("features", item, path, sink, catalogs)
+    for path, item in items(declared):
+        feature = current("features", item, path, problems, catalogs)
         if feature in catalogs.features:
             found.add(str(feature))
         elif feature is not None:
-            sink.add(path, item, "expected the name of a feature, <product>.<feature>", near=near_name(item, catalogs.features))
+            problems.add(path, item, "expected the name of a feature, <product>.<feature>", near=near_name(item, catalogs.features))
     return frozenset(found)
 
 
-def parse_releases(parts: Parts, sink: Sink, catalogs: Catalogs) -> dict[str, str]:
+def parse_releases(declared: Declarations, problems: ProblemCollector, catalogs: Catalogs) -> dict[str, str]:
     """Read ``msports_releases``: product to the release in use, in the product's own numbers."""
     found = {}
-    for product, path, value in _by_product(parts, sink, catalogs):
+    for product, path, value in _by_product(declared, problems, catalogs):
         text = as_text(value)
         if text is None or not is_release(text):
-            sink.add(path, value, "expected a release in the product's own numbers, in quotes, like '1802'")
+            problems.add(path, value, "expected a release in the product's own numbers, in quotes, like '1802'")
         else:
             found[product] = text
     return found
 
 
-def _by_product(parts: Parts, sink: Sink, catalogs: Catalogs) -> t.Iterator[t.Tuple[str, str, t.Any]]:
-    for product, (path, value) in entries(parts, sink).items():
+def _by_product(declared: Declarations, problems: ProblemCollector, catalogs: Catalogs) -> t.Iterator[t.Tuple[str, str, t.Any]]:
+    for product, (path, value) in entries(declared, problems).items():
         if product in catalogs.products:
             yield product, path, value
         else:
-            sink.add(path, MISSING, f"expected a product: {', '.join(sorted(catalogs.products))}", near=near_name(product, catalogs.products))
+            problems.add(path, MISSING, f"expected a product: {', '.join(sorted(catalogs.products))}", near=near_name(product, catalogs.products))
 
 
 def wsus_pair(settings: Mapping[str, t.Any]) -> t.Optional[str]:

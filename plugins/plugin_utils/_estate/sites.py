@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MISSING
-from ansible_collections.portcullis.msports.plugins.plugin_utils._model.union import Parts, Sink, entries, near_name, site_parts
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.union import Declarations, ProblemCollector, entries, near_name, site_declarations
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import Catalogs
 
 _SITE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]*$")  # goes into names of address sets and rules
@@ -31,35 +31,35 @@ class HostSites:
         return self.everywhere or self.by_product.get(product, ())
 
 
-def read_names(value: t.Any, path: str, sink: Sink) -> t.Tuple[str, ...]:
+def read_names(value: t.Any, path: str, problems: ProblemCollector) -> t.Tuple[str, ...]:
     """Read the name of a site or a list of names, sorted."""
     if isinstance(value, (list, tuple)):
         labelled = [(f"{path}[{index}]", item) for index, item in enumerate(value)]
     else:
         labelled = [(path, value)]
-    return _names(labelled, sink)
+    return _names(labelled, problems)
 
 
-def _names(labelled: t.Iterable[t.Tuple[str, t.Any]], sink: Sink) -> t.Tuple[str, ...]:
+def _names(labelled: t.Iterable[t.Tuple[str, t.Any]], problems: ProblemCollector) -> t.Tuple[str, ...]:
     found = set()
     for path, name in labelled:
         if isinstance(name, str) and _SITE.match(name):
             found.add(name)
         else:
-            sink.add(path, name, SITE_WORDS)
+            problems.add(path, name, SITE_WORDS)
     return tuple(sorted(found))
 
 
-def parse_site(parts: Parts, sink: Sink, products: t.Collection[str]) -> HostSites:
+def parse_site(declared: Declarations, problems: ProblemCollector, products: t.Collection[str]) -> HostSites:
     """Read ``msports_site``; ``products`` are those whose roles have sites."""
-    names, by_product = site_parts(parts, sink)
+    names, by_product = site_declarations(declared, problems)
     found = {}
     for product, (path, value) in by_product.items():
         if product in products:
-            found[product] = read_names(value, path, sink)
+            found[product] = read_names(value, path, problems)
         else:
-            sink.add(path, MISSING, f"expected a product whose roles have sites: {', '.join(sorted(products))}", near=near_name(product, products))
-    return HostSites(_names(names, sink), found)
+            problems.add(path, MISSING, f"expected a product whose roles have sites: {', '.join(sorted(products))}", near=near_name(product, products))
+    return HostSites(_names(names, problems), found)
 
 
 def site_bound_roles(catalogs: Catalogs) -> frozenset[str]:
@@ -73,23 +73,23 @@ def site_bound_roles(catalogs: Catalogs) -> frozenset[str]:
     )
 
 
-def parse_hierarchy(parts: Parts, sink: Sink, known: t.Collection[str]) -> dict[str, str]:
+def parse_hierarchy(declared: Declarations, problems: ProblemCollector, known: t.Collection[str]) -> dict[str, str]:
     """Read ``msports_hierarchy``, child to parent; ``known`` are the sites that hosts declare. Every cycle is a problem."""
     found: dict[str, str] = {}
-    for child, (path, parent) in entries(parts, sink).items():
+    for child, (path, parent) in entries(declared, problems).items():
         fine = True
         for name, what, value in ((child, "child", MISSING), (parent, "parent", parent)):
             if not isinstance(name, str) or not _SITE.match(name):
-                sink.add(path, name, SITE_WORDS)
+                problems.add(path, name, SITE_WORDS)
                 fine = False
             elif name not in known:
                 sites = f"the sites are {', '.join(sorted(known))}" if known else "no host declares msports_site"
-                sink.add(path, value, f"no host is in the {what} site {name}; {sites}", near=near_name(name, known))
+                problems.add(path, value, f"no host is in the {what} site {name}; {sites}", near=near_name(name, known))
         if fine:
             found[child] = parent
     for cycle in _cycles(found):
-        path = f"{parts[0][0]}.{cycle[0]}"
-        sink.add(path, found[cycle[0]], f"a site cannot be its own ancestor: {' > '.join([*cycle, cycle[0]])}")
+        path = f"{declared[0][0]}.{cycle[0]}"
+        problems.add(path, found[cycle[0]], f"a site cannot be its own ancestor: {' > '.join([*cycle, cycle[0]])}")
     return found
 
 

@@ -45,9 +45,9 @@ def wanted(estate: Estate, catalogs: Catalogs) -> tuple[Flow, ...]:
 
 def why_off(flow: Flow, estate: Estate, catalogs: Catalogs, groups: t.Mapping[str, tuple[Group, ...]]) -> t.Optional[Off]:
     """Return why ``flow`` is off in the whole estate, or ``None`` when it holds."""
-    for without in estate.without:
-        if fnmatch.fnmatchcase(flow.id, without.flow):
-            return Off(flow.id, f"msports_without {without.flow}: {without.because}")
+    for excluded in estate.excluded_flows:
+        if fnmatch.fnmatchcase(flow.id, excluded.flow):
+            return Off(flow.id, f"msports_excluded_flows {excluded.flow}: {excluded.because}")
     if flow.releases and not holds_in_release(flow.releases, estate.releases.get(flow.product, flow.edition)):
         return Off(flow.id, f"release {estate.releases.get(flow.product, flow.edition)} of {flow.product} is not {flow.releases}")
     for role in flow.only_with:

@@ -53,14 +53,14 @@ class Needs:
                     "estate",
                     None,
                     f"nobody holds {role}, which {some(needed_by)} communicates with: give the role to a host ({_group(role)} or msports_roles), "
-                    f"name its networks (msports_networks: {{{role}: [...]}}), or say that there is none (msports_absent: [{role}])",
+                    f"name its networks (msports_networks: {{{role}: [...]}}), or say that there is none (msports_not_deployed: [{role}])",
                 )
 
     def notes(self) -> t.Iterator[Note]:
-        """Yield a note for every role that is missed and no problem (those in ``msports_absent`` were answered), and one for each site."""
+        """Yield a note for every role that is missed and no problem (those in ``msports_not_deployed`` were answered), and one for each site."""
         problems = {role for role in self._required if self._catalogs.roles[role].essential and not self._declared(role)}
         for role, needed_by in sorted(self._any.items()):
-            if role not in self._estate.absent and role not in problems:
+            if role not in self._estate.not_deployed and role not in problems:
                 yield Note("nobody_holds", f"nobody holds {role}; the flows of {some(needed_by)} with it make no rules")
 
         for site, alone in sorted(self._alone.items()):
@@ -72,7 +72,7 @@ class Needs:
                 yield Note("out_of_scope", f"{text}; the flows of {those} there with them make no rules")
 
     def _declared(self, role: str) -> bool:
-        return role in self._estate.absent or role in self._estate.explicit_empty
+        return role in self._estate.not_deployed or role in self._estate.explicit_empty
 
 
 def _product(role: str) -> str:

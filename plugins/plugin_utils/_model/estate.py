@@ -86,7 +86,7 @@ class Host:
 
 
 @dataclass(frozen=True)
-class Without:
+class ExcludedFlow:
     """A documented flow, or a pattern of flow ids, that this estate does not want."""
 
     flow: str
@@ -123,8 +123,8 @@ class Estate:
     releases: t.Mapping[str, str] = field(default_factory=dict)
     features: frozenset[str] = frozenset()
     settings: t.Mapping[str, t.Any] = field(default_factory=dict)
-    absent: frozenset[str] = frozenset()
-    without: tuple[Without, ...] = ()
+    not_deployed: frozenset[str] = frozenset()
+    excluded_flows: tuple[ExcludedFlow, ...] = ()
     supplements: tuple[str, ...] = ()
     dns: Addresses = NOBODY
     ntp: Addresses = NOBODY

@@ -5,7 +5,7 @@
 # Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
 """Many declarations, one value: ``msports_<name>`` and every ``msports_<name>__<suffix>`` that a host sees, united.
 
-A host's ``Parts`` of a variable are its declarations, sorted by name: ``(("msports_roles", [...]), ("msports_roles__web", [...]))``.
+A host's ``Declarations`` of a variable are its declarations, sorted by name: ``(("msports_roles", [...]), ("msports_roles__web", [...]))``.
 Lists unite item by item; mappings key by key, at every depth. One key with two different values is a problem.
 """
 
@@ -14,7 +14,7 @@ from __future__ import annotations
 import typing as t
 from collections.abc import Mapping
 
-from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MISSING, Problem, nearest
+from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MISSING, Problem, Problems, nearest
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.variables import (
     BOOL,
     CALLED_NOW,
@@ -26,20 +26,20 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._model.variable
     VARIABLES,
 )
 
-Parts = t.Tuple[t.Tuple[str, t.Any], ...]
+Declarations = t.Tuple[t.Tuple[str, t.Any], ...]
 Labelled = t.Tuple[str, t.Any]  # where a value was written, and the value
 
 
-class Sink:
+class ProblemCollector(Problems):
     """Collects what one value brings to light, with paths that do not name the host, so that equal values are read once."""
 
     def __init__(self) -> None:
-        self.found: list[Problem] = []
+        super().__init__()
         self.notes: list[str] = []
 
     def add(self, path: str, value: object, expected: str, known: t.Iterable[str] = (), near: t.Optional[str] = None) -> None:
         text = None if value is MISSING else repr(value)
-        self.found.append(Problem(path, text, expected, near or near_name(value, known)))
+        self.extend([Problem(path, text, expected, near or near_name(value, known))])
 
 
 def near_name(value: object, known: t.Iterable[str]) -> t.Optional[str]:
@@ -51,32 +51,32 @@ def near_name(value: object, known: t.Iterable[str]) -> t.Optional[str]:
     return same[0] if len(same) == 1 else nearest(str(value), names)
 
 
-def sort_out(variables: Mapping[str, t.Any], sink: Sink) -> dict[str, Parts]:
-    """Return the declarations of one host by variable; names that are no variables and wrong shapes go to ``sink``."""
-    parts: dict[str, Parts] = {}
+def collect(variables: Mapping[str, t.Any], problems: ProblemCollector) -> dict[str, Declarations]:
+    """Return the declarations of one host by variable; names that are no variables and wrong shapes go to ``problems``."""
+    declared: dict[str, Declarations] = {}
     for name in sorted(name for name in variables if name.startswith(PREFIX)):
         variable = VARIABLES.get(name)
         if variable is None:
             base, mark, suffix = name.partition("__")
             variable = VARIABLES.get(base)
             if base in CALLED_NOW:
-                sink.add(name, MISSING, f"is called {CALLED_NOW[base]}{mark}{suffix} now")
+                problems.add(name, MISSING, f"is called {CALLED_NOW[base]}{mark}{suffix} now")
                 continue
             if variable is None:
-                sink.add(name, MISSING, "no variable of this collection has this name", VARIABLES, near=_near_variable(base, mark + suffix))
+                problems.add(name, MISSING, "no variable of this collection has this name", VARIABLES, near=_near_variable(base, mark + suffix))
                 continue
             if not suffix:
-                sink.add(name, MISSING, "expected a suffix after the two underscores")
+                problems.add(name, MISSING, "expected a suffix after the two underscores")
                 continue
             if not variable.unites:
-                sink.add(name, MISSING, f"{base} is a single value, so there is nothing to unite: it takes no suffix")
+                problems.add(name, MISSING, f"{base} is a single value, so there is nothing to unite: it takes no suffix")
                 continue
         value = variables[name]
         if _has_shape(value, variable.shape):
-            parts[variable.name] = (*parts.get(variable.name, ()), (name, value))
+            declared[variable.name] = (*declared.get(variable.name, ()), (name, value))
         else:
-            sink.add(name, value, SHAPE_WORDS[variable.shape])
-    return parts
+            problems.add(name, value, SHAPE_WORDS[variable.shape])
+    return declared
 
 
 def _near_variable(base: str, rest: str) -> t.Optional[str]:
@@ -97,67 +97,67 @@ def _has_shape(value: t.Any, shape: str) -> bool:
     return isinstance(value, (str, list, tuple, Mapping))
 
 
-def items(parts: Parts) -> list[Labelled]:
+def items(declared: Declarations) -> list[Labelled]:
     """Return the items of united lists with their paths, equal ones once."""
     found: list[Labelled] = []
-    for name, value in parts:
+    for name, value in declared:
         for index, item in enumerate(value):
             if all(item != other or type(item) is not type(other) for _label, other in found):
                 found.append((f"{name}[{index}]", item))
     return found
 
 
-def entries(parts: t.Sequence[Labelled], sink: Sink) -> dict[t.Any, Labelled]:
+def entries(declared: t.Sequence[Labelled], problems: ProblemCollector) -> dict[t.Any, Labelled]:
     """Return the keys of united mappings with the path and the value of each.
 
     Where every value of a key is a mapping they unite in turn; their paths are then those of the first that has the key.
     """
     candidates: dict[t.Any, list[Labelled]] = {}
-    for name, value in parts:
+    for name, value in declared:
         for key, item in value.items():
             candidates.setdefault(key, []).append((f"{name}.{key}", item))
-    return {key: _one(labelled, sink) for key, labelled in candidates.items()}
+    return {key: _one(labelled, problems) for key, labelled in candidates.items()}
 
 
-def _one(candidates: list[Labelled], sink: Sink) -> Labelled:
+def _one(candidates: list[Labelled], problems: ProblemCollector) -> Labelled:
     first_path, first = candidates[0]
     if len(candidates) == 1:
         return candidates[0]
     if all(isinstance(value, Mapping) for _path, value in candidates):
-        return first_path, {key: value for key, (_path, value) in entries(candidates, sink).items()}
+        return first_path, {key: value for key, (_path, value) in entries(candidates, problems).items()}
     for path, value in candidates[1:]:
         if value != first:
-            sink.add(path, value, f"{first_path} says {first!r}; one key has one value, whichever variables it is united from")
+            problems.add(path, value, f"{first_path} says {first!r}; one key has one value, whichever variables it is united from")
     return candidates[0]
 
 
-def value_of(parts: Parts, sink: Sink) -> t.Any:
+def value_of(declared: Declarations, problems: ProblemCollector) -> t.Any:
     """Return the united value: a mapping, or a list in the order in which its items were written."""
-    if VARIABLES[parts[0][0].partition("__")[0]].shape == MAPPING:
-        return {key: value for key, (_path, value) in entries(parts, sink).items()}
-    return [value for _path, value in items(parts)]
+    if VARIABLES[declared[0][0].partition("__")[0]].shape == MAPPING:
+        return {key: value for key, (_path, value) in entries(declared, problems).items()}
+    return [value for _path, value in items(declared)]
 
 
-def plain(parts: Parts) -> t.Any:
+def plain(declared: Declarations) -> t.Any:
     """Return the united value for comparison between hosts: mappings as they are, lists without their order."""
-    value = value_of(parts, Sink())
+    value = value_of(declared, ProblemCollector())
     return value if isinstance(value, Mapping) else sorted(value, key=repr)
 
 
-def site_parts(parts: Parts, sink: Sink) -> t.Tuple[list[Labelled], dict[t.Any, Labelled]]:
+def site_declarations(declared: Declarations, problems: ProblemCollector) -> t.Tuple[list[Labelled], dict[t.Any, Labelled]]:
     """Return ``msports_site`` as plain names and as a mapping by product; it is one of the two."""
-    mappings = [part for part in parts if isinstance(part[1], Mapping)]
-    others = [(name, value) for name, value in parts if not isinstance(value, Mapping)]
+    mappings = [part for part in declared if isinstance(part[1], Mapping)]
+    others = [(name, value) for name, value in declared if not isinstance(value, Mapping)]
     if mappings and others:
-        sink.add(mappings[0][0], mappings[0][1], f"{others[0][0]} names sites of all products: write either names or a mapping by product")
+        problems.add(mappings[0][0], mappings[0][1], f"{others[0][0]} names sites of all products: write either names or a mapping by product")
     names = [part for part in others if isinstance(part[1], str)]
-    return [*names, *items(tuple(part for part in others if part not in names))], entries(mappings, sink)
+    return [*names, *items(tuple(part for part in others if part not in names))], entries(mappings, problems)
 
 
-def only_keys(item: Mapping[t.Any, t.Any], allowed: t.Sequence[str], path: str, sink: Sink) -> None:
+def only_keys(item: Mapping[t.Any, t.Any], allowed: t.Sequence[str], path: str, problems: ProblemCollector) -> None:
     """Complain about every key of ``item`` that is not allowed."""
     for key in sorted(set(item) - set(allowed), key=str):
-        sink.add(f"{path}.{key}", MISSING, f"no such key; the keys are {', '.join(allowed)}", near=nearest(str(key), allowed))
+        problems.add(f"{path}.{key}", MISSING, f"no such key; the keys are {', '.join(allowed)}", near=nearest(str(key), allowed))
 
 
 def as_text(value: t.Any) -> t.Optional[str]:

@@ -40,7 +40,6 @@ class Variable:
 VARIABLES: t.Mapping[str, Variable] = {
     f"{PREFIX}{name}": Variable(f"{PREFIX}{name}", level, shape)
     for name, level, shape in (
-        ("absent", ESTATE, LIST),
         ("address_from", ESTATE, LIST),
         ("addresses", HOST, LIST),
         ("allow", HOST, LIST),
@@ -48,6 +47,7 @@ VARIABLES: t.Mapping[str, Variable] = {
         ("default_inbound", HOST, TEXT),
         ("default_outbound", HOST, TEXT),
         ("dynamic_ports", HOST, TEXT),
+        ("excluded_flows", ESTATE, LIST),
         ("features", HOST, LIST),
         ("group_roles", ESTATE, MAPPING),
         ("hierarchy", ESTATE, MAPPING),
@@ -56,6 +56,7 @@ VARIABLES: t.Mapping[str, Variable] = {
         ("managed", HOST, BOOL),
         ("management", HOST, MAPPING),
         ("networks", ESTATE, MAPPING),
+        ("not_deployed", ESTATE, LIST),
         ("ping", HOST, LIST),
         ("releases", ESTATE, MAPPING),
         ("roles", HOST, LIST),
@@ -63,12 +64,13 @@ VARIABLES: t.Mapping[str, Variable] = {
         ("site", HOST, SITE),
         ("supplements", ESTATE, LIST),
         ("system", HOST, TEXT),
-        ("without", ESTATE, LIST),
     )
 }
 
 
-CALLED_NOW: t.Mapping[str, str] = {f"{PREFIX}editions": f"{PREFIX}releases"}  # what variables were called once
+CALLED_NOW: t.Mapping[str, str] = {  # what variables were called once
+    f"{PREFIX}{once}": f"{PREFIX}{now}" for once, now in (("absent", "not_deployed"), ("editions", "releases"), ("without", "excluded_flows"))
+}
 
 
 def is_variable(name: str) -> bool:

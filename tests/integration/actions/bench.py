@@ -25,7 +25,7 @@ INVENTORY: dict[str, t.Any] = {
             "ansible_user": "root",
             "msports_management": {"from": ["10.9.0.0/24"], "services": ["ssh"]},
             "msports_networks": {"exchange.client": ["10.20.0.0/16"]},
-            "msports_absent": ["windows_server.domain_controller"],
+            "msports_not_deployed": ["windows_server.domain_controller"],
         },
         "children": {
             "exchange_client_access": {"hosts": {"web01": {"msports_addresses": ["10.0.0.1"]}}},

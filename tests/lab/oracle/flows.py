@@ -16,7 +16,7 @@ SITE_SERVER = "configmgr.site_server"  # values of a site are read from its site
 def wanted(catalogs: Catalogs, estate: Estate) -> list[Flow]:
     """The flows that hold in this estate at all, whoever the ends are."""
     supplements = set(estate.whole("supplements") or ())
-    without = [item["flow"] if isinstance(item, dict) else item for item in estate.whole("without") or ()]
+    without = [item["flow"] if isinstance(item, dict) else item for item in estate.whole("excluded_flows") or ()]
     flows = catalogs.flows + [flow for flow in catalogs.supplements if flow["id"] in supplements or flow["group"] in supplements]
     return [
         flow

@@ -533,7 +533,7 @@ def test_releases() -> None:
 
 def test_without_by_pattern() -> None:
     hosts = {"pc": f"{CM}.client", "mp": f"{CM}.management_point", "dp": f"{CM}.distribution_point"}
-    oracle = ask(hosts, without=[{"flow": "configmgr.client.*.http.tcp", "because": "HTTPS only"}])
+    oracle = ask(hosts, excluded_flows=[{"flow": "configmgr.client.*.http.tcp", "because": "HTTPS only"}])
     assert [passes(oracle, f"pc {name} tcp/80") for name in ("mp", "dp")] == [False, False]
     assert passes(oracle, "dp mp tcp/80")
     assert passes(oracle, "pc mp tcp/443")

@@ -20,7 +20,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.early i
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.read import read_estate
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.settings import wsus_pair
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import ANY, Addresses
-from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate import Allow, Estate, Holding, Proxy, Selection, Without
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate import Allow, Estate, Holding, Proxy, Selection, ExcludedFlow
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.ports import PortRange
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._estate.samples import catalogs, inventory
 
@@ -221,8 +221,8 @@ def test_estate_wide_values() -> None:
             "msports_default_outbound": "block",
             "msports_infrastructure": {"dns": ["10.0.0.53", "fd00::53"], "ntp": ["10.0.0.123"], "dhcp_relays": ["10.0.0.67"],
                                        "proxy": [{"address": "10.1.1.1", "port": 8080}]},
-            "msports_without": [{"flow": "configmgr.client.*.https.tcp", "because": "HTTP only"}],
-            "msports_absent": ["configmgr.console", "databox.lan_client"],
+            "msports_excluded_flows": [{"flow": "configmgr.client.*.https.tcp", "because": "HTTP only"}],
+            "msports_not_deployed": ["configmgr.console", "databox.lan_client"],
             "msports_supplements": ["peer_cache"],
             "msports_releases": {"configmgr": 1802},
             "msports_dynamic_ports": "32768-60999",
@@ -232,8 +232,8 @@ def test_estate_wide_values() -> None:
     })
     assert estate.dns.cidrs() == ["10.0.0.53", "fd00::53"]
     assert (estate.ntp.cidrs(), estate.dhcp_relays.cidrs(), estate.proxies) == (["10.0.0.123"], ["10.0.0.67"], (Proxy("10.1.1.1", 8080),))
-    assert estate.without == (Without("configmgr.client.*.https.tcp", "HTTP only"),)
-    assert estate.absent == {"configmgr.console", "databox.lan_client"}
+    assert estate.excluded_flows == (ExcludedFlow("configmgr.client.*.https.tcp", "HTTP only"),)
+    assert estate.not_deployed == {"configmgr.console", "databox.lan_client"}
     assert estate.supplements == ("peer_cache",)
     assert estate.releases == {"configmgr": "1802", "databox": "2019-12", "exchange": "2013", "windows_server": "2023-12"}
     assert estate.editions["configmgr"] == "1806"

@@ -36,8 +36,8 @@ def inventory(hosts: t.Mapping[str, Plain], today: str = "2026-11-21", whole: bo
     ``quiet`` declares every essential role as absent that no host and no network has, so that a test can be about one thing.
     """
     common = {"management": MANAGEMENT, **everywhere}
-    if quiet and "absent" not in common:
-        common["absent"] = sorted(_essential() - _held(hosts) - set(common.get("networks", ())))
+    if quiet and "not_deployed" not in common:
+        common["not_deployed"] = sorted(_essential() - _held(hosts) - set(common.get("networks", ())))
     named: Plain = {}
     for name, item in hosts.items():
         named[name] = {"vars": {**{PREFIX + key: value for key, value in common.items()}, **item["vars"]}, "groups": item["groups"]}

@@ -9,7 +9,7 @@ import typing as t
 import pytest
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._flow.connect import connect
-from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate import Without
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate import ExcludedFlow
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.ports import texts
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._flow.estates import catalogs, estate, flow, made
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._flow.shop import DESK, TILL, offs, placed, told
@@ -75,7 +75,7 @@ def test_a_feature_that_is_on_with_an_end_that_nobody_has_is_a_note() -> None:
         ({"releases": "<1802"}, (), "release 1806 of shop is not <1802"),
         ({"only_with": ("shop.edge",)}, (), "holds only with shop.edge, which nobody has"),
         ({"only_without": ("shop.edge",)}, ("shop.edge",), "holds only without shop.edge"),
-        ({}, (), "msports_without shop.desk.*: not wanted"),
+        ({}, (), "msports_excluded_flows shop.desk.*: not wanted"),
     ],
     ids=["releases", "only with", "only without", "without"],
 )
@@ -85,7 +85,7 @@ def test_off(fields: dict[str, t.Any], hosts: t.Sequence[str], why: str) -> None
         TILL,
         *(made(role, role, at="10.0.5.1") for role in hosts),
         releases={"shop": "1806"},
-        without=() if fields else (Without("shop.desk.*", "not wanted"),),
+        excluded_flows=() if fields else (ExcludedFlow("shop.desk.*", "not wanted"),),
     )
     found = connect(world, catalogs(flow("shop.desk", "shop.till", **fields), flow("shop.edge", "shop.edge")))
     assert offs(found) == [why]

@@ -20,7 +20,7 @@ from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._flo
     ("fields", "estate_fields", "problem", "note"),
     [
         ({}, {}, True, False),
-        ({}, {"absent": frozenset({"shop.till"})}, False, False),  # "we have none" was said, and that is that
+        ({}, {"not_deployed": frozenset({"shop.till"})}, False, False),  # "we have none" was said, and that is that
         ({}, {"explicit_empty": frozenset({"shop.till"})}, False, True),
         ({"feature": "shop.f", "requirement": "conditional"}, {}, False, False),
         ({"feature": "shop.f", "feature_at": "source", "requirement": "conditional"}, {"features": frozenset({"shop.f"})}, False, True),
@@ -35,7 +35,7 @@ def test_an_essential_role(fields: dict[str, t.Any], estate_fields: dict[str, t.
             connect(estate(DESK, **estate_fields), known)
         assert str(error.value) == (
             "estate: nobody holds shop.till, which shop.desk communicates with: give the role to a host (group shop_till or msports_roles), "
-            "name its networks (msports_networks: {shop.till: [...]}), or say that there is none (msports_absent: [shop.till])"
+            "name its networks (msports_networks: {shop.till: [...]}), or say that there is none (msports_not_deployed: [shop.till])"
         )
         return
     assert [item.code for item in connect(estate(DESK, **estate_fields), known).notes] == (["nobody_holds"] if note else [])

@@ -144,7 +144,7 @@ class Estate:
         if self.parents():
             found["hierarchy"] = self.parents()
         if self.without:
-            found["without"] = [{"flow": pattern, "because": "drawn"} for pattern in self.without]
+            found["excluded_flows"] = [{"flow": pattern, "because": "drawn"} for pattern in self.without]
         if self.supplements:
             found["supplements"] = list(self.supplements)
         if self.release:

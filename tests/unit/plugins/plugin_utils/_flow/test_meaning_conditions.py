@@ -68,12 +68,12 @@ def test_releases(release: t.Optional[str], v1706: bool, v1802: bool) -> None:
 
 def test_without_switches_off_by_pattern_with_the_reason() -> None:
     hosts = {"mp": host("configmgr.management_point", at="10.0.0.1"), "client": host("configmgr.client", at="10.20.0.1")}
-    found = plan(hosts, without=[{"flow": "configmgr.client.management_point.http*.tcp", "because": "none of it"}])
+    found = plan(hosts, excluded_flows=[{"flow": "configmgr.client.management_point.http*.tcp", "because": "none of it"}])
     assert not open_(found, "client", "mp", "tcp/80")
     assert not open_(found, "client", "mp", "tcp/443")
     assert open_(found, "client", "mp", "tcp/10123")
     whys = {off["flow"]: off["why"] for off in found["off"]}
-    assert whys["configmgr.client.management_point.http.tcp"] == "msports_without configmgr.client.management_point.http*.tcp: none of it"
+    assert whys["configmgr.client.management_point.http.tcp"] == "msports_excluded_flows configmgr.client.management_point.http*.tcp: none of it"
 
 
 @pytest.mark.parametrize(

@@ -146,7 +146,7 @@ def test_shared_roles_serve_every_site_and_product() -> None:
 MISSING = (
     "estate: nobody holds windows_server.domain_controller, which windows_server.domain_member communicates with: give the role to a host "
     "(group windows_server_domain_controller or msports_roles), name its networks (msports_networks: {windows_server.domain_controller: [...]}), "
-    "or say that there is none (msports_absent: [windows_server.domain_controller])"
+    "or say that there is none (msports_not_deployed: [windows_server.domain_controller])"
 )
 MEMBER = {"member": host("windows_server.domain_member", at="10.0.0.1")}
 
@@ -160,7 +160,7 @@ def test_an_essential_role_that_nobody_has_is_a_problem_that_says_what_to_write(
 @pytest.mark.parametrize(
     ("everywhere", "noted"),
     [
-        ({"absent": ["windows_server.domain_controller"]}, False),
+        ({"not_deployed": ["windows_server.domain_controller"]}, False),
         ({"networks": {"windows_server.domain_controller": []}}, True),
         ({"networks": {"windows_server.domain_controller": ["10.3.0.0/24"]}}, False),
     ],

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import InventoryError
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.read import read_estate
-from ansible_collections.portcullis.msports.plugins.plugin_utils._model.union import Sink, entries, items, near_name, sort_out
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.union import ProblemCollector, entries, items, near_name, collect
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._estate.samples import FEATURES, ROLES, catalogs, inventory
 
 CATALOGS = catalogs()
@@ -25,10 +25,10 @@ settings = st.dictionaries(st.sampled_from(["configmgr.client_https", "configmgr
 
 
 def test_lists_unite_once_and_keep_their_paths() -> None:
-    sink = Sink()
-    parts = sort_out({"msports_roles__b": ["x", "y"], "msports_roles": ["y"], "ansible_host": "10.0.0.1"}, sink)
-    assert items(parts["msports_roles"]) == [("msports_roles[0]", "y"), ("msports_roles__b[0]", "x")]
-    assert sink.found == []
+    problems = ProblemCollector()
+    declared = collect({"msports_roles__b": ["x", "y"], "msports_roles": ["y"], "ansible_host": "10.0.0.1"}, problems)
+    assert items(declared["msports_roles"]) == [("msports_roles[0]", "y"), ("msports_roles__b[0]", "x")]
+    assert list(problems) == []
 
 
 def test_equal_but_not_the_same_type_stay_apart() -> None:
@@ -36,13 +36,13 @@ def test_equal_but_not_the_same_type_stay_apart() -> None:
 
 
 def test_mappings_unite_at_every_depth() -> None:
-    sink = Sink()
-    parts = sort_out({"msports_networks": {"c": {"P01": [1]}, "d": [3]}, "msports_networks__b": {"c": {"P02": [2]}, "d": [3]}}, sink)
-    assert entries(parts["msports_networks"], sink) == {
+    problems = ProblemCollector()
+    declared = collect({"msports_networks": {"c": {"P01": [1]}, "d": [3]}, "msports_networks__b": {"c": {"P02": [2]}, "d": [3]}}, problems)
+    assert entries(declared["msports_networks"], problems) == {
         "c": ("msports_networks.c", {"P01": [1], "P02": [2]}),
         "d": ("msports_networks.d", [3]),
     }
-    assert sink.found == []
+    assert list(problems) == []
 
 
 @pytest.mark.parametrize(

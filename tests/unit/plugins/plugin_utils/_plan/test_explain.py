@@ -39,7 +39,7 @@ def company() -> Plain:
             "plain01": host(at="10.1.6.1"),
         },
         networks={"configmgr.client": {"P01": ["10.20.0.0/16"], "P02": ["10.21.0.0/16"]}, "exchange.client": ["10.20.0.0/16"]},
-        without=[{"flow": "configmgr.client.management_point.http.tcp", "because": "HTTPS only"}],
+        excluded_flows=[{"flow": "configmgr.client.management_point.http.tcp", "because": "HTTPS only"}],
     )
 
 
@@ -87,7 +87,7 @@ def test_any_protocol_answers_for_every_port() -> None:
         (
             ("10.20.0.5", "mp01", "tcp", 80),
             "configmgr.client.management_point.http.tcp (ports-configmgr-2018-09#BKMK_PortsClient-MP row 2): "
-            "msports_without configmgr.client.management_point.http.tcp: HTTPS only",
+            "msports_excluded_flows configmgr.client.management_point.http.tcp: HTTPS only",
         ),
         (
             ("10.20.0.5", "exca01", "tcp", 995),
