@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import typing as t
 
 from ansible import constants as C
@@ -14,18 +15,42 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.portcullis.msports.plugins.module_utils._options import BACKENDS, LINUX, PASSED_ON, backend_spec, drop_unsupported, passed_on_spec
 from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import ansible_errors
-from ansible_collections.portcullis.msports.plugins.plugin_utils._compile import inputs_of, stale
+from ansible_collections.portcullis.msports.plugins.plugin_utils._compile import Stale, inputs_of, stale
+from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import some
 from ansible_collections.portcullis.msports.plugins.plugin_utils._inventory import inventory_of, one_host
-from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.read import load
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.applied import (
+    ABSENT,
+    PRESENT,
+    deciding,
+    folder_of,
+    lagging,
+    record,
+    recorded,
+    settings_of,
+)
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.read import load_host, read_index
 from ansible_collections.portcullis.msports.plugins.plugin_utils._render.wire import render
-from ansible_collections.portcullis.msports.plugins.plugin_utils._run import Run
+from ansible_collections.portcullis.msports.plugins.plugin_utils._run import (
+    ACCEPTED,
+    CHECKED,
+    MANAGED,
+    ORPHANED,
+    PARTLY,
+    ROLELESS,
+    UNMANAGED,
+    Entry,
+    Run,
+    entries_of,
+    marker_of,
+)
 
 ARGUMENTS = {
     "directory": {"type": "path", "default": "msports-plan"},
     **backend_spec(BACKENDS),
     **passed_on_spec(),
     "allow_stale_plan": {"type": "bool", "default": False},
-    "part": {"type": "bool", "default": False},
+    "partial_inventory": {"type": "bool", "default": False},
+    "expected_digest": {"type": "str"},
 }
 CHOSEN = {"linux": "linux", "windows": "windows"}  # system -> what ``auto`` chooses; on Linux the module chooses further, on the host
 SYSTEMS = {**dict.fromkeys(("linux", *LINUX), "linux"), "windows": "windows"}
@@ -36,6 +61,16 @@ UNFIT = {
     "linux": "declare msports_system: windows in the inventory; unset, it follows from ansible_connection and ansible_shell_type there, "
     "not from the connection of a play",
 }
+
+
+# kind of host -> why it has no ruleset
+WHY_NONE = {
+    ORPHANED: "it no longer holds a role (orphaned); state: absent removes the ruleset that it still has",
+    UNMANAGED: "it is not managed (msports_managed: false)",
+    ROLELESS: "it holds no product role",
+    None: "the plan does not know this host; plan again with an inventory that has it",
+}
+LAGGING = "lagging.json"
 
 
 class ActionModule(ActionBase):
@@ -52,16 +87,28 @@ class ActionModule(ActionBase):
         task_vars = task_vars or {}
         name = task_vars["inventory_hostname"]
         options = {key: arguments[key] for key in PASSED_ON if arguments[key] is not None}
+        run = Run(C.DEFAULT_LOCAL_TMP, arguments["directory"])
         if arguments["state"] == "absent":
             backend = self._backend(name, self._there(), arguments["backend"])  # there may be no plan
+            applied: dict[str, t.Any] = {"state": ABSENT}
         else:
-            run = Run(C.DEFAULT_LOCAL_TMP, arguments["directory"])
-            plan = self._planned(run, name, task_vars["hostvars"], arguments)
-            if name not in plan["hosts"]:
-                return {**result, "changed": False, "skipped": True, "msg": f"{name} has no ruleset in the plan: {self._why_none(plan, name)}"}
+            marker, entry = self._planned(run, name, task_vars, arguments)
+            if entry is None or entry.kind != MANAGED:
+                return {**result, "changed": False, "skipped": True, "msg": f"{name} has no ruleset in the plan: {WHY_NONE[entry.kind if entry else None]}"}
+            with ansible_errors(AnsibleActionFail):
+                plan = load_host(marker["plan"], name, entry.file)
             backend = self._backend(name, plan["hosts"][name]["system"], arguments["backend"])
             with ansible_errors(AnsibleActionFail):
                 options.update(render(plan, name, backend, arguments["mode"]))
+            applied = {
+                "state": PRESENT,
+                "mode": arguments["mode"],
+                "plan": marker["digest"],
+                "generation": marker["generation"],
+                "file": entry.file,
+                "ruleset": plan["ruleset"],
+                "settings": settings_of(plan["hosts"][name]),
+            }
         if backend == "windows":
             options, warnings = drop_unsupported(backend, options)
             for warning in warnings:
@@ -70,7 +117,18 @@ class ActionModule(ActionBase):
             options["backend"] = backend
         result.update(self._reconcile(SYSTEMS[backend], options, task_vars))
         result.setdefault("backend", backend)
+        if not result.get("failed") and not result.get("unreachable") and not self._task.check_mode:
+            self._record(run.directory, name, applied)
         return result
+
+    def _record(self, directory: str, name: str, applied: t.Mapping[str, t.Any]) -> None:
+        """Write down what the host has now. That it could not be written does not undo it, so this is a warning."""
+        if not os.path.isdir(directory):
+            return  # a host is emptied from a machine that has no plan, and gets no list of hosts by it
+        try:
+            record(directory, name, applied)
+        except OSError as error:
+            self._display.warning(f"{folder_of(directory)}: what was applied to {name} cannot be recorded ({error.strerror}); it will count as unknown")
 
     def _reconcile(self, system: str, options: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         """Run the action of the system with these options in place of ours.
@@ -94,46 +152,69 @@ class ActionModule(ActionBase):
         )
         return action.run(task_vars=task_vars)
 
-    def _planned(self, run: Run, name: str, hostvars: t.Mapping[str, t.Any], arguments: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-        """Return the plan with at most this host in it; refuse a stale plan, and one of a part of the inventory."""
+    def _planned(
+        self, run: Run, name: str, task_vars: t.Mapping[str, t.Any], arguments: t.Mapping[str, t.Any]
+    ) -> tuple[dict[str, t.Any], t.Optional[Entry]]:
+        """Return which plan it is and what it says of this host; refuse a plan that is not the one that was meant."""
+        expected, wanted = arguments["expected_digest"], self._wanted(arguments)
         with run.locked():
             marker = run.read()
-            if marker is None:
-                marker = self._checked(run, hostvars, arguments)
-                run.write(marker)
-        with ansible_errors(AnsibleActionFail):
-            plan = load(marker["plan"], only=[name])
-        if not plan["whole"]:
+            if marker is None or marker["checked"] < wanted:
+                marker = self._checked(run, task_vars["hostvars"], arguments, wanted)
+            self._tell_who_lags(run, marker, task_vars)
+        if expected is not None and marker["digest"] != expected:
             raise AnsibleActionFail(
-                f"{marker['plan']}: made from a part of the inventory (whole: false); applying it would cut off peers that it does not know. "
+                f"{marker['plan']}: the plan is not the expected one: its digest is {marker['digest']}, expected_digest is {expected}; "
+                "fetch the published plan, or expect the digest of this one"
+            )
+        if marker["partial_inventory"]:
+            raise AnsibleActionFail(
+                f"{marker['plan']}: made from a part of the inventory (partial_inventory: true); applying it would cut off peers that it does not know. "
                 "Plan with the whole inventory, and hand the saved plan to the slices"
             )
-        own = inputs_of(one_host(name, hostvars[name]))
-        if name in plan["hosts"] and not arguments["allow_stale_plan"] and marker["own"].get(name) != own[name]:
-            raise self._stale(marker["plan"], f"the variables or groups of {name} changed")
-        return plan
+        entry = run.entry(name)
+        if wanted > ACCEPTED and entry is not None and entry.own != inputs_of(one_host(name, task_vars["hostvars"][name]))[name]:
+            raise self._stale(marker["plan"], Stale(f"the variables or groups of {name} changed"))
+        return marker, entry
 
-    def _checked(self, run: Run, hostvars: t.Mapping[str, t.Any], arguments: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-        """Compare the saved plan's inputs with those of today, once per run."""
+    @staticmethod
+    def _wanted(arguments: t.Mapping[str, t.Any]) -> int:
+        """Return how well the plan has to be known to be the present one. Whoever names its digest asks nothing of the inventory."""
+        if arguments["expected_digest"] is not None or arguments["allow_stale_plan"]:
+            return ACCEPTED
+        return PARTLY if arguments["partial_inventory"] else CHECKED
+
+    def _checked(self, run: Run, hostvars: t.Mapping[str, t.Any], arguments: t.Mapping[str, t.Any], wanted: int) -> dict[str, t.Any]:
+        """Read the saved plan's index, and compare its inputs with those of today, once per run."""
+        own, why = {}, None
         with ansible_errors(AnsibleActionFail):
-            plan = load(run.directory, only=())
-            inventory = inventory_of(hostvars, plan["whole"])
-            why = None if arguments["allow_stale_plan"] else stale(plan, inventory, arguments["part"])
+            index = read_index(run.directory)
+            if wanted > ACCEPTED:
+                inventory = inventory_of(hostvars, not index["partial_inventory"])
+                why = stale(index, inventory, arguments["partial_inventory"])
+                own = inputs_of({"hosts": inventory["hosts"]})
         if why:
             raise self._stale(run.directory, why)
-        return {"plan": run.directory, "own": inputs_of({"hosts": inventory["hosts"]})}
+        marker = {**marker_of(run.directory, index), "checked": wanted}
+        run.write(marker, entries_of(index, index["hosts"], own))
+        return marker
+
+    def _tell_who_lags(self, run: Run, marker: t.Mapping[str, t.Any], task_vars: t.Mapping[str, t.Any]) -> None:
+        """Say once which hosts of the plan this play leaves with rules of another one, as far as that was recorded."""
+        if run.read(LAGGING) is not None:
+            return
+        played = set(task_vars.get("ansible_play_hosts_all", ()))
+        records = {name: entry for name, entry in recorded(run.directory).items() if name not in played}
+        with ansible_errors(AnsibleActionFail):
+            files = read_index(marker["plan"])["hosts"] if records else {}
+            found = lagging(records, files, lambda name: deciding(load_host(marker["plan"], name, files[name]), name))
+        run.leave(LAGGING, found)
+        if found:
+            self._display.warning(f"{len(found)} of the hosts that this play leaves out lag behind the plan: {some(found, 5)}; apply it to them, too")
 
     @staticmethod
-    def _stale(directory: str, why: str) -> AnsibleActionFail:
-        return AnsibleActionFail(f"{directory}: the plan is stale: {why} since it was made; plan again, or accept it by name with allow_stale_plan: true")
-
-    @staticmethod
-    def _why_none(plan: t.Mapping[str, t.Any], name: str) -> str:
-        if name in plan["orphaned"]:
-            return "it no longer holds a role (orphaned); state: absent removes the ruleset that it still has"
-        if plan["peers"].get(name, {}).get("roles"):
-            return "it is not managed (msports_managed: false)"
-        return "it holds no product role"
+    def _stale(directory: str, found: Stale) -> AnsibleActionFail:
+        return AnsibleActionFail(f"{directory}: the plan is stale: {found.why} since it was made; {found.remedy}")
 
     def _there(self) -> str:
         """Return the system whose shell is at the other end of the connection."""

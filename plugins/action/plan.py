@@ -17,16 +17,18 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import ansible_errors
 from ansible_collections.portcullis.msports.plugins.plugin_utils._compile import compile_plan, inputs_of
 from ansible_collections.portcullis.msports.plugins.plugin_utils._inventory import inventory_of, one_host, play_variables
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.applied import lagging, orphans, recorded, settings_of
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.difference import plan_diff, shortened
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.folder import claim
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.read import load
-from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.store import orphans, save
-from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.difference import plan_diff, shortened
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.store import save
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.text import Texts
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MsportsError
-from ansible_collections.portcullis.msports.plugins.plugin_utils._run import Run
+from ansible_collections.portcullis.msports.plugins.plugin_utils._run import MADE, RESULT, Run, entries_of, marker_of
 
 ARGUMENTS = {
     "directory": {"type": "path", "default": "msports-plan"},
-    "whole": {"type": "bool", "default": True},
+    "partial_inventory": {"type": "bool", "default": False},
 }
 NOTHING = {"hosts": 0, "sets": 0}
 
@@ -49,12 +51,10 @@ class ActionModule(ActionBase):
         self._refuse_play_variables(play_variables(task_vars, own, self._templar.template))
         run = Run(C.DEFAULT_LOCAL_TMP, arguments["directory"])
         with run.locked():
-            marker = run.read()
-            planned = None if marker is None or self._changed_since(marker, task_vars["inventory_hostname"], own) else run.result()
+            planned = run.read(RESULT) if self._is_planned(run, task_vars["inventory_hostname"], own) else None
             if planned is None:
                 with _uncollected():
-                    marker, planned = self._plan(run, hostvars, arguments["whole"])
-                run.write(marker, planned)
+                    planned = self._plan(run, hostvars, arguments["partial_inventory"])
             else:  # a later batch, or another host under the free strategy
                 planned = {**planned, "changed": False, "reused": True, "difference": {"changed": False, "hosts": {}, "sets": {}}, "left_out": NOTHING}
                 planned.pop("diff", None)
@@ -70,33 +70,41 @@ class ActionModule(ActionBase):
             )
 
     @staticmethod
-    def _changed_since(marker: t.Mapping[str, t.Any], name: str, own: t.Mapping[str, t.Any]) -> bool:
-        """Tell whether this host's variables are others than when the plan was made; names and facts that were looked up do not count."""
-        return marker["own"].get(name) != inputs_of(one_host(name, own)).get(name)
+    def _is_planned(run: Run, name: str, own: t.Mapping[str, t.Any]) -> bool:
+        """Tell whether this run has a plan, and this host's variables are those of then; names and facts that were looked up do not count."""
+        if run.read() is None:
+            return False
+        entry = run.entry(name)
+        return entry is not None and entry.own == inputs_of(one_host(name, own))[name]
 
-    def _plan(self, run: Run, hostvars: t.Mapping[str, t.Any], whole: bool) -> tuple[dict[str, t.Any], dict[str, t.Any]]:
-        """Compile, save, and return what is left for later tasks of the run and what this one gives."""
+    def _plan(self, run: Run, hostvars: t.Mapping[str, t.Any], partial_inventory: bool) -> dict[str, t.Any]:
+        """Compile, save, leave what later tasks of the run need, and return what this one gives."""
         with ansible_errors(AnsibleActionFail):
-            claim(run.directory)  # before the work, and in check mode, too
-            inventory = inventory_of(hostvars, whole)
+            saved = claim(run.directory).saved  # before the work, and in check mode, too
+            inventory = inventory_of(hostvars, whole=not partial_inventory)
             plan = compile_plan(inventory)
-        before = self._saved(run.directory, plan)
-        plan["orphaned"] = orphans(plan, run.directory)
+        records = recorded(run.directory)
+        plan["orphaned"] = orphans(plan, saved, records)
+        texts = Texts(plan)
+        before = self._saved(run.directory, texts)
         difference = plan_diff(before, plan)
-        written = run.temporary if self._task.check_mode else run.directory
         with ansible_errors(AnsibleActionFail):
-            same = {name for name, host in before["hosts"].items() if host is plan["hosts"].get(name)} if written == run.directory else ()
-        files = save(plan, written, same)
+            done = save(plan, run.directory, texts, check=self._task.check_mode)
+            written = run.temporary if self._task.check_mode else run.directory
+            if self._task.check_mode:
+                save(plan, written, texts, generation=done.generation)
         shown, left_out = shortened(difference)
         result = {
-            "changed": bool(files) if not self._task.check_mode else self._would_change(run.directory, plan, difference),
+            "changed": bool(done.files),
             "path": written,
-            "digest": plan["digest"],
+            "digest": done.digest,
+            "generation": done.generation,
             "hosts": sorted(plan["hosts"]),
             "rules": sum(len(host["rules"]) for host in plan["hosts"].values()),
             "notes": plan["notes"],
             "off": plan["off"],
             "orphaned": plan["orphaned"],
+            "lagging": lagging(records, texts.hosts, lambda name: (texts.ruleset_of(name), settings_of(plan["hosts"][name]))),
             "difference": shown,
             "left_out": left_out,
             "reused": False,
@@ -105,19 +113,17 @@ class ActionModule(ActionBase):
             result["diff"] = {"before": _text(before), "after": _text(plan), "before_header": "saved plan", "after_header": "plan"}
         # What DNS and facts found counts for the plan, but is not asked again for each task: those inputs are the same without them mostly.
         own = inputs_of({"hosts": inventory["hosts"]}) if inventory["resolved"] or inventory["facts"] else plan["inputs"]
-        return {"plan": written, "own": own}, result
+        run.leave(RESULT, result)
+        run.write({**marker_of(written, {**plan, "digest": done.digest, "generation": done.generation}), "checked": MADE}, entries_of(plan, texts.hosts, own))
+        return result
 
     @staticmethod
-    def _saved(directory: str, plan: dict[str, t.Any]) -> dict[str, t.Any]:
-        """Return the plan that lies there, to compare with ``plan``, or an empty one: an unreadable plan is simply made anew."""
+    def _saved(directory: str, texts: Texts) -> dict[str, t.Any]:
+        """Return the plan that lies there, to compare with, or an empty one: an unreadable plan is simply made anew."""
         try:
-            return load(directory, beside=plan)
+            return load(directory, beside=texts)
         except MsportsError:
-            return {"hosts": {}, "sets": {}, "digest": None}
-
-    @classmethod
-    def _would_change(cls, directory: str, plan: dict[str, t.Any], difference: t.Mapping[str, t.Any]) -> bool:
-        return difference["changed"] or cls._saved(directory, plan)["digest"] != plan["digest"]
+            return {"hosts": {}, "sets": {}}
 
 
 @contextlib.contextmanager

@@ -19,8 +19,8 @@ options:
     description: Always C(hostvars).
     type: dict
     required: true
-  whole:
-    description: Whether C(hostvars) hold the whole inventory. A plan of a part cannot be applied.
+  partial_inventory:
+    description: Whether C(hostvars) hold a part of the inventory. A plan of a part cannot be applied.
     type: bool
     default: true
 seealso:
@@ -51,9 +51,9 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._compile import
 from ansible_collections.portcullis.msports.plugins.plugin_utils._inventory import inventory_of
 
 
-def plan(hostvars, whole=True):
+def plan(hostvars, partial_inventory=False):
     with ansible_errors(AnsibleFilterError):
-        return compile_plan(inventory_of(hostvars, bool(whole)))
+        return compile_plan(inventory_of(hostvars, whole=not partial_inventory))
 
 
 class FilterModule:

@@ -85,12 +85,18 @@ options:
     description: Accept a plan whose inputs have changed since it was made.
     type: bool
     default: false
-  part:
+  partial_inventory:
     description:
       - Whether the inventory at hand is a part of the one that the plan was made from, as in a slice of a large run.
         Hosts of the plan that are not there make it stale otherwise.
     type: bool
     default: false
+  expected_digest:
+    description:
+      - The digest of the plan that was published, as RV(portcullis.msports.plan#module:digest) gave it. A plan with any other is refused, and with any
+        file that was edited.
+      - The inventory at hand is not asked then. It needs no more than this host, by the name that it has in the plan.
+    type: str
 attributes:
   check_mode:
     support: full

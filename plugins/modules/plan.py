@@ -20,12 +20,12 @@ description:
 extends_documentation_fragment:
   - portcullis.msports.apply
 options:
-  whole:
+  partial_inventory:
     description:
-      - Whether Ansible was started with the whole inventory. C(--limit) is no matter, a part of the inventory's files is.
+      - Whether Ansible was started with a part of the inventory's files. C(--limit) is no matter.
       - A plan of a part can be looked at, but M(portcullis.msports.apply) refuses it.
     type: bool
-    default: true
+    default: false
 attributes:
   check_mode:
     support: full
@@ -64,9 +64,13 @@ path:
   returned: success
   type: str
 digest:
-  description: The digest of everything that the plan was made from.
+  description: The digest of the whole plan, as it stands in its C(index.json). It says which plan is meant where one is published.
   returned: success
   type: str
+generation:
+  description: A number that grows whenever a changed plan is saved, so that an older plan can be told from a newer one. It is a time in seconds.
+  returned: success
+  type: int
 hosts:
   description: Hosts that have a ruleset in the plan.
   returned: success
@@ -87,7 +91,13 @@ notes:
   type: list
   elements: dict
 orphaned:
-  description: Hosts that had a ruleset in the saved plan and hold no role any more.
+  description: Hosts that were planned or applied to before and hold no role any more. One leaves the list when O(portcullis.msports.apply#module:state=absent)
+    was applied to it.
+  returned: success
+  type: list
+  elements: str
+lagging:
+  description: Hosts to which another ruleset was applied last than the plan has for them, as far as that was recorded here.
   returned: success
   type: list
   elements: str

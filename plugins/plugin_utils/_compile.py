@@ -36,7 +36,7 @@ def compile_plan(inventory: t.Mapping[str, t.Any]) -> Plain:
     """
     catalogs = catalogs_of(inventory)
     estate = estate_of(inventory, catalogs)
-    plan = plan_of(estate, catalogs, inputs_of(inventory), bool(inventory.get("whole", True)))
+    plan = plan_of(estate, catalogs, inputs_of(inventory), not inventory.get("whole", True))
     check_plan(plan, {name: str(host["vars"].get(BACKEND)) for name, host in inventory["hosts"].items()})
     return plan
 
@@ -56,7 +56,7 @@ def estate_of(inventory: t.Mapping[str, t.Any], catalogs: Catalogs) -> Estate:
     return read_estate(inventory, catalogs, services)
 
 
-def plan_of(estate: Estate, catalogs: Catalogs, inputs: t.Mapping[str, str], whole: bool) -> Plain:
+def plan_of(estate: Estate, catalogs: Catalogs, inputs: t.Mapping[str, str], partial_inventory: bool) -> Plain:
     """Return the plan of an estate that was read."""
     connected = connect(estate, catalogs)
     assembled = assemble(estate, connected.connections)
@@ -64,8 +64,7 @@ def plan_of(estate: Estate, catalogs: Catalogs, inputs: t.Mapping[str, str], who
     management = {host.name: management_addresses(host, estate) for host in estate.hosts.values() if host.managed}
     compiled = Compiled(assembled.rulesets, assembled.sets, management, connected.off, notes)
     today = str(estate.today) if until_matters(estate) else None
-    plan = build(estate, catalogs, compiled, inputs_digest(inputs, catalogs, today, whole), whole, today)
-    return {**plan, "inputs": dict(inputs)}
+    return {**build(estate, catalogs, compiled, partial_inventory, today), "inputs": dict(inputs)}
 
 
 def inputs_of(inventory: t.Mapping[str, t.Any]) -> dict[str, str]:
@@ -85,26 +84,36 @@ def _counted(variables: t.Mapping[str, t.Any]) -> Plain:
     return {name: value for name, value in variables.items() if is_variable(name) or not name.startswith((PREFIX, BACKEND))}
 
 
-def stale(plan: t.Mapping[str, t.Any], inventory: t.Mapping[str, t.Any], part: bool = False) -> t.Optional[str]:
-    """Return what changed since ``plan`` was made, or ``None``. With ``part`` the inventory may lack hosts of the plan's."""
+class Stale(t.NamedTuple):
+    """What changed since a plan was made, and what to do about it."""
+
+    why: str
+    remedy: str = "plan again, or accept it by name with allow_stale_plan: true"
+
+
+PARTIAL = (
+    "if this inventory is a part of the one that it was made from, say so with partial_inventory: true (host_firewall_partial_inventory of the role), "
+    "or name the published plan with expected_digest"
+)
+
+
+def stale(plan: t.Mapping[str, t.Any], inventory: t.Mapping[str, t.Any], partial_inventory: bool = False) -> t.Optional[Stale]:
+    """Return what changed since ``plan`` was made, or ``None``. With ``partial_inventory`` it may lack hosts of the plan's."""
     now, then = inputs_of(inventory), plan["inputs"]
     changed = sorted(name for name in now if name in then and now[name] != then[name])
-    added, gone = sorted(set(now) - set(then)), [] if part else sorted(set(then) - set(now))
-    for hosts, what in ((changed, "the variables or groups of {} changed"), (added, "{} came to the inventory"), (gone, "{} left the inventory")):
+    added, gone = sorted(set(now) - set(then)), [] if partial_inventory else sorted(set(then) - set(now))
+    for hosts, what in ((changed, "the variables or groups of {} changed"), (added, "{} came to the inventory")):
         if hosts:
-            return what.format(some(hosts, 5))
+            return Stale(what.format(some(hosts, 5)))
+    if gone:
+        return Stale(f"{some(gone, 5)} left the inventory", f"{PARTIAL}; if they are gone, plan again, or accept it by name with allow_stale_plan: true")
     catalogs = catalogs_of(inventory)
     for product, catalog in catalogs.products.items():
         if plan["catalogs"].get(product, {}).get("digest") != catalog.digest:
-            return f"the catalog of {product} changed"
+            return Stale(f"the catalog of {product} changed")
     if plan["today"] not in (None, inventory["today"]):
-        return f"it was made on {plan['today']}, and until makes the day count"
+        return Stale(f"it was made on {plan['today']}, and until makes the day count")
     return None
-
-
-def inputs_digest(inputs: t.Mapping[str, str], catalogs: Catalogs, today: t.Optional[str], whole: bool) -> str:
-    """Return the digest of everything that a plan is made from; today's date only where an ``until`` makes it count."""
-    return digest({"hosts": inputs, "whole": whole, "catalogs": {name: item.digest for name, item in catalogs.products.items()}, "today": today})
 
 
 def explain_plan(plan: t.Mapping[str, t.Any], source: str, destination: str, protocol: str, port: t.Optional[int], paths: t.Sequence[str] = ()) -> Plain:

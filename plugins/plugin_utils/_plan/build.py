@@ -21,7 +21,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate i
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.ports import texts
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.rule import AddressSet, Rule
 
-FORMAT = 1
+FORMAT = 2
 Plain = t.Dict[str, t.Any]
 
 
@@ -36,15 +36,14 @@ class Compiled:
     notes: tuple[Note, ...]
 
 
-def build(estate: Estate, catalogs: Catalogs, compiled: Compiled, digest: str, whole: bool, today: t.Optional[str]) -> Plain:
-    """Return the plan. ``today`` is given only when an entry's ``until`` makes the date an input."""
+def build(estate: Estate, catalogs: Catalogs, compiled: Compiled, partial_inventory: bool, today: t.Optional[str]) -> Plain:
+    """Return the plan, as it is before it is saved. ``today`` is given only when an entry's ``until`` makes the date an input."""
     rules = _Shared()
     texts_of = functools.lru_cache(maxsize=None)(Addresses.cidrs)  # the same few sources manage many hosts
     managed = {name: host for name, host in estate.hosts.items() if host.managed}
     return {
         "format": FORMAT,
-        "digest": digest,
-        "whole": whole,
+        "partial_inventory": partial_inventory,
         "today": today,
         "catalogs": {c.product: {"edition": c.edition, "digest": c.digest} for _name, c in sorted(catalogs.products.items())},
         "networks": _networks(estate),

@@ -3,18 +3,25 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
-"""Whose a plan directory is, and how its files are called: nothing is written into, or removed from, a folder of something else."""
+"""Whose a plan directory is, how its files are called, and how a file is read: nothing of something else is written, removed or followed."""
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
 import pathlib
+import re
+import stat
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MISSING, MsportsError, Problems
 
 INDEX = "index.json"
+HOSTS, RULESETS, SETS = FOLDERS = ("hosts", "rulesets", "sets")
+UNFINISHED = ".msports-plan"  # says that the first save into this folder did not come to its end
+DIGEST = re.compile(r"[0-9a-f]{64}")
 LONGEST = 255 - len(".json")  # bytes that file systems allow for a name, less the suffix
 HEAD = 150  # characters of a longer name that stay, for the reader
 
@@ -29,8 +36,20 @@ def file_name(host: str) -> str:
     return (safe if len(safe) <= LONGEST else f"{safe[:HEAD]}~{hashlib.sha256(host.encode()).hexdigest()}") + ".json"
 
 
-def claim(directory: t.Union[str, pathlib.Path]) -> frozenset[str]:
-    """Return the names of the host files that a saved plan's index lists: those are ours, and no other file of the folder is.
+def pending(digest: str) -> str:
+    """Return the name of a host's new file until the index says that it holds; hidden, so that it is not taken for a host's."""
+    return f".{digest}"
+
+
+class Claimed(t.NamedTuple):
+    """What is ours in a plan directory: the ``saved`` index as it stands there (``{}``: none yet), and the names of the files in ``hosts``."""
+
+    saved: dict[str, t.Any]
+    files: frozenset[str]
+
+
+def claim(directory: t.Union[str, "os.PathLike[str]"]) -> Claimed:
+    """Return what a plan directory holds of ours; no other file of the folder is.
 
     Raises :class:`MsportsError` unless the directory is missing, empty (but for hidden files) or holds a plan.
     """
@@ -39,17 +58,53 @@ def claim(directory: t.Union[str, pathlib.Path]) -> frozenset[str]:
         if not folder.is_dir():
             if folder.exists():
                 raise refused(str(folder), "is a file; expected a plan directory, or a name that is free")
-            return frozenset()
-        if not folder.joinpath(INDEX).exists():
-            if any(not path.name.startswith(".") for path in folder.iterdir()):
-                raise refused(str(folder), f"holds files but no plan ({INDEX}); expected a plan directory or an empty folder: empty it, or name another one")
-            return frozenset()
-        index = _parsed(folder.joinpath(INDEX).read_bytes())
+            return Claimed({}, frozenset())
+        if not os.path.lexists(folder / INDEX):
+            return Claimed({}, _unfinished(folder))
+        check_folders(folder)
+        index = _parsed(read_file(str(folder / INDEX)))
     except OSError as error:
         raise refused(str(folder), f"cannot be read ({error.strerror}); expected a plan directory that this user may read and write") from error
     if not isinstance(index, dict) or not isinstance(index.get("format"), int) or not isinstance(index.get("hosts"), dict):
         raise refused(str(folder / INDEX), "is not the index of a plan; expected a plan directory or an empty folder: empty it, or name another one")
-    return frozenset(file_name(name) for name in index["hosts"])  # never what the index says of paths: those could lie outside
+    return Claimed(index, frozenset(map(file_name, index["hosts"])))  # never what the index says of paths: those could lie outside
+
+
+def _unfinished(folder: pathlib.Path) -> frozenset[str]:
+    """Return the host files of a first save that was cut off; refuse a folder that holds anything else."""
+    if folder.joinpath(UNFINISHED).exists():
+        check_folders(folder)
+        return frozenset(os.listdir(folder / HOSTS)) if folder.joinpath(HOSTS).exists() else frozenset()
+    if any(not path.name.startswith(".") for path in folder.iterdir()):
+        raise refused(str(folder), f"holds files but no plan ({INDEX}); expected a plan directory or an empty folder: empty it, or name another one")
+    return frozenset()
+
+
+def check_folders(folder: t.Union[str, "os.PathLike[str]"]) -> None:
+    """Refuse a plan directory whose folders are links to somewhere else."""
+    problems = Problems()
+    for name in FOLDERS:
+        if os.path.islink(os.path.join(folder, name)):
+            problems.add(os.path.join(folder, name), MISSING, LINK)
+    problems.raise_as(MsportsError)
+
+
+LINK = "is a symbolic link, and links are not followed; put what it points to in its place, or plan again"
+
+
+def read_file(path: str) -> bytes:
+    """Return the content of a regular file; raise :class:`OSError`, or :class:`MsportsError` for a link and for what is no file."""
+    try:
+        opened = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise refused(path, LINK) from None
+        raise
+    if not stat.S_ISREG(os.fstat(opened).st_mode):
+        os.close(opened)
+        raise refused(path, "is no regular file; plan again")
+    with open(opened, "rb", buffering=0) as file:
+        return file.read()
 
 
 def refused(path: str, expected: str) -> MsportsError:

@@ -3,29 +3,47 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
-"""The plan directory: ``index.json``, ``sets.json`` and ``hosts/<name>.json``; sorted, without timestamps.
+"""Saving a plan: ``index.json``, ``hosts/<name>.json``, ``rulesets/<sha256>.json`` and ``sets/<sha256>.json``.
 
-It diffs in review, is an artifact in CI, and is what slices of a large run share.
+It diffs in review, is an artifact in CI, and is what slices of a large run share. The new plan comes into force when its index takes the
+place of the old one, and not before: rulesets and sets are called by their content, and a host's new file lies beside the old one until then.
+So whoever is killed at whatever moment leaves the old plan or the new one.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
-import pathlib
-import shutil
+import re
 import stat
+import time
 import typing as t
 
-from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import Problems
+from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MsportsError
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.build import Plain
-from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.folder import INDEX, claim, file_name, refused
-from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.read import HOSTS, SETS, read_object, says
-from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.text import HostTexts, text_of
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.folder import (
+    DIGEST,
+    FOLDERS,
+    HOSTS,
+    INDEX,
+    RULESETS,
+    SETS,
+    UNFINISHED,
+    Claimed,
+    claim,
+    file_name,
+    pending,
+    read_file,
+    refused,
+)
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.text import Texts, index_text
 
 FILE_MODE = 0o644
+TEMPORARY = re.compile(r"\.[0-9a-f]{64}")  # what is not yet in its place
+Where = t.Union[str, "os.PathLike[str]"]
 
 
 def digest(value: t.Any) -> str:
@@ -34,87 +52,164 @@ def digest(value: t.Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def save(plan: Plain, directory: t.Union[str, pathlib.Path], same: t.Container[str] = ()) -> list[str]:
-    """Write ``plan``; return the names of the files that changed. A host that left the plan loses its file.
+class Saved(t.NamedTuple):
+    """What a save came to: the names of the files that changed, and what identifies the plan now."""
 
-    ``same`` are hosts of which the caller knows that the directory says what the plan says (``load`` with ``beside``): they are left alone.
-    Hosts that the directory knew and the plan does not are kept in ``orphaned`` until their ruleset is removed.
+    files: list[str]
+    digest: str
+    generation: int
+
+
+def save(plan: Plain, directory: Where, texts: t.Optional[Texts] = None, generation: t.Optional[int] = None, check: bool = False) -> Saved:
+    """Write ``plan``; files that say the same stay as they are, and a host that left the plan loses its file.
+
+    ``texts`` are the plan's where the caller has them. ``generation`` is given where the directory is not the one that counts. With ``check`` nothing
+    is written, and what is returned is what would be.
     Raises :class:`MsportsError` when the directory is something else's (:func:`claim`) or cannot be written.
     """
-    folder = pathlib.Path(directory)
-    ours = claim(folder)
+    folder = os.fspath(directory)
+    claim(folder)
     try:
-        return _save(plan, folder, ours, same)
+        with _locked(folder, check):
+            return _Save(folder, claim(folder), texts or Texts(plan), check).run(plan, generation)
     except OSError as error:
-        raise refused(str(folder), f"cannot be written ({error.strerror}); expected a plan directory that this user may write") from error
+        raise refused(folder, f"cannot be written ({error.strerror}); expected a plan directory that this user may write") from error
 
 
-def _save(plan: Plain, folder: pathlib.Path, ours: t.AbstractSet[str], same: t.Container[str]) -> list[str]:
-    folder.mkdir(parents=True, exist_ok=True)
-    hosts: dict[str, Plain] = plan["hosts"]
-    index = {key: value for key, value in plan.items() if key not in ("hosts", "sets")}
-    index["orphaned"] = orphans(plan, folder)
-    index["hosts"] = {name: file_name(name) for name in sorted(hosts)}
-    texts = HostTexts(hosts)
-    wanted = {f"{HOSTS}/{file}": name for name, file in index["hosts"].items()}
-    root = str(folder)
-    if folder.joinpath(HOSTS).exists():
-        # One text at a time in memory.
-        changed = [file for file, name in sorted(wanted.items()) if name not in same and _write(os.path.join(root, file), texts.of(name))]
-    else:
-        changed = _write_all(root, wanted, texts)
-    if _write(os.path.join(root, SETS), text_of(plan["sets"])):
-        changed.append(SETS)
-    for stale in sorted(f"{HOSTS}/{file}" for file in ours):
-        if stale not in wanted and folder.joinpath(stale).exists():
-            folder.joinpath(stale).unlink()
-            changed.append(stale)
-    if _write(os.path.join(root, INDEX), text_of(index)):  # last, because its digest says that the rest is complete
-        changed.append(INDEX)
-    return changed
-
-
-def orphans(plan: Plain, directory: t.Union[str, pathlib.Path]) -> list[str]:
-    """Return the hosts that had a ruleset in the saved plan, or were orphaned there, and have none in ``plan``."""
-    ignored = Problems()
-    index = read_object(pathlib.Path(directory, INDEX), ignored)
-    known = index.get("hosts", ()) if plan["whole"] else ()  # a slice does not know what became of hosts that it does not see
-    return sorted({*known, *index.get("orphaned", ()), *plan["orphaned"]} - set(plan["hosts"]))
-
-
-def _write_all(root: str, wanted: t.Mapping[str, str], texts: HostTexts) -> list[str]:
-    """Write the folder of hosts, which is not there yet. All of it is made under another name first, instead of each of thousands of files."""
-    temporary = _beside(os.path.join(root, HOSTS))
-    os.mkdir(temporary)
+@contextlib.contextmanager
+def _locked(folder: str, check: bool) -> t.Iterator[None]:
+    """Make the folder, and hold it while it is written: two runs may save into it."""
+    if check:
+        yield
+        return
+    os.makedirs(folder, exist_ok=True)
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        for file, name in wanted.items():
-            _create(os.path.join(temporary, os.path.basename(file)), texts.of(name).encode())
-        os.replace(temporary, os.path.join(root, HOSTS))
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
-    return sorted(wanted)
+        fcntl.flock(opened, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(opened)
 
 
-def _write(path: str, text: str) -> bool:
-    """Write atomically, and only what differs."""
-    content = text.encode()
-    if says(path, content):
-        return False
-    temporary = _beside(path)
-    try:
-        _create(temporary, content)
-        os.replace(temporary, path)
-    except BaseException:
+class _Save:
+    """One save into one directory."""
+
+    def __init__(self, folder: str, ours: Claimed, texts: Texts, check: bool) -> None:
+        self._folder = folder
+        self._ours = ours
+        self._texts = texts
+        self._check = check
+        self._changed: list[str] = []
+
+    def run(self, plan: Plain, generation: t.Optional[int]) -> Saved:
+        if not self._check:
+            self._begin()
+        for folder, digests, text in ((RULESETS, self._texts.rulesets, self._texts.ruleset), (SETS, self._texts.sets, self._texts.set)):
+            for found in sorted(digests):
+                self._put(f"{folder}/{found}.json", text(found).encode())
+        waiting = [name for name in self._texts.hosts if self._host_waits(name)]
+        known = self._ours.saved.get("generation") if generation is None else generation
+        content = index_text(plan, self._texts.hosts, known if isinstance(known, int) else 0)
+        if generation is None and not _says(self._path(INDEX), content.encode()):
+            content = index_text(plan, self._texts.hosts, _next(known))
+        self._set_aside()
+        self._put(INDEX, content.encode())  # from here on the new plan is in force
+        for name in waiting:
+            os.replace(self._path(HOSTS, pending(self._texts.hosts[name])), self._path(HOSTS, file_name(name)))
+        self._clean()
+        index = json.loads(content)
+        return Saved(sorted(self._changed, key=lambda file: (file == INDEX, file)), index["digest"], index["generation"])
+
+    def _begin(self) -> None:
+        """Make the folders, and finish what a save that was cut off had begun: a host's file that the index means takes its place, any other goes."""
+        if not self._ours.saved:
+            with contextlib.suppress(FileExistsError):
+                _create(self._path(UNFINISHED), b"")
+        for name in FOLDERS:
+            os.makedirs(self._path(name), exist_ok=True)
+        left = [(name, file) for name in ("", *FOLDERS) for file in os.listdir(self._path(name)) if TEMPORARY.fullmatch(file)]
+        hosts = self._ours.saved.get(HOSTS, {}) if left else {}
+        meant = {pending(found): file_name(name) for name, found in hosts.items() if isinstance(found, str)}
+        for folder, file in left:
+            if folder == HOSTS and file in meant:
+                os.replace(self._path(folder, file), self._path(folder, meant[file]))
+            else:
+                os.unlink(self._path(folder, file))
+
+    def _host_waits(self, name: str) -> bool:
+        """Write the file of a host, beside the one that is there as long as the old index holds; tell whether it is there that it lies."""
+        file = file_name(name)
+        path, content = self._path(HOSTS, file), self._texts.host(name).encode()
+        if _says(path, content):
+            return False
+        self._changed.append(f"{HOSTS}/{file}")
+        if self._check:
+            return False
+        if self._ours.saved:
+            _create(self._path(HOSTS, pending(self._texts.hosts[name])), content)
+            return True
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise
-    return True
+            os.unlink(path)  # of a first save that was cut off
+        _create(path, content)
+        return False
+
+    def _put(self, file: str, content: bytes) -> None:
+        """Write one file atomically, and only when it differs."""
+        path = self._path(*file.split("/"))
+        if _says(path, content):
+            return
+        self._changed.append(file)
+        if self._check:
+            return
+        temporary = os.path.join(os.path.dirname(path), f".{os.urandom(32).hex()}")
+        try:
+            _create(temporary, content)
+            os.replace(temporary, path)
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary)
+            raise
+
+    def _set_aside(self) -> None:
+        """Put the files of hosts that leave where the old index still finds them, and where they are known to be nobody's once it is gone."""
+        files = {file_name(name): found for name, found in self._ours.saved.get(HOSTS, {}).items()}
+        for file in sorted(self._ours.files - set(map(file_name, self._texts.hosts))):
+            if os.path.lexists(self._path(HOSTS, file)):
+                self._changed.append(f"{HOSTS}/{file}")
+                if not self._check:
+                    aside = files.get(file)
+                    known = aside if isinstance(aside, str) and DIGEST.fullmatch(aside) else os.urandom(32).hex()
+                    os.replace(self._path(HOSTS, file), self._path(HOSTS, pending(known)))
+
+    def _clean(self) -> None:
+        """Remove the files of hosts that left, and rulesets and sets that nobody names; then what says that the first save is not finished."""
+        stale = []
+        for folder, digests in ((RULESETS, self._texts.rulesets), (SETS, self._texts.sets)):
+            named = {f"{found}.json" for found in digests}
+            there = os.listdir(self._path(folder)) if os.path.isdir(self._path(folder)) else []
+            stale += [f"{folder}/{file}" for file in sorted(there) if file not in named and DIGEST.fullmatch(file.removesuffix(".json"))]
+        self._changed += stale
+        if not self._check:
+            for path in (*map(self._path, stale), *(self._path(HOSTS, file) for file in os.listdir(self._path(HOSTS)) if TEMPORARY.fullmatch(file))):
+                os.unlink(path)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self._path(UNFINISHED))
+
+    def _path(self, *names: str) -> str:
+        return os.path.join(self._folder, *names)
 
 
-def _beside(path: str) -> str:
-    """Return a new name in the same folder; hidden, so that what a killed process leaves is not taken for somebody's file."""
-    return os.path.join(os.path.dirname(path), f".{os.urandom(8).hex()}")
+def _next(known: t.Any) -> int:
+    """Return a generation later than the known one. It is the time in seconds: plans that lie in several directories can be told by age, too."""
+    return max(int(time.time()), (known if isinstance(known, int) else 0) + 1)
+
+
+def _says(path: str, content: bytes) -> bool:
+    """Tell whether a file has exactly this content."""
+    try:
+        return read_file(path) == content
+    except (OSError, MsportsError):
+        return False
 
 
 def _create(path: str, content: bytes) -> None:

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Rewrite the golden files and the output in docs/plan.md: ``python tests/unit/goldens/regenerate.py``; then read what changed.
 
-Each estate of ``estates.yml`` has a folder with ``plan.json`` (without digests, which change with every comment in a catalog) and
-``<host>.<backend>.json``, the options of the module for the system of the host.
+Each estate of ``estates.yml`` has a folder with ``plan.json`` (without digests, which change with every comment in a catalog), ``<host>.plan.json``,
+and ``<host>.<backend>.json``, the options of the module for the system of the host. A rule is a line, and so is a set.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ runpy.run_path(str(HERE.parent / "conftest.py"))  # makes ansible_collections im
 from ansible_collections.portcullis.msports.plugins.plugin_utils import _compile, _question  # noqa: E402
 from ansible_collections.portcullis.msports.plugins.plugin_utils._matrix import matrix  # noqa: E402
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.difference import plan_diff  # noqa: E402
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.text import text_of  # noqa: E402
 from ansible_collections.portcullis.msports.plugins.plugin_utils._render.wire import render  # noqa: E402
 
 Plain = t.Dict[str, t.Any]
@@ -55,8 +56,9 @@ def golden(estate: Plain) -> dict[str, str]:
     plan = _compile.compile_plan(inventory(estate))
     backends = {name: BACKENDS[host["system"]] for name, host in plan["hosts"].items()}
     rulesets = {f"{name}.{backend}.json": render(plan, name, backend) for name, backend in backends.items()}
-    shown = {key: value for key, value in plan.items() if key not in ("digest", "inputs", "catalogs")}
-    return {name: json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n" for name, content in {"plan.json": shown, **rulesets}.items()}
+    shown = {key: value for key, value in plan.items() if key not in ("hosts", "inputs", "catalogs")}
+    hosts = {f"{name}.plan.json": host for name, host in plan["hosts"].items()}
+    return {name: text_of(content) for name, content in {"plan.json": shown, **hosts, **rulesets}.items()}
 
 
 def page(text: str) -> str:

@@ -21,7 +21,7 @@ EDGE = {"edge": host("exchange.edge_transport", at="172.16.0.10")}
 def test_a_plan_is_plain_data() -> None:
     plan = _compile.compile_plan(inventory(EDGE))
     assert json.loads(json.dumps(plan)) == plan
-    assert (plan["format"], plan["whole"], plan["today"], plan["orphaned"]) == (1, True, None, [])
+    assert (plan["format"], plan["partial_inventory"], plan["today"], plan["orphaned"]) == (2, False, None, [])
     assert plan["catalogs"]["exchange"]["edition"] == "2013"
     assert plan["inputs"] == _compile.inputs_of(inventory(EDGE))
 
@@ -54,11 +54,20 @@ NEW = inventory({**EDGE, "edge2": host(at="172.16.0.11")})["hosts"]
 )
 def test_a_plan_is_stale_when_its_inputs_change(other: dict[str, t.Any], why: t.Optional[str]) -> None:
     plan = _compile.compile_plan(inventory(EDGE))
-    assert _compile.stale(plan, other) == why
+    found = _compile.stale(plan, other)
+    assert (found and found.why) == why
     if why is None:
-        assert _compile.compile_plan(other)["digest"] == plan["digest"]
+        assert _compile.compile_plan(other) == plan
     elif other["hosts"]:
-        assert _compile.compile_plan(other)["digest"] != plan["digest"]
+        assert _compile.compile_plan(other)["inputs"] != plan["inputs"]
+
+
+def test_a_part_of_an_inventory_hears_of_the_word_for_it_and_a_change_does_not() -> None:
+    plan = _compile.compile_plan(inventory(EDGE))
+    gone, changed_group = _compile.stale(plan, changed(["hosts"], {})), _compile.stale(plan, changed(["hosts", "edge", "groups"], ["x"]))
+    assert gone and changed_group
+    assert all(word in gone.remedy for word in ("partial_inventory: true", "host_firewall_partial_inventory", "expected_digest", "allow_stale_plan"))
+    assert changed_group.remedy == "plan again, or accept it by name with allow_stale_plan: true"
 
 
 @pytest.mark.parametrize("name", ["msports_plan", "msports_roles_before", "msports_system__x", "msports_seen__x"])
@@ -73,23 +82,24 @@ def test_variables_of_the_inventory_are_inputs_whoever_sets_them(name: str) -> N
 
 
 def test_a_part_of_the_inventory_lacks_hosts() -> None:
-    assert _compile.stale(_compile.compile_plan(inventory(EDGE)), changed(["hosts"], {}), part=True) is None
+    assert _compile.stale(_compile.compile_plan(inventory(EDGE)), changed(["hosts"], {}), partial_inventory=True) is None
 
 
 def test_many_changed_hosts_are_counted() -> None:
     hosts = {f"edge{number}": host("exchange.edge_transport", at=f"172.16.0.{number}") for number in range(1, 8)}
     plan = _compile.compile_plan(inventory(hosts))
-    assert _compile.stale(plan, inventory(hosts, ping=["any"])) == "the variables or groups of edge1, edge2, edge3, edge4, edge5 and 2 more changed"
+    found = _compile.stale(plan, inventory(hosts, ping=["any"]))
+    assert found and found.why == "the variables or groups of edge1, edge2, edge3, edge4, edge5 and 2 more changed"
 
 
 def test_another_catalog_makes_a_plan_stale() -> None:
     plan = _compile.compile_plan(inventory(EDGE))
     plan["catalogs"]["exchange"]["digest"] = "0" * 64
-    assert _compile.stale(plan, inventory(EDGE)) == "the catalog of exchange changed"
+    assert _compile.stale(plan, inventory(EDGE)) == _compile.Stale("the catalog of exchange changed")
 
 
-def test_a_slice_has_a_digest_of_its_own() -> None:
-    assert _compile.compile_plan(inventory(EDGE))["digest"] != _compile.compile_plan(inventory(EDGE, whole=False))["digest"]
+def test_a_plan_of_a_part_says_so() -> None:
+    assert _compile.compile_plan(inventory(EDGE, whole=False))["partial_inventory"]
 
 
 def test_a_day_on_which_something_ends_is_an_input() -> None:
@@ -97,9 +107,9 @@ def test_a_day_on_which_something_ends_is_an_input() -> None:
     first, second = (inventory(EDGE, today=day, allow=[entry]) for day in ("2026-11-21", "2026-11-22"))
     plan = _compile.compile_plan(first)
     assert plan["today"] == "2026-11-21"
-    assert plan["digest"] != _compile.compile_plan(second)["digest"]
+    assert plan["today"] != _compile.compile_plan(second)["today"]
     assert _compile.stale(plan, first) is None
-    assert _compile.stale(plan, second) == "it was made on 2026-11-21, and until makes the day count"
+    assert _compile.stale(plan, second) == _compile.Stale("it was made on 2026-11-21, and until makes the day count")
 
 
 def test_the_order_of_hosts_is_no_input() -> None:

@@ -57,9 +57,8 @@ def plan(hosts: t.Mapping[str, Plain], sets: t.Mapping[str, t.Any], peers: t.Opt
         addresses, members = item if isinstance(item, tuple) else (item, [name])
         made[name] = {"addresses": list(addresses), "members": list(members)}
     found: Plain = {
-        "format": 1,
-        "digest": "d" * 64,
-        "whole": True,
+        "format": 2,
+        "partial_inventory": False,
         "today": None,
         "catalogs": {"shop": {"edition": "1", "digest": "c" * 64}},
         "networks": {},
