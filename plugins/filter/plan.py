@@ -22,7 +22,7 @@ options:
   partial_inventory:
     description: Whether C(hostvars) hold a part of the inventory. A plan of a part cannot be applied.
     type: bool
-    default: true
+    default: false
 seealso:
   - plugin: portcullis.msports.explain
     plugin_type: filter
