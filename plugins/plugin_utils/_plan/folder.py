@@ -48,7 +48,7 @@ class Claimed(t.NamedTuple):
     files: frozenset[str]
 
 
-def claim(directory: t.Union[str, "os.PathLike[str]"]) -> Claimed:
+def claim(directory: t.Union[str, os.PathLike[str]]) -> Claimed:
     """Return what a plan directory holds of ours; no other file of the folder is.
 
     Raises :class:`MsportsError` unless the directory is missing, empty (but for hidden files) or holds a plan.
@@ -80,7 +80,7 @@ def _unfinished(folder: pathlib.Path) -> frozenset[str]:
     return frozenset()
 
 
-def check_folders(folder: t.Union[str, "os.PathLike[str]"]) -> None:
+def check_folders(folder: t.Union[str, os.PathLike[str]]) -> None:
     """Refuse a plan directory whose folders are links to somewhere else."""
     problems = Problems()
     for name in FOLDERS:
