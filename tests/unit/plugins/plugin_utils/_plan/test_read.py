@@ -102,7 +102,8 @@ def of_another_plan(path: pathlib.Path, folder: pathlib.Path) -> str:
 def test_a_part_that_is_not_the_plan_s_is_refused_by_name(folder: pathlib.Path, part: int, damage: t.Callable[..., str]) -> None:
     index, path = read_index(folder), parts(folder)[part]
     message = damage(path, folder)
-    for reading in (lambda: load(folder), lambda: load(folder, only=["c"]), lambda: load_host(folder, "c", index["hosts"]["c"]), lambda: plan_from(str(folder))):
+    own = index["hosts"]["c"]
+    for reading in (lambda: load(folder), lambda: load(folder, only=["c"]), lambda: load_host(folder, "c", own), lambda: plan_from(str(folder))):
         with pytest.raises(MsportsError) as error:
             reading()
         assert str(error.value) == f"{path}: {message}"

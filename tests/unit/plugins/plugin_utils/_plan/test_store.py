@@ -51,7 +51,7 @@ def test_there_and_back(tmp_path: pathlib.Path) -> None:
     assert (found["digest"], found["generation"]) == done[1:]
     assert plan_from(str(tmp_path)) == found
     assert plan_from(made) is made
-    assert not [path for path in tmp_path.rglob(".*")]
+    assert not list(tmp_path.rglob(".*"))
 
 
 def test_the_same_plan_touches_no_file(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:

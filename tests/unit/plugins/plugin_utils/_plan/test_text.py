@@ -37,7 +37,8 @@ def test_text_is_json_and_a_line_for_each_thing(value: t.Any) -> None:
 
 def example(count: int = 2) -> dict[str, t.Any]:
     rules = [rule("in", "tcp", "desk", [str(port)]) for port in (443, 80, 25)]
-    return plan({f"h{number}": host(rules=rules, at=[f"10.0.0.{number}"]) for number in range(count)}, {"desk": ["10.9.0.0/24"], "same": (["10.9.0.0/24"], ["desk"])})
+    hosts = {f"h{number}": host(rules=rules, at=[f"10.0.0.{number}"]) for number in range(count)}
+    return plan(hosts, {"desk": ["10.9.0.0/24"], "same": (["10.9.0.0/24"], ["desk"])})
 
 
 def test_a_rule_a_line() -> None:
