@@ -77,11 +77,11 @@ def _is_port(port):
         return False
 
 
-def lockout(rules, options, sessions, judge=None):
+def lockout(rules, options, sessions, evaluator=None):
     """Raise ``Refused`` when the rules would not admit a present session or ``management``, unless that is allowed."""
     if options["allow_lockout"] or options["mode"] != "enforce":
         return
     judged = [rule for rule in rules if rule["direction"] == "in"]
-    found = _guard.lockout(judged, options["address_sets"], options["default_inbound"], options["management"], sessions, judge)
+    found = _guard.lockout(judged, options["address_sets"], options["default_inbound"], options["management"], sessions, evaluator)
     if found:
         raise Refused(LOCKED_OUT, found)

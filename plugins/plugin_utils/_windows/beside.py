@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.portcullis.msports.plugins.module_utils._match import BASE, Shape, covered, protocols_of, touches
+from ansible_collections.portcullis.msports.plugins.module_utils._match import BASE, Match, covered, touches
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import some
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.reach import NARROW, apart, binding, holding, parts, shape, within
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.rule import PROTOCOL_NAMES, Held, Rule
@@ -59,7 +59,7 @@ class Known(t.NamedTuple):
     """A rule with what is asked of it again and again."""
 
     rule: Rule
-    shape: Shape
+    shape: Match
     binding: t.Tuple[str, str]
     grouping: str
 
@@ -127,7 +127,7 @@ class Beside:
         return self._memo[key]
 
 
-def _shapes(rules: t.Iterable[Known], keywords: t.AbstractSet[str]) -> list[Shape]:
+def _shapes(rules: t.Iterable[Known], keywords: t.AbstractSet[str]) -> list[Match]:
     found = (holding(mine.rule, keywords) if NARROW.intersection(mine.rule.local_ports) else mine.shape for mine in rules)
     return [shape_ for shape_ in found if shape_]
 
@@ -137,9 +137,9 @@ def _reaches_further(theirs: Known, ours: Known) -> bool:
     return theirs.rule.direction != "out" and theirs.rule.edge not in (0, ours.rule.edge)
 
 
-def _may_hold(ours: Shape, theirs: Shape) -> bool:
+def _may_hold(ours: Match, theirs: Match) -> bool:
     """Tell quickly whether one of ours is worth a look: it has a protocol of theirs, and holds one of their intervals of ports."""
-    own, other = protocols_of(ours), protocols_of(theirs)
+    own, other = ours.protocols, theirs.protocols
     if own is not None and (other is None or not own & other):
         return False
     return any(a[0] <= b[0] and b[1] <= a[1] for a in ours.ports for b in theirs.ports)

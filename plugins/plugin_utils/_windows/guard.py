@@ -14,8 +14,9 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _guard, _ports
+from ansible_collections.portcullis.msports.plugins.module_utils._evaluate import NOT_ADMITTED
+from ansible_collections.portcullis.msports.plugins.module_utils._match import Match, touches
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import LOCKED_OUT, Refused
-from ansible_collections.portcullis.msports.plugins.module_utils._match import Shape, touches
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.beside import shown
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.host import Host
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.reach import as_wire, shape, uncertain
@@ -110,9 +111,9 @@ def lockout(host: Host, after: t.Sequence[Rule], inbound: str, profile: str, man
 
 def _hint(reason: str, unsure: t.Sequence[t.Tuple[int, str, Rule]], port: str, peer: str) -> str:
     """Return what to do where a rule seems to admit somebody, but does so under a condition that nobody can judge from here."""
-    if not reason.endswith(_guard.NOT_ADMITTED):
+    if not reason.endswith(NOT_ADMITTED):
         return ""
-    asked = Shape(frozenset([6]), (_ports.PortRange.parse(port),), _addresses.parse([peer]), True)
+    asked = Match(frozenset([6]), (_ports.PortRange.parse(port),), _addresses.parse([peer]), True)
     near = sorted((rank, condition, rule.name) for rank, condition, rule in unsure if condition and touches(shape(rule), asked))
     if not near:
         return ""

@@ -14,7 +14,7 @@ import functools
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _ports
-from ansible_collections.portcullis.msports.plugins.module_utils._match import Shape, typed
+from ansible_collections.portcullis.msports.plugins.module_utils._match import Match, typed
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows import values
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.rule import Rule
 
@@ -26,7 +26,7 @@ TYPED = (1, 58)
 _KEYWORDS = frozenset(values.ADDRESS_KEYWORDS.values())
 
 
-def shape(rule: Rule) -> Shape:
+def shape(rule: Rule) -> Match:
     """Return which new connections a rule can match at most, and whether it certainly matches all of them.
 
     Program and service are left out, ``binding`` has them; so are the profiles.
@@ -38,7 +38,7 @@ def shape(rule: Rule) -> Shape:
     protocols, known_protocols = _protocols(rule)
     limited = far != values.ANY or rule.local_addresses != values.ANY
     certain = known_ports and known_addresses and known_protocols and not limited and unconditional(rule)
-    return Shape(protocols, ports, addresses, certain)
+    return Match(protocols, ports, addresses, certain)
 
 
 def parts(rule: Rule) -> list[t.Tuple[t.FrozenSet[str], Rule]]:
@@ -51,7 +51,7 @@ def parts(rule: Rule) -> list[t.Tuple[t.FrozenSet[str], Rule]]:
     return whole + [(frozenset([text]), rule._replace(local_ports=(text,))) for text in narrow]
 
 
-def holding(rule: Rule, keywords: t.AbstractSet[str]) -> t.Optional[Shape]:
+def holding(rule: Rule, keywords: t.AbstractSet[str]) -> t.Optional[Match]:
     """Return what a rule surely matches of traffic that is written with these narrow keywords, or ``None``: numbers hold them, and they hold no numbers."""
     known = tuple(text for text in rule.local_ports if text not in NARROW or text in keywords)
     if known == rule.local_ports or rule.direction == "out":

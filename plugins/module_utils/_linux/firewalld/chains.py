@@ -3,67 +3,74 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
-"""What firewalld asks of a new TCP connection, rule by rule: the steps of our policies, made from what the daemon has or will have of them."""
+"""What firewalld asks of a new TCP connection, rule by rule: the chains of our policies, made from what the daemon has or will have of them."""
 
 from __future__ import annotations
 
-import collections
+import typing as t
 
-from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _guard, _ports
+from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _ports
+from ansible_collections.portcullis.msports.plugins.module_utils._addresses import Addresses
+from ansible_collections.portcullis.msports.plugins.module_utils._evaluate import EPHEMERAL
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import foreign_allows
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import objects as own_objects
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import rich as rich_rules
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.objects import Objects, Policy, has_ports
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.rich import Rich, parse
+from ansible_collections.portcullis.msports.plugins.module_utils._match import EVERYTHING, TCP, Match, Rule
 
-Step = collections.namedtuple("Step", "place text allows ours sources ports destinations certain")
-Step.__doc__ = """One rule for new TCP connections. Addresses and ports are collapsed intervals; not ``certain``: it has a condition besides."""
-
-Block = collections.namedtuple("Block", "priority name zones steps")
-Block.__doc__ = """The steps of a policy in their order, with the names of the zones that packets come from."""
-
-TCP = 6
+Lists = t.Mapping[str, Addresses]
+Ends = t.Mapping[str, t.Sequence[t.Tuple[t.Any, ...]]]
 
 
-def last_step(place, target, ours):
-    """Return the step of a target."""
-    return Step(place, "target {0}".format(target.strip("%")), target == "ACCEPT", ours, _addresses.ANY, _ports.ALL, _addresses.ANY, True)
+class Chain(t.NamedTuple):
+    """The rules of a policy in their order, with the names of the zones that packets come from."""
+
+    priority: int
+    name: str
+    zones: t.Tuple[str, ...]
+    rules: t.List[Rule]
 
 
-def own_blocks(own, known):
-    """Return the ``Block``s of our inbound policies; ``known`` keeps what was read of rich rules, which mostly are the same before a run and after it."""
-    ends = {name: entries for name, (_version, entries) in own.sets.items() if own_objects.has_ports(entries)}
+def of_target(place: str, target: str, ours: bool) -> Rule:
+    """Return the rule that a target is: it matches everything that is left."""
+    return Rule(place, "target {0}".format(target.strip("%")), EVERYTHING, target == "ACCEPT", ours)
+
+
+def own_chains(own: Objects, parsed: t.Dict[str, t.Optional[Rich]]) -> t.List[Chain]:
+    """Return the chains of our inbound policies; ``parsed`` keeps what was read of rich rules, which mostly are the same before a run and after it."""
+    ends = {name: entries for name, (_version, entries) in own.sets.items() if has_ports(entries)}
     lists = {name: _addresses.union(entries) for name, (_version, entries) in own.sets.items() if name not in ends}
-    return [_own_block(name, policy, lists, ends, known) for name, policy in own.policies.items() if "HOST" in policy.egress]
+    return [_own_chain(name, policy, lists, ends, parsed) for name, policy in own.policies.items() if "HOST" in policy.egress]
 
 
-def _own_block(name, policy, lists, ends, known):
-    found = []
+def _own_chain(name: str, policy: Policy, lists: Lists, ends: Ends, parsed: t.Dict[str, t.Optional[Rich]]) -> Chain:
+    place = "policy " + name
+    ranked = []
     for line in policy.rules:
-        if line not in known:
-            known[line] = _parsed(line)
-        rich = known[line]
+        if line not in parsed:
+            parsed[line] = _parsed(line)
+        rich = parsed[line]
         if rich is None:
             # Somebody else's change of our policy, which a run takes back.
             allows = not any(word in line for word in ("drop", "reject"))
-            found.append((0, allows, Step("policy " + name, line, allows, True, _addresses.ANY, _ports.ALL, _addresses.ANY, False)))
-            continue
-        allows = rich.action[0] == "accept"
-        if rich.action[0] != "log":
-            found += [(rich.priority, allows, step) for step in _own_steps("policy " + name, line, rich, allows, lists, ends)]
-    steps = [step for _rank, _allows, step in sorted(found, key=lambda item: item[:2])]
+            ranked.append((0, allows, Rule(place, line, EVERYTHING._replace(certain=False), allows, True)))
+        elif rich.action[0] != "log":
+            allows = rich.action[0] == "accept"
+            ranked += [(rich.priority, allows, Rule(place, line, match, allows, True)) for match in _matches(rich, lists, ends)]
+    rules = [rule for _rank, _allows, rule in sorted(ranked, key=lambda item: item[:2])]
     if policy.target != "CONTINUE":
-        steps.append(last_step("policy " + name, policy.target, True))
-    return Block(policy.priority, name, policy.ingress, steps)
+        rules.append(of_target(place, policy.target, True))
+    return Chain(policy.priority, name, policy.ingress, rules)
 
 
-def _parsed(line):
+def _parsed(line: str) -> t.Optional[Rich]:
     try:
-        return rich_rules.parse(line)
+        return parse(line)
     except ValueError:
         return None
 
 
-def _own_steps(place, line, rich, allows, lists, ends):
-    """Yield the steps of a rich rule of ours: one, but for ends with several ports."""
+def _matches(rich: Rich, lists: Lists, ends: Ends) -> t.Iterator[Match]:
+    """Yield what a rich rule of ours matches of TCP: one match, except for ends with several ports."""
     kind = rich.element[0] if rich.element else ""
     if kind not in ("", "port", "source-port", "protocol") or (kind and rich.element[-1] not in ("tcp", str(TCP))):
         return
@@ -71,24 +78,23 @@ def _own_steps(place, line, rich, allows, lists, ends):
     if kind == "port":
         ports = (_ports.PortRange.parse(rich.element[1]),)
     elif kind == "source-port":
-        certain = _ports.covers([_ports.PortRange.parse(rich.element[1])], [_guard.EPHEMERAL])
-    family = foreign_allows.FAMILIES.get(rich.family, _addresses.ANY)
-    sources, known = _own_end(rich.source, family, lists)
-    certain = certain and known
+        certain = _ports.covers((_ports.PortRange.parse(rich.element[1]),), [EPHEMERAL])
+    sources, readable = _own_end(rich.source, foreign_allows.FAMILIES.get(rich.family, _addresses.ANY), lists)
+    certain = certain and readable
     if rich.destination[6:] not in ends:
-        destinations, known = _own_end(rich.destination, _addresses.ANY, lists)
-        yield Step(place, line, allows, True, sources, ports, destinations, certain and known)
+        destinations, readable = _own_end(rich.destination, _addresses.ANY, lists)
+        yield Match(frozenset([TCP]), ports, sources, certain and readable, destinations)
         return
-    by_port = collections.defaultdict(list)
+    by_port: t.Dict[t.Any, t.List[t.Any]] = {}
     for entry in ends[rich.destination[6:]]:
         if entry[3:4] == ("tcp",):
-            by_port[entry[4:]].append(entry[:3])
-    for interval, addresses in sorted(by_port.items()):
-        yield Step(place, line, allows, True, sources, (interval,), _addresses.union(addresses), certain)
+            by_port.setdefault(entry[4:], []).append(entry[:3])
+    for ranges, addresses in sorted(by_port.items()):
+        yield Match(frozenset([TCP]), (ranges,), sources, certain, _addresses.union(addresses))
 
 
-def _own_end(text, family, lists):
-    """Return ``(intervals, whether they are known)`` of an end of a rich rule of ours."""
+def _own_end(text: str, family: Addresses, lists: Lists) -> t.Tuple[Addresses, bool]:
+    """Return ``(addresses, whether they are known)`` of an end of a rich rule of ours."""
     if not text:
         return family, True
     if not text.startswith("ipset:"):

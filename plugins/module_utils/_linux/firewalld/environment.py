@@ -15,17 +15,16 @@ from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewall
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.kernel import TABLE
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import compare, iptables, managers, services
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.foreign import Tables
-from ansible_collections.portcullis.msports.plugins.module_utils._match import Shape, covered, touches, typed
+from ansible_collections.portcullis.msports.plugins.module_utils._match import BASE, Match, covered, named, touches, typed
 
 Outside = collections.namedtuple("Outside", "managers reasons warnings")
 
-SHOWN = 20
 NFTABLES = (
     "nftables.service is enabled beside firewalld: at the next boot it loads /etc/nftables.conf, too. Disable it ('systemctl disable nftables'), or see "
     "that its rules and firewalld's go together"
 )
 # What our default admits besides what keeps a host alive on every backend: redirects of this link's routers, which firewalld always admits.
-REDIRECTS = Shape(typed(58, [137]), _ports.ALL, _addresses.ANY, True)
+REDIRECTS = Match(typed(58, [137]), _ports.ALL, _addresses.ANY, True)
 CLOSED = ("block", "reject")
 
 
@@ -53,10 +52,10 @@ def examine(daemon, objects, rules, options, start, store, root="/", proc="/proc
     found_zones = foreign_allows.zones(daemon)
     for direction in ("in", "out"):
         if direction == "in" or closed["out"]:
-            found = foreign_allows.openings(daemon, found_zones, start, direction)
-            more, passed = _judge(found, rules or [], options, direction)
-            reasons += _capped(more)
-            warnings += _capped(passed)
+            found = foreign_allows.rules(daemon, found_zones, start, direction)
+            more, passed = _compare(found, rules or [], options, direction)
+            reasons += compare.capped(more)
+            warnings += compare.capped(passed)
     if options["default_inbound"] == "allow":
         reasons.append("default_inbound is allow: what no rule names passes unless a zone stops it")
     if options["mode"] != "enforce":
@@ -85,51 +84,35 @@ def _managers(objects, rest, nftables, root, proc):
     return [text for text in active if not text.startswith("firewalld")], later
 
 
-def consulted(opening, options):
-    """Tell whether a packet that no rule of ours names can still meet an opening of others."""
-    default = options["default_inbound"]
+def consulted(foreign, options):
+    """Tell whether a packet that no rule of ours names can still meet a foreign rule."""
+    default, rest = options["default_inbound"], PRIORITIES[options["firewalld_precedence"]][REST]
     if options["mode"] != "enforce" or default == "keep":
         return True
-    if opening.priority < 0 or options["firewalld_precedence"] == "override":
-        return opening.priority < PRIORITIES[options["firewalld_precedence"]][REST] and opening.priority != 0
+    if foreign.priority < 0 or options["firewalld_precedence"] == "override":
+        return foreign.priority < rest and foreign.priority != 0
     # Our default is asked before the target of a zone, and before what a zone without rules of its own says of ICMP.
-    return not (opening.what.startswith(("target ", "ICMP")) and opening.priority == 0) and opening.priority < PRIORITIES[options["firewalld_precedence"]][REST]
+    return not (foreign.rule.text.startswith(("target ", "ICMP")) and foreign.priority == 0) and foreign.priority < rest
 
 
-def _judge(found, rules, options, direction):
-    own = [(rule["name"], _shape(rule, options)) for rule in rules if rule["direction"] == direction and rule["action"] == "allow"]
-    own = [(name, shape) for name, shape in own if shape.addresses]
-    shapes = [shape for _name, shape in own] + list(compare.BASE[direction]) + [REDIRECTS]
+def _compare(found, rules, options, direction):
+    """Return ``(reasons, warnings)``: what foreign rules admit beyond ours and stop of ours, and what they would stop if ours were not asked first."""
+    own = named(rules, options["address_sets"], direction, "allow")
+    admitted = [match for _name, match in own] + list(BASE[direction]) + [REDIRECTS]
     allows = PRIORITIES[options["firewalld_precedence"]][ALLOW]
     reasons, passed = [], []
-    for one in found:
-        if one.admits:
-            if consulted(one, options) and options["default_inbound"] != "allow" and not covered(shapes, one.shape):
-                reasons.append("{0} {1}: {2}".format(one.place, "admits" if one.certain else "may admit", one.what))
+    for foreign in found:
+        rule, certain = foreign.rule, foreign.rule.match.certain
+        if rule.allows:
+            if consulted(foreign, options) and options["default_inbound"] != "allow" and not covered(admitted, rule.match):
+                reasons.append("{0} {1}: {2}".format(rule.place, "admits" if certain else "may admit", rule.text))
             continue
-        if one.priority == 0 and one.what.startswith("target "):
+        if foreign.priority == 0 and rule.text.startswith("target "):
             continue
-        hit = [name for name, shape in own if touches(one.shape, shape)]
-        if hit and one.priority < allows:
-            reasons.append("{0} {1} what we allow ({2}): {3}".format(one.place, "stops" if one.certain else "may stop", one.what, _some(hit)))
-        elif hit and not one.what.startswith("target "):
-            passed.append("{0} is passed over ({1}), because our rules are asked before it: {2}".format(one.place, one.what, _some(hit)))
+        hit = [name for name, match in own if touches(rule.match, match)]
+        if hit and foreign.priority < allows:
+            word = "stops" if certain else "may stop"
+            reasons.append("{0} {1} what we allow ({2}): {3}".format(rule.place, word, rule.text, compare.some(hit)))
+        elif hit and not rule.text.startswith("target "):
+            passed.append("{0} is passed over ({1}), because our rules are asked before it: {2}".format(rule.place, rule.text, compare.some(hit)))
     return reasons, passed
-
-
-def _shape(rule, options):
-    """Return what an own rule admits at most by the other end's address and the destination's port."""
-    inbound = rule["direction"] == "in"
-    texts = rule["remote_addresses"]
-    texts = options["address_sets"][texts[0][1:]] if texts[0].startswith("@") else texts
-    ports = _ports.of_rule(rule["local_ports" if inbound else "remote_ports"])
-    narrow = rule["local_addresses"] not in ([], ["any"]) or bool(rule["remote_ports" if inbound else "local_ports"])
-    return Shape(compare.PROTOCOLS[rule["protocol"]], ports, _addresses.parse(texts), not narrow)
-
-
-def _some(names):
-    return ", ".join(names[:3]) + (" and {0} more".format(len(names) - 3) if len(names) > 3 else "")
-
-
-def _capped(texts):
-    return texts[:SHOWN] + (["{0} more of this kind".format(len(texts) - SHOWN)] if len(texts) > SHOWN else [])

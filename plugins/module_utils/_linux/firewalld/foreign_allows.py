@@ -5,28 +5,47 @@
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
 """What zones and policies of others admit and stop, with the place that they come from.
 
-An ``Opening`` that cannot be read in full is not ``certain``: it is told, and the guard asks what follows if it matches and if it does not.
+A rule that cannot be read in full is not ``certain``: it is reported, and the guard asks what follows if it matches and if it does not.
 """
 
 from __future__ import annotations
 
-import collections
 import re
+import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _ports
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import rich as rich_rules
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.daemon import Daemon
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.kernel import ICMP
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.objects import is_ours
-from ansible_collections.portcullis.msports.plugins.module_utils._match import Shape, typed
+from ansible_collections.portcullis.msports.plugins.module_utils._match import Match, Protocols, Rule, typed
 
-Opening = collections.namedtuple("Opening", "place what shape certain admits priority rank ipset")
-Opening.__doc__ = """``priority`` is that of the policy, 0 for a zone; ``admits`` is false for what stops packets.
+Settings = t.Mapping[str, t.Any]
+Element = t.Tuple[str, ...]
 
-``rank`` is the priority of a rich rule, else 0. ``ipset`` names the ipset that the other end must be in, where that is all that is not certain.
-"""
 
-Zone = collections.namedtuple("Zone", "name settings sources bound wide")
-Zone.__doc__ = """``sources`` are those of a zone that has nothing else, ``bound`` all that it has; ``wide`` tells that packets of an interface reach it."""
+class ForeignRule(t.NamedTuple):
+    """``priority`` is that of the policy, 0 for a zone; ``rank`` is that of a rich rule, else 0.
+
+    ``ipset`` names the ipset that the other end must be in, where that is all that is not certain.
+    """
+
+    rule: Rule
+    priority: int
+    rank: int
+    ipset: str
+
+
+class Zone(t.NamedTuple):
+    """``sources`` are those of a zone that has nothing else, ``bound`` all that it has; ``wide`` tells that packets of an interface reach it."""
+
+    name: str
+    settings: Settings
+    sources: t.Sequence[str]
+    bound: t.Sequence[str]
+    wide: bool
+
+
 NUMBERS = {"tcp": 6, "udp": 17, "sctp": 132, "dccp": 33, "igmp": 2, "gre": 47, "esp": 50, "ah": 51}
 # What a rich rule logs or counts beside its action has no part in what becomes of a packet; a limit of the action itself has.
 _BESIDE = re.compile(r' (?:log|nflog|audit)(?: (?:prefix|level|group|queue-size)="[^"]*")*(?: limit value="[^"]*")?(?=.* (?:accept|drop|reject)\b)')
@@ -34,7 +53,7 @@ _PRIORITY = re.compile(r'^rule priority="(-?\d+)"')
 FAMILIES = {"ipv4": _addresses.ANY[:1], "ipv6": _addresses.ANY[1:]}
 
 
-def zones(daemon):
+def zones(daemon: Daemon) -> t.List[Zone]:
     """Return the zones that packets can reach: those with an interface or a source, and the default zone."""
     active = daemon.call("zone", "getActiveZones")
     default = daemon.call("", "getDefaultZone")
@@ -47,9 +66,10 @@ def zones(daemon):
     return found
 
 
-def openings(daemon, found_zones, start, direction="in"):
-    """Return the ``Opening``s of one direction: of zones (inbound only) and of others' policies."""
-    found, services = [], {}
+def rules(daemon: Daemon, found_zones: t.Iterable[Zone], start: str, direction: str = "in") -> t.List[ForeignRule]:
+    """Return the foreign rules of one direction: of zones (inbound only) and of policies."""
+    found: t.List[ForeignRule] = []
+    services: t.Dict[str, t.Any] = {}
     if direction == "in":
         for zone in found_zones:
             found += of_settings(daemon, services, "zone {0}".format(zone.name), zone.settings, zone.sources, 0)
@@ -63,7 +83,10 @@ def openings(daemon, found_zones, start, direction="in"):
     return found
 
 
-def of_settings(daemon, services, place, settings, sources, priority, direction="in"):
+def of_settings(
+    daemon: Daemon, services: t.Dict[str, t.Any], place: str, settings: Settings, sources: t.Sequence[str], priority: int, direction: str = "in"
+) -> t.List[ForeignRule]:
+    """Return the foreign rules of one zone or policy; ``services`` keeps what was read of services."""
     make = _Maker(place, sources, priority, direction)
     for name in settings.get("services", []):
         make.service("service {0}".format(name), _service(daemon, services, name))
@@ -80,7 +103,7 @@ def of_settings(daemon, services, place, settings, sources, priority, direction=
     return make.found
 
 
-def _service(daemon, services, name):
+def _service(daemon: Daemon, services: t.Dict[str, t.Any], name: str) -> t.Dict[str, t.Any]:
     """Return the settings of a service with what it includes."""
     if name not in services:
         services[name] = {}  # A service that includes itself ends here.
@@ -94,17 +117,17 @@ def _service(daemon, services, name):
 
 
 class _Maker:
-    """Collects the openings of one zone or policy."""
+    """Collects the rules of one zone or policy."""
 
-    def __init__(self, place, sources, priority, direction):
+    def __init__(self, place: str, sources: t.Sequence[str], priority: int, direction: str) -> None:
         self._place = place
         self._sources = sources
         self._priority = priority
         self._direction = direction
         self._rank = 0
-        self.found = []
+        self.found: t.List[ForeignRule] = []
 
-    def service(self, label, settings, family="", address="", admits=True, certain=True):
+    def service(self, label: str, settings: Settings, family: str = "", address: str = "", admits: bool = True, certain: bool = True) -> None:
         """Add the ports and protocols of a service, or of a zone itself (no label)."""
         destinations = settings.get("destination") or {}
         if set(destinations) == {"ipv6"} and destinations["ipv6"].startswith("fe80:"):
@@ -120,13 +143,13 @@ class _Maker:
             words = "{0} {1}".format(element[0].replace("-", " "), "/".join(element[1:]))
             self.add("{0} ({1})".format(label, words) if label else words, element, family, address, admits, certain)
 
-    def rich(self, line, daemon, services):
+    def rich(self, line: str, daemon: Daemon, services: t.Dict[str, t.Any]) -> None:
         priority = _PRIORITY.match(line)
         self._rank = int(priority.group(1)) if priority else 0
         self._read(line, daemon, services)
         self._rank = 0
 
-    def _read(self, line, daemon, services):
+    def _read(self, line: str, daemon: Daemon, services: t.Dict[str, t.Any]) -> None:
         try:
             rich = rich_rules.parse(_BESIDE.sub("", line))
         except ValueError:
@@ -144,14 +167,14 @@ class _Maker:
         else:
             self.add(label, rich.element, rich.family, address, admits, not other)
 
-    def add(self, what, element=(), family="", address="", admits=True, certain=True):
+    def add(self, what: str, element: Element = (), family: str = "", address: str = "", admits: bool = True, certain: bool = True) -> None:
         protocols, ports, far = self._element(element, family)
         peers, known = self._peers(address, family)
         ipset = address[6:] if address.startswith("ipset:") and certain and far is not None else ""
-        shape = Shape(protocols, ports or _ports.ALL, peers, certain and known and far is not None)
-        self.found.append(Opening(self._place, what, shape, shape.certain, admits, self._priority, self._rank, ipset))
+        match = Match(protocols, ports or _ports.ALL, peers, certain and known and far is not None)
+        self.found.append(ForeignRule(Rule(self._place, what, match, admits), self._priority, self._rank, ipset))
 
-    def _element(self, element, family):
+    def _element(self, element: Element, family: str) -> t.Tuple[t.Optional[Protocols], t.Tuple[t.Any, ...], t.Optional[t.Tuple[()]]]:
         """Return ``(protocols, ports of the destination, ports of the source or None for not certain)``."""
         kind = element[0] if element else ""
         if kind == "port":
@@ -172,7 +195,7 @@ class _Maker:
             return (frozenset([number]), (), ()) if number is not None else (None, (), None)
         return None, (), ()
 
-    def _peers(self, address, family):
+    def _peers(self, address: str, family: str) -> t.Tuple[_addresses.Addresses, bool]:
         """Return ``(intervals, whether they are known)`` of the other end."""
         found = FAMILIES.get(family, _addresses.ANY)
         try:
@@ -191,7 +214,7 @@ def _interval(text):
     return _ports.PortRange.parse(text.replace(":", "-"))
 
 
-def parse(text):
+def parse(text: str) -> _addresses.Interval:
     """Return the interval of an address as others write it, host bits included."""
     address, _slash, length = text.partition("/")
     version, first, last = _addresses.parse_one(address)

@@ -222,9 +222,9 @@ def _guarded(options, host, found, rules, wanted):
     """
     sessions, how = find_sessions(host.environment, host.proc)
     if found.daemon is not None:
-        judged = evaluate.Judge(found.daemon, found.start, found.actual.running, wanted, found.filters())
-        _refusals.lockout([], dict(options, mode="enforce"), sessions, judged)
-        return result.guarded(sessions, how), judged.already
+        evaluator = evaluate.Evaluator(found.daemon, found.start, found.actual.running, wanted, found.filters())
+        _refusals.lockout([], dict(options, mode="enforce"), sessions, evaluator)
+        return result.guarded(sessions, how), evaluator.already
     if options["state"] == "present":
         # What the zones make of the rest is not known while firewalld does not run: then only what the rules themselves do is judged.
         closing = "allow" if options["default_inbound"] in ("allow", "keep") else "block"

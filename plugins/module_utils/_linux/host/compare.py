@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import collections
 
-from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _ports
+from ansible_collections.portcullis.msports.plugins.module_utils import _addresses
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.foreign import LIMIT
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import HOOKS, RULE_CHAINS
-from ansible_collections.portcullis.msports.plugins.module_utils._match import BASE, EVERYTHING, PROTOCOLS, Shape, covered, meet, touches
+from ansible_collections.portcullis.msports.plugins.module_utils._match import BASE, EVERYTHING, covered, meet, named, touches
 
 Finding = collections.namedtuple("Finding", "place text names certain")
 Finding.__doc__ = """One rule of others: ``place`` is its table and chain, ``names`` are our rules that it meets (none for an accept)."""
@@ -29,8 +29,7 @@ def compare(tables, rules, options, closed):
     for direction in ("in", "out"):
         bases = list(tables.base_chains(direction)) if direction == "in" or closed[direction] else []
         if bases:
-            own = [(rule["name"], _shape(rule, options)) for rule in rules if rule["direction"] == direction and rule["action"] == "allow"]
-            own = [(name, shape) for name, shape in own if shape.addresses]
+            own = named(rules, options["address_sets"], direction, "allow")
             for base in bases:
                 found = _of_base(tables, base, own, direction, closed[direction])
                 cut += found[0]
@@ -38,44 +37,33 @@ def compare(tables, rules, options, closed):
     cut, ours_cut = _apart(cut, tables)
     killed, ours_killed = _apart(killed, tables)
     return (
-        [_cut_by_owner(name, found) for name, found in ours_cut.items()] + _capped(_cut(finding) for finding in cut),
-        [_killed_of_owner(name, found) for name, found in ours_killed.items()] + _capped(_killed(finding) for finding in killed),
+        [_cut_by_owner(name, found) for name, found in ours_cut.items()] + capped(_cut(finding) for finding in cut),
+        [_killed_of_owner(name, found) for name, found in ours_killed.items()] + capped(_killed(finding) for finding in killed),
     )
-
-
-def _shape(rule, options):
-    """Return the shape of an own rule. Its own end and its source ports are left out, so it may be wider than the rule."""
-    inbound = rule["direction"] == "in"
-    texts = rule["remote_addresses"]
-    if texts[0].startswith("@"):
-        texts = options["address_sets"][texts[0][1:]]
-    ports = _ports.of_rule(rule["local_ports" if inbound else "remote_ports"])
-    narrow = rule["local_addresses"] not in ([], ["any"]) or bool(rule["remote_ports" if inbound else "local_ports"])
-    return Shape(PROTOCOLS[rule["protocol"]], ports, _addresses.parse(texts), not narrow)
 
 
 def _of_base(tables, base, own, direction, closed):
     """Return ``(cut, killed)`` of the chains that packets of a direction pass from one base chain on."""
     cut, killed, accepted, seen = [], [], [], 0
     final = closed and tables.chains[base]["hook"] in ("input", "output")
-    admitted = BASE[direction] + tuple(shape for _name, shape in own)
+    admitted = BASE[direction] + tuple(match for _name, match in own)
     # Packets of one family only pass a chain of that family; the rest of our rule is not its business.
     only = EVERYTHING._replace(addresses={"ip": _addresses.ANY[:1], "ip6": _addresses.ANY[1:]}.get(base[0], _addresses.ANY))
-    parts = [(name, part) for name, part in ((name, meet(shape, only)) for name, shape in own) if part]
-    for rule in tables.steps(base, direction):
+    parts = [(name, part) for name, part in ((name, meet(match, only)) for name, match in own) if part]
+    for rule in tables.rules_met(base, direction):
         seen += 1
         if seen > LIMIT:
             cut.append(Finding(base, None, [], True))
             break
-        if rule.verdict == "accept":
-            accepted.append(rule.shape)
-            parts = [(name, part) for name, part in parts if not covered(accepted, part)] if rule.shape.certain else parts
-            if final and not covered(admitted, rule.shape):
-                killed.append(Finding(rule[:3], rule.text, [], rule.shape.certain))
+        if rule.allows:
+            accepted.append(rule.match)
+            parts = [(name, part) for name, part in parts if not covered(accepted, part)] if rule.match.certain else parts
+            if final and not covered(admitted, rule.match):
+                killed.append(Finding(rule.place, rule.text, [], rule.match.certain))
             continue
-        hit = [name for name, part in parts if touches(rule.shape, part)]
+        hit = [name for name, part in parts if touches(rule.match, part)]
         if hit:
-            cut.append(Finding(rule[:3], rule.text, hit, rule.shape.certain))
+            cut.append(Finding(rule.place, rule.text, hit, rule.match.certain))
     return cut, killed
 
 
@@ -101,7 +89,7 @@ def _is_ours(tables, table):
     return False
 
 
-def _capped(texts):
+def capped(texts):
     texts = list(texts)
     return texts[:SHOWN] + (["{0} more of this kind".format(len(texts) - SHOWN)] if len(texts) > SHOWN else [])
 
@@ -110,14 +98,14 @@ def place(key):
     return "table {0} {1}, chain {2}".format(*key)
 
 
-def _some(names):
+def some(names):
     return ", ".join(names[:3]) + (" and {0} more".format(len(names) - 3) if len(names) > 3 else "")
 
 
 def _cut(finding):
     if finding.text is None:
         return "{0}: more than {1} rules; the rest was not examined".format(place(finding.place), LIMIT)
-    return "{0}: '{1}' {2} what we allow: {3}".format(place(finding.place), finding.text, "stops" if finding.certain else "may stop", _some(finding.names))
+    return "{0}: '{1}' {2} what we allow: {3}".format(place(finding.place), finding.text, "stops" if finding.certain else "may stop", some(finding.names))
 
 
 def _killed(finding):
@@ -130,7 +118,7 @@ def _cut_by_owner(table, findings):
     if not names:
         return "table inet {0} of another owner of this collection: more than {1} rules; the rest was not examined".format(table, LIMIT)
     word = "stops" if any(finding.certain for finding in findings) else "may stop"
-    return "table inet {0} of another owner of this collection {1} what we allow: {2}".format(table, word, _some(names))
+    return "table inet {0} of another owner of this collection {1} what we allow: {2}".format(table, word, some(names))
 
 
 def _killed_of_owner(table, findings):

@@ -5,18 +5,19 @@
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
 """Rules of other tables, read as far as needed to say where they cut what ours allow, and where ours cut what they allow.
 
-A rule becomes a ``Shape``. What cannot be read makes it uncertain, never narrower than the rule.
+A rule becomes a ``Rule`` with its place ``(family, table, chain)``. What cannot be read makes it uncertain, never narrower than the rule.
 """
 
 from __future__ import annotations
 
-import collections
+import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _ports
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.express import NotKnown, address, number_range, shown
-from ansible_collections.portcullis.msports.plugins.module_utils._match import EVERYTHING, Shape, meet, of_family, typed
+from ansible_collections.portcullis.msports.plugins.module_utils._match import EVERYTHING, Match, Plain, Ports, Protocols, Rule, meet, of_family, typed
 
-Foreign = collections.namedtuple("Foreign", "family table chain text shape verdict")
+Key = t.Tuple[str, str, str]  # family, table, chain
+Objects = t.Iterable[t.Tuple[str, Plain]]
 
 HOOKS = {"in": ("ingress", "prerouting", "input"), "out": ("output", "postrouting")}
 PEER = {"in": "saddr", "out": "daddr"}
@@ -28,48 +29,49 @@ TYPED = {"icmp": 1, "icmpv6": 58}
 class Tables:
     """The tables of others, indexed once from the objects that nft printed."""
 
-    def __init__(self, objects):
-        self.chains = collections.OrderedDict()
-        self.rules = collections.defaultdict(list)
-        self.sets = {}
+    def __init__(self, objects: Objects) -> None:
+        self.chains: t.Dict[Key, Plain] = {}
+        self.rules: t.Dict[Key, t.List[Plain]] = {}
+        self.sets: t.Dict[Key, Plain] = {}
         for kind, value in objects:
             if kind == "chain":
                 self.chains[(value["family"], value["table"], value["name"])] = value
             elif kind == "rule":
-                self.rules[(value["family"], value["table"], value["chain"])].append(value)
+                self.rules.setdefault((value["family"], value["table"], value["chain"]), []).append(value)
             elif kind == "set":
                 self.sets[(value["family"], value["table"], value["name"])] = value
 
-    def base_chains(self, direction):
+    def base_chains(self, direction: str) -> t.Iterator[Key]:
         """Yield the keys of filter chains that packets of a direction pass."""
         for key, chain in self.chains.items():
             if chain.get("hook") in HOOKS[direction] and chain.get("type") == "filter" and key[0] in ("inet", "ip", "ip6", "netdev"):
                 yield key
 
-    def steps(self, base, direction):
-        """Yield ``(Foreign, in order)`` for every rule reachable from a base chain, then its policy as a last one."""
+    def rules_met(self, base: Key, direction: str) -> t.Iterator[Rule]:
+        """Yield every rule that packets can meet from a base chain on, in order, and its policy as a last one."""
         yield from self._walk(base, direction, EVERYTHING, frozenset())
         if self.chains[base].get("policy") == "drop":
-            yield Foreign(base[0], base[1], base[2], "policy drop", of_family(EVERYTHING, base[0]), "drop")
+            yield Rule(base, "policy drop", of_family(EVERYTHING, base[0]), False)
 
-    def _walk(self, key, direction, within, passed):
+    def _walk(self, key: Key, direction: str, within: Match, passed: t.FrozenSet[Key]) -> t.Iterator[Rule]:
         if key in passed:
             return
         for rule in self.rules.get(key, []):
-            shape, verdict = self._shape(rule, key, direction)
-            if shape is None:
-                continue
-            shape = meet(of_family(shape, key[0]), within)
-            if shape is None:
+            own, verdict = self._read(rule, key, direction)
+            match = meet(of_family(own, key[0]), within) if own else None
+            if match is None:
                 continue
             if isinstance(verdict, tuple):
-                yield from self._walk(key[:2] + (verdict[1],), direction, shape, passed | {key})
+                yield from self._walk((key[0], key[1], verdict[1]), direction, match, passed | {key})
             elif verdict:
-                yield Foreign(key[0], key[1], key[2], shown(rule["expr"]), shape, verdict)
+                yield Rule(key, shown(rule["expr"]), match, verdict == "accept")
 
-    def _shape(self, rule, key, direction):
-        """Return ``(Shape or None when no new connection over the network can match, verdict)``."""
-        protocols, ports, peers, certain, verdict = None, _ports.ALL, _addresses.ANY, True, None
+    def _read(self, rule: Plain, key: Key, direction: str) -> t.Tuple[t.Optional[Match], t.Union[str, t.Tuple[str, str], None]]:
+        """Return ``(Match or None when no new connection over the network can match, verdict)``; a jump is a verdict ``(kind, chain)``."""
+        protocols: t.Optional[Protocols] = None
+        ports: Ports = _ports.ALL
+        peers, certain = _addresses.ANY, True
+        verdict: t.Union[str, t.Tuple[str, str], None] = None
         for expression in rule["expr"]:
             ((kind, value),) = expression.items()
             if kind == "match":
@@ -77,14 +79,15 @@ class Tables:
                 if read is None:
                     return None, None
                 name, content = read
-                if name == "protocols":
+                if name in ("protocols", "implied"):
                     protocols = content if protocols is None else protocols & content
+                    certain = certain and name == "protocols"
                 elif name == "ports":
-                    ports = content
+                    number, ports = content
+                    own = frozenset([number]) if number else None
+                    protocols = own if protocols is None else protocols if own is None else protocols & own
                 elif name == "peers":
                     peers = content
-                elif name == "implied":
-                    protocols, certain = content if protocols is None else protocols & content, False
                 elif name != "nothing":
                     certain = False
             elif kind in ("accept", "drop", "reject"):
@@ -98,9 +101,9 @@ class Tables:
                 certain = certain and name in ("comment", "DROP", "REJECT")
             elif kind not in ("counter", "log"):
                 certain = False
-        return Shape(protocols, ports, peers, certain), verdict
+        return Match(protocols, ports, peers, certain), verdict
 
-    def _condition(self, value, key, direction):
+    def _condition(self, value: Plain, key: Key, direction: str) -> t.Optional[t.Tuple[str, t.Any]]:
         """Return ``(what, content)`` of one match, or ``None`` when it excludes new connections over the network."""
         left, right, operation = value["left"], value["right"], value["op"]
         ((kind, field),) = left.items() if isinstance(left, dict) else (("other", left),)
@@ -120,13 +123,13 @@ class Tables:
             pass
         return "other", None
 
-    def _payload(self, protocol, field, right, key, direction):
+    def _payload(self, protocol: str, field: str, right: t.Any, key: Key, direction: str) -> t.Tuple[str, t.Any]:
         if field == "dport" and protocol in ("tcp", "udp", "th"):
-            return "ports", _port_ranges(right, protocol)
+            return "ports", (NUMBERS.get(protocol), _port_ranges(right))
         if protocol in ("ip", "ip6") and field == PEER[direction]:
             version = 4 if protocol == "ip" else 6
             if isinstance(right, str) and right.startswith("@"):
-                right = {"set": self.sets[key[:2] + (right[1:],)].get("elem", [])}
+                right = {"set": self.sets[(key[0], key[1], right[1:])].get("elem", [])}
             return "peers", _addresses.union(address(version, item) for item in _items(right))
         if (protocol, field) in (("ip", "protocol"), ("ip6", "nexthdr")):
             return "protocols", _protocols(right)
@@ -137,7 +140,7 @@ class Tables:
             return "implied", _protocols(protocol)
         return "other", None
 
-    def mentions(self, kind):
+    def mentions(self, kind: str) -> t.Iterator[t.Tuple[Key, str]]:
         """Yield the text of every rule with a statement ``kind`` (``notrack``, ``dnat``...), with its place."""
         for key, rules in self.rules.items():
             for rule in rules:
@@ -146,30 +149,21 @@ class Tables:
                     yield key, shown(rule["expr"])
 
 
-class _Ports(tuple):
-    """Port intervals that also say their protocol."""
+def _port_ranges(right: t.Any) -> Ports:
+    ranges = (item["range"] if isinstance(item, dict) else (item, item) for item in _items(right))
+    return tuple(sorted((int(first), int(last)) for first, last in ranges))
 
 
-def _port_ranges(right, protocol):
-    intervals = []
-    for item in _items(right):
-        first, last = item["range"] if isinstance(item, dict) else (item, item)
-        intervals.append((int(first), int(last)))
-    ports = _Ports(sorted(intervals))
-    ports.protocol = NUMBERS.get(protocol)
-    return ports
-
-
-def _items(right):
+def _items(right: t.Any) -> t.List[t.Any]:
     return right["set"] if isinstance(right, dict) and set(right) == {"set"} else right if isinstance(right, list) else [right]
 
 
-def _protocols(right):
+def _protocols(right: t.Any) -> Protocols:
     numbers = [NUMBERS[item] if isinstance(item, str) else int(item) for item in _items(right)]
     return frozenset().union(*(typed(number) if number in TYPED.values() else {number} for number in numbers))
 
 
-def containers(tables):
+def containers(tables: Tables) -> t.List[str]:
     """Return warnings about ports that container engines publish past every input chain."""
     engines = set()
     for _family, _table, chain in tables.chains:

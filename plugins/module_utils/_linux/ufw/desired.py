@@ -14,7 +14,7 @@ from ansible_collections.portcullis.msports.plugins.module_utils._limits import 
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import walk, xtables
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import kernel, logs, render, rulefile, settings
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import host as hosts
-from ansible_collections.portcullis.msports.plugins.module_utils._match import Shape, covered, typed
+from ansible_collections.portcullis.msports.plugins.module_utils._match import Match, covered, typed
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused, checked_rules
 
 Desired = collections.namedtuple(
@@ -108,14 +108,14 @@ def _differences(found, versions, files, policies, kinds):
 
 def _pings(found):
     """Return the function that tells whether before.rules admit the echo requests of a direction from or to all of some intervals."""
-    shapes = {}
+    accepted = {}
 
     def pings(direction, version, intervals):
         key = (direction, version)
-        if key not in shapes:
+        if key not in accepted:
             start = "{0}-{1}".format("ufw6" if version == 6 else "ufw", START[direction])
-            shapes[key] = walk.accepts(xtables.filter_lines(found.before[version]), version, direction, start)
-        return not intervals or covered(shapes[key], Shape(ECHO[version], _ports.ALL, intervals, True))
+            accepted[key] = walk.accepts(xtables.filter_lines(found.before[version]), version, direction, start)
+        return not intervals or covered(accepted[key], Match(ECHO[version], _ports.ALL, intervals, True))
 
     return pings
 

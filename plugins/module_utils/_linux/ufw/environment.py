@@ -13,7 +13,7 @@ from ansible_collections.portcullis.msports.plugins.module_utils._linux.host imp
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import foreign as others
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.managers import LOADERS, firewalld_runs, legacy_tables
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import kernel, tuples
-from ansible_collections.portcullis.msports.plugins.module_utils._match import covered, of_family, touches
+from ansible_collections.portcullis.msports.plugins.module_utils._match import BASE, covered, named, of_family, touches
 
 Outside = collections.namedtuple("Outside", "managers reasons warnings")
 Outside.__doc__ = """``managers``: why to refuse; ``reasons``: why the effect is not exactly the rules'; ``warnings``: for people."""
@@ -34,7 +34,9 @@ def examine(tables, objects, rules, wire_rules, options, closed, legacy, root="/
     if loaded and not legacy:
         reasons.append("tables of legacy iptables are loaded beside those of ufw ({0}), and were not read".format(", ".join(sorted(set(loaded)))))
     for direction in ("in", "out"):
-        admitted, blocked = _shapes(wire_rules, options, direction)
+        sets = options["address_sets"]
+        admitted = BASE[direction] + tuple(match for _name, match in named(wire_rules, sets, direction, "allow"))
+        blocked = named(wire_rules, sets, direction, "block")
         for version, table in sorted(tables.items()):
             reasons += _of_family(table, version, direction, rules[version], admitted, blocked, closed[direction])
     cut, killed = compare.compare(indexed, wire_rules, options, closed)
@@ -42,14 +44,6 @@ def examine(tables, objects, rules, wire_rules, options, closed, legacy, root="/
         reasons.append("{0} takes packets out of connection tracking ({1}): replies to them are dropped".format(compare.place(key), text))
     warnings += killed + others.containers(indexed)
     return Outside(managers, reasons + cut, warnings)
-
-
-def _shapes(rules, options, direction):
-    """Return the shapes ``(admitted with their base, [(name, shape) of blocks])`` of the complete wire rules of a direction."""
-    mine = [(rule, compare._shape(rule, options)) for rule in rules if rule["direction"] == direction]
-    mine = [(rule, shape) for rule, shape in mine if shape.addresses]
-    admitted = compare.BASE[direction] + tuple(shape for rule, shape in mine if rule["action"] == "allow")
-    return admitted, [(rule["name"], shape) for rule, shape in mine if rule["action"] == "block"]
 
 
 def _of_family(table, version, direction, rules, admitted, blocked, closed):
@@ -61,30 +55,30 @@ def _of_family(table, version, direction, rules, admitted, blocked, closed):
             line = xtables.canonical(tuples.lines(rule, version)[-1])
             (allows if rule.action != "deny" else blocks)[line] += 1
             names[line].add(name)
-    shapes = {line: walk.shape_of(dict(line.items), version, direction) for line in allows}
-    shapes = {line: of_family(shape, walk.FAMILY[version]) for line, shape in shapes.items() if shape}
+    matches = {line: walk.match_of(dict(line.items), version, direction) for line in allows}
+    matches = {line: of_family(match, walk.FAMILY[version]) for line, match in matches.items() if match}
     pending, opens, beats, cuts = sum(blocks.values()), collections.OrderedDict(), collections.OrderedDict(), []
     before = []  # what is accepted for certain so far
-    for number, step in enumerate(walk.steps(table.chains, version, direction, kernel.BUILTIN[direction])):
+    for number, (met, line) in enumerate(walk.rules(table.chains, version, direction, kernel.BUILTIN[direction])):
         if number >= walk.LIMIT:
             return ["more than {0} rules of iptables; the rest was not examined".format(walk.LIMIT)]
-        if allows[step.line] > 0 and step.verdict == "accept":
-            allows[step.line] -= 1
-            if not allows[step.line]:
-                shapes.pop(step.line, None)
-        elif blocks[step.line] > 0:
-            blocks[step.line] -= 1
+        if allows[line] > 0 and met.allows:
+            allows[line] -= 1
+            if not allows[line]:
+                matches.pop(line, None)
+        elif blocks[line] > 0:
+            blocks[line] -= 1
             pending -= 1
-        elif step.verdict == "drop":
-            hit = sorted({name for line, shape in shapes.items() if touches(step.shape, shape) and not covered(before, shape) for name in names[line]})
-            cuts += [(step, hit)] if hit else []
+        elif not met.allows:
+            hit = sorted({name for own, match in matches.items() if touches(met.match, match) and not covered(before, match) for name in names[own]})
+            cuts += [(met, hit)] if hit else []
         else:
-            if closed and not covered(admitted, step.shape):
-                opens.setdefault(step.chain, []).append(step.text)
-            elif pending and not covered(compare.BASE[direction], step.shape) and any(touches(step.shape, shape) for _name, shape in blocked):
-                beats.setdefault(step.chain, []).append(step.text)
-            before += [step.shape] if step.shape.certain else []
-    found = ["chain {0} stops what we allow: {1} ({2})".format(step.chain, compare._some(hit), step.text) for step, hit in cuts[:SHOWN]]
+            if closed and not covered(admitted, met.match):
+                opens.setdefault(met.place, []).append(met.text)
+            elif pending and not covered(BASE[direction], met.match) and any(touches(met.match, match) for _name, match in blocked):
+                beats.setdefault(met.place, []).append(met.text)
+            before += [met.match] if met.match.certain else []
+    found = ["chain {0} stops what we allow: {1} ({2})".format(met.place, compare.some(hit), met.text) for met, hit in cuts[:SHOWN]]
     found += ["{0} more rules stop what we allow".format(len(cuts) - SHOWN)] if cuts[SHOWN:] else []
     found += [_told("chain {0} accepts more than the rules", name, texts) for name, texts in opens.items()]
     return found + [_told("chain {0} accepts, before a block of ours, what the block may be about", name, texts) for name, texts in beats.items()]

@@ -87,8 +87,8 @@ def _run(options, check_mode, host):
         raise Refused(OTHER_MANAGER, around.managers)
     if found.state != hosts.REMOVED:
         # Audit tightens nothing, but removes rules all the same; and ufw's own default stays.
-        judged = evaluate.Judge([wanted.files[version] for version in host.versions(found)], wanted.policies["in"] != "ACCEPT")
-        _refusals.lockout([], dict(options, mode="enforce"), sessions, judged)
+        evaluator = evaluate.Evaluator([wanted.files[version] for version in host.versions(found)], wanted.policies["in"] != "ACCEPT")
+        _refusals.lockout([], dict(options, mode="enforce"), sessions, evaluator)
 
     texts = loading.texts(options["owner"], host, found, wanted)
     changed = bool(texts) or any(wanted.differences.values())

@@ -175,7 +175,7 @@ def test_a_session_is_judged_by_the_address_that_it_came_to(apply: Backend) -> N
         before = daemons.Daemon(apply.daemon).own("msports")
         apply(*rules, **options)
         after = daemons.Daemon(apply.daemon).own("msports")
-        made = evaluate.Judge(daemons.Daemon(apply.daemon), "msports", before, after)
+        made = evaluate.Evaluator(daemons.Daemon(apply.daemon), "msports", before, after)
         found = _guard.lockout([], {}, "block", {}, [session], made)
         return found[0] if found else None
 

@@ -330,9 +330,9 @@ SESSION = _guard.Session("10.9.0.5", 50022, "10.0.1.11", 22)
 
 
 def _admits(text: str, closed: bool = True, session: bool = True, port: int = 22) -> t.Optional[str]:
-    asked = evaluate.Judge([RuleFile("### RULES ###\n" + text, "msports", 4)], closed)
+    asked = evaluate.Evaluator([RuleFile("### RULES ###\n" + text, "msports", 4)], closed)
     local = (_addresses.parse_one(SESSION.local),) if session else None
-    return asked.refuses((_addresses.parse_one(SESSION.peer),), (port, port), local)
+    return asked.why_blocked((_addresses.parse_one(SESSION.peer),), (port, port), local)
 
 
 TUPLE = "### tuple ### {} {} 0.0.0.0/0 any {} {}\n"

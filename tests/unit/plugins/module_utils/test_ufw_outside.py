@@ -115,9 +115,9 @@ def test_an_open_default_opens_everything_anyway(tmp_path: pathlib.Path) -> None
 
 def test_a_doubtful_return_makes_the_rest_doubtful() -> None:
     chains = {"INPUT": ["-A INPUT -j a", "-A INPUT -p udp -g b"], "a": ["-A a -i eth0 -j RETURN", "-A a -j ACCEPT"], "b": ["-A b -p udp -j DROP"]}
-    found = list(walk.steps(chains, 4, "in", "INPUT"))
-    assert [(step.chain, step.verdict, step.shape.certain) for step in found] == [("a", "accept", False), ("b", "drop", True)]
-    assert [step.text for step in found] == ["everything", "-p udp -p udp"]
+    found = [rule for rule, _line in walk.rules(chains, 4, "in", "INPUT")]
+    assert [(rule.place, rule.allows, rule.match.certain) for rule in found] == [("a", True, False), ("b", False, True)]
+    assert [rule.text for rule in found] == ["everything", "-p udp -p udp"]
 
 
 SHAPES = {
@@ -134,9 +134,9 @@ SHAPES = {
 
 
 @pytest.mark.parametrize("text", SHAPES)
-def test_shapes_are_never_narrower_than_their_lines(text: str) -> None:
-    shape = walk.shape_of(dict(xtables.canonical(text).items), 4, "in")
-    assert (shape.protocols, tuple(shape.ports), shape.certain) == SHAPES[text]
+def test_matches_are_never_narrower_than_their_lines(text: str) -> None:
+    match = walk.match_of(dict(xtables.canonical(text).items), 4, "in")
+    assert (match.protocols, tuple(match.ports), match.certain) == SHAPES[text]
 
 
 def test_other_tables_and_old_iptables(tmp_path: pathlib.Path) -> None:
@@ -227,4 +227,4 @@ def test_a_table_as_it_will_be_when_ufw_is_off() -> None:
     before = "*filter\n:ufw-before-input - [0:0]\n-A ufw-before-input -p icmp --icmp-type 8 -j ACCEPT\nCOMMIT\n*nat\n-A POSTROUTING -j MASQUERADE\nCOMMIT\n"
     user = "*filter\n-A ufw-user-input -p tcp --dport 1 -j ACCEPT\nCOMMIT\n"
     made = kernel.planned(None, 4, user, before, "")
-    assert [step.text for step in walk.steps(made.chains, 4, "in", "INPUT")] == ["-p icmp --icmp-type 8", "-p tcp --dport 1"]
+    assert [rule.text for rule, _line in walk.rules(made.chains, 4, "in", "INPUT")] == ["-p icmp --icmp-type 8", "-p tcp --dport 1"]
