@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _refusals
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.choose import choose, traces
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.managers import choose, traces
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import program
 from ansible_collections.portcullis.msports.plugins.module_utils._options import LINUX, drop_unsupported
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused

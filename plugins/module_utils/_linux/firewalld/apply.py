@@ -12,7 +12,7 @@ where it takes one (a policy or an ipset is new), what was lost is put back behi
 
 from __future__ import annotations
 
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import actual_state, snapshot
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import actual_state, daemon
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.daemon import NeedsReload
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.dbus import BusError
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.objects import files
@@ -70,7 +70,7 @@ class Writer:
         if not self._running_differs:
             return
         self._others = self._daemon.snapshot(self._start)
-        self._lost = snapshot.differences(self._others, self._daemon.saved(self._start))
+        self._lost = daemon.differences(self._others, self._daemon.saved(self._start))
         lines = self._flush()
         if (self._lost or self._flushed) and wanted.policies and not (actual.kernel.wrong or actual.kernel.missing):
             try:
@@ -144,7 +144,7 @@ class Writer:
         """Reload, and put back what others had."""
         if not self._reloaded:
             self._rules = self.iptables.save(self._flushed) if self._nftables else {}
-            self._entries = snapshot.timed_entries(self._others, self._objects)
+            self._entries = daemon.timed_entries(self._others, self._objects)
         self._reloaded = True
         try:
             if self._looks and not any(value.get("table") == "firewalld" for kind, value in self._objects if kind == "chain"):
@@ -176,7 +176,7 @@ class Writer:
 
     def _differing(self):
         """Return in words what others had in the daemon and have no more; entries of ipsets that time out are never the same."""
-        return [text for text in snapshot.differences(self._others, self._daemon.snapshot(self._start)) if not text.startswith("ipset")]
+        return [text for text in daemon.differences(self._others, self._daemon.snapshot(self._start)) if not text.startswith("ipset")]
 
     def _check(self, wanted):
         """A reload drops what it cannot read without a word: see whether the daemon has all of it."""

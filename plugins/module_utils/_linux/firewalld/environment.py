@@ -11,8 +11,8 @@ import collections
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _ports
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import foreign_allows
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.base import ALLOW, PRIORITIES, REST
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.kernel import TABLE
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.render import ALLOW, PRIORITIES, REST
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import compare, iptables, managers, services
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.foreign import Tables
 from ansible_collections.portcullis.msports.plugins.module_utils._match import BASE, Match, covered, named, touches, typed

@@ -11,26 +11,15 @@
 from __future__ import annotations
 
 import os
-import re
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _refusals
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import (
-    actual_state,
-    desired,
-    environment,
-    evaluate,
-    kernel,
-    leftovers,
-    names,
-    objects,
-    result,
-)
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import daemon as daemons
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import actual_state, desired, environment, evaluate, kernel, objects, result
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.apply import FirewalldError, Writer
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.dbus import BusError
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.host import Found, Host
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.persist import Locked, Store
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import services
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import Nft, NftError, split
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.managers import prefix
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.sessions import find_sessions
 from ansible_collections.portcullis.msports.plugins.module_utils._options import defaults
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
@@ -38,7 +27,6 @@ from ansible_collections.portcullis.msports.plugins.module_utils._refusals impor
 __all__ = ["FirewalldError", "Host", "OPTIONS", "Refused", "inspect", "run"]
 
 OPTIONS = defaults("firewalld")
-MINIMUM = (0, 9)
 CLEANUP = "stopping firewalld opens this host, because CleanupOnExit is yes in firewalld.conf: its rules, ours among them, leave the kernel"
 PERSIST = (
     "persist is false, but firewalld loads policies and ipsets from its saved configuration only: rules that are not saved cannot be in force. Nothing was "
@@ -54,117 +42,16 @@ OTHER_MANAGER = (
 )
 
 
-class Host:
-    """The machine as a run sees it. Tests give another root, environment, /proc or message bus."""
-
-    def __init__(self, root="/", environment=None, proc="/proc", bus=None, nft=None):
-        self.root = root
-        self.environment = os.environ if environment is None else environment
-        self.proc = proc
-        self.bus = bus
-        self.processes = 0
-        try:
-            self.nft = nft or Nft()
-        except NftError:
-            self.nft = None
-
-    def ruleset(self):
-        """Return what nft prints and a complaint or ``None``; nothing when nft is not installed."""
-        if self.nft is None:
-            return [], None
-        try:
-            return split(self.nft.list_objects(), "")[1], None
-        except NftError as error:
-            # A ruleset of others that nft cannot print must not keep us from firewalld's table.
-            complaint = "only the table of firewalld could be read, other tables were not examined: {0}".format(error)
-            return split(self.nft.list_objects("firewalld"), "")[1], complaint
-
-
-class Found:
-    """What one look at the host found: the daemon (or ``None``), the ``Actual`` and the rules of the kernel."""
-
-    def __init__(self, owner, host):
-        self.start = names.prefix(owner)
-        self._root = host.root
-        self.store = Store(self.start, host.root)
-        if not self.store.installed():
-            raise Refused("firewalld was not found on this host (no /etc/firewalld or no program firewalld): install the package firewalld")
-        self.daemon = _connect(host)
-        version = self.daemon.version if self.daemon else self.store.version()
-        self.version = _checked_version(version)
-        if self.daemon and self.daemon.state() != "RUNNING":
-            raise Refused("firewalld is there, but in the state {0}: see 'journalctl -u firewalld', nothing was changed".format(self.daemon.state()))
-        self.texts = self.store.texts()
-        self.ruleset, complaint = host.ruleset()
-        self.warnings = [complaint] if complaint else []
-        self.nftables = self.store.setting("FirewallBackend", "nftables") == "nftables"
-        self.looks = host.nft is not None and self.nftables
-        self.actual = self._read()
-
-    def _read(self):
-        saved = self.store.objects(self.texts)
-        running = self.daemon.own(self.start) if self.daemon else None
-        seen = kernel.examine(self.ruleset, running, self.daemon.families) if running is not None and self.looks else kernel.NOTHING
-        return actual_state.Actual(saved, running, seen)
-
-    def set_types(self):
-        """Return the types of ipsets that can be had, ``None`` for all."""
-        if self.daemon:
-            return self.daemon.set_types
-        return None if self.nftables or services.installed("ipset", self._root) else ()
-
-    def filters(self):
-        """Tell whether the kernel holds the chains of firewalld at all, as far as that can be seen."""
-        return not self.looks or any(kind == "chain" and value.get("table") == "firewalld" for kind, value in self.ruleset)
-
-    def again(self, host):
-        """Return the ``Actual`` after a change."""
-        self.texts, self.ruleset = self.store.texts(), host.ruleset()[0]
-        return self._read()
-
-
-def _connect(host):
-    try:
-        return daemons.connect(host.bus)
-    except BusError as error:
-        if _runs(host):
-            raise FirewalldError("firewalld runs, but cannot be reached: {0}; nothing was changed".format(error)) from error
-        return None
-
-
-def _runs(host):
-    """Tell whether a process of firewalld lives, whatever the message bus says."""
-    folders = (os.path.join(host.root, "sys/fs/cgroup", part, "system.slice/firewalld.service/cgroup.procs") for part in ("", "systemd", "unified"))
-    for path in folders:
-        try:
-            with open(path) as stream:
-                if stream.read().strip():
-                    return True
-        except OSError:
-            pass
-    return False
-
-
-def _checked_version(version):
-    """Return a version as numbers; refuse one that is too old."""
-    numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
-    if not numbers or numbers < MINIMUM:
-        found = "firewalld {0}".format(version) if version else "firewalld of an unknown version"
-        text = "{0} is too old: policies need firewalld 0.9 (2020) or later. Update it, or stop and mask it and name backend: nftables; nothing was changed"
-        raise Refused(text.format(found))
-    return numbers
-
-
 def run(options, check_mode=False, host=None):
     """Reconcile and return the result; raise ``Refused`` or ``FirewalldError`` (the rules from before are in force)."""
     options = dict(OPTIONS, **{key: value for key, value in options.items() if value is not None})
     _refusals.check_owner(options["owner"])
     host = host or Host()
-    if options["state"] == "absent" and leftovers.are_all(host.root, host.proc):
-        return leftovers.remove(options, check_mode, host.root)
+    if options["state"] == "absent" and _leftovers(host.root, host.proc):
+        return _remove_leftovers(options, check_mode, host.root)
     if not options["persist"]:
         raise Refused(PERSIST)
-    store = Store(names.prefix(options["owner"]), host.root)
+    store = Store(prefix(options["owner"]), host.root)
     try:
         if not check_mode and store.installed():
             store.lock()
@@ -270,3 +157,32 @@ def _read_again(found, host):
 
 def _same(actual, wanted):
     return actual_state.plain(actual.running) == actual_state.plain(wanted) and actual.kernel == kernel.NOTHING
+
+
+NOBODY = "firewalld is removed, so nothing that goes was in force"
+
+
+def _leftovers(root="/", proc="/proc"):
+    """Tell whether files are all that can be left of firewalld: its program is gone, and no process of it lives."""
+    return not Store("", root).installed() and not services.running("firewalld", root, proc)
+
+
+def _remove_leftovers(options, check_mode=False, root="/"):
+    """Remove the files of an owner, which stay below ``/etc/firewalld`` when the package is removed, and return the result of ``state: absent``."""
+    owner = options.get("owner", "msports")
+    store = Store(prefix(owner), root)
+    texts = store.texts()
+    if texts and not check_mode:
+        store.write({})
+        _tidy(os.path.join(root, "etc/firewalld"))
+    actual = actual_state.Actual(store.objects(texts), None, kernel.NOTHING)
+    return dict(result.absent(owner, actual, bool(texts), [NOBODY]), warnings=[])
+
+
+def _tidy(folder):
+    """Remove folders that held nothing but our files; the package takes those along that are empty when it goes."""
+    for path in [os.path.join(folder, name) for name in sorted(objects.FOLDERS.values())] + [folder]:
+        try:
+            os.rmdir(path)
+        except OSError:
+            pass

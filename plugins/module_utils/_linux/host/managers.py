@@ -7,10 +7,15 @@
 
 from __future__ import annotations
 
+import collections
+import glob
+import hashlib
 import os
 import re
 
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.services import masked, read_text, running, starts
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.services import installed, masked, read_text, running, starts
+from ansible_collections.portcullis.msports.plugins.module_utils._options import LINUX
+from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
 
 UFW_CONF = "etc/ufw/ufw.conf"
 # A package that was removed and not purged leaves its settings, so the program decides whether ufw is there.
@@ -79,3 +84,53 @@ def legacy_tables(proc):
 def firewalld_runs(tables, root, proc):
     """Tell whether firewalld filters here: its table is in the kernel, or a process of it lives."""
     return any(key[1] == "firewalld" for key in tables.chains) or running("firewalld", root, proc)
+
+
+# Names of policies have room for 17 characters, "-out-allow" is the longest of our endings.
+PREFIX_LIMIT = 7
+
+
+def prefix(owner):
+    """Return what the names of the owner's objects begin with, before a hyphen. An owner's name has none, so no two share objects."""
+    if len(owner) <= PREFIX_LIMIT:
+        return owner
+    return owner[:2] + hashlib.sha256(owner.encode("ascii")).hexdigest()[: PREFIX_LIMIT - 2]
+
+
+Chosen = collections.namedtuple("Chosen", "backend why")
+Chosen.__doc__ = """``backend`` is one of ``LINUX``, ``why`` a sentence for people."""
+
+TWO = (
+    "two firewall managers are active on this host ({0}), and they undo each other's work; nothing was changed. Stop one of them for good "
+    "('systemctl disable --now firewalld', or 'ufw disable'), or go on with both of them: name the backend (backend: firewalld, or backend: ufw) and "
+    "set allow_other_manager to true"
+)
+
+STOPPED = "; firewalld is enabled, but does not run"
+
+
+def choose(asked="auto", root="/", proc="/proc"):
+    """Return ``Chosen``; raise ``Refused`` when two managers are active and nobody says which one counts."""
+    if asked != "auto":
+        return Chosen(asked, "asked for by name")
+    active = []
+    if running("firewalld", root, proc):
+        active.append(Chosen("firewalld", "firewalld is running"))
+    if ufw_enabled(root) and not masked("ufw", root):
+        active.append(Chosen("ufw", "ufw is enabled"))
+    if len(active) > 1:
+        raise Refused(TWO.format(" and ".join(found.why for found in active)))
+    if active:
+        return active[0]
+    return Chosen("nftables", "no other manager of firewall rules is active" + (STOPPED if installed("firewalld", root) and starts("firewalld", root) else ""))
+
+
+def traces(owner, root="/"):
+    """Return the backends that hold something of ``owner`` for the next boot, sorted as ``LINUX``."""
+    mark = "comment=" + (owner + ": ").encode("utf-8").hex()
+    found = {
+        "nftables": os.path.exists(os.path.join(root, "etc/portcullis/msports", owner + ".nft")),
+        "firewalld": any(glob.glob(os.path.join(root, "etc/firewalld", folder, prefix(owner) + "-*.xml")) for folder in ("policies", "ipsets", "services")),
+        "ufw": any(mark in read_text(os.path.join(root, "etc/ufw", name)) for name in ("user.rules", "user6.rules")),
+    }
+    return [backend for backend in LINUX if found[backend]]

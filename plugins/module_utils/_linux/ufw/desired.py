@@ -12,7 +12,7 @@ import collections
 from ansible_collections.portcullis.msports.plugins.module_utils import _change, _ports
 from ansible_collections.portcullis.msports.plugins.module_utils._limits import UNSAYABLE
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import walk, xtables
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import kernel, logs, render, rulefile, settings
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import kernel, render, rulefile, settings
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import host as hosts
 from ansible_collections.portcullis.msports.plugins.module_utils._match import Match, covered, typed
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused, checked_rules
@@ -55,7 +55,7 @@ def desire(options, found, versions):
     new = {version: _file(found.files[version], rules[version], options["owner"]) for version in (4, 6)}
     for version in versions:
         for direction in planned.logged:
-            text = logs.with_line(new[version].text, version, direction, policies[direction], found.settings.level)
+            text = settings.with_line(new[version].text, version, direction, policies[direction], found.settings.level)
             new[version] = new[version] if text == new[version].text else rulefile.RuleFile(text, options["owner"], version)
     kinds = _kinds(found, new, planned.record)
     drift = _differences(found, versions, found.files, found.settings.policies, kinds)
@@ -87,7 +87,7 @@ def _apart(lines):
 
 def _log_follows(found, versions, direction):
     policy, level = found.settings.policies[direction], found.settings.level
-    return all(logs.follows(found.files[version].text, version, direction, policy, level) for version in versions)
+    return all(settings.follows(found.files[version].text, version, direction, policy, level) for version in versions)
 
 
 def _kinds(found, files, record):

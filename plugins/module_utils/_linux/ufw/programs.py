@@ -109,3 +109,36 @@ class Programs:
 def short(errors):
     lines = [line.strip() for line in errors.strip().splitlines() if line.strip()]
     return "; ".join(line[:300] for line in lines[:6]) or "no reason given"
+
+
+# ufw reads its rules before it takes its lock, and writes what it has read with its own change in it. So a command that started before we wrote, and had
+# to wait for us, writes our rules away. Whoever has written looks again when all those commands have ended.
+SECONDS = 30
+STEP = 0.1
+
+
+def commands(proc):
+    """Return the ids of the processes that are commands of ufw now."""
+    found = set()
+    for pid in os.listdir(proc):
+        if pid.isdigit():
+            try:
+                with open(os.path.join(proc, pid, "cmdline"), "rb") as stream:
+                    words = stream.read().split(b"\0")
+            except OSError:
+                continue
+            # A script: the interpreter comes first.
+            if any(word == b"ufw" or word.endswith(b"bin/ufw") for word in words[:2]):
+                found.add(pid)
+    return found
+
+
+def wait_for(pids, proc, pause):
+    """Wait until none of the processes is left; return the ids of those that were still there in the end."""
+    waited = 0.0
+    left = pids & commands(proc)
+    while left and waited < SECONDS:
+        pause(STEP)
+        waited += STEP
+        left = left & commands(proc)
+    return left

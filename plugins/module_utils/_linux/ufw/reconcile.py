@@ -13,12 +13,12 @@ from __future__ import annotations
 from ansible_collections.portcullis.msports.plugins.module_utils import _refusals
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.sessions import find_sessions
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import (
-    commands,
     desired,
     environment,
     evaluate,
     kernel,
     persist,
+    programs,
     render,
     result,
     rulefile,
@@ -62,11 +62,11 @@ def run(options, check_mode=False, host=None):
     for _attempt in range(ATTEMPTS):
         if check_mode or not last["changed"] or not others:
             break
-        left |= commands.wait_for(others, host.proc, host.pause)
+        left |= programs.wait_for(others, host.proc, host.pause)
         last, others = _locked(options, check_mode, host)
     if last is done:
         return done
-    left = (left | others) & commands.running(host.proc)
+    left = (left | others) & programs.commands(host.proc)
     late = [text for text in last["warnings"] if text not in done["warnings"]] + ([STILL_THERE.format(", ".join(sorted(left, key=int)))] if left else [])
     return dict(done, effective=last["effective"], warnings=done["warnings"] + late)
 
@@ -75,7 +75,7 @@ def _locked(options, check_mode, host):
     """Run once under the lock of ufw; return the result, and the commands of ufw that may have read before we wrote."""
     with persist.locked(host.root, check_mode, host.pause):
         done = _run(options, check_mode, host)
-        return done, commands.running(host.proc) if done["changed"] and not check_mode else set()
+        return done, programs.commands(host.proc) if done["changed"] and not check_mode else set()
 
 
 def _run(options, check_mode, host):

@@ -11,9 +11,11 @@ import typing as t
 import pytest
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import reconcile
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import apply as writing
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import host as host_of_firewalld
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.dbus import BusError
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.reconcile import FirewalldError, Refused
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import iptables
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import NftError
 from firewalld_cases import CLOSED, USERS, Backend, enable_ufw, rule
 
 SAVED_IPTABLES = "*filter\n:INPUT ACCEPT [1:2]\n[0:0] -A INPUT -s 10.6.6.6/32 -j DROP\nCOMMIT\n"
@@ -174,9 +176,9 @@ def test_rules_of_iptables_that_cannot_be_put_back_are_not_flushed(apply: Backen
 
 def test_without_nft_the_tools_of_iptables_tell_what_a_reload_flushes(apply: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     def none(*_arguments: t.Any) -> t.Any:
-        raise reconcile.NftError("nft was not found")
+        raise NftError("nft was not found")
 
-    monkeypatch.setattr(reconcile, "Nft", none)
+    monkeypatch.setattr(host_of_firewalld, "Nft", none)
     host = reconcile.Host(root=str(apply.root), environment={}, proc=str(apply.root / "proc"))
 
     def run(port: str, **options: t.Any) -> dict[str, t.Any]:

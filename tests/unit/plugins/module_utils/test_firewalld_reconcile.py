@@ -10,12 +10,14 @@ import pathlib
 import typing as t
 
 import pytest
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import reconcile, snapshot
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import daemon, reconcile
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import apply as writing
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import daemon as daemons
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import host as host_of_firewalld
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.dbus import BusError
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.reconcile import FirewalldError, Refused
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import iptables
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import NftError
 from firewalld_cases import CLOSED, MANY, USERS, Backend, enable, enable_ufw, rule
 
 
@@ -249,9 +251,9 @@ def test_the_guard_while_firewalld_does_not_run(apply: Backend) -> None:
 
 def test_a_host_without_nft_and_without_systemd(apply: Backend, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
     def none(*_arguments: t.Any) -> t.Any:
-        raise reconcile.NftError("nft was not found")
+        raise NftError("nft was not found")
 
-    monkeypatch.setattr(reconcile, "Nft", none)
+    monkeypatch.setattr(host_of_firewalld, "Nft", none)
     monkeypatch.setattr(iptables, "_find", lambda _tool: None)
     host = reconcile.Host(root=str(tmp_path), environment={}, proc=str(tmp_path / "proc"))
     assert host.nft is None
@@ -272,7 +274,7 @@ def test_a_ruleset_of_others_that_nft_cannot_print(apply: Backend, monkeypatch: 
 
     def broken(owner: str | None = None) -> t.Any:
         if owner is None:
-            raise reconcile.NftError("nft cannot read the ruleset")
+            raise NftError("nft cannot read the ruleset")
         return whole()
 
     monkeypatch.setattr(apply.nft, "list_objects", broken)
@@ -294,7 +296,7 @@ def test_no_helper_for_answers_to_broadcasts(apply: Backend) -> None:
 
 
 def test_words_for_differences() -> None:
-    left = snapshot.Snapshot(
+    left = daemon.Snapshot(
         "public",
         {"a": {"ports": [("1", "tcp")]}, "b": {}},
         {},
@@ -302,7 +304,7 @@ def test_words_for_differences() -> None:
         {"Chain": [], "Rule": [], "Passthrough": []},
     )
     right = left._replace(default_zone="home", zones={"a": {"interfaces": ["x"]}, "c": {}})
-    found = snapshot.differences(left, right)
+    found = daemon.differences(left, right)
     assert found == ["default zone", "zone a: ports", "zone b: it is only there at run time", "zone c: it is only saved", "ipset s"]
     assert writing.difference(reconcile.objects.EMPTY, reconcile.objects.EMPTY) == "the order of rules"
 

@@ -9,7 +9,8 @@ import typing as t
 
 import pytest
 from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _ruleset
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import kernel, names, objects, persist, render, rich
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import kernel, objects, persist, render, rich
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import managers
 from hypothesis import given, strategies
 
 OPTIONS = {"owner": "msports", "default_inbound": "keep", "default_outbound": "keep", "mode": "enforce", "firewalld_precedence": "merge"}
@@ -99,7 +100,7 @@ def test_defaults_and_places() -> None:
 
 
 def test_names_fit_and_owners_share_nothing() -> None:
-    starts = [names.prefix(owner) for owner in ("a", "msports", "msports_2", "msports_3", "a" * 24)]
+    starts = [managers.prefix(owner) for owner in ("a", "msports", "msports_2", "msports_3", "a" * 24)]
     assert len(set(starts)) == 5
     assert all(len(f"{start}-out-allow") <= 17 for start in starts)
     assert not objects.is_ours("msports-in-allow", "msport")

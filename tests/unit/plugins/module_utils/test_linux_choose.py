@@ -9,11 +9,10 @@ import pathlib
 
 import pytest
 
-from ansible_collections.portcullis.msports.plugins.module_utils._options import defaults
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.choose import Chosen, choose, traces
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.names import prefix
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.managers import Chosen, choose, prefix, traces
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import environment
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import settings
+from ansible_collections.portcullis.msports.plugins.module_utils._options import defaults
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
 
 NONE = Chosen("nftables", "no other manager of firewall rules is active")

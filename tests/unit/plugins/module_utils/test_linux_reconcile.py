@@ -11,7 +11,7 @@ import typing as t
 import pytest
 
 from ansible_collections.portcullis.msports.plugins.module_utils._linux import reconcile
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.choose import Chosen
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.managers import Chosen
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.programs import UfwError
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
 

@@ -9,8 +9,8 @@ import typing as t
 
 import pytest
 
-from ansible_collections.portcullis.msports.plugins.module_utils._options import defaults
 from ansible_collections.portcullis.msports.plugins.module_utils import _refusals
+from ansible_collections.portcullis.msports.plugins.module_utils._options import defaults
 
 PORT = "expected a TCP port (0-65535) or first-last"
 

@@ -14,8 +14,8 @@ import typing as t
 
 import pytest
 from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _guard
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.choose import choose
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import xtables
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.managers import choose
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import evaluate, host, kernel, persist, programs, reconcile, settings
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.programs import UfwError
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.rulefile import RuleFile

@@ -11,7 +11,7 @@ import typing as t
 import pytest
 from ansible_collections.portcullis.msports.plugins.module_utils import _ports, _ruleset
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import walk, xtables
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import environment, kernel, logs, programs
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import environment, kernel, programs, settings
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.programs import UfwError
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.tuples import Rule
 from ansible_collections.portcullis.msports.plugins.module_utils._match import typed
@@ -161,19 +161,19 @@ LOG = '### LOGGING ###\n-A ufw-after-logging-input -j LOG --log-prefix "[UFW BLO
 @pytest.mark.parametrize("level", ["off", "low", "medium", "high", "full"])
 @pytest.mark.parametrize("direction", ["in", "out"])
 def test_the_log_follows_a_default_and_comes_back(level: str, direction: str) -> None:
-    start = logs.with_line(LOG, 4, direction, "DROP", level)
-    assert logs.follows(start, 4, direction, "DROP", level)
-    there = logs.with_line(start, 4, direction, "ACCEPT", level)
-    assert logs.follows(there, 4, direction, "ACCEPT", level)
-    assert logs.with_line(there, 4, direction, "DROP", level) == start
+    start = settings.with_line(LOG, 4, direction, "DROP", level)
+    assert settings.follows(start, 4, direction, "DROP", level)
+    there = settings.with_line(start, 4, direction, "ACCEPT", level)
+    assert settings.follows(there, 4, direction, "ACCEPT", level)
+    assert settings.with_line(there, 4, direction, "DROP", level) == start
     assert ("[UFW ALLOW]" in there) == (level in ("medium", "high", "full"))
     assert "-A x\n" in there
 
 
 def test_files_without_a_place_for_logs_stay() -> None:
-    assert logs.with_line("*filter\n", 4, "in", "DROP", "low") == "*filter\n"
-    assert not logs.follows("*filter\n", 4, "in", "DROP", "low")
-    assert logs.with_line(LOG, 4, "out", "DROP", "low").splitlines()[2].startswith("-A ufw-after-logging-output")
+    assert settings.with_line("*filter\n", 4, "in", "DROP", "low") == "*filter\n"
+    assert not settings.follows("*filter\n", 4, "in", "DROP", "low")
+    assert settings.with_line(LOG, 4, "out", "DROP", "low").splitlines()[2].startswith("-A ufw-after-logging-output")
 
 
 @pytest.fixture

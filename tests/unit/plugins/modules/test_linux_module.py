@@ -13,9 +13,9 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.portcullis.msports.plugins.module_utils._linux import reconcile
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.choose import Chosen
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.dbus import BusError
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.reconcile import OPTIONS, FirewalldError
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.managers import Chosen
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import NftError
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.programs import UfwError
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused

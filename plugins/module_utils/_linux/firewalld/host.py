@@ -1,0 +1,111 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""The host as a run finds it: firewalld's files, the daemon, and what the kernel holds of it."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import actual_state, kernel
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import daemon as daemons
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.apply import FirewalldError
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.dbus import BusError
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.persist import Store
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import services
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.managers import prefix
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import Nft, NftError, split
+from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
+
+MINIMUM = (0, 9)
+
+
+class Host:
+    """The machine as a run sees it. Tests give another root, environment, /proc or message bus."""
+
+    def __init__(self, root="/", environment=None, proc="/proc", bus=None, nft=None):
+        self.root = root
+        self.environment = os.environ if environment is None else environment
+        self.proc = proc
+        self.bus = bus
+        self.processes = 0
+        try:
+            self.nft = nft or Nft()
+        except NftError:
+            self.nft = None
+
+    def ruleset(self):
+        """Return what nft prints and a complaint or ``None``; nothing when nft is not installed."""
+        if self.nft is None:
+            return [], None
+        try:
+            return split(self.nft.list_objects(), "")[1], None
+        except NftError as error:
+            # A ruleset of others that nft cannot print must not keep us from firewalld's table.
+            complaint = "only the table of firewalld could be read, other tables were not examined: {0}".format(error)
+            return split(self.nft.list_objects("firewalld"), "")[1], complaint
+
+
+class Found:
+    """What one look at the host found: the daemon (or ``None``), the ``Actual`` and the rules of the kernel."""
+
+    def __init__(self, owner, host):
+        self.start = prefix(owner)
+        self._root = host.root
+        self.store = Store(self.start, host.root)
+        if not self.store.installed():
+            raise Refused("firewalld was not found on this host (no /etc/firewalld or no program firewalld): install the package firewalld")
+        self.daemon = _connect(host)
+        version = self.daemon.version if self.daemon else self.store.version()
+        self.version = _checked_version(version)
+        if self.daemon and self.daemon.state() != "RUNNING":
+            raise Refused("firewalld is there, but in the state {0}: see 'journalctl -u firewalld', nothing was changed".format(self.daemon.state()))
+        self.texts = self.store.texts()
+        self.ruleset, complaint = host.ruleset()
+        self.warnings = [complaint] if complaint else []
+        self.nftables = self.store.setting("FirewallBackend", "nftables") == "nftables"
+        self.looks = host.nft is not None and self.nftables
+        self.actual = self._read()
+
+    def _read(self):
+        saved = self.store.objects(self.texts)
+        running = self.daemon.own(self.start) if self.daemon else None
+        seen = kernel.examine(self.ruleset, running, self.daemon.families) if running is not None and self.looks else kernel.NOTHING
+        return actual_state.Actual(saved, running, seen)
+
+    def set_types(self):
+        """Return the types of ipsets that can be had, ``None`` for all."""
+        if self.daemon:
+            return self.daemon.set_types
+        return None if self.nftables or services.installed("ipset", self._root) else ()
+
+    def filters(self):
+        """Tell whether the kernel holds the chains of firewalld at all, as far as that can be seen."""
+        return not self.looks or any(kind == "chain" and value.get("table") == "firewalld" for kind, value in self.ruleset)
+
+    def again(self, host):
+        """Return the ``Actual`` after a change."""
+        self.texts, self.ruleset = self.store.texts(), host.ruleset()[0]
+        return self._read()
+
+
+def _connect(host):
+    try:
+        return daemons.connect(host.bus)
+    except BusError as error:
+        if services.running("firewalld", host.root, host.proc):
+            raise FirewalldError("firewalld runs, but cannot be reached: {0}; nothing was changed".format(error)) from error
+        return None
+
+
+def _checked_version(version):
+    """Return a version as numbers; refuse one that is too old."""
+    numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
+    if not numbers or numbers < MINIMUM:
+        found = "firewalld {0}".format(version) if version else "firewalld of an unknown version"
+        text = "{0} is too old: policies need firewalld 0.9 (2020) or later. Update it, or stop and mask it and name backend: nftables; nothing was changed"
+        raise Refused(text.format(found))
+    return numbers
