@@ -59,6 +59,13 @@ class Nft:
         except (ValueError, KeyError) as error:
             raise NftError("nft printed a ruleset that is no JSON ({0}); nft must be built with JSON support".format(error)) from error
 
+    def text(self, owner: str) -> str:
+        """Return the table ``inet <owner>`` in nft's own words, which put it back as it is; counters and the like are left out."""
+        code, output, errors = self._run(["-nn", "-s", "list", "table", "inet", owner])
+        if code != 0:
+            raise NftError("nft cannot print the table inet {0}: {1}".format(owner, _short(errors)))
+        return output
+
     def check(self, text):
         """Let the kernel check ``text`` without changing anything; raise ``NftError`` when it would be refused."""
         code, _output, errors = self._run(["-c", "-f", "-"], text)

@@ -12,14 +12,14 @@ import sys
 import time
 
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import tracking
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import Nft
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import Nft, NftError
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.sessions import established
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.persist import reload_systemd
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.table import Chain, Table
 
 WARM_UP_SECONDS = 2.0
-WARM_UP = """table inet {owner}
-delete table inet {owner}
-table inet {owner} {{
+AWAY = "table inet {owner}\ndelete table inet {owner}\n"
+WARM_UP = AWAY + """table inet {owner} {{
   chain input {{
     type filter hook input priority 0; policy accept;
     ct state established,related accept
@@ -30,6 +30,8 @@ table inet {owner} {{
   }}
 }}
 """
+# The same as a value: what a run that died in between has left is ours.
+WARM_UP_TABLE = Table({hook: Chain((hook, 0, "accept"), (("", "ct state established,related accept"),)) for hook in ("input", "output")}, {}, {}, ())
 
 
 class Host:
@@ -57,12 +59,18 @@ def load(options, host, actual, text, sessions):
     Where the kernel cannot be told, it gets a moment to learn ``sessions``, those of the management, from what they say.
     """
     closes = options["mode"] == "enforce" and (options["default_inbound"] in ("block", "reject") or options["default_outbound"] == "block")
-    if closes and actual is None and _untracked(host.proc) and established(host.proc):
+    warm = closes and actual is None and _untracked(host.proc) and bool(established(host.proc))
+    if warm:
         host.nft.load(WARM_UP.format(owner=options["owner"]))  # from here on it sees what begins
         if not host.learn(established(host.proc)) and sessions:
             host.nudge()
             host.pause(WARM_UP_SECONDS)
-    host.nft.load(text)
+    try:
+        host.nft.load(text)
+    except NftError:
+        if warm:
+            host.nft.load(AWAY.format(owner=options["owner"]))
+        raise
 
 
 def _untracked(proc):

@@ -13,9 +13,11 @@ from __future__ import annotations
 import collections
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _refusals
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import rollback
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import NftError, split
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.sessions import find_sessions
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import desired, environment, lock, parse, result, table
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.shelf import Shelf
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import desired, environment, lock, parse, result, table, undo
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import apply as loading
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.apply import Host
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.persist import Store, reload_systemd
@@ -103,18 +105,31 @@ def _present(options, check_mode, host, found):
     warnings = found.warnings + wanted.warnings
     if not in_force:
         host.nft.check(wanted.text)
+    armed = None
     if not in_force and not check_mode:
-        loading.load(options, host, found.actual, wanted.text, sessions)
+        armed = _load(options, host, found.actual, wanted, sessions)
         loaded = _own(host.nft, options["owner"])
         in_force = loaded == wanted.table
         if not in_force:
             warnings.append("the kernel does not hold what was loaded: " + result.difference(wanted.table, loaded, options["owner"]))
-    if not check_mode and not all(right for _line, right in saved):
+    if not check_mode and not armed and not all(right for _line, right in saved):
         warnings += loading.save(options, found.store, wanted.text)
     if options["persist"] and not found.store.systemd:
         warnings.append("systemd does not run here: {0} is written, but nothing loads it at the next boot".format(found.store.shown))
     done = result.present(options, found.actual, wanted, saved, in_force, outside, result.guarded(sessions, how))
-    return dict(done, warnings=warnings + outside.warnings)
+    return dict(done, warnings=warnings + outside.warnings, **({"rollback": armed} if armed else {}))
+
+
+def _load(options, host, actual, wanted, sessions):
+    """Put the rules into the kernel; return what waits for a confirmation, which saves them, or ``None`` without ``rollback_timeout``."""
+    armed = undo.arm(options, host, actual, wanted.table, wanted.text) if options["rollback_timeout"] else None
+    try:
+        loading.load(options, host, actual, wanted.text, sessions)
+    except NftError:
+        if armed:
+            rollback.disarm(Shelf(options["owner"], host.root), armed["nonce"])
+        raise
+    return armed
 
 
 def _own(nft, owner):

@@ -14,6 +14,7 @@ from __future__ import annotations
 import collections
 import hashlib
 import re
+import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _addresses
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.express import UNKNOWN
@@ -97,6 +98,16 @@ def all_lines(table, owner):
     return lines + [line for _name, line in sorted(rule_lines(table).items(), key=lambda item: item[1])]
 
 
+def sets_of(rule: str) -> t.List[str]:
+    """Return the names of the sets that a rule's text refers to."""
+    return _SET.findall(rule)
+
+
+def helpers_of(rule: str) -> t.List[str]:
+    """Return the names of the helpers that a rule's text refers to."""
+    return _HELPER.findall(rule)
+
+
 def stops(rule):
     """Tell whether a rule's text stops packets, or in audit mode logs that it would."""
     return rule.endswith(" drop") or rule == "drop" or " reject" in rule or "log prefix" in rule
@@ -123,11 +134,11 @@ def with_extra(desired, actual, extra):
         for _comment, rule in more:
             if UNKNOWN in rule:
                 raise ValueError(rule)
-            for name in _SET.findall(rule):
+            for name in sets_of(rule):
                 # A set that the desired rules fill otherwise must not change what the extra rule meant.
                 if sets.setdefault(name, actual.sets[name]) != actual.sets[name]:
                     raise ValueError(rule)
-            for name in _HELPER.findall(rule):
+            for name in helpers_of(rule):
                 helpers.setdefault(name, actual.helpers[name])
         chains.setdefault(chain, Chain(None, ()))
         chains[chain] = Chain(None, in_order(chains[chain].rules + tuple(more)))

@@ -1,0 +1,94 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""Rollback: a change that the controller does not confirm in time is taken back by the host itself.
+
+``arm`` before a run writes, ``confirm`` when the controller has come back, ``fire`` when it has not. One of confirmation and rollback happens.
+The caller holds the lock of its backend.
+"""
+
+from __future__ import annotations
+
+import secrets
+import typing as t
+
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import timer
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.shelf import CONFIRMED, FIRING, Note, Pending, Shelf, now, since_boot
+from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
+
+NOT_ARMED = "the rules from before could not be kept for a rollback, nothing was changed (rollback_timeout: 0 goes without): {0}"
+WAITS = (
+    "a run has changed the rules of {0} and waits for its confirmation; without one this host takes the change back in {1:.0f} seconds. Nothing was "
+    "changed by this run: wait, then run again"
+)
+UNREADABLE = "what a run has left for its rollback is not understood, nothing was changed: {0}; look at it, remove it, and run again"
+NOT_CONFIRMED = "the controller did not confirm the change in time"
+
+
+class Backend(t.NamedTuple):
+    """What a backend does for it: hold its lock, and restore or save what was kept. All return sentences."""
+
+    held: t.Callable[[], t.ContextManager[t.List[str]]]
+    restore: t.Callable[[Pending], t.List[str]]
+    confirm: t.Callable[[Pending], t.List[str]]
+
+
+def waiting(shelf: Shelf) -> t.Optional[t.Tuple[str, Pending]]:
+    """Return ``(phase, what waits)`` or ``None``; ``Refused`` when that cannot be told."""
+    try:
+        return shelf.look()
+    except (OSError, ValueError) as error:
+        raise Refused(UNREADABLE.format(error)) from error
+
+
+def arm(shelf: Shelf, backend: str, seconds: int, previous: t.Any, written: t.Any, saved: t.Any) -> t.Dict[str, t.Any]:
+    """Keep what is there before it changes, start the timer, and return what the controller needs; ``Refused`` when nothing may change."""
+    there = waiting(shelf)
+    if there:
+        raise Refused(WAITS.format(shelf.owner, shelf.left(there[1])))
+    nonce = secrets.token_hex(8)
+    pending = Pending(nonce, shelf.owner, backend, shelf.boot(), since_boot() + seconds, previous, written, saved)
+    try:
+        shelf.arm(pending, timer.code())
+        how = timer.start(shelf, pending, seconds)
+    except (OSError, timer.TimerError) as error:
+        shelf.finish()
+        raise Refused(NOT_ARMED.format(error)) from error
+    return {"nonce": nonce, "seconds": seconds, "by": how}
+
+
+def disarm(shelf: Shelf, nonce: str) -> None:
+    """Forget what was armed, because nothing was written after all."""
+    pending = shelf.take(nonce, CONFIRMED)
+    if pending:
+        timer.stop(shelf, pending)
+        shelf.finish()
+
+
+def fire(shelf: Shelf, backend: Backend, nonce: str, why: str = NOT_CONFIRMED) -> bool:
+    """Take the change of a run back, unless it was confirmed; return whether this was done. A note says what was done.
+
+    The token goes last: what is ended in the middle is done again, by the timer's process or by the next run.
+    """
+    pending = shelf.take(nonce, FIRING)
+    if pending is None:
+        return False
+    what = backend.restore(pending)
+    shelf.write_note(Note(nonce, shelf.owner, now(), why, what))
+    shelf.finish()
+    return True
+
+
+def confirm(shelf: Shelf, backend: Backend, nonce: str) -> t.Dict[str, t.Any]:
+    """Confirm the change of a run. Returns ``confirmed``, ``rolled_back`` (sentences, when the host was faster) and ``warnings``."""
+    pending = shelf.take(nonce, CONFIRMED)
+    if pending is None:
+        note = shelf.note()
+        seen = [note.why] + note.what if note and note.nonce == nonce else []
+        return {"confirmed": False, "rolled_back": seen, "warnings": []}
+    timer.stop(shelf, pending)
+    warnings = backend.confirm(pending)
+    shelf.finish()
+    return {"confirmed": True, "rolled_back": [], "warnings": warnings}

@@ -1,0 +1,137 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""The way back for a table of nftables: what is kept before a run writes, how it is restored, and what a confirmation saves.
+
+Until a confirmation nothing is saved for the next boot, so a restart in between ends in the rules from before by itself.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import rollback
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import NftError, split
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.shelf import Pending, Shelf
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import apply as loading
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import parse, table
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.apply import Host
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.persist import Store
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.table import Chain, Table
+
+NOTHING = Table({}, {}, {}, ())
+NEVER_WRITTEN = "nothing had been written: the rules are those from before"
+RESTORED = "the rules from before are in force again"
+REMOVED = "the table inet {0} is removed again: there was none before"
+CHANGED_SINCE = "left alone, because it was changed after the run: {0}"
+UNMERGED = "what was changed after the run could not stay ({0}), and the rules from before were restored as they were"
+
+
+def keep(actual: t.Optional[Table]) -> t.Any:
+    """Return a table as a JSON value; ``None`` where there is none."""
+    if actual is None:
+        return None
+    chains = {name: [chain.hook, chain.rules] for name, chain in actual.chains.items()}
+    return {"chains": chains, "sets": actual.sets, "helpers": actual.helpers}
+
+
+def kept(value: t.Any) -> t.Optional[Table]:
+    """Return the table of a JSON value."""
+    if value is None:
+        return None
+    chains = {name: Chain(tuple(hook) if hook else None, tuple(map(tuple, rules))) for name, (hook, rules) in value["chains"].items()}
+    sets = {name: (version, tuple(map(tuple, intervals))) for name, (version, intervals) in value["sets"].items()}
+    return Table(chains, sets, {name: tuple(helper) for name, helper in value["helpers"].items()}, ())
+
+
+def arm(options: t.Mapping[str, t.Any], host: Host, actual: t.Optional[Table], desired: Table, text: str) -> t.Dict[str, t.Any]:
+    """Keep what is there, start the timer, and return what the controller needs; ``NftError`` or ``Refused``, and nothing is armed then."""
+    owner = options["owner"]
+    previous = {"table": keep(actual), "text": loading.AWAY.format(owner=owner) + (host.nft.text(owner) if actual else "")}
+    host.nft.check(previous["text"])
+    saved = {"persist": options["persist"], "text": text}
+    return rollback.arm(Shelf(owner, host.root), "nftables", options["rollback_timeout"], previous, keep(desired), saved)
+
+
+def restore(pending: Pending, host: Host) -> t.List[str]:
+    """Put back the rules from before, and return what was done in sentences; ``NftError`` when it failed."""
+    previous, written = kept(pending.previous["table"]), kept(pending.written)
+    actual = parse.own_table(split(host.nft.list_objects(pending.owner), pending.owner)[0])
+    if _plain(actual) == _plain(previous):
+        return [NEVER_WRITTEN]
+    if _plain(actual) in (_plain(written), loading.WARM_UP_TABLE):
+        host.nft.load(pending.previous["text"])
+        return [RESTORED if previous else REMOVED.format(pending.owner)]
+    merged, theirs = merge(previous or NOTHING, written or NOTHING, actual or NOTHING)
+    try:
+        host.nft.load(table.text(merged, pending.owner))
+        return [RESTORED] + [CHANGED_SINCE.format(name) for name in theirs]
+    except NftError as error:
+        host.nft.load(pending.previous["text"])
+        return [RESTORED, UNMERGED.format(error)]
+
+
+def _plain(value: t.Optional[Table]) -> t.Optional[Table]:
+    return value._replace(others=()) if value else None
+
+
+def confirm(pending: Pending, host: Host) -> t.List[str]:
+    """Keep for the next boot what is confirmed; return warnings."""
+    store = Store(pending.owner, host.nft.path, host.root)
+    return loading.save(pending.saved, store, pending.saved["text"])
+
+
+def merge(previous: Table, written: Table, actual: Table) -> t.Tuple[Table, t.List[str]]:
+    """Return ``(table, names)``: the table from before, but where ``actual`` is no longer ``written``, what is there now. ``names`` are those places."""
+    theirs: t.List[str] = []
+    chains: t.Dict[str, Chain] = {}
+    for name in sorted({*previous.chains, *written.chains, *actual.chains}):
+        before, ours, now = (_chain(value, name) for value in (previous, written, actual))
+        hook = _one("chain " + name, before[0], ours[0], now[0], theirs)
+        comments = list(dict.fromkeys([*before[1], *now[1]]))
+        rules = [
+            rule
+            for comment in comments
+            for rule in _one(
+                "rule {0!r}".format(comment) if comment else "chain " + name, before[1].get(comment, ()), ours[1].get(comment, ()), now[1].get(comment, ()), theirs
+            )
+        ]
+        if name in previous.chains or rules:
+            chains[name] = Chain(hook, table.in_order(rules) if name in table.RULE_CHAINS.values() else tuple(rules))
+    sets = _values("set ", previous.sets, written.sets, actual.sets, theirs)
+    helpers = _values("helper ", previous.helpers, written.helpers, actual.helpers, theirs)
+    merged = Table(chains, sets, helpers, ())
+    return _complete(merged, actual), sorted(set(theirs))
+
+
+def _chain(value: Table, name: str) -> t.Tuple[t.Any, t.Dict[str, t.Tuple[t.Tuple[str, str], ...]]]:
+    """Return hook and rules by comment; the rules of one comment keep their order."""
+    chain = value.chains.get(name, Chain(None, ()))
+    found: t.Dict[str, t.Tuple[t.Tuple[str, str], ...]] = {}
+    for comment, rule in chain.rules:
+        found[comment] = found.get(comment, ()) + ((comment, rule),)
+    return chain.hook, found
+
+
+def _values(what: str, previous: t.Mapping[str, t.Any], written: t.Mapping[str, t.Any], actual: t.Mapping[str, t.Any], theirs: t.List[str]) -> t.Dict[str, t.Any]:
+    names = sorted({*previous, *written, *actual})
+    found = {name: _one(what + name, previous.get(name), written.get(name), actual.get(name), theirs) for name in names}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _one(name: str, before: t.Any, ours: t.Any, now: t.Any, theirs: t.List[str]) -> t.Any:
+    """Return what is there now where somebody changed what the run wrote, else what was there before."""
+    if now == ours or now == before:
+        return before
+    theirs.append(name)
+    return now
+
+
+def _complete(merged: Table, actual: Table) -> Table:
+    """Return the table with the sets and helpers that its rules refer to."""
+    texts = [rule for chain in merged.chains.values() for _comment, rule in chain.rules]
+    sets = {name: actual.sets[name] for text in texts for name in table.sets_of(text) if name not in merged.sets and name in actual.sets}
+    helpers = {name: actual.helpers[name] for text in texts for name in table.helpers_of(text) if name not in merged.helpers and name in actual.helpers}
+    return merged._replace(sets={**merged.sets, **sets}, helpers={**merged.helpers, **helpers})

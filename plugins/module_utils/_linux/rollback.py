@@ -1,0 +1,81 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""What earlier runs have left of their rollback, and what a timer runs: the one place that knows which backend restores what."""
+
+from __future__ import annotations
+
+import sys
+import time
+import typing as t
+
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import rollback
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import NftError
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.rollback import Backend
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.shelf import ARMED, CONFIRMED, Note, Pending, Shelf
+from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
+
+RESTARTED = "this host was restarted before the controller confirmed the change"
+UNFIRED = "the controller did not confirm the change, and the timer did not fire; a later run took the change back"
+LATER = "an earlier run has left its rollback unfinished; the next run that is no check finishes it"
+NOTED = "an earlier change was taken back ({0}): {1}"
+RETRY_SECONDS = 5
+
+
+def backend_of(name: str, root: str = "/") -> Backend:
+    """Return what a backend does for a rollback; ``ValueError`` when there is none of that name. Each is imported only when it is used."""
+    if name != "nftables":
+        raise ValueError("no backend is called {0!r}".format(name))
+    from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import lock, undo
+    from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.apply import Host
+
+    host = Host(root=root)
+    return Backend(lambda: lock.held(root, False), lambda pending: undo.restore(pending, host), lambda pending: undo.confirm(pending, host))
+
+
+def settle(shelf: Shelf, check_mode: bool) -> t.Tuple[t.Optional[Note], t.List[str]]:
+    """Finish what earlier runs have left; return ``(note of what the host did by itself, warnings)``. ``Refused`` while another run waits."""
+    there = rollback.waiting(shelf)
+    if there is None:
+        return _noted(shelf.note(), [])
+    phase, pending = there
+    if phase == ARMED and shelf.left(pending):
+        raise Refused(rollback.WAITS.format(shelf.owner, shelf.left(pending)))
+    if check_mode:
+        return _noted(shelf.note(), [LATER])
+    backend = backend_of(pending.backend, shelf.root)
+    with backend.held() as warnings:
+        if phase == CONFIRMED:
+            warnings = warnings + rollback.confirm(shelf, backend, pending.nonce)["warnings"]
+        else:
+            rollback.fire(shelf, backend, pending.nonce, _why(shelf, pending))
+    return _noted(shelf.note(), list(warnings))
+
+
+def _why(shelf: Shelf, pending: Pending) -> str:
+    return UNFIRED if pending.boot == shelf.boot() else RESTARTED
+
+
+def _noted(note: t.Optional[Note], warnings: t.List[str]) -> t.Tuple[t.Optional[Note], t.List[str]]:
+    return note, warnings + ([NOTED.format(note.when, "; ".join([note.why] + note.what))] if note else [])
+
+
+def main(arguments: t.Sequence[str]) -> int:
+    """Fire: ``OWNER NONCE ROOT [SECONDS]``, what a timer runs. It tries again for as long as it fails: nobody else will."""
+    owner, nonce, root = arguments[:3]
+    time.sleep(float(arguments[3]) if len(arguments) > 3 else 0)
+    shelf = Shelf(owner, root)
+    while True:
+        try:
+            there = shelf.look()
+            if there is None or there[1].nonce != nonce:
+                return 0
+            backend = backend_of(there[1].backend, root)
+            with backend.held():
+                rollback.fire(shelf, backend, nonce)
+            return 0
+        except (NftError, OSError, ValueError) as error:
+            print("rollback of {0}: {1}".format(owner, error), file=sys.stderr, flush=True)
+            time.sleep(RETRY_SECONDS)

@@ -1,0 +1,92 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
+"""The controller's half of a rollback: after a change it comes to the host anew, and confirms. Without that the host takes the change back by itself."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+
+from ansible.errors import AnsibleConnectionFailure
+
+# The host's timer runs from before the change, ours from after it; and a host that restores its rules takes a moment.
+GRACE = 30.0
+PAUSE = 2.0
+
+ROLLED_BACK = "the change was taken back: {0}. The host has the rules from before this run"
+UNSEEN = (
+    "the rules have changed, and for {0:.0f} seconds no new connection came about that could confirm them ({1}). The host takes the change back by itself "
+    "{2} seconds after it was made; that was not seen from here, and the next run reports it"
+)
+GONE = (
+    "the change could not be confirmed: the host knows nothing of it any more, neither that it waits nor that it was taken back; look at the host, "
+    "and run again"
+)
+LOCAL = "the connection {0}, which no rule of this host can cut: nothing over the network was tried"
+ANEW = "a new connection by {0}"
+
+Result = dict[str, t.Any]
+
+
+class Remote(t.Protocol):
+    """A connection to the host that is under change."""
+
+    @property
+    def name(self) -> str: ...
+
+    def reset(self) -> None:
+        """Give up what is open, multiplexed or kept alive, so that the next call connects anew."""
+
+    def confirm(self, owner: str, nonce: str) -> Result:
+        """Ask the host to confirm; ``AnsibleConnectionFailure`` when it cannot be reached."""
+
+
+class Clock(t.NamedTuple):
+    now: t.Callable[[], float] = time.monotonic
+    pause: t.Callable[[float], None] = time.sleep
+
+
+def confirmed(result: Result, remote: Remote, owner: str, clock: Clock = Clock()) -> Result:
+    """Return the result of a change with what became of it: ``result["rollback"]`` says how it was confirmed, or the result is a failure.
+
+    ``result["rollback"]`` is what the module armed: ``nonce``, ``seconds`` and ``by`` (what fires). Without one, nothing waits.
+    """
+    armed = result.get("rollback")
+    if not armed:
+        return result
+    answer, why = _ask(armed, remote, owner, clock)
+    if answer is None:
+        text = UNSEEN.format(armed["seconds"] + GRACE, why, armed["seconds"])
+        return {**result, "failed": True, "rolled_back": False, "msg": text, "problems": [text]}
+    result = {**result, "warnings": [*result.get("warnings", []), *answer.get("warnings", [])]}
+    if answer["confirmed"]:
+        return {**result, "rollback": {"confirmed": True, "seconds": armed["seconds"], "by": _how(remote.name)}}
+    if not answer["rolled_back"]:
+        return {**result, "failed": True, "rolled_back": False, "msg": GONE, "problems": [GONE]}
+    text = ROLLED_BACK.format("; ".join(answer["rolled_back"]))
+    return {**result, "failed": True, "changed": False, "rolled_back": True, "msg": text, "problems": answer["rolled_back"]}
+
+
+def _ask(armed: Result, remote: Remote, owner: str, clock: Clock) -> tuple[t.Optional[Result], str]:
+    """Return ``(the host's answer, "")``, or ``(None, why there is none)`` after the host's time and some more is over."""
+    end = clock.now() + armed["seconds"] + GRACE
+    while True:
+        try:
+            remote.reset()
+            answer = remote.confirm(owner, armed["nonce"])
+            if not answer.get("failed") and not answer.get("unreachable"):
+                return answer, ""
+            why = str(answer.get("msg", "no reason given"))
+        except AnsibleConnectionFailure as error:
+            why = str(error)
+        if clock.now() >= end:
+            return None, " ".join(why.split())[:200]
+        clock.pause(PAUSE)
+
+
+def _how(name: str) -> str:
+    short = name.rpartition(".")[2]
+    return (LOCAL if short in ("local", "chroot", "podman", "docker", "buildah", "lxc", "lxd", "nsenter", "jail", "zone") else ANEW).format(short)

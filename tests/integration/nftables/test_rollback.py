@@ -1,0 +1,264 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The way back, in a real kernel: what waits, what fires by itself, what a confirmation saves, and runs that are killed wherever it hurts."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import signal
+import time
+import typing as t
+
+import pytest
+from ansible_collections.portcullis.msports.plugins.module_utils._linux import rollback as composer
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import rollback, timer
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import Nft
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.shelf import CONFIRMED, Shelf
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import apply as loading
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import undo
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.reconcile import Refused
+from network_namespaces import run
+
+Apply = t.Any
+OTHERS = "table inet theirs { chain input { type filter hook input priority 5; policy accept; tcp dport 9 counter packets 7 bytes 70 drop; }; }"
+
+
+def ruleset() -> str:
+    return run("nft -s list ruleset")
+
+
+def shelf(apply: Apply) -> Shelf:
+    return Shelf("msports", apply.root)
+
+
+def confirm(apply: Apply, done: dict[str, t.Any]) -> dict[str, t.Any]:
+    backend = composer.backend_of("nftables", apply.root)
+    with backend.held():
+        return rollback.confirm(shelf(apply), backend, done["rollback"]["nonce"])
+
+
+def until(condition: t.Callable[[], t.Any], seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.05)
+
+
+def noted(apply: Apply) -> list[str]:
+    """What the host did by itself, once it is done."""
+    until(lambda: shelf(apply).note() and not shelf(apply).look())
+    note = shelf(apply).note()
+    assert note
+    return [note.why, *note.what]
+
+
+@pytest.fixture(autouse=True)
+def others(network: None) -> None:
+    run("nft -f -", OTHERS)
+
+
+def test_nothing_is_saved_before_a_confirmation_and_everything_after(apply: Apply, rule: t.Any) -> None:
+    done = apply(rule("a", local_ports=["443"]), rollback_timeout=60)
+    assert (done["changed"], done["effective"]["in_force"], done["rollback"]["seconds"]) == (True, True, 60)
+    assert not os.path.exists(apply.saved)
+    assert confirm(apply, done) == {"confirmed": True, "rolled_back": [], "warnings": []}
+    assert 'comment "a"' in pathlib.Path(apply.saved).read_text()
+    assert not os.path.exists(os.path.join(apply.root, "var/lib/portcullis"))
+    again = apply(rule("a", local_ports=["443"]), rollback_timeout=60)
+    assert (again["changed"], "rollback" in again) == (False, False)
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["the first rules", "a change"])
+def test_without_a_confirmation_the_host_takes_it_back_by_itself(apply: Apply, rule: t.Any, first: bool) -> None:
+    if not first:
+        apply(rule("old", local_ports=["80"], remote_addresses=["10.1.0.0/16", "10.3.0.0/16", "10.5.0.0/16", "10.7.0.0/16", "10.9.0.0/16"]))
+    before = ruleset()
+    done = apply(rule("new"), rollback_timeout=1)
+    assert "process of its own" in done["rollback"]["by"]
+    assert ruleset() != before
+    restored = undo.REMOVED.format("msports") if first else undo.RESTORED
+    assert noted(apply) == [rollback.NOT_CONFIRMED, restored]
+    assert ruleset() == before
+    late = confirm(apply, done)
+    assert (late["confirmed"], late["rolled_back"]) == (False, [rollback.NOT_CONFIRMED, restored])
+    note, warnings = composer.settle(shelf(apply), False)
+    assert note and restored in warnings[0] and note.when in warnings[0]
+
+
+def test_what_fires_needs_nothing_of_the_run(apply: Apply, rule: t.Any, tmp_path: pathlib.Path) -> None:
+    """The process is killed, and what Python would import is elsewhere: only what was kept on the host counts."""
+    before = ruleset()
+    child = os.fork()
+    if child == 0:
+        try:
+            apply(rule("new"), rollback_timeout=2)
+            os.kill(os.getpid(), signal.SIGKILL)
+        finally:
+            os._exit(1)
+    os.waitpid(child, 0)
+    assert ruleset() != before
+    names = run(f"{timer.sys.executable} -I -m zipfile -l {shelf(apply).code}")
+    assert "_linux/nftables/undo.py" in names and "_linux/rollback.py" in names and "_linux/firewalld" not in names
+    noted(apply)
+    assert ruleset() == before
+
+
+def test_another_run_hears_that_one_waits(apply: Apply, rule: t.Any) -> None:
+    done = apply(rule("a"), rollback_timeout=60)
+    with pytest.raises(Refused, match=r"waits for its confirmation; .* takes the change back in (59|60) seconds"):
+        composer.settle(shelf(apply), False)
+    with pytest.raises(Refused, match="waits for its confirmation"):
+        apply(rule("b"), rollback_timeout=60)
+    assert confirm(apply, done)["confirmed"] is True
+    assert apply(rule("b"))["changed"] is True
+
+
+def test_what_somebody_changed_of_ours_meanwhile_is_left_alone_and_reported(apply: Apply, rule: t.Any) -> None:
+    apply(rule("old"), rule("both", local_ports=["1"]))
+    done = apply(rule("new"), rule("both", local_ports=["2"]), rollback_timeout=60)
+    run("nft add rule inet msports rules_in tcp dport 77 accept comment theirs")
+    backend = composer.backend_of("nftables", apply.root)
+    assert rollback.fire(shelf(apply), backend, done["rollback"]["nonce"])
+    note = shelf(apply).note()
+    assert note and note.what == [undo.RESTORED, undo.CHANGED_SINCE.format("rule 'theirs'")]
+    table = run("nft -s list table inet msports")
+    assert [name in table for name in ('"theirs"', '"old"', '"new"')] == [True, True, False]
+    assert "tcp dport 1 " in table and "tcp dport 2 " not in table
+
+
+def test_what_nobody_can_print_comes_back_all_the_same(apply: Apply, rule: t.Any) -> None:
+    """Somebody put into our table what we have no words for: a change of ours removes it, and taking that back brings it back."""
+    apply(rule("old"))
+    run("nft add map inet msports strange '{ type inet_service : verdict; }'")
+    before = ruleset()
+    done = apply(rule("new"), rollback_timeout=60)
+    assert "strange" not in ruleset()
+    rollback.fire(shelf(apply), composer.backend_of("nftables", apply.root), done["rollback"]["nonce"])
+    assert ruleset() == before
+
+
+def test_a_load_that_fails_leaves_nothing_armed(apply: Apply, rule: t.Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = ruleset()
+
+    def fail(*_arguments: t.Any) -> None:
+        raise loading.NftError("no")
+
+    monkeypatch.setattr(loading, "load", fail)
+    with pytest.raises(loading.NftError):
+        apply(rule("a"), rollback_timeout=60)
+    assert (ruleset(), shelf(apply).look()) == (before, None)
+
+
+def test_a_timer_that_cannot_be_armed_changes_nothing(apply: Apply, rule: t.Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = ruleset()
+    monkeypatch.setattr(timer.sys, "executable", "/nowhere/python")
+    with pytest.raises(Refused, match=r"could not be kept for a rollback, nothing was changed .*: /nowhere/python could not be started"):
+        apply(rule("a"), rollback_timeout=60)
+    assert (ruleset(), shelf(apply).look()) == (before, None)
+
+
+def test_check_mode_arms_nothing(apply: Apply, rule: t.Any) -> None:
+    done = apply(rule("a"), check=True, rollback_timeout=60)
+    assert (done["changed"], "rollback" in done, os.path.exists(os.path.join(apply.root, "var"))) == (True, False, False)
+
+
+def test_after_a_restart_the_rules_from_before_are_told_of(apply: Apply, rule: t.Any) -> None:
+    """A restart ends the timer and loads what was saved: the rules from before."""
+    apply(rule("old"))
+    before = ruleset()
+    done = apply(rule("new"), rollback_timeout=60)
+    path = pathlib.Path(shelf(apply).folder, "armed.json")
+    path.write_text(path.read_text().replace(shelf(apply).boot(), "an earlier boot"))
+    run(f"nft delete table inet msports; nft -f {apply.saved}")
+    note, warnings = composer.settle(shelf(apply), False)
+    assert note and (note.why, note.what) == (composer.RESTARTED, [undo.NEVER_WRITTEN])
+    assert ruleset() == before and done["rollback"]["nonce"] == note.nonce and len(warnings) == 1
+
+
+def test_the_table_that_a_first_run_warms_up_with_goes_too(apply: Apply, rule: t.Any) -> None:
+    before = ruleset()
+    done = apply(rule("new"), rollback_timeout=60)
+    run("nft -f -", loading.WARM_UP.format(owner="msports"))  # as a run leaves it that dies before it loads
+    rollback.fire(shelf(apply), composer.backend_of("nftables", apply.root), done["rollback"]["nonce"])
+    note = shelf(apply).note()
+    assert note and note.what == [undo.REMOVED.format("msports")]
+    assert ruleset() == before
+
+
+# Everything that a run does to the host, in its order: what is killed before one of them, or after it, must heal.
+STEPS: tuple[tuple[t.Any, str], ...] = ((Nft, "text"), (Nft, "check"), (Shelf, "arm"), (timer, "start"), (Nft, "load"))
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["the first rules", "a change"])
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("step", STEPS, ids=[name for _place, name in STEPS])
+def test_a_run_that_is_killed_at_a_step_ends_in_the_old_rules(
+    apply: Apply, rule: t.Any, monkeypatch: pytest.MonkeyPatch, step: tuple[t.Any, str], after: bool, first: bool
+) -> None:
+    if not first:
+        apply(rule("old"))
+    before = ruleset()
+    place, name = step
+    genuine = getattr(place, name)
+
+    def die(*arguments: t.Any, **named: t.Any) -> t.Any:
+        if after:
+            genuine(*arguments, **named)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    child = os.fork()
+    if child == 0:
+        try:
+            monkeypatch.setattr(place, name, die)
+            apply(rule("new"), rollback_timeout=1)
+        finally:
+            os._exit(0)
+    _pid, status = os.waitpid(child, 0)
+    never = first and name == "text"  # there is nothing to print
+    assert os.WIFSIGNALED(status) is not never
+    if shelf(apply).look() and (name, after) in (("arm", True), ("start", False)):
+        time.sleep(1.1)  # no timer was started: the next run does what it would have done
+        composer.settle(shelf(apply), False)
+    until(lambda: shelf(apply).look() is None)
+    assert ruleset() == before
+    done = apply(rule("last"), rollback_timeout=60)
+    assert confirm(apply, done)["confirmed"] is True
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("step", [(Nft, "load"), (Shelf, "write_note"), (Shelf, "finish")], ids=["load", "write_note", "finish"])
+def test_a_rollback_that_is_killed_is_done_again(
+    apply: Apply, rule: t.Any, monkeypatch: pytest.MonkeyPatch, step: tuple[t.Any, str], after: bool
+) -> None:
+    apply(rule("old"))
+    before = ruleset()
+    done = apply(rule("new"), rollback_timeout=60)
+    place, name = step
+    genuine = getattr(place, name)
+
+    def die(*arguments: t.Any, **named: t.Any) -> t.Any:
+        if after:
+            genuine(*arguments, **named)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    child = os.fork()
+    if child == 0:
+        try:
+            monkeypatch.setattr(place, name, die)
+            rollback.fire(shelf(apply), composer.backend_of("nftables", apply.root), done["rollback"]["nonce"])
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    assert confirm(apply, done)["confirmed"] is False  # the rollback has the token
+    composer.settle(shelf(apply), False)
+    assert (shelf(apply).look(), ruleset()) == (None, before)
+
+
+def test_a_confirmation_that_is_killed_before_it_saves_is_finished_by_the_next_run(apply: Apply, rule: t.Any) -> None:
+    done = apply(rule("new"), rollback_timeout=60)
+    assert shelf(apply).take(done["rollback"]["nonce"], CONFIRMED)
+    after = ruleset()
+    composer.settle(shelf(apply), False)
+    assert (shelf(apply).look(), ruleset(), os.path.exists(apply.saved)) == (None, after, True)

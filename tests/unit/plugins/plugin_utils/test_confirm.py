@@ -1,0 +1,84 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the controller does after a change that waits: it comes anew until it is answered, and says only what it saw."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from ansible.errors import AnsibleConnectionFailure
+from ansible_collections.portcullis.msports.plugins.plugin_utils import _confirm
+
+RESULT = {"changed": True, "rollback": {"nonce": "n", "seconds": 60, "by": "a timer"}}
+YES = {"confirmed": True, "rolled_back": [], "warnings": ["slow"]}
+
+
+class Host:
+    """Answers with what it is given, in this order; an exception is raised. ``calls`` are what was asked of it."""
+
+    def __init__(self, *answers: t.Any, name: str = "ssh") -> None:
+        self.answers = list(answers)
+        self.calls: list[t.Any] = []
+        self.name = name
+        self.time = 0.0
+
+    def reset(self) -> None:
+        self.calls.append("reset")
+
+    def confirm(self, owner: str, nonce: str) -> t.Any:
+        self.calls.append((owner, nonce))
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def pause(self, seconds: float) -> None:
+        self.time += seconds
+
+    def run(self, result: dict[str, t.Any]) -> dict[str, t.Any]:
+        return _confirm.confirmed(result, self, "msports", _confirm.Clock(lambda: self.time, self.pause))
+
+
+def test_nothing_is_asked_when_nothing_waits() -> None:
+    host = Host(YES)
+    assert host.run({"changed": False}) == {"changed": False}
+    assert host.calls == []
+
+
+def test_a_connection_is_given_up_before_it_confirms() -> None:
+    host = Host(YES)
+    done = host.run(RESULT)
+    assert host.calls == ["reset", ("msports", "n")]
+    assert (done["changed"], done["rollback"]["by"], done["warnings"]) == (True, "a new connection by ssh", ["slow"])
+
+
+@pytest.mark.parametrize("refusal", [AnsibleConnectionFailure("timed out"), {"failed": True, "msg": "sudo: no"}, {"unreachable": True, "msg": "gone"}])
+def test_it_tries_again_for_as_long_as_the_host_waits(refusal: t.Any) -> None:
+    host = Host(refusal, refusal, YES)
+    assert host.run(RESULT)["rollback"]["confirmed"] is True
+    assert host.calls.count("reset") == 3
+
+
+def test_who_never_comes_through_says_what_it_did_not_see() -> None:
+    host = Host(AnsibleConnectionFailure("timed\nout"))
+    done = host.run(RESULT)
+    assert host.time == 60 + _confirm.GRACE
+    assert (done["failed"], done["rolled_back"], done["changed"]) == (True, False, True)
+    assert "(timed out)" in done["msg"] and "was not seen from here" in done["msg"]
+
+
+def test_a_rollback_is_a_failure_and_no_change() -> None:
+    done = Host(AnsibleConnectionFailure("timed out"), {"confirmed": False, "rolled_back": ["late", "restored"], "warnings": []}).run(RESULT)
+    assert (done["failed"], done["rolled_back"], done["changed"]) == (True, True, False)
+    assert done["msg"] == "the change was taken back: late; restored. The host has the rules from before this run"
+
+
+def test_a_host_that_has_forgotten_is_no_success() -> None:
+    done = Host({"confirmed": False, "rolled_back": [], "warnings": []}).run(RESULT)
+    assert (done["failed"], done["changed"], done["msg"]) == (True, True, _confirm.GONE)
+
+
+def test_a_connection_without_a_network_says_so() -> None:
+    assert "nothing over the network was tried" in Host(YES, name="ansible.builtin.local").run(RESULT)["rollback"]["by"]
