@@ -19,12 +19,21 @@ DEFAULT_INBOUND = {"nftables": "block", "firewalld": "keep", "ufw": "keep", "win
 
 
 class Option(t.NamedTuple):
-    """``spec`` is Ansible's, ``backends`` are those that have the option, ``passed_on`` tells that the user says it, so that ``apply`` has it, too."""
+    """``spec`` is Ansible's, ``backends`` are those that have the option, ``passed_on`` tells that the user says it, so that ``apply`` has it, too.
+
+    ``applied`` is the default of ``apply`` and the role, where it is another than that of the module.
+    """
 
     name: str
     spec: t.Dict[str, t.Any]
     backends: t.Tuple[str, ...] = BACKENDS
     passed_on: bool = True
+    applied: t.Any = None
+
+    @property
+    def defaults(self) -> t.Tuple[t.Any, ...]:
+        """Return the values that nobody has to say."""
+        return self.spec.get("default"), self.applied
 
 
 TABLE = (
@@ -42,12 +51,13 @@ TABLE = (
     Option("state", {"type": "str", "choices": ["present", "absent"], "default": "present"}),
     Option("persist", {"type": "bool", "default": True}),
     Option("firewalld_precedence", {"type": "str", "choices": ["merge", "override", "yield"], "default": "merge"}, ("firewalld",)),
+    Option("rollback_timeout", {"type": "int", "default": 0}, ("nftables",), applied=60),
 )
 PASSED_ON = tuple(option.name for option in TABLE if option.passed_on)
 OWNER = {"owner": next(option.spec for option in TABLE if option.name == "owner")}
 
 ELSEWHERE = (
-    "{0} is {1}, which is about {2}: with {3} it changes nothing. What other rules of the host admit beyond these, or stop of them, is reported in effective"
+    "{0} is {1}, which is about {2}: with {3} it changes nothing"
 )
 
 Spec = t.Dict[str, t.Dict[str, t.Any]]
@@ -71,7 +81,7 @@ def windows_spec() -> Spec:
 
 def passed_on_spec() -> Spec:
     """Return the spec of what ``apply`` has of these options."""
-    return {option.name: option.spec for option in TABLE if option.passed_on}
+    return {option.name: option.spec if option.applied is None else dict(option.spec, default=option.applied) for option in TABLE if option.passed_on}
 
 
 def defaults(backend: str) -> t.Dict[str, t.Any]:
@@ -89,5 +99,5 @@ def drop_unsupported(backend: str, options: t.Dict[str, t.Any]) -> t.Tuple[t.Dic
     return rest, [
         ELSEWHERE.format(name, options[name], " and ".join(option.backends), backend)
         for name, option in others.items()
-        if options[name] != option.spec["default"]
+        if options[name] not in option.defaults
     ]

@@ -56,6 +56,12 @@ options:
   max_removals:
     description: Refuse to remove more own rules than this.
     type: int
+  rollback_timeout:
+    description:
+      - How many seconds a change waits for a confirmation over a new connection. Without one the host takes the change back by itself, and the task fails.
+        V(0) changes the rules for good at once. On nftables; the other backends have no such timer yet.
+    type: int
+    default: 60
   persist:
     description: Whether the rules are there after a reboot. On firewalld, ufw and Windows they always are, so V(false) is refused there.
     type: bool

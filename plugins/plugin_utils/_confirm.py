@@ -10,8 +10,6 @@ from __future__ import annotations
 import time
 import typing as t
 
-from ansible.errors import AnsibleConnectionFailure
-
 # The host's timer runs from before the change, ours from after it; and a host that restores its rules takes a moment.
 GRACE = 30.0
 PAUSE = 2.0
@@ -34,14 +32,10 @@ Result = dict[str, t.Any]
 class Remote(t.Protocol):
     """A connection to the host that is under change."""
 
-    @property
-    def name(self) -> str: ...
-
-    def reset(self) -> None:
-        """Give up what is open, multiplexed or kept alive, so that the next call connects anew."""
+    name: str
 
     def confirm(self, owner: str, nonce: str) -> Result:
-        """Ask the host to confirm; ``AnsibleConnectionFailure`` when it cannot be reached."""
+        """Give up what is open, multiplexed or kept alive, connect anew, and return the host's answer; a failed one has ``failed`` or ``unreachable``."""
 
 
 class Clock(t.NamedTuple):
@@ -49,7 +43,10 @@ class Clock(t.NamedTuple):
     pause: t.Callable[[float], None] = time.sleep
 
 
-def confirmed(result: Result, remote: Remote, owner: str, clock: Clock = Clock()) -> Result:
+CLOCK = Clock()
+
+
+def confirmed(result: Result, remote: Remote, owner: str, clock: Clock = CLOCK) -> Result:
     """Return the result of a change with what became of it: ``result["rollback"]`` says how it was confirmed, or the result is a failure.
 
     ``result["rollback"]`` is what the module armed: ``nonce``, ``seconds`` and ``by`` (what fires). Without one, nothing waits.
@@ -74,14 +71,10 @@ def _ask(armed: Result, remote: Remote, owner: str, clock: Clock) -> tuple[t.Opt
     """Return ``(the host's answer, "")``, or ``(None, why there is none)`` after the host's time and some more is over."""
     end = clock.now() + armed["seconds"] + GRACE
     while True:
-        try:
-            remote.reset()
-            answer = remote.confirm(owner, armed["nonce"])
-            if not answer.get("failed") and not answer.get("unreachable"):
-                return answer, ""
-            why = str(answer.get("msg", "no reason given"))
-        except AnsibleConnectionFailure as error:
-            why = str(error)
+        answer = remote.confirm(owner, armed["nonce"])
+        if not answer.get("failed") and not answer.get("unreachable"):
+            return answer, ""
+        why = str(answer.get("msg", "no reason given"))
         if clock.now() >= end:
             return None, " ".join(why.split())[:200]
         clock.pause(PAUSE)

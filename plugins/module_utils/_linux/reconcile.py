@@ -8,8 +8,10 @@
 from __future__ import annotations
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _refusals
+from ansible_collections.portcullis.msports.plugins.module_utils._linux import rollback
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.managers import choose, traces
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import program
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.shelf import Shelf
 from ansible_collections.portcullis.msports.plugins.module_utils._options import LINUX, drop_unsupported
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
 
@@ -30,6 +32,15 @@ def run(options, check_mode=False):
     options = {key: value for key, value in options.items() if value is not None}
     owner = options.get("owner", "msports")
     _refusals.check_owner(owner)
+    shelf = Shelf(owner)
+    note, notes = rollback.settle(shelf, check_mode)
+    result = _run(options, check_mode, owner)
+    if note and not check_mode:
+        shelf.forget_note()
+    return dict(result, warnings=notes + result["warnings"], **({"rolled_back_before": note._asdict()} if note else {}))
+
+
+def _run(options, check_mode, owner):
     asked = options.pop("backend", "auto")
     if asked == "auto" and options.get("state") == "absent":
         return _absent(options, check_mode, owner)

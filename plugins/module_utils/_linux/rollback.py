@@ -14,7 +14,7 @@ import typing as t
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import rollback
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import NftError
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.rollback import Backend
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.shelf import ARMED, CONFIRMED, Note, Pending, Shelf
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.shelf import ARMED, CONFIRMED, Note, Pending, Shelf, since_boot
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
 
 RESTARTED = "this host was restarted before the controller confirmed the change"
@@ -46,11 +46,14 @@ def settle(shelf: Shelf, check_mode: bool) -> t.Tuple[t.Optional[Note], t.List[s
     if check_mode:
         return _noted(shelf.note(), [LATER])
     backend = backend_of(pending.backend, shelf.root)
-    with backend.held() as warnings:
-        if phase == CONFIRMED:
-            warnings = warnings + rollback.confirm(shelf, backend, pending.nonce)["warnings"]
-        else:
-            rollback.fire(shelf, backend, pending.nonce, _why(shelf, pending))
+    try:
+        with backend.held() as warnings:
+            if phase == CONFIRMED:
+                warnings = warnings + rollback.confirm(shelf, backend, pending.nonce)["warnings"]
+            else:
+                rollback.fire(shelf, backend, pending.nonce, _why(shelf, pending))
+    except OSError as error:
+        raise Refused(rollback.UNFINISHED.format(shelf.shown, error)) from error
     return _noted(shelf.note(), list(warnings))
 
 
@@ -65,13 +68,16 @@ def _noted(note: t.Optional[Note], warnings: t.List[str]) -> t.Tuple[t.Optional[
 def main(arguments: t.Sequence[str]) -> int:
     """Fire: ``OWNER NONCE ROOT [SECONDS]``, what a timer runs. It tries again for as long as it fails: nobody else will."""
     owner, nonce, root = arguments[:3]
-    time.sleep(float(arguments[3]) if len(arguments) > 3 else 0)
     shelf = Shelf(owner, root)
+    end = since_boot() + float(arguments[3] if len(arguments) > 3 else 0)
     while True:
         try:
             there = shelf.look()
             if there is None or there[1].nonce != nonce:
                 return 0
+            if since_boot() < end:
+                time.sleep(min(1.0, end - since_boot()))
+                continue
             backend = backend_of(there[1].backend, root)
             with backend.held():
                 rollback.fire(shelf, backend, nonce)

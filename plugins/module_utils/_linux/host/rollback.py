@@ -24,6 +24,7 @@ WAITS = (
     "changed by this run: wait, then run again"
 )
 UNREADABLE = "what a run has left for its rollback is not understood, nothing was changed: {0}; look at it, remove it, and run again"
+UNFINISHED = "an earlier run has left its rollback unfinished in {0}, and it cannot be finished: {1}"
 NOT_CONFIRMED = "the controller did not confirm the change in time"
 
 

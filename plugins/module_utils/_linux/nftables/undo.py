@@ -90,14 +90,10 @@ def merge(previous: Table, written: Table, actual: Table) -> t.Tuple[Table, t.Li
     for name in sorted({*previous.chains, *written.chains, *actual.chains}):
         before, ours, now = (_chain(value, name) for value in (previous, written, actual))
         hook = _one("chain " + name, before[0], ours[0], now[0], theirs)
-        comments = list(dict.fromkeys([*before[1], *now[1]]))
-        rules = [
-            rule
-            for comment in comments
-            for rule in _one(
-                "rule {0!r}".format(comment) if comment else "chain " + name, before[1].get(comment, ()), ours[1].get(comment, ()), now[1].get(comment, ()), theirs
-            )
-        ]
+        rules: t.List[t.Tuple[str, str]] = []
+        for comment in dict.fromkeys([*before[1], *now[1]]):
+            what = "rule {0!r}".format(comment) if comment else "chain " + name
+            rules += _one(what, before[1].get(comment, ()), ours[1].get(comment, ()), now[1].get(comment, ()), theirs)
         if name in previous.chains or rules:
             chains[name] = Chain(hook, table.in_order(rules) if name in table.RULE_CHAINS.values() else tuple(rules))
     sets = _values("set ", previous.sets, written.sets, actual.sets, theirs)
@@ -115,7 +111,10 @@ def _chain(value: Table, name: str) -> t.Tuple[t.Any, t.Dict[str, t.Tuple[t.Tupl
     return chain.hook, found
 
 
-def _values(what: str, previous: t.Mapping[str, t.Any], written: t.Mapping[str, t.Any], actual: t.Mapping[str, t.Any], theirs: t.List[str]) -> t.Dict[str, t.Any]:
+Named = t.Mapping[str, t.Any]
+
+
+def _values(what: str, previous: Named, written: Named, actual: Named, theirs: t.List[str]) -> t.Dict[str, t.Any]:
     names = sorted({*previous, *written, *actual})
     found = {name: _one(what + name, previous.get(name), written.get(name), actual.get(name), theirs) for name in names}
     return {name: value for name, value in found.items() if value is not None}
@@ -123,7 +122,7 @@ def _values(what: str, previous: t.Mapping[str, t.Any], written: t.Mapping[str, 
 
 def _one(name: str, before: t.Any, ours: t.Any, now: t.Any, theirs: t.List[str]) -> t.Any:
     """Return what is there now where somebody changed what the run wrote, else what was there before."""
-    if now == ours or now == before:
+    if now in (ours, before):
         return before
     theirs.append(name)
     return now

@@ -35,17 +35,18 @@ def test_what_was_armed_is_read_back_and_gone_after_the_end(shelf: Shelf, tmp_pa
 
 
 def test_one_of_fire_and_confirm_gets_the_token(shelf: Shelf) -> None:
+    taken: list[str] = []
+    start = threading.Barrier(2)
+
+    def take(phase: str) -> None:
+        start.wait()
+        if shelf.take("one", phase):
+            taken.append(phase)
+
     for _turn in range(50):
         armed = pending(shelf)
         shelf.arm(armed, CODE)
-        taken: list[str] = []
-        start = threading.Barrier(2)
-
-        def take(phase: str) -> None:
-            start.wait()
-            if shelf.take("one", phase):
-                taken.append(phase)
-
+        taken.clear()
         threads = [threading.Thread(target=take, args=(phase,)) for phase in (FIRING, CONFIRMED)]
         for thread in threads:
             thread.start()
