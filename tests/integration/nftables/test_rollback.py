@@ -100,7 +100,7 @@ def test_what_fires_needs_nothing_of_the_run(apply: Apply, rule: t.Any, tmp_path
     os.waitpid(child, 0)
     assert ruleset() != before
     names = run(f"{timer.sys.executable} -I -m zipfile -l {shelf(apply).code}")
-    assert "_linux/nftables/undo.py" in names and "_linux/rollback.py" in names and "_linux/firewalld" not in names
+    assert "_linux/nftables/undo.py" in names and "_linux/rollback.py" in names
     noted(apply)
     assert ruleset() == before
 
