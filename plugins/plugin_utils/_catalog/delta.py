@@ -125,7 +125,7 @@ def _moved(flows: Section, delta: Plain, tell: Tell) -> Section:
 def _promoted(supplements: Section, documented: Plain, tell: Tell) -> tuple[Section, Section]:
     """Make ordinary flows of the supplements that the newer page documents: a row for each, in the order of the base."""
     known = {item.record["id"] for item in supplements} | {item.record["group"] for item in supplements}
-    rows_of: dict[str, tuple[str, str, t.Any]] = {}
+    references: dict[str, tuple[str, dict[str, t.Any]]] = {}
     for name, row in documented.items():
         meant = [item.record["id"] for item in supplements if name in (item.record["id"], item.record["group"])]
         if not meant:
@@ -133,14 +133,15 @@ def _promoted(supplements: Section, documented: Plain, tell: Tell) -> tuple[Sect
         elif len(row["rows"]) != len(meant):
             tell(f"documented.{name}.rows", row["rows"], f"expected {len(meant)} rows, one for each of {', '.join(meant)}", ())
         else:
-            rows_of.update({flow: (name, row["section"], number) for flow, number in zip(meant, row["rows"])})
-    kept = [item for item in supplements if item.record["id"] not in rows_of]
+            page = {key: row[key] for key in ("document", "section") if key in row}
+            references.update({flow: (name, {**page, "row": number}) for flow, number in zip(meant, row["rows"])})
+    kept = [item for item in supplements if item.record["id"] not in references]
     promoted: Section = []
     for item in supplements:
-        if item.record["id"] in rows_of:
-            name, section, number = rows_of[item.record["id"]]
+        if item.record["id"] in references:
+            name, reference = references[item.record["id"]]
             record = {key: value for key, value in item.record.items() if key != "group"}
-            promoted.append(Written({**record, "reference": {"section": section, "row": number}}, f"documented.{name}"))
+            promoted.append(Written({**record, "reference": reference}, f"documented.{name}"))
     return kept, promoted
 
 

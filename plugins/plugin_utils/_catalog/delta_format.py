@@ -11,6 +11,7 @@ import typing as t
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.format import (
     COUNTED,
+    DOCUMENT,
     EDITION,
     FILE,
     FLOW,
@@ -63,7 +64,7 @@ DELTA = Record(
         "remove": Record({"sections": Many(SLUG), "flows": Many(FLOW_ID)}),
         "documented": Table(
             SUPPLEMENT_WORD,
-            Record({"section": SLUG, "rows": Rows(AnyOf("expected a row, counted from 1, or null", (COUNT, NULL)))}, required=("section", "rows")),
+            Record({"document": DOCUMENT, "section": SLUG, "rows": Rows(AnyOf("expected a row, counted from 1, or null", (COUNT, NULL)))}, required=("section", "rows")),
         ),
         "sections": Table(SLUG, SLUG),
         "rows": Table(SLUG, Table(COUNTED, COUNT)),

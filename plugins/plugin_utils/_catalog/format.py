@@ -60,7 +60,7 @@ EDITION = pattern(
     "expected a number as a quoted text, which orders among the releases of the product: like '1806', '3.1' or '2019-12'",
 )
 _DATE = pattern(r"[0-9]{4}-[0-9]{2}(?:-[0-9]{2})?", 'expected a quoted date, such as "2018-09-10" or "2018-09"')
-_DOCUMENT = pattern(r"[a-z0-9][a-z0-9_.-]*", "expected small letters, digits, dots and dashes")
+DOCUMENT = pattern(r"[a-z0-9][a-z0-9_.-]*", "expected small letters, digits, dots and dashes")
 SLUG = pattern(r"[0-9A-Za-z][0-9A-Za-z_.-]*", "expected an anchor or a slug: letters, digits, dots, dashes, underscores")
 _PORT_OR_RPC = Scalar(
     f"{PORT_TEXT.expected}, or {RPC_DYNAMIC}",
@@ -169,7 +169,7 @@ _BETWEEN_FLOW_KEYS: Json = {
 
 def _flow(section: Scalar, more: t.Mapping[str, t.Any], required: tuple[str, ...]) -> Record:
     row = AnyOf("expected a row, counted from 1, or null", (COUNT, NULL))
-    reference = Record({"document": _DOCUMENT, "section": section, "row": row}, required=("section",))
+    reference = Record({"document": DOCUMENT, "section": section, "row": row}, required=("section",))
     return Record(
         {**_FLOW_KEYS, "reference": reference, "erratum": _ERRATUM_OF_FLOW, **more},
         required=("id", "source", "destination", "service", "protocol", "reference", *required),
@@ -190,7 +190,7 @@ _LIST = Record(
     {
         "section": SLUG,
         "title": TEXT,
-        "document": _DOCUMENT,
+        "document": DOCUMENT,
         "rows": Rows(Record({"row": COUNT, "source": _ROLE, "destination": _ROLE, "see": SLUG, "text": TEXT}, required=("row",))),
     },
     required=("section", "rows"),
@@ -227,7 +227,7 @@ FILE = Record(
         "product": NAME,
         "edition": EDITION,
         "title": TEXT,
-        "documents": Table(_DOCUMENT, _DOCUMENTS, least=1),  # flows refer to the first unless they name one
+        "documents": Table(DOCUMENT, _DOCUMENTS, least=1),  # flows refer to the first unless they name one
         "roles": Table(NAME, _ROLE_RECORD),
         "services": Table(NAME, Record({"title": TEXT, "title_fr": Many(TEXT), "text": TEXT}, required=("title",))),
         "settings": Table(NAME, _SETTING),

@@ -20,10 +20,14 @@ def former_words(base: Plain, delta: Plain, merged: Plain) -> dict[str, dict[str
     """Return ``former`` of a whole edition: what its base says, what the delta took away, and what the delta says of it (which counts)."""
     before, after = _words(base), _words(merged)
     gone = {kind: {name: {"since": delta["edition"]} for name in names if name not in after[kind]} for kind, names in before.items()}
-    flows = set(after["flows"])
-    for name, groups in before["supplements"].items():
-        if name in gone["supplements"] and flows.intersection(groups):
+    flows = {flow["id"]: flow for flow in merged["flows"]}
+    for name, ids in before["supplements"].items():
+        documented = [flows[flow] for flow in ids if flow in flows]
+        if name in gone["supplements"] and documented:
             gone["supplements"][name]["now"] = name  # the page has it now, under the same name
+            features = sorted({qualify(flow["feature"], delta["product"]) for flow in documented if "feature" in flow})
+            if features:
+                gone["supplements"][name]["text"] = f"with the feature {', '.join(features)}"
     found: dict[str, dict[str, dict[str, str]]] = {}
     for kind in FORMER_KINDS:
         sources = (base.get("former", {}), gone, delta.get("former", {}))
@@ -37,7 +41,7 @@ def build_former(plain: Plain) -> FormerWords:
     """Return the former words of a file under their full names, as :class:`.Former`."""
     product = plain["product"]
     return {
-        kind: {_full(kind, name, product): Former(product, word["since"], _now(kind, word.get("now"), product)) for name, word in words.items()}
+        kind: {_full(kind, name, product): Former(product, word["since"], _now(kind, word.get("now"), product), word.get("text")) for name, word in words.items()}
         for kind, words in plain.get("former", {}).items()
     }
 

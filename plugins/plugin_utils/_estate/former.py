@@ -25,7 +25,8 @@ def current(kind: str, name: t.Any, path: str, problems: ProblemCollector, catal
         problems.notes.append(f"{path}: {name} is gone {since}, so it counts for nothing here")
         return None
     if kind == "supplements":
-        problems.notes.append(f"{path}: {name} is no supplement {since}: the documents have it, and it is on")
+        condition = f", {former.text}" if former.text else ""
+        problems.notes.append(f"{path}: {name} is no supplement {since}: the documents have it{condition}")
         return None
     problems.notes.append(f"{path}: {name} is called {former.now} {since}")
     return former.now

@@ -128,12 +128,13 @@ class Flow:
 class Former:
     """What became of a word that older editions of ``product`` have: since which release, and what it is called now (``None``: it is gone).
 
-    A supplement, or a group of them, that a newer page documents is no supplement any more; ``now`` names its flow, or the group itself.
+    A supplement, or a group of them, that a newer page documents is no supplement any more; ``now`` names its flow, or the group itself, and ``text`` the features that it has.
     """
 
     product: str
     since: str
     now: t.Optional[str] = None
+    text: t.Optional[str] = None
 
 
 FormerWords = t.Mapping[str, t.Mapping[str, Former]]  # kind, one of FORMER_KINDS -> full name, or group -> what became of it

@@ -58,7 +58,7 @@ def notes(**variables: t.Any) -> list[str]:
          "s: msports_features[0]: configmgr.catalog is gone since configmgr 1910, so it counts for nothing here"),
         ({"msports_supplements": ["reports"]}, "s: msports_supplements[0]: reports is gone since configmgr 2207, so it counts for nothing here"),
         ({"msports_supplements": ["ldaps"]},
-         "s: msports_supplements[0]: ldaps is no supplement since configmgr 2509: the documents have it, and it is on"),
+         "s: msports_supplements[0]: ldaps is no supplement since configmgr 2509: the documents have it"),
         ({"msports_excluded_flows": [{"flow": "configmgr.client.application_catalog.*", "because": "x"}]},
          "s: msports_excluded_flows[0].flow: configmgr.client.application_catalog.* is about flows that are gone since configmgr 1910"),
     ],
