@@ -143,6 +143,7 @@ def _host(number: int, site: str, role: str, groups: t.Sequence[str] = ()) -> Pl
 def _inventory(hosts: dict[str, Plain], more: Plain) -> Plain:
     """Give every host what ``group_vars/all`` would say, as a copy of its own."""
     everyone: Plain = {
+        "msports_releases": {"configmgr": "1806", "exchange": "2013", "databox": "2019-12"},  # figures compare with those of other days
         "msports_management": {"from": ["10.250.0.0/24"], "services": ["ssh", "winrm_https"]},
         "msports_infrastructure": {"dns": ["10.0.0.36"], "ntp": ["10.0.0.34"], "proxy": [{"address": "10.251.0.1", "port": 8080}]},
         "msports_features": ["configmgr.pxe", "exchange.imap4", "exchange.pop3", "databox.smb", "databox.nfs"],

@@ -49,8 +49,7 @@ def merge(base: Plain, delta: Plain, tell: Tell) -> Merged:
         merged.places[section] = section if section in delta else f"base: {section}"
     flows = _inherited(base, "flows")
     supplements = _inherited(base, "supplements")
-    flows = _removed(flows, delta.get("remove", {}), tell)
-    supplements = [item for item in supplements if item.record["id"] not in delta.get("remove", {}).get("flows", ())]
+    flows, supplements = _removed(flows, supplements, delta.get("remove", {}), tell)
     flows = _moved(flows, delta, tell)
     supplements, promoted = _promoted(supplements, delta.get("documented", {}), tell)
     added = [Written(dict(flow), f"add[{index}]") for index, flow in enumerate(delta.get("add", ()))]
@@ -86,17 +85,18 @@ def _inherited(base: Plain, section: str) -> Section:
     return [Written(dict(flow), f"base: {section}[{index}]") for index, flow in enumerate(base.get(section, ()))]
 
 
-def _removed(flows: Section, remove: Plain, tell: Tell) -> Section:
+def _removed(flows: Section, supplements: Section, remove: Plain, tell: Tell) -> tuple[Section, Section]:
     sections = {item.record["reference"]["section"] for item in flows}
-    ids = {item.record["id"] for item in flows}
+    ids = {item.record["id"] for item in (*flows, *supplements)}
     for index, name in enumerate(remove.get("sections", ())):
         if name not in sections:
             tell(f"remove.sections[{index}]", name, "expected a section of the base that has flows", sections)
     for index, name in enumerate(remove.get("flows", ())):
         if name not in ids:
-            tell(f"remove.flows[{index}]", name, "expected a flow of the base", ids)
-    gone = set(remove.get("sections", ()))
-    return [item for item in flows if item.record["reference"]["section"] not in gone and item.record["id"] not in remove.get("flows", ())]
+            tell(f"remove.flows[{index}]", name, "expected a flow or a supplement of the base", ids)
+    gone, named = set(remove.get("sections", ())), set(remove.get("flows", ()))
+    kept = [item for item in flows if item.record["reference"]["section"] not in gone and item.record["id"] not in named]
+    return kept, [item for item in supplements if item.record["id"] not in named]
 
 
 def _moved(flows: Section, delta: Plain, tell: Tell) -> Section:

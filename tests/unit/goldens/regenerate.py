@@ -32,6 +32,7 @@ PAGE = HERE.parents[2] / "docs" / "plan.md"
 OUTPUT = re.compile(r"(?P<head><!-- output: (?P<what>[^>]*) -->\n```\w+\n).*?```", re.DOTALL)
 TODAY = "2026-11-21"
 BACKENDS = {"linux": "nftables", "windows": "windows"}
+RELEASES = {"configmgr": "1806", "exchange": "2013", "databox": "2019-12"}
 MANAGEMENT = {"from": ["10.9.0.0/24"], "services": ["ssh"]}
 
 
@@ -40,7 +41,7 @@ def estates() -> Plain:
 
 
 def inventory(estate: Plain) -> Plain:
-    everywhere = {"management": MANAGEMENT, **estate.get("all", {})}
+    everywhere = {"management": MANAGEMENT, "releases": RELEASES, **estate.get("all", {})}
     hosts: Plain = {}
     groups: dict[str, list[str]] = {}
     for name, own in estate["hosts"].items():

@@ -119,7 +119,7 @@ def test_roles_of_other_products_have_the_name_of_the_chosen_edition(tmp_path: p
     [
         # what the base does not have, under the delta's own keys
         ({"remove": {"flows": ["acme.agent.server.pong.icmp_echo"]}},
-         [f"remove.flows[0]: 'acme.agent.server.pong.icmp_echo': expected a flow of the base; did you mean '{PING}'?"]),
+         [f"remove.flows[0]: 'acme.agent.server.pong.icmp_echo': expected a flow or a supplement of the base; did you mean '{PING}'?"]),
         ({"remove": {"sections": ["agent"]}}, ["remove.sections[0]: 'agent': expected a section of the base that has flows; did you mean 'agents'?"]),
         ({"roles": {"robot": None}}, ["roles.robot: None: removes what the base does not have: expected one of its roles"]),
         ({"errata": {"E9": None}}, ["errata.E9: None: removes what the base does not have: expected one of its errata"]),

@@ -16,6 +16,8 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate i
 Plain = dict[str, t.Any]
 MANAGEMENT = {"from": ["10.9.0.0/24"], "services": ["ssh"]}
 PREFIX = "msports_"
+# The editions that the tests of meaning are about: a newer one must not change what they show.
+RELEASES = {"configmgr": "1806", "exchange": "2013", "databox": "2019-12"}
 
 
 def host(*roles: t.Any, at: t.Any = (), groups: t.Sequence[str] = (), connection: str = "ssh", **variables: t.Any) -> Plain:
@@ -35,7 +37,7 @@ def inventory(hosts: t.Mapping[str, Plain], today: str = "2026-11-21", whole: bo
 
     ``quiet`` declares every essential role as absent that no host and no network has, so that a test can be about one thing.
     """
-    common = {"management": MANAGEMENT, **everywhere}
+    common = {"management": MANAGEMENT, "releases": RELEASES, **everywhere}
     if quiet and "not_deployed" not in common:
         common["not_deployed"] = sorted(_essential() - _held(hosts) - set(common.get("networks", ())))
     named: Plain = {}
@@ -53,7 +55,7 @@ def inventory(hosts: t.Mapping[str, Plain], today: str = "2026-11-21", whole: bo
 
 
 def _essential() -> set[str]:
-    return {role.id for role in load_catalogs().roles.values() if role.essential}
+    return {role.id for role in load_catalogs(RELEASES).roles.values() if role.essential}
 
 
 def _held(hosts: t.Mapping[str, Plain]) -> set[str]:

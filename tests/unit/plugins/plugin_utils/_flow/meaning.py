@@ -10,7 +10,7 @@ import typing as t
 from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.loader import load_catalogs
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.allowed import AllowedSet
 from ansible_collections.portcullis.msports.plugins.plugin_utils._question import parse
-from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._flow.estates import host, plan
+from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._flow.estates import RELEASES, host, plan
 
 Plain = dict[str, t.Any]
 CLIENTS = {"configmgr.client": {"P01": ["10.20.0.0/16"], "P02": ["10.21.0.0/16"]}}
@@ -23,7 +23,7 @@ def open_(found: Plain, source: str, destination: str, port: str) -> bool:
 
 
 def edition(product: str) -> str:
-    return load_catalogs().products[product].edition
+    return load_catalogs(RELEASES).products[product].edition
 
 
 def site_system(role: str, **fields: t.Any) -> Plain:

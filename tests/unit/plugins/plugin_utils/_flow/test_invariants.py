@@ -25,11 +25,11 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.read impo
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.store import save
 from ansible_collections.portcullis.msports.plugins.plugin_utils._render.pieces import wire_name
 from ansible_collections.portcullis.msports.plugins.plugin_utils._render.wire import render
-from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._flow.estates import inventory
+from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._flow.estates import RELEASES, inventory
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._flow.naive import DEFAULT_DYNAMIC, End, World
 
 Plain = dict[str, t.Any]
-CATALOGS = load_catalogs()
+CATALOGS = load_catalogs(RELEASES)
 ENDS = sorted({role for flow in (*CATALOGS.flows, *CATALOGS.supplements) for role in (flow.source, flow.destination)})
 SLOW = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
