@@ -46,6 +46,12 @@ class Hierarchy:
     def children(self, site: str) -> Reach:
         return Reach(f"{site}.children", frozenset(self._children.get(site, ())))
 
+    def site_or_parent(self, site: str) -> Reach:
+        return Reach(f"{site}.site_or_parent", self.parent(site).sites | {site})
+
+    def site_or_children(self, site: str) -> Reach:
+        return Reach(f"{site}.site_or_children", self.children(site).sites | {site})
+
     def neighbours(self, site: str) -> Reach:
         return Reach(f"{site}.neighbours", self.parent(site).sites | self.children(site).sites)
 
@@ -67,6 +73,7 @@ class Hierarchy:
 SCOPES: dict[str, tuple[t.Callable[[Hierarchy, str], Reach], t.Callable[[Hierarchy, str], Reach]]] = {
     "site": (lambda h, s: h.same(s), lambda h, s: h.same(s)),
     "parent": (lambda h, s: h.parent(s), lambda h, s: h.children(s)),
+    "site_or_parent": (lambda h, s: h.site_or_parent(s), lambda h, s: h.site_or_children(s)),
     "parent_or_child": (lambda h, s: h.neighbours(s), lambda h, s: h.neighbours(s)),
     "hierarchy": (lambda h, s: h.tree(s), lambda h, s: h.tree(s)),
 }

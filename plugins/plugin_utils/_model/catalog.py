@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields
 
 KINDS = ("host", "population", "external")
 PROTOCOLS = ("tcp", "udp", "icmp_echo", "any")
-SCOPES = ("site", "parent", "parent_or_child", "top_site", "hierarchy", "any")
+SCOPES = ("site", "parent", "site_or_parent", "parent_or_child", "top_site", "hierarchy", "any")
 ENDS = ("source", "destination")
 PLACES = ("source", "destination", "site", "estate")
 DELIVERIES = ("unicast", "broadcast", "unaddressed", "multicast")

@@ -69,8 +69,8 @@ def _in_scope(scope: str, source: End, destination: End, estate: Estate) -> bool
         return all(not end.sites or any(site not in estate.parents for site in end.sites) for end in (source, destination))
     if scope == "any" or source.role.split(".")[0] != destination.role.split(".")[0]:
         return True
-    if not source.sites or not destination.sites:  # only ends with sites are compared; but an upstream by implication is one of the parent site
-        return not (scope == "parent" and destination.implied)
+    if not source.sites or not destination.sites:  # only ends with sites are compared
+        return True
     return any(_related(scope, one, other, estate.parents) for one in source.sites for other in destination.sites)
 
 
@@ -78,6 +78,7 @@ def _related(scope: str, one: str, other: str, parents: t.Mapping[str, str]) -> 
     return {
         "site": one == other,
         "parent": parents.get(one) == other,
+        "site_or_parent": one == other or parents.get(one) == other,
         "parent_or_child": parents.get(one) == other or parents.get(other) == one,
         "hierarchy": _top(one, parents) == _top(other, parents),
     }[scope]

@@ -46,8 +46,8 @@ COUNTS: dict[str, dict[str, dict[t.Optional[int], int]]] = {
     },
 }
 SUPPLEMENTS = {
-    "exchange": {"open_proxy_detection": 3},
-    "databox": {"winrm_https": 1, "kubernetes": 2, "kubernetes_etcd": 1},
+    "exchange": {"open_proxy_detection": 3, "dag": 6, "hybrid": 8, "transport": 6, "unified_messaging": 4},
+    "databox": {"winrm_https": 1, "kubernetes": 2, "kubernetes_etcd": 1, "two_node_witness": 1},
     "windows_server": {"adws": 2, "dhcp_failover": 1},
 }
 

@@ -113,6 +113,7 @@ class World:
         return {
             "site": here == there,
             "parent": self.parents.get(here) == there,
+            "site_or_parent": here == there or self.parents.get(here) == there,
             "parent_or_child": self.parents.get(here) == there or self.parents.get(there) == here,
             "hierarchy": self._top(here) == self._top(there),
         }[scope]
