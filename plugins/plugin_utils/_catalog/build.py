@@ -59,6 +59,7 @@ def _setting(name: str, product: str, item: Plain) -> Setting:
         default=tuple(default) if isinstance(default, list) else default,
         roles=tuple(qualify(role, product) for role in item.get("roles", ())),
         why=item["why"],
+        static_rpc=item.get("static_rpc", False),
     )
 
 

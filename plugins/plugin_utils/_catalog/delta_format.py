@@ -64,7 +64,10 @@ DELTA = Record(
         "remove": Record({"sections": Many(SLUG), "flows": Many(FLOW_ID)}),
         "documented": Table(
             SUPPLEMENT_WORD,
-            Record({"document": DOCUMENT, "section": SLUG, "rows": Rows(AnyOf("expected a row, counted from 1, or null", (COUNT, NULL)))}, required=("section", "rows")),
+            Record(
+                {"document": DOCUMENT, "section": SLUG, "rows": Rows(AnyOf("expected a row, counted from 1, or null", (COUNT, NULL)))},
+                required=("section", "rows"),
+            ),
         ),
         "sections": Table(SLUG, SLUG),
         "rows": Table(SLUG, Table(COUNTED, COUNT)),

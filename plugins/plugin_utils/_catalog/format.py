@@ -97,6 +97,7 @@ _SETTING = Record(
         "default": ANYTHING,  # what the type says
         "roles": Many(_QUALIFIABLE),
         "why": TEXT,
+        "static_rpc": BOOL,
     },
     required=("title", "type", "why"),
     extra={

@@ -40,10 +40,11 @@ def former_words(base: Plain, delta: Plain, merged: Plain) -> dict[str, dict[str
 def build_former(plain: Plain) -> FormerWords:
     """Return the former words of a file under their full names, as :class:`.Former`."""
     product = plain["product"]
-    return {
-        kind: {_full(kind, name, product): Former(product, word["since"], _now(kind, word.get("now"), product), word.get("text")) for name, word in words.items()}
-        for kind, words in plain.get("former", {}).items()
-    }
+
+    def former(kind: str, word: t.Mapping[str, str]) -> Former:
+        return Former(product, word["since"], _full(kind, word["now"], product) if "now" in word else None, word.get("text"))
+
+    return {kind: {_full(kind, name, product): former(kind, word) for name, word in words.items()} for kind, words in plain.get("former", {}).items()}
 
 
 def _words(plain: Plain) -> dict[str, dict[str, tuple[str, ...]]]:
@@ -59,7 +60,3 @@ def _words(plain: Plain) -> dict[str, dict[str, tuple[str, ...]]]:
 
 def _full(kind: str, name: str, product: str) -> str:
     return qualify(name, product) if kind in _NAMED else name
-
-
-def _now(kind: str, name: t.Optional[str], product: str) -> t.Optional[str]:
-    return None if name is None else _full(kind, name, product)

@@ -21,6 +21,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._flow.peers imp
 from ansible_collections.portcullis.msports.plugins.plugin_utils._flow.portvalues import PortValues
 from ansible_collections.portcullis.msports.plugins.plugin_utils._flow.proxies import Proxies
 from ansible_collections.portcullis.msports.plugins.plugin_utils._flow.scopes import SCOPES, Hierarchy
+from ansible_collections.portcullis.msports.plugins.plugin_utils._flow.suggestions import suggestions
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import Addresses, union
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import RPC_DYNAMIC, Catalogs, Flow
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.connection import Connection, Group, Note, Off
@@ -79,7 +80,8 @@ class _Connector:
             self._flow(flow)
         self.problems.extend(self.needs.problems())
         self.problems.raise_as(InventoryError)
-        notes = (*self.notes, *self.needs.notes(), *self.ports.notes(), *conditions.warnings(self.estate, self.catalogs))
+        asked = (*conditions.warnings(self.estate, self.catalogs), *suggestions(self.estate, self.catalogs))
+        notes = (*self.notes, *self.needs.notes(), *self.ports.notes(), *asked)
         return Connected(tuple(self.connections), tuple(sorted(set(self.off))), tuple(sorted(set(notes))))
 
     def _flow(self, flow: Flow) -> None:
@@ -178,6 +180,10 @@ class _Connector:
             self.notes.append(Note("no_address", f"{flow.id}: no address of {peers.id} is known, so there is no rule at {some(group.hosts)}"))
             return
         rpc = flow.ports == (RPC_DYNAMIC,)
+        fixed = self.ports.static_rpc(group if direction == "in" else found[0]) if rpc else ()
+        if fixed:  # a rule of its own: what Windows calls RPC is the dynamic range, and whether it covers a fixed endpoint nobody documents
+            ports = (group if direction == "in" else found[0]).dynamic_ports
+            self.connections.append(Connection(flow, direction, group, peers, fixed))
         self.connections.append(Connection(flow, direction, group, peers, ports, rpc))
         if flow.delivery == "multicast":
             self._add_multicast(flow, direction, group, peers, ports, found)

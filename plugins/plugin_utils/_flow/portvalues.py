@@ -25,6 +25,7 @@ class PortValues:
         self._estate = estate
         self._catalogs = catalogs
         self._disagreed = disagreed(estate)
+        self._static_rpc = [setting for setting in catalogs.settings.values() if setting.static_rpc]
         self.defaulted: set[tuple[str, str]] = set()  # (setting, flow) where the estate's value counts and hosts differ on it
         self._site_servers = {
             (product, group.site): group
@@ -47,7 +48,7 @@ class PortValues:
     def at(self, flow: Flow, group: t.Optional[Group], site: t.Optional[str] = None) -> t.Optional[Ports]:
         """Return the ports of ``flow`` where ``group`` decides them; ``site`` is that of the other end, for networks without one."""
         if flow.ports == (RPC_DYNAMIC,):
-            return group.dynamic_ports if group else ()
+            return merge([*group.dynamic_ports, *self.static_rpc(group)]) if group else ()
         setting = self._port_setting(flow)
         if not setting:
             return _document(flow.ports)
@@ -60,6 +61,14 @@ class PortValues:
         if value is None or value == ():
             return _document(flow.ports) or None
         return parse_ports(value if isinstance(value, (list, tuple)) else [value])
+
+    def static_rpc(self, group: Group) -> Ports:
+        """Return the fixed ports that RPC services have where ``group`` is reached, outside of its dynamic range."""
+        if not self._static_rpc or not group.settings:
+            return ()
+        held = [setting.id for setting in self._static_rpc if not setting.roles or group.role in setting.roles]
+        fixed = parse_ports(group.settings[name] for name in held if name in group.settings)
+        return tuple(port for port in fixed if not any(port.first in span and port.last in span for span in group.dynamic_ports))
 
     def site_server(self, flow: Flow, site: t.Optional[str]) -> t.Optional[Group]:
         """Return the site servers whose settings and features count for ``site``, or ``None`` when no host of the inventory is one there."""

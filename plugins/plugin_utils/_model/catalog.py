@@ -57,6 +57,7 @@ class Setting:
     default: t.Any = None
     roles: tuple[str, ...] = ()
     why: str = ""
+    static_rpc: bool = False  # a fixed port of an RPC service: it belongs to the dynamic RPC ports of the host that has it
 
 
 @dataclass(frozen=True)
@@ -126,9 +127,10 @@ class Flow:
 
 @dataclass(frozen=True)
 class Former:
-    """What became of a word that older editions of ``product`` have: since which release, and what it is called now (``None``: it is gone).
+    """What became of a word that older editions of ``product`` have: since which release, and its name now (``None``: it is gone).
 
-    A supplement, or a group of them, that a newer page documents is no supplement any more; ``now`` names its flow, or the group itself, and ``text`` the features that it has.
+    A supplement, or a group of them, that a newer page documents is no supplement any more; ``now`` names its flow, or the group itself,
+    and ``text`` the features that it has.
     """
 
     product: str

@@ -39,8 +39,8 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._render.pieces 
 MOST_TEXT = 1000  # characters of a description
 REFUSED_CHARACTER = "|"  # in names and descriptions
 ENDPOINT_MAPPER = "135"
-EPMAP, RPC = "RPC-EPMap", "RPC"
-EPMAP_SERVICE = {"program": "%SystemRoot%\\system32\\svchost.exe", "service": "RpcSs"}
+RPC = "RPC"  # the keyword for the endpoint mapper, RPC-EPMap, admits more than 135: 593 as well, where it listens there
+MAPPER_SERVICE = {"program": "%SystemRoot%\\system32\\svchost.exe", "service": "RpcSs"}
 
 
 def windows(plan: Plain, host: Plain) -> Options:
@@ -76,7 +76,7 @@ def _variants(rule: Plain, strict: bool, dynamic: t.Sequence[str]) -> t.Iterator
         others = [port for port in rule["local_ports"] if port != ENDPOINT_MAPPER]
         if others:
             yield _Variant(name, {"local_ports": others})
-        yield _Variant(f"{name} [{EPMAP}]" if others else name, {"local_ports": [EPMAP], **EPMAP_SERVICE})
+        yield _Variant(f"{name} [endpoint mapper]" if others else name, {"local_ports": [ENDPOINT_MAPPER], **MAPPER_SERVICE})
     else:
         yield _Variant(name, {})
     if strict and rule["direction"] == "in" and rule["helper"] == "tftp":  # it answers from a new port, to the port that was asked from

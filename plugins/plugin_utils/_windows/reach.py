@@ -18,8 +18,9 @@ from ansible_collections.portcullis.msports.plugins.module_utils._match import M
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows import values
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.rule import Rule
 
-# What stands behind a keyword, as far as it can be said in numbers.
-KEYWORD_PORTS = {"RPC": "49152-65535", "RPC-EPMap": "135", "IPHTTPS": "443"}
+# What stands behind a keyword, as far as it can be said in numbers. The endpoint mapper has 593 (RPC over HTTP), too, where that is installed:
+# on a domain controller, for instance (MS-FASP 2.2.14).
+KEYWORD_PORTS = {"RPC": ("49152-65535",), "RPC-EPMap": ("135", "593"), "IPHTTPS": ("443",)}
 # Keywords behind which there are only some of the listeners of these ports: a rule with one of them does not admit whatever listens there.
 NARROW = frozenset(["RPC"])
 TYPED = (1, 58)
@@ -106,7 +107,7 @@ def uncertain(rule: Rule, judged: bool = False) -> t.Tuple[int, str]:
 def _ports_of(texts: values.Texts) -> t.Tuple[t.Tuple[t.Tuple[int, int], ...], bool]:
     if "any" in texts:
         return _ports.ALL, True
-    known = [KEYWORD_PORTS.get(text, text) for text in texts]
+    known = [port for text in texts for port in KEYWORD_PORTS.get(text, (text,))]
     if any(not text[0].isdigit() for text in known):
         return _ports.ALL, False
     return _ports.of_rule(known), True
@@ -178,7 +179,7 @@ def _blocking(rule: Rule, made: t.Dict[str, t.Any]) -> t.Optional[t.Dict[str, t.
     """Widen what is not known; leave out what is bound to a program that serves no management."""
     if not may_serve(rule):
         return None
-    ports = [KEYWORD_PORTS.get(text, text) for text in made["local_ports"]]
+    ports = [port for text in made["local_ports"] for port in KEYWORD_PORTS.get(text, (text,))]
     made["local_ports"] = ports if all(text[0].isdigit() for text in ports) else []
     made["remote_ports"] = []
     made["local_addresses"] = made["local_addresses"] if all(map(is_address, made["local_addresses"])) else []

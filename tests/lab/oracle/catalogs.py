@@ -36,7 +36,7 @@ class Catalogs:
         for folder in (item for place in folders for item in sorted(place.iterdir()) if item.is_dir()):
             files = {item.stem: item for item in folder.glob("*.yml")}
             if files:
-                self._read(_load(files[_edition(list(files), releases.get(folder.name))]))
+                self._read(_whole(files[_edition(list(files), releases.get(folder.name))]))
         self.services = _load(folders[0] / "well_known.yml")["services"]
 
     def _read(self, catalog: t.Mapping[str, t.Any]) -> None:
@@ -45,10 +45,10 @@ class Catalogs:
         for name, role in catalog["roles"].items():
             self.kinds[f"{product}.{name}"] = role["kind"]
             self.implies[f"{product}.{name}"] = role.get("implies", ())
-        for name, setting in (catalog["settings"] or {}).items():
+        for name, setting in (catalog.get("settings") or {}).items():
             self.defaults[f"{product}.{name}"] = setting.get("default")
         self.flows += [_flow(product, item) for item in catalog["flows"]]
-        self.supplements += [_flow(product, item) for item in catalog["supplements"] or ()]
+        self.supplements += [_flow(product, item) for item in catalog.get("supplements") or ()]
 
     def shared(self, role: str) -> bool:
         """Shared roles and external ends have no site."""
@@ -60,6 +60,31 @@ def _edition(names: t.Sequence[str], release: object) -> str:
     ordered = sorted(names, key=_numbers)
     fitting = [name for name in ordered if release is None or _numbers(name) <= _numbers(str(release))]
     return (fitting or ordered[:1])[-1]
+
+
+@functools.cache
+def _whole(path: pathlib.Path) -> t.Any:
+    """A catalog as it is, or, where it has a base, what it makes of that: entries and flows added, taken away and changed, supplements documented."""
+    delta = _load(path)
+    if "base" not in delta:
+        return delta
+    base = _load(path.parent / f"{delta['base']}.yml")
+    told = {**base, "edition": delta["edition"]}
+    for table in ("roles", "settings", "features", "services"):
+        told[table] = {name: item for name, item in {**(base.get(table) or {}), **delta.get(table, {})}.items() if item is not None}
+    gone = delta.get("remove", {})
+    promoted = set(delta.get("documented", {}))
+    changed = delta.get("change", {})
+
+    def edited(flow: Flow) -> Flow:
+        return {key: value for key, value in {**flow, **changed.get(flow["id"], {})}.items() if value is not None}
+
+    kept = [flow for flow in base["flows"] if flow["reference"]["section"] not in gone.get("sections", ()) and flow["id"] not in gone.get("flows", ())]
+    more = [flow for flow in base["supplements"] or () if flow["id"] not in gone.get("flows", ())]
+    now = [{**flow, "group": None} for flow in more if {flow["id"], flow["group"]} & promoted]
+    told["flows"] = [*map(edited, [*kept, *now]), *delta.get("add", ())]
+    told["supplements"] = [*map(edited, [flow for flow in more if not {flow["id"], flow["group"]} & promoted]), *delta.get("supplements", ())]
+    return told
 
 
 @functools.cache

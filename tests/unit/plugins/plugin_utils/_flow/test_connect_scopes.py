@@ -38,6 +38,7 @@ TREE = {"B": "A", "C": "A", "D": "B"}
     [
         ("site", "10.0.2.2", "shop.till@B"),
         ("parent", "10.0.2.1", "shop.till@B.parent"),
+        ("site_or_parent", "10.0.2.1 10.0.2.2", "shop.till@B.site_or_parent"),
         ("parent_or_child", "10.0.2.1 10.0.2.4", "shop.till@B.neighbours"),
         ("hierarchy", "10.0.2.1 10.0.2.2 10.0.2.3 10.0.2.4", "shop.till@A.tree"),
         ("any", "10.0.2.1 10.0.2.2 10.0.2.3 10.0.2.4 10.0.2.5", "shop.till"),

@@ -80,9 +80,30 @@ def test_a_software_update_point_asks_the_one_of_its_parent_and_not_the_other_wa
 
 
 def test_without_sites_parents_are_nobody() -> None:
-    found = plan({"sup1": host("configmgr.software_update_point", at="10.0.0.1"), "sup2": host("configmgr.software_update_point", at="10.0.0.2")})
-    assert not open_(found, "sup1", "sup2", "tcp/8530")
-    assert {off["why"] for off in found["off"] if ".wsus_server." in off["flow"]} == {"its scope is parent, and configmgr has one site here"}
+    found = plan({"sql1": host("configmgr.sql_server", at="10.0.0.1"), "sql2": host("configmgr.sql_server", at="10.0.0.2")})
+    assert not open_(found, "sql1", "sql2", "tcp/4022")
+    assert {off["why"] for off in found["off"] if ".service_broker." in off["flow"]} == {"its scope is parent_or_child, and configmgr has one site here"}
+
+
+SUP, WSUS = "configmgr.software_update_point", "configmgr.wsus_server"
+
+
+@pytest.mark.parametrize("sites", [{}, {"hierarchy": {"P01": "CAS"}}])
+def test_upstream_is_in_the_own_site_or_in_the_parent(sites: Plain) -> None:
+    """The first software update point of a site, or a WSUS server beside the top site's; below, the parent's."""
+    def at(site: str) -> Plain:
+        return {"site": site} if sites else {}
+
+    hosts = {
+        "top": host(SUP, at="10.0.0.1", **at("CAS")),
+        "wsus": host(WSUS, at="10.0.0.2", **at("CAS")),
+        "first": host(SUP, at="10.0.0.3", **at("P01")),
+        "second": host(SUP, at="10.0.0.4", **at("P01")),
+    }
+    found = plan(hosts, **sites)
+    assert open_(found, "top", "wsus", "tcp/8530") and open_(found, "second", "first", "tcp/8531") and open_(found, "first", "top", "tcp/8530")
+    assert open_(found, "top", "first", "tcp/8530") is not bool(sites)  # a parent does not ask its child
+    assert not open_(found, "wsus", "top", "tcp/8530")  # a WSUS server alone synchronizes with nobody here
 
 
 def test_the_certification_authority_talks_to_the_top_site_only() -> None:

@@ -82,15 +82,15 @@ def test_a_whole_rule() -> None:
     [
         (RPC, [("", ["RPC"], None)]),
         (rule("out", "tcp", "one", ["50000-51000"], rpc=True), [("", [], None)]),
-        (rule("in", "tcp", "one", ["135"]), [("", ["RPC-EPMap"], "RpcSs")]),
-        (rule("in", "tcp", "one", ["80", "135"]), [("", ["80"], None), (" [RPC-EPMap]", ["RPC-EPMap"], "RpcSs")]),
+        (rule("in", "tcp", "one", ["135"]), [("", ["135"], "RpcSs")]),
+        (rule("in", "tcp", "one", ["80", "135"]), [("", ["80"], None), (" [endpoint mapper]", ["135"], "RpcSs")]),
         (rule("in", "tcp", "one", ["130-140"]), [("", ["130-140"], None)]),  # a range stays one, and the port in it is admitted
         (rule("in", "udp", "one", ["135"]), [("", ["135"], None)]),
         (rule("out", "tcp", "one", ["135"]), [("", [], None)]),
     ],
     ids=["rpc in", "rpc out", "135 in", "135 and others in", "135 in a range", "135 udp", "135 out"],
 )
-def test_keywords_are_for_inbound_tcp_and_only_the_endpoint_mapper_is_bound(given_rule: Plain, expected: list[t.Any]) -> None:
+def test_the_keyword_is_for_inbound_tcp_and_only_the_endpoint_mapper_is_bound(given_rule: Plain, expected: list[t.Any]) -> None:
     found = rendered(given_rule, default_outbound="block")["rules"]
     assert [(item["name"], item["local_ports"], item.get("service")) for item in found] == [(given_rule["name"] + end, *rest) for end, *rest in expected]
     assert all(item["remote_ports"] == given_rule["remote_ports"] for item in found)

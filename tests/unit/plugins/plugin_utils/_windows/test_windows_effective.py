@@ -118,6 +118,9 @@ def test_an_allow_of_others_bound_like_ours_admits_no_more() -> None:
     wanted = options(rule("epmap", ["RPC-EPMap"], **bound))
     theirs = {"protocol": 6, "local_ports": "135"}
     assert domain(foreign("x", **theirs, **bound), given=wanted) == []
+    keyword = {"protocol": 6, "local_ports": "RPC-EPMap", **bound}
+    assert domain(foreign("x", **keyword), given=wanted) == []
+    assert domain(foreign("x", **keyword), given=options(rule("epmap", ["135"], **bound))) == more("the rule 'x'")  # 593, where the mapper has it
     assert domain(foreign("x", **theirs), given=wanted) == more("the rule 'x'")
     assert domain(foreign("x", **theirs, program=bound["program"], service="other"), given=wanted) == more("the rule 'x'")
 
