@@ -20,6 +20,18 @@ options:
   edition:
     description: Exactly this edition of the product, when there is just one in the terms.
     type: str
+  show:
+    description:
+      - V(content) is what a catalog says. V(editions) is one entry for each edition that there is, oldest first, whatever runs.
+    type: str
+    choices: [content, editions]
+    default: content
+  from:
+    description: Compare this edition of the one product in the terms with the edition O(to), instead of showing one.
+    type: str
+  to:
+    description: The other edition to compare.
+    type: str
 extends_documentation_fragment:
   - portcullis.msports.catalogs
   - portcullis.msports.catalogs.query
@@ -31,10 +43,15 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Which editions are there
+- name: Which editions of Exchange are there
   ansible.builtin.debug:
-    msg: "{{ query('portcullis.msports.catalog', query='[].[product, edition]') }}"
-  # => [[configmgr, "1806"], [databox, "2019-12"], [exchange, "2013"], [windows_server, "2023-12"]]
+    msg: "{{ query('portcullis.msports.catalog', 'exchange', show='editions', query='[].[edition, title, dated]') }}"
+  # => [["2013", null, "2016-12-09"], ["2016", null, "2022-03-23"], ["2019", null, "2022-03-23"], ["2025", "Subscription Edition", "2025-05-09"]]
+
+- name: What Configuration Manager 2509 does no longer need
+  ansible.builtin.debug:
+    msg: "{{ query('portcullis.msports.catalog', 'configmgr', from='1806', to='2509', query='[].roles.removed[]') }}"
+  # => [configmgr.application_catalog_web_service_point, configmgr.application_catalog_website_point, configmgr.microsoft_intune]
 
 - name: The port that site systems use to notify clients, and why it can be changed
   ansible.builtin.debug:
@@ -45,7 +62,10 @@ EXAMPLES = r"""
 RETURN = r"""
 _raw:
   description:
-    - One mapping for each product, with the keys of the catalog format. Numbers of notes are texts.
+    - One mapping for each product, with the keys of the catalog format. Numbers of notes are texts. A newer edition is shown whole.
+    - With O(show=editions), C(product), C(edition), C(title), C(base), C(document), C(dated), C(url), C(flows) and C(supplements), the last two as counts.
+    - With O(from) and O(to), one mapping with C(added), C(removed), C(documented) and C(changed) flows, C(supplements) and C(roles).
+      A flow has its C(id), ends, C(protocol), C(ports), C(section) and C(row); a changed one C(changes), by field C(from) and C(to).
     - C(docs/catalog-format.md) of the collection has the meaning of each key.
   type: list
   elements: dict

@@ -10,9 +10,10 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog import query
-from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.loader import load_catalogs, well_known
+from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.compare import compare, editions
+from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.loader import editions_of, load_catalogs, well_known
 from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.shelves import NOTHING
-from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import CatalogError, Problem, Problems
+from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MISSING, CatalogError, Problem, Problems
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import KINDS, Catalog, Catalogs, Flow, Role
 
 Options = t.Mapping[str, t.Any]
@@ -20,12 +21,37 @@ SELECTORS = ("role", "source", "destination", "direction", "protocol", "port", "
 
 
 def catalog(terms: t.Sequence[str], options: Options) -> list[t.Any]:
-    """Return the content of catalog files, one for each product in ``terms`` (all when there is none)."""
+    """Return the content of catalogs, one for each product in ``terms`` (all when there is none).
+
+    With ``show: editions`` one entry for each edition that there is; with ``from`` and ``to`` what the one says differently from the other.
+    """
     edition = options.get("edition")
+    if options.get("from") is not None or options.get("to") is not None:
+        return query.search(options.get("query"), [_compared(terms, options)])
+    if options.get("show") == "editions":
+        return query.search(options.get("query"), editions(_editions(terms, options)))
     if edition is not None and len(terms) != 1:
         raise CatalogError([Problem("edition", repr(edition), "goes with exactly one product; use releases for several")])
     catalogs = _load(options, {} if edition is None else {terms[0]: edition})
     return query.search(options.get("query"), [_with_text_keys(chosen.plain) for chosen in _of(terms, catalogs)])
+
+
+def _compared(terms: t.Sequence[str], options: Options) -> dict[str, t.Any]:
+    problems = Problems()
+    if len(terms) != 1:
+        problems.add("_terms", list(terms), "two editions are those of exactly one product, so name it")
+    for name in ("from", "to"):
+        if options.get(name) is None:
+            problems.add(name, MISSING, "two editions are compared: give both, from and to")
+    problems.raise_as(CatalogError)
+    old, new = (_load(options, {terms[0]: options[name]}).products[terms[0]] for name in ("from", "to"))
+    return compare(old, new)
+
+
+def _editions(terms: t.Sequence[str], options: Options) -> list[Catalog]:
+    there = editions_of(options.get("catalog_paths") or ())
+    names = [chosen.product for chosen in _of(terms, _load(options))]
+    return [_load(options, {name: edition}).products[name] for name in names for edition in there[name]]
 
 
 def roles(terms: t.Sequence[str], options: Options) -> list[t.Any]:
@@ -126,8 +152,8 @@ def _listed(value: t.Any) -> list[t.Any]:
     return value if isinstance(value, list) else [] if value is None else [value]
 
 
-def _load(options: Options, editions: t.Mapping[str, str] = NOTHING) -> Catalogs:
-    return load_catalogs(options.get("releases") or {}, options.get("catalog_paths") or (), editions)
+def _load(options: Options, wanted: t.Mapping[str, str] = NOTHING) -> Catalogs:
+    return load_catalogs(options.get("releases") or {}, options.get("catalog_paths") or (), wanted)
 
 
 def _of(terms: t.Sequence[str], catalogs: Catalogs) -> list[Catalog]:

@@ -19,7 +19,7 @@ _TUPLES = ("ports", "source_ports", "alternatives", "only_with", "only_without",
 _QUALIFIED = ("setting", "feature")
 
 
-def build(plain: Plain, path: str, digest: str, places: t.Mapping[str, str] = NO_PLACES) -> Catalog:
+def build(plain: Plain, path: str, digest: str, places: t.Mapping[str, str] = NO_PLACES, base: t.Optional[str] = None) -> Catalog:
     """Return the catalog of a file that :func:`.validate.validate` found nothing wrong with; ``places`` as :mod:`.delta` has them."""
     product = plain["product"]
     return Catalog(
@@ -34,6 +34,7 @@ def build(plain: Plain, path: str, digest: str, places: t.Mapping[str, str] = NO
         supplements=tuple(_flow(flow, plain) for flow in plain.get("supplements", ())),
         plain=plain,
         title=plain.get("title"),
+        base=base,
         former=build_former(plain),
         places=places,
     )

@@ -117,7 +117,7 @@ def _load(files: Files) -> Catalog:
     if problems:
         raise CatalogError(problems)
     digest = hashlib.sha256(f"{document.digest} {inherited.digest}".encode("ascii")).hexdigest()
-    return build(merged.plain, path, digest, merged.places)
+    return build(merged.plain, path, digest, merged.places, document.plain["base"])
 
 
 def _base(base: tuple[str, Stamp], file: str, edition: str) -> Catalog:

@@ -160,6 +160,7 @@ class Catalog:
     supplements: tuple[Flow, ...]
     plain: t.Mapping[str, t.Any] = field(repr=False)  # the file as loaded, for the ``catalog`` lookup
     title: t.Optional[str] = None
+    base: t.Optional[str] = None  # the edition that the file is written against
     former: FormerWords = field(default_factory=dict)
     places: t.Mapping[str, str] = field(default_factory=dict, repr=False)
 

@@ -24,6 +24,8 @@ HTTPS, PING, RPC, PEER, CUSTOM, LDAP = (
 )
 ALL = [HTTPS, PING, RPC, PEER, CUSTOM, LDAP]
 
+PRODUCTS = ["acme", "configmgr", "data_box", "data_box_gateway", "databox", "exchange", "windows_server"]
+
 
 @pytest.fixture
 def options(tmp_path: pathlib.Path) -> dict[str, t.Any]:
@@ -91,7 +93,8 @@ def test_either_is_seen_from_both_ends(options: dict[str, t.Any]) -> None:
 
 
 def test_protocol_any_has_every_port() -> None:
-    found = answers.flows(["exchange"], {"source": ["exchange.client_access"], "destination": ["exchange.mailbox"], "port": 3268})
+    asked = {"releases": {"exchange": "2013"}, "source": ["exchange.client_access"], "destination": ["exchange.mailbox"], "port": 3268}
+    found = answers.flows(["exchange"], asked)
     assert {flow["protocol"] for flow in found} == {"any"}
 
 
@@ -125,7 +128,7 @@ def test_direction_needs_role(options: dict[str, t.Any]) -> None:
 
 def test_unknown_product_and_bad_dynamic_ports(options: dict[str, t.Any]) -> None:
     told = message(answers.flows, ["acne"], options)
-    assert told == "product: 'acne': expected a product that has a catalog: acme, configmgr, databox, exchange, windows_server; did you mean 'acme'?"
+    assert told == f"product: 'acne': expected a product that has a catalog: {', '.join(PRODUCTS)}; did you mean 'acme'?"
     told = message(answers.flows, ["acme"], {**options, "dynamic_ports": "high"})
     assert told == "dynamic_ports: 'high': expected a range of ports such as 49152-65535"
 
@@ -206,12 +209,54 @@ def test_query_without_jmespath(options: dict[str, t.Any], monkeypatch: pytest.M
 def test_catalog(options: dict[str, t.Any]) -> None:
     [found] = answers.catalog(["acme"], options)
     assert (found["product"], found["edition"], found["notes"]["1"]["title"]) == ("acme", "1", "Other ports")
-    assert [item["product"] for item in answers.catalog([], options)] == ["acme", "configmgr", "databox", "exchange", "windows_server"]
+    assert [item["product"] for item in answers.catalog([], options)] == PRODUCTS
     assert answers.catalog(["acme"], {**options, "edition": "1", "query": "[].settings.https.default"}) == [443]
     told = message(answers.catalog, ["acme"], {**options, "edition": "7"})
     assert told == "editions.acme: '7': expected an edition that has a catalog: 1"
     told = message(answers.catalog, ["acme", "exchange"], {**options, "edition": "1"})
     assert told == "edition: '1': goes with exactly one product; use releases for several"
+
+
+def test_every_edition_is_listed_whatever_runs(options: dict[str, t.Any]) -> None:
+    found = answers.catalog(["exchange"], {**options, "releases": {"exchange": "2016"}, "show": "editions"})
+    assert [(item["edition"], item["title"], item["base"]) for item in found] == [
+        ("2013", None, None), ("2016", None, None), ("2019", None, "2016"), ("2025", "Subscription Edition", "2016")
+    ]
+    assert found[0]["dated"] == "2016-12-09" and found[0]["flows"] == 29
+    assert {item["product"] for item in answers.catalog([], {**options, "show": "editions"})} >= {"acme", "configmgr", "data_box", "data_box_gateway"}
+
+
+def test_two_editions_are_compared(options: dict[str, t.Any]) -> None:
+    [found] = answers.catalog(["configmgr"], {**options, "from": "1806", "to": "2509"})
+    assert (found["product"], found["from"], found["to"]) == ("configmgr", "1806", "2509")
+    assert found["roles"] == {
+        "added": ["configmgr.azure_logic_app", "configmgr.cmg_scale_set"],
+        "removed": ["configmgr.application_catalog_web_service_point", "configmgr.application_catalog_website_point", "configmgr.microsoft_intune"],
+    }
+    added = {item["id"]: item for item in found["added"]}
+    assert added["configmgr.cmg_connection_point.cmg_scale_set.cmg_https.tcp"] == {
+        "id": "configmgr.cmg_connection_point.cmg_scale_set.cmg_https.tcp", "source": "configmgr.cmg_connection_point",
+        "destination": "configmgr.cmg_scale_set", "protocol": "tcp", "ports": ["10124-10139"], "section": "bkmk_cmgcp-cmg2", "row": 2,
+    }
+    removed = {item["section"] for item in found["removed"]}
+    assert {"BKMK_PortsAppCatalogService-SQL", "BKMK_PortsMobileDeviceClient-WindowsIntune"} <= removed
+    documented = {item["id"] for item in found["documented"]}
+    assert {"configmgr.site_server.software_update_point.rpc_dynamic.tcp", "configmgr.client.client.peer_cache_download.tcp"} <= documented
+    changed = {item["id"]: item["changes"] for item in found["changed"]}
+    assert changed["configmgr.management_point.domain_controller.global_catalog_ldap.tcp"] == {"row": {"from": 2, "to": 3}}
+    assert changed["configmgr.client.file_server.smb.tcp"] == {"section": {"from": "BKMK_ClientShares", "to": "client-to-server-shares"}}
+    assert len(found["documented"]) + len(found["added"]) + 195 - len(found["removed"]) == 209
+    back = answers.catalog(["configmgr"], {**options, "from": "2509", "to": "1806", "query": "[].roles.added | [0] | length(@)"})
+    assert back == [3]
+
+
+def test_comparing_asks_for_one_product_and_both_editions(options: dict[str, t.Any]) -> None:
+    assert message(answers.catalog, ["configmgr", "exchange"], {**options, "from": "1806"}).splitlines() == [
+        "_terms: ['configmgr', 'exchange']: two editions are those of exactly one product, so name it",
+        "to: two editions are compared: give both, from and to",
+    ]
+    told = message(answers.catalog, ["configmgr"], {**options, "from": "1806", "to": "2500"})
+    assert told == "editions.configmgr: '2500': expected an edition that has a catalog: 1806, 2509; did you mean '2509'?"
 
 
 def test_roles(options: dict[str, t.Any]) -> None:

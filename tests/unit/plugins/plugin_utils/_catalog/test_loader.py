@@ -91,7 +91,7 @@ def test_missing_file(tmp_path: pathlib.Path) -> None:
 
 def test_bundled_catalogs_join() -> None:
     catalogs = loader.load_catalogs()
-    assert sorted(catalogs.products) == ["configmgr", "databox", "exchange", "windows_server"]
+    assert sorted(catalogs.products) == ["configmgr", "data_box", "data_box_gateway", "databox", "exchange", "windows_server"]
     assert {"internet", "any_host", "configmgr.site_server", "windows_server.domain_controller"} <= set(catalogs.roles)
     ids = [flow.id for flow in (*catalogs.flows, *catalogs.supplements)]
     assert len(ids) == len(set(ids))
@@ -159,7 +159,7 @@ def test_path_and_content_differ(tmp_path: pathlib.Path) -> None:
 def test_wrong_requests(tmp_path: pathlib.Path) -> None:
     (tmp_path / "empty").mkdir()
     assert told(editions={"configmgr": "1602", "exchnge": "2013"}) == [
-        "editions: 'exchnge': expected a product that has a catalog: configmgr, databox, exchange, windows_server; did you mean 'exchange'?",
+        "editions: 'exchnge': expected a product that has a catalog: configmgr, data_box, data_box_gateway, databox, exchange, windows_server; did you mean 'exchange'?",
         "editions.configmgr: '1602': expected an edition that has a catalog: 1806",
     ]
     assert told(paths=[f"{tmp_path}/none", f"{tmp_path}/empty"]) == [
