@@ -164,6 +164,6 @@ def test_a_product_without_a_catalog_is_told_with_host_and_variable() -> None:
     with pytest.raises(CatalogError) as error:
         _compile.compile_plan(inventory({"a": host("exchange.mailbox", at="10.0.0.1", releases={"exchnge": "2013"})}))
     assert str(error.value) == (
-        "a: msports_releases.exchnge: 'exchnge': expected a product that has a catalog: configmgr, data_box, data_box_gateway, databox, exchange, windows_server; "
-        "did you mean 'exchange'?"
+        "a: msports_releases.exchnge: 'exchnge': expected a product that has a catalog: configmgr, data_box, data_box_gateway, databox, exchange, "
+        "windows_server; did you mean 'exchange'?"
     )

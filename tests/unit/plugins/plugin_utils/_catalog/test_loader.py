@@ -159,8 +159,9 @@ def test_path_and_content_differ(tmp_path: pathlib.Path) -> None:
 def test_wrong_requests(tmp_path: pathlib.Path) -> None:
     (tmp_path / "empty").mkdir()
     assert told(editions={"configmgr": "1602", "exchnge": "2013"}) == [
-        "editions: 'exchnge': expected a product that has a catalog: configmgr, data_box, data_box_gateway, databox, exchange, windows_server; did you mean 'exchange'?",
-        "editions.configmgr: '1602': expected an edition that has a catalog: 1806",
+        "editions: 'exchnge': expected a product that has a catalog: configmgr, data_box, data_box_gateway, databox, exchange, windows_server; "
+        "did you mean 'exchange'?",
+        "editions.configmgr: '1602': expected an edition that has a catalog: 1806, 2509",
     ]
     assert told(paths=[f"{tmp_path}/none", f"{tmp_path}/empty"]) == [
         f"catalog_paths[0]: '{tmp_path}/none': expected a folder with catalogs",

@@ -13,7 +13,7 @@ import jsonschema
 import pytest
 import yaml
 from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.delta_format import json_schema
-from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.loader import BUNDLED, bundled_catalogs
+from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.loader import BUNDLED, bundled_catalogs, load_catalog
 from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.validate import validate
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._catalog.samples import DELETE, acme, changed
 
@@ -23,6 +23,7 @@ PRODUCT_KEYS = (
     "product, edition, title, documents, roles, services, settings, features, notes, lists, configurable, non_configurable, flows, supplements, errata, former"
 )
 EDITION = "expected a number as a quoted text, which orders among the releases of the product: like '1806', '3.1' or '2019-12'"
+SCOPES = ("site", "parent", "site_or_parent", "parent_or_child", "top_site", "hierarchy", "any")
 FLOW_KEYS = (
     "id, source, destination, initiator, starts, service, protocol, ports, source_ports, alternatives, setting, setting_of, via_proxy, delivery, reply, "
     "requirement, feature, feature_at, only_with, only_without, releases, scope, zone, notes, reference, erratum"
@@ -140,7 +141,7 @@ CASES = {
     "alternative": Case({"flows[0].alternatives": ["any"]}, [f"flows[0].alternatives[0]: 'any': {PORT}"]),
     "protocol": Case({"flows[1].protocol": "icmp"}, ["flows[1].protocol: 'icmp': expected one of tcp, udp, icmp_echo, any; did you mean 'icmp_echo'?"]),
     "scope": Case(
-        {"flows[0].scope": "sites"}, ["flows[0].scope: 'sites': expected one of site, parent, parent_or_child, top_site, hierarchy, any; did you mean 'site'?"]
+        {"flows[0].scope": "sites"}, [f"flows[0].scope: 'sites': expected one of {', '.join(SCOPES)}; did you mean 'site'?"]
     ),
     "initiator": Case({"flows[1].initiator": "destination"}, ["flows[1].initiator: 'destination': expected one of source, either"]),
     "delivery": Case(
@@ -312,7 +313,7 @@ CASES = {
         {"flows[0].ports": ["70000"], "flows[0].scope": "world", "flows[0].source": "acme.agents"},
         [
             f"flows[0].ports[0]: '70000': {PORT}, or rpc_dynamic",
-            "flows[0].scope: 'world': expected one of site, parent, parent_or_child, top_site, hierarchy, any",
+            f"flows[0].scope: 'world': expected one of {', '.join(SCOPES)}",
             "flows[0].source: 'acme.agents': expected a role of this file; did you mean 'acme.agent'?",
         ],
     ),
@@ -380,4 +381,4 @@ def test_published_schema_is_the_one_of_the_tables() -> None:
 def test_bundled_catalogs_satisfy_schema_and_validator(path: str) -> None:
     plain = yaml.safe_load(pathlib.Path(path).read_text(encoding="utf-8"))
     assert [error.message for error in SCHEMA.iter_errors(as_json(plain))] == []
-    assert validate(plain, path) == []
+    assert validate(load_catalog(path).plain, path) == []
