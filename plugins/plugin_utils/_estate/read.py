@@ -68,13 +68,15 @@ def _whole(reader: Reader, places: checks.Places) -> dict[str, t.Any]:
     """Return the fields of the estate that come straight from one estate-wide variable each."""
     catalogs = reader.catalogs
     every_site = sorted({site for names in places.sites.values() for site in names})
+    parents = reader.estate_value("msports_hierarchy", sites.parse_hierarchy, {}, every_site)
     editions = {product: catalog.edition for product, catalog in sorted(catalogs.products.items())}
     reader.estate_value("msports_catalog_paths", parse_paths, ())  # was used to load the catalogs; here its problems are told
     releases = reader.estate_value("msports_releases", settings.parse_releases, {}, catalogs)
     return {
         "editions": editions,
         "releases": {**editions, **releases},
-        "hierarchy": reader.estate_value("msports_hierarchy", sites.parse_hierarchy, {}, every_site),
+        "hierarchy": {child: parent for child, parent in parents.items() if parent is not None},
+        "sites_alone": frozenset(child for child, parent in parents.items() if parent is None),
         "not_deployed": reader.estate_value("msports_not_deployed", rules.parse_not_deployed, frozenset(), catalogs),
         "excluded_flows": reader.estate_value("msports_excluded_flows", rules.parse_excluded_flows, (), catalogs),
         "supplements": reader.estate_value("msports_supplements", rules.parse_supplements, (), catalogs),

@@ -73,12 +73,15 @@ def site_bound_roles(catalogs: Catalogs) -> frozenset[str]:
     )
 
 
-def parse_hierarchy(declared: Declarations, problems: ProblemCollector, known: t.Collection[str]) -> dict[str, str]:
-    """Read ``msports_hierarchy``, child to parent; ``known`` are the sites that hosts declare. Every cycle is a problem."""
-    found: dict[str, str] = {}
+def parse_hierarchy(declared: Declarations, problems: ProblemCollector, known: t.Collection[str]) -> dict[str, t.Optional[str]]:
+    """Read ``msports_hierarchy``, child to parent; ``known`` are the sites that hosts declare. Every cycle is a problem.
+
+    ``null`` in place of a parent says that the site has none.
+    """
+    found: dict[str, t.Optional[str]] = {}
     for child, (path, parent) in entries(declared, problems).items():
         fine = True
-        for name, what, value in ((child, "child", MISSING), (parent, "parent", parent)):
+        for name, what, value in ((child, "child", MISSING), *(((parent, "parent", parent),) if parent is not None else ())):
             if not isinstance(name, str) or not _SITE.match(name):
                 problems.add(path, name, SITE_WORDS)
                 fine = False
@@ -87,7 +90,7 @@ def parse_hierarchy(declared: Declarations, problems: ProblemCollector, known: t
                 problems.add(path, value, f"no host is in the {what} site {name}; {sites}", near=near_name(name, known))
         if fine:
             found[child] = parent
-    for cycle in _cycles(found):
+    for cycle in _cycles({child: parent for child, parent in found.items() if parent is not None}):
         path = f"{declared[0][0]}.{cycle[0]}"
         problems.add(path, found[cycle[0]], f"a site cannot be its own ancestor: {' > '.join([*cycle, cycle[0]])}")
     return found

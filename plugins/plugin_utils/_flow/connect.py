@@ -149,7 +149,7 @@ class _Connector:
                 if group.hosts:
                     peers, label = self._peers(group, there, sees[side] if compared else None)
                     if there.groups and not peers:
-                        self.needs.out_of_reach(group, there.role)
+                        self.needs.out_of_reach(flow, group, there.role)
                     self._see(flow, group, side, direction, peers, label, decider)
 
     def _see(self, flow: Flow, group: Group, side: str, direction: str, peers: tuple[Group, ...], label: str, decider: str) -> None:

@@ -11,6 +11,7 @@ import typing as t
 from collections import defaultdict
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import Problem, some
+from ansible_collections.portcullis.msports.plugins.plugin_utils._flow.reach import Reach
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import BARE_ROLES, Catalogs, Flow
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.connection import Group, Note
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate import Estate
@@ -29,7 +30,7 @@ class Needs:
         self._in_use = {"windows_server", *BARE_ROLES, *map(_product, used)}
         self._required: dict[str, set[str]] = defaultdict(set)  # missing role -> roles held that need it
         self._any: dict[str, set[str]] = defaultdict(set)
-        self._alone: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))  # site -> role out of reach -> roles there
+        self._reach = Reach(estate, catalogs)
 
     def see(self, flow: Flow, held: t.Mapping[str, tuple[Group, ...]]) -> None:
         """Take note of the missing end of a flow that is on."""
@@ -42,9 +43,9 @@ class Needs:
                 if flow.requirement == "required":
                     self._required[role].add(needed_by)
 
-    def out_of_reach(self, group: Group, missed: str) -> None:
+    def out_of_reach(self, flow: Flow, group: Group, missed: str) -> None:
         """Take note of a role that somebody holds, but nobody within the scope of a flow of ``group``."""
-        self._alone[str(group.site)][missed].add(group.role)
+        self._reach.miss(flow, group, missed)
 
     def problems(self) -> t.Iterator[Problem]:
         for role, needed_by in sorted(self._required.items()):
@@ -55,6 +56,7 @@ class Needs:
                     f"nobody holds {role}, which {some(needed_by)} communicates with: give the role to a host ({_group(role)} or msports_roles), "
                     f"name its networks (msports_networks: {{{role}: [...]}}), or say that there is none (msports_not_deployed: [{role}])",
                 )
+        yield from self._reach.problems()
 
     def notes(self) -> t.Iterator[Note]:
         """Yield a note for every role that is missed and no problem (those in ``msports_not_deployed`` were answered), and one for each site."""
@@ -62,14 +64,7 @@ class Needs:
         for role, needed_by in sorted(self._any.items()):
             if role not in self._estate.not_deployed and role not in problems:
                 yield Note("nobody_holds", f"nobody holds {role}; the flows of {some(needed_by)} with it make no rules")
-
-        for site, alone in sorted(self._alone.items()):
-            here = {item.role for host in self._estate.hosts.values() for item in host.holdings if site in item.sites}
-            missed = sorted(set(alone) - here)  # a role that this very site has is missed only by flows to other sites
-            if missed:
-                text = f"site {site}: nobody within the scope of their flows holds {', '.join(missed)}"
-                those = ", ".join(sorted({role for other in missed for role in alone[other]}))
-                yield Note("out_of_scope", f"{text}; the flows of {those} there with them make no rules")
+        yield from self._reach.notes()
 
     def _declared(self, role: str) -> bool:
         return role in self._estate.not_deployed or role in self._estate.explicit_empty

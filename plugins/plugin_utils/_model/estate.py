@@ -106,7 +106,7 @@ class Estate:
     """All hosts by name (sorted), and what holds for the whole estate.
 
     ``networks``        role -> site (``None`` = all sites) -> addresses; ``explicit_empty`` roles were declared ``[]``
-    ``hierarchy``       child site -> parent site
+    ``hierarchy``       child site -> parent site; ``sites_alone`` were said to have no parent
     ``sites``           product -> every site that a host of it declares; empty = one site
     ``releases``        product -> release, always filled (undeclared = the edition)
     ``features``        those that hold for ends given as networks (every host that declares features agrees), estate-wide
@@ -118,6 +118,7 @@ class Estate:
     networks: t.Mapping[str, t.Mapping[t.Optional[str], Addresses]] = field(default_factory=dict)
     explicit_empty: frozenset[str] = frozenset()
     hierarchy: t.Mapping[str, str] = field(default_factory=dict)
+    sites_alone: frozenset[str] = frozenset()
     sites: t.Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     editions: t.Mapping[str, str] = field(default_factory=dict)
     releases: t.Mapping[str, str] = field(default_factory=dict)

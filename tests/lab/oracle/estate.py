@@ -80,7 +80,7 @@ class Estate:
     def read_with(self, catalogs: Catalogs) -> None:
         """Give the hosts their roles, once it is known which catalogs this estate uses."""
         self.catalogs = catalogs
-        self.parents: dict[str, str] = {str(child): str(parent) for child, parent in (self.whole("hierarchy") or {}).items()}
+        self.parents: dict[str, str] = {str(child): str(parent) for child, parent in (self.whole("hierarchy") or {}).items() if parent}
         self.infrastructure = self.whole("infrastructure") or {}
         self.releases = {**catalogs.editions, **(self.whole("releases") or {})}
         told = [host.all_of("settings") or {} for host in self.hosts.values()]

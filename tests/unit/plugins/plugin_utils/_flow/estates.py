@@ -35,11 +35,14 @@ def host(*roles: t.Any, at: t.Any = (), groups: t.Sequence[str] = (), connection
 def inventory(hosts: t.Mapping[str, Plain], today: str = "2026-11-21", whole: bool = True, quiet: bool = True, **everywhere: t.Any) -> Plain:
     """Return an inventory. ``everywhere`` are variables that all hosts declare; management is declared unless it is given.
 
-    ``quiet`` declares every essential role as absent that no host and no network has, so that a test can be about one thing.
+    ``quiet`` declares every essential role as not deployed that no host and no network has, and that sites stand alone which no hierarchy joins,
+    so that a test can be about one thing.
     """
     common = {"management": MANAGEMENT, "releases": RELEASES, **everywhere}
     if quiet and "not_deployed" not in common:
         common["not_deployed"] = sorted(_essential() - _held(hosts) - set(common.get("networks", ())))
+    if quiet:
+        common.update(_apart(common, _placed(hosts.values(), common)))
     named: Plain = {}
     for name, item in hosts.items():
         named[name] = {"vars": {**{PREFIX + key: value for key, value in common.items()}, **item["vars"]}, "groups": item["groups"]}
@@ -56,6 +59,34 @@ def inventory(hosts: t.Mapping[str, Plain], today: str = "2026-11-21", whole: bo
 
 def _essential() -> set[str]:
     return {role.id for role in load_catalogs(RELEASES).roles.values() if role.essential}
+
+
+def _placed(hosts: t.Iterable[Plain], everywhere: Plain) -> dict[str, set[str]]:
+    """Return role -> the sites that its holders are in."""
+    found: dict[str, set[str]] = {}
+    for item in hosts:
+        for entry in item["vars"].get("msports_roles", ()):
+            role, site = (entry["role"], entry.get("site")) if isinstance(entry, dict) else (entry, None)
+            site = site or item["vars"].get("msports_site") or everywhere.get("site")
+            site = site.get(role.partition(".")[0]) if isinstance(site, dict) else site
+            found.setdefault(role, set()).update(site if isinstance(site, (list, tuple)) else [str(site)] if site else ())
+    return found
+
+
+def _apart(common: Plain, placed: t.Mapping[str, set[str]]) -> Plain:
+    """Return what says of sites that they stand alone, and that they have none of the essential roles that only others have."""
+    by_product: dict[str, set[str]] = {}
+    for role, sites in placed.items():
+        by_product.setdefault(role.partition(".")[0], set()).update(sites if not role.startswith("windows_server.") else ())
+    parents = dict(common.get("hierarchy", {}))
+    alone = set().union(*by_product.values()) - set(parents)
+    networks = dict(common.get("networks", {}))
+    for role in sorted(_essential() & {*placed, *networks}):
+        lacking = by_product.get(role.partition(".")[0], set()) - placed.get(role, set())
+        if lacking and isinstance(networks.get(role, {}), dict):
+            networks[role] = {**{site: [] for site in sorted(lacking)}, **networks.get(role, {})}
+    said = {"hierarchy": {**parents, **dict.fromkeys(sorted(alone))}} if len(alone) > 1 else {}
+    return {**said, **({"networks": networks} if networks else {})}
 
 
 def _held(hosts: t.Mapping[str, Plain]) -> set[str]:
@@ -132,6 +163,7 @@ def estate(*hosts: Host, networks: t.Optional[t.Mapping[str, t.Mapping[t.Optiona
     values: Plain = {
         "networks": {role: {site: Addresses.parse(text.split()) for site, text in by_site.items()} for role, by_site in (networks or {}).items()},
         "sites": {"shop": sites} if sites else {},
+        "sites_alone": frozenset(sites),
         "features": frozenset().union(*(item.features for item in hosts)),
         **fields,
     }

@@ -9,6 +9,8 @@ import typing as t
 
 import pytest
 
+from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import InventoryError
+
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.allowed import AllowedSet
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._flow.estates import host, names, plan, texts
 
@@ -40,12 +42,52 @@ def _two_sites(**sites: t.Any) -> t.Any:
     )
 
 
-def test_a_scope_that_joins_nobody_is_told() -> None:
+def test_an_essential_role_that_another_site_has_is_a_note_where_the_inventory_says_that_this_one_has_none() -> None:
     found = _two_sites(cas=("configmgr.site_server", "CAS"), site=("configmgr.site_server", "P01"), sql=("configmgr.sql_server", "P01"))
     told = texts(found, "out_of_scope")
     assert told == [
         "site CAS: nobody within the scope of their flows holds configmgr.sql_server; the flows of configmgr.site_server there with them make no rules"
     ]
+
+
+def misspelt(**everywhere: t.Any) -> str:
+    """The problem of an estate whose management point is in PO1, and all else in P01."""
+    hosts = {
+        "site01": host("configmgr.site_server", at="10.1.1.10", site="P01"),
+        "sql01": host("configmgr.sql_server", at="10.1.1.11", site="P01"),
+        "mp01": host("configmgr.management_point", at="10.1.1.20", site="PO1"),
+        "dc01": host("windows_server.domain_controller", at="10.1.3.10"),
+    }
+    with pytest.raises(InventoryError) as error:
+        plan(hosts, quiet=False, networks={"configmgr.client": ["10.20.0.0/16"]}, **everywhere)
+    return str(error.value)
+
+
+def test_a_misspelt_site_is_one_problem_with_the_nearest_site() -> None:
+    told = misspelt()
+    assert told.startswith(
+        "estate: site PO1 (mp01): nobody within the scope of their flows holds configmgr.site_server, configmgr.sql_server, "
+        "which configmgr.management_point there cannot do without (it is in P01): correct msports_site, "
+    )
+    assert told.endswith("; did you mean 'P01'?")
+    assert len(told.splitlines()) == 1
+
+
+def test_sites_that_no_hierarchy_joins_are_a_problem_until_one_is_said_to_stand_alone() -> None:
+    hosts = {
+        f"{kind}{number}": host(f"configmgr.{kind}_server", at=f"10.{number}.1.{last}", site=f"P0{number}")
+        for number in (1, 2, 3)
+        for kind, last in (("site", 10), ("sql", 11))
+    }
+    common = {"networks": {"configmgr.client": ["10.20.0.0/16"]}, "not_deployed": ["windows_server.domain_controller"]}
+    with pytest.raises(InventoryError) as error:
+        plan(hosts, quiet=False, hierarchy={"P02": "P01"}, **common)
+    assert str(error.value) == (
+        "estate: no msports_hierarchy joins site P03 of configmgr with P01, so nothing is open between them: "
+        "name its parent (msports_hierarchy: {P03: P01}), or say that it has none ({P03: null})"
+    )
+    for hierarchy in ({"P02": "P01", "P03": None}, {"P02": "P01", "P01": None}, {"P02": "P01", "P03": "P01"}):
+        assert not texts(plan(hosts, quiet=False, hierarchy=hierarchy, **common), "out_of_scope")
 
 
 def test_a_scope_that_joins_everybody_is_silent() -> None:
