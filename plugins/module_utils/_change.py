@@ -11,10 +11,18 @@ and they are unchanged when their lines are.
 
 from __future__ import annotations
 
-import collections
+import typing as t
 
-Change = collections.namedtuple("Change", "added changed removed kept extra")
-Change.__doc__ = """Sorted lists of names. ``extra`` are own rules that nobody wants and that stay because nothing is purged."""
+
+
+class Change(t.NamedTuple):
+    """Sorted lists of names. ``extra`` are own rules that nobody wants and that stay because nothing is purged."""
+
+    added: t.List[str]
+    changed: t.List[str]
+    removed: t.List[str]
+    kept: t.List[str]
+    extra: t.List[str]
 
 
 TOO_MANY = (
@@ -26,14 +34,16 @@ TOO_MANY = (
 class TooManyRemovals(Exception):
     """More rules would go away than the caller allows. ``names`` are the rules, ``limit`` is the bound."""
 
-    def __init__(self, names, limit):
+    def __init__(self, names: t.Iterable[str], limit: int) -> None:
         self.names = list(names)
         self.limit = limit
         shown = ", ".join(self.names[:10]) + (" ..." if len(self.names) > 10 else "")
         super().__init__(TOO_MANY.format(len(self.names), limit, shown))
 
 
-def plan_change(desired, actual, purge=True, max_removals=None):
+def plan_change(
+    desired: t.Mapping[str, str], actual: t.Mapping[str, str], purge: bool = True, max_removals: t.Optional[int] = None
+) -> Change:
     """Return the ``Change`` that turns ``actual`` into ``desired``; raise ``TooManyRemovals`` beyond ``max_removals``."""
     gone = sorted(set(actual) - set(desired))
     removed = gone if purge else []
@@ -49,6 +59,6 @@ def plan_change(desired, actual, purge=True, max_removals=None):
     )
 
 
-def diff_text(before, after):
+def diff_text(before: t.Iterable[str], after: t.Iterable[str]) -> t.Dict[str, str]:
     """Return the ``diff`` of a result from two lists of canonical lines."""
     return {"before": "".join(line + "\n" for line in before), "after": "".join(line + "\n" for line in after)}

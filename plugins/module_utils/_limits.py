@@ -11,29 +11,37 @@ the renderer call it on the controller, before anything is connected to, and the
 
 from __future__ import annotations
 
-import collections
+import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _addresses
+from ansible_collections.portcullis.msports.plugins.module_utils._addresses import Addresses
+from ansible_collections.portcullis.msports.plugins.module_utils._match import Plain
+from ansible_collections.portcullis.msports.plugins.module_utils._options import AddressSets
 
 UNSAYABLE = "{0} cannot express these rules, nothing was changed"
 
-Refusal = collections.namedtuple("Refusal", "index name reason")
-Refusal.__doc__ = """``index`` and ``name`` of the rule; or ``-1`` and the name of an option; or ``-1`` and ``""`` for all rules together.
 
-``reason`` says what to do instead."""
+class Refusal(t.NamedTuple):
+    """``index`` and ``name`` of the rule; or ``-1`` and the name of an option; or ``-1`` and ``""`` for all rules together.
+
+    ``reason`` says what to do instead."""
+
+    index: int  # type: ignore[assignment]  # a field of this name hides the method of tuples
+    name: str
+    reason: str
 
 
-def place(refusal):
+def place(refusal: Refusal) -> str:
     """Return where a refusal is: ``rules[3] 'in tcp/443 from clients'``."""
     return "rules[{0}] {1!r}".format(refusal.index, refusal.name) if refusal.index >= 0 else refusal.name or "rules"
 
 
-def texts(refusals):
+def texts(refusals: t.Iterable[Refusal]) -> t.List[str]:
     """Return the refusals for people, in the order of the rules."""
     return ["{0}: {1}".format(place(refusal), refusal.reason) for refusal in sorted(refusals)]
 
 
-def matching(rules, address_sets):
+def matching(rules: t.Iterable[Plain], address_sets: AddressSets) -> t.Iterator[t.Tuple[int, Plain, Addresses, Addresses]]:
     """Yield ``(index, rule, remote, local)`` with collapsed intervals, for each complete, checked wire rule that somebody can match."""
     collapsed = {name: _addresses.parse(addresses) for name, addresses in address_sets.items()}
     for index, rule in enumerate(rules):
@@ -42,21 +50,21 @@ def matching(rules, address_sets):
             yield index, rule, remote, local
 
 
-def addresses_of(listed, collapsed):
+def addresses_of(listed: t.Sequence[str], collapsed: t.Mapping[str, Addresses]) -> Addresses:
     """Return the intervals of a rule's addresses; ``collapsed`` are those of the address sets. No list at all is anybody."""
     if not listed:
         return _addresses.ANY
     return collapsed[listed[0][1:]] if listed[0].startswith("@") else _addresses.parse(listed)
 
 
-def refusals(rules, address_sets):
+def refusals(rules: t.Iterable[Plain], address_sets: AddressSets) -> t.List[Refusal]:
     """Return a ``Refusal`` for each reason why no backend of Linux can say a rule, of complete, checked wire rules."""
     return [
         Refusal(index, rule["name"], reason) for index, rule, remote, local in matching(rules, address_sets) for reason in of_every_backend(rule, remote, local)
     ]
 
 
-def of_every_backend(rule, remote, local):
+def of_every_backend(rule: Plain, remote: Addresses, local: Addresses) -> t.List[str]:
     """Return why no backend of Linux can say a rule."""
     reasons = []
     if rule["helper"] and rule["protocol"] != "udp":

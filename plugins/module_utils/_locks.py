@@ -8,12 +8,13 @@
 from __future__ import annotations
 
 import errno
+import typing as t
 
 SECONDS = 60
 STEP = 0.1
 
 
-def taken(take, pause, seconds=SECONDS):
+def taken(take: t.Callable[[], t.Any], pause: t.Callable[[float], t.Any], seconds: float = SECONDS) -> bool:
     """Call ``take`` until it gets its lock; return False when somebody else has held it for so long. Other errors are raised."""
     waited = 0.0
     while True:

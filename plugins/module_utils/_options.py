@@ -60,6 +60,9 @@ ELSEWHERE = (
     "{0} is {1}, which is about {2}: with {3} it changes nothing"
 )
 
+Options = t.Mapping[str, t.Any]
+Result = t.Dict[str, t.Any]
+AddressSets = t.Mapping[str, t.Sequence[str]]
 Spec = t.Dict[str, t.Dict[str, t.Any]]
 
 

@@ -8,8 +8,13 @@
 from __future__ import annotations
 
 import re
+import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _guard, _ports, _ruleset
+from ansible_collections.portcullis.msports.plugins.module_utils._evaluate import Evaluator
+from ansible_collections.portcullis.msports.plugins.module_utils._guard import Session
+from ansible_collections.portcullis.msports.plugins.module_utils._match import Plain
+from ansible_collections.portcullis.msports.plugins.module_utils._options import Options
 
 MANAGEMENT_KEYS = ("addresses", "ports")
 OWNER = re.compile(r"^[a-z][a-z0-9_]{0,23}\Z")
@@ -22,17 +27,17 @@ LOCKED_OUT = "these rules would lock out whoever manages this host, nothing was 
 class Refused(Exception):
     """Nothing was changed, and the text says why and what to do. ``problems`` are the single reasons."""
 
-    def __init__(self, text, problems=()):
+    def __init__(self, text: str, problems: t.Iterable[str] = ()) -> None:
         self.problems = list(problems)
         super().__init__("{0}: {1}".format(text, "; ".join(self.problems)) if self.problems else text)
 
 
-def check_owner(owner):
+def check_owner(owner: str) -> None:
     if not OWNER.match(owner):
         raise Refused("owner {0!r}: expected a lower-case letter and up to 23 lower-case letters, digits or underscores".format(owner))
 
 
-def checked_rules(options):
+def checked_rules(options: Options) -> t.List[t.Dict[str, t.Any]]:
     """Return the complete wire rules; raise ``Refused`` with every problem of rules, address sets and ``management`` at once."""
     rules, problems = examined_rules(options)
     if problems:
@@ -40,18 +45,18 @@ def checked_rules(options):
     return rules
 
 
-def examined_rules(options, windows=False):
+def examined_rules(options: Options, windows: bool = False) -> t.Tuple[t.List[t.Dict[str, t.Any]], t.List[str]]:
     """Return ``(rules, problems)``: the complete wire rules, and every problem of rules, address sets and ``management``."""
     rules, problems = _ruleset.check(options["rules"], options["address_sets"], windows)
     return rules, problems + management_problems(options["management"])
 
 
-def management_problems(management):
+def management_problems(management: t.Mapping[str, t.Any]) -> t.List[str]:
     """Return every problem of ``management``: it is empty, or has ``addresses`` and ``ports``."""
     problems = []
     for key in sorted(set(management) - set(MANAGEMENT_KEYS), key=str):
         problems.append("management.{0}: {1}".format(key, _ruleset.unknown(key, MANAGEMENT_KEYS)))
-    given = {key: management.get(key) for key in MANAGEMENT_KEYS if management.get(key) is not None}
+    given: t.Dict[str, t.Any] = {key: management[key] for key in MANAGEMENT_KEYS if management.get(key) is not None}
     for key in sorted(given):
         if not isinstance(given[key], (list, tuple)):
             problems.append("management.{0}: {1!r}: expected a list".format(key, given.pop(key)))
@@ -68,7 +73,7 @@ def management_problems(management):
     return problems
 
 
-def _is_port(port):
+def _is_port(port: t.Any) -> bool:
     if not re.match(r"^(tcp/)?\d{1,5}(-\d{1,5})?\Z", str(port)):
         return False
     try:
@@ -77,7 +82,7 @@ def _is_port(port):
         return False
 
 
-def lockout(rules, options, sessions, evaluator=None):
+def lockout(rules: t.Iterable[Plain], options: Options, sessions: t.Iterable[Session], evaluator: t.Optional[Evaluator] = None) -> None:
     """Raise ``Refused`` when the rules would not admit a present session or ``management``, unless that is allowed."""
     if options["allow_lockout"] or options["mode"] != "enforce":
         return

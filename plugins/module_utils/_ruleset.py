@@ -29,6 +29,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _ports
 
@@ -66,7 +67,9 @@ LISTS = ("local_ports", "remote_ports", "remote_addresses", "local_addresses")
 _NAME = re.compile(r"^[A-Za-z0-9_.,:;@/+*()\[\]{}<>=#%&!?~^$| -]+\Z")
 
 
-def check(rules, address_sets, windows=False):
+def check(
+    rules: t.Iterable[t.Mapping[str, t.Any]], address_sets: t.Mapping[str, t.Any], windows: bool = False
+) -> t.Tuple[t.List[t.Dict[str, t.Any]], t.List[str]]:
     """Return ``(rules, problems)``: complete rules with defaults filled in, and every problem with its index.
 
     ``problems`` is a list of strings ``rules[3].local_ports[0]: '70000': expected ...``; when it is not empty the rules
@@ -117,13 +120,13 @@ def check(rules, address_sets, windows=False):
     return complete, problems
 
 
-def unknown(key, keys):
+def unknown(key: t.Any, keys: t.Iterable[t.Any]) -> str:
     """Return what to say of a key that is none of ``keys``, with the nearest of them."""
     near = difflib.get_close_matches(str(key), [str(known) for known in keys], 1, 0.7)
     return "unknown key{0}; expected one of {1}".format(", did you mean {0!r}?".format(near[0]) if near else "", ", ".join(keys))
 
 
-def _check_name(name, index, names, problems):
+def _check_name(name: t.Any, index: int, names: t.Dict[str, int], problems: t.List[str]) -> None:
     where = "rules[{0}].name".format(index)
     if not isinstance(name, str) or not _NAME.match(name) or len(name) > NAME_LIMIT:
         problems.append(
@@ -135,12 +138,12 @@ def _check_name(name, index, names, problems):
         names[name] = index
 
 
-def port_keyword(text):
+def port_keyword(text: t.Any) -> t.Optional[str]:
     """Return the spelling of the policy store of a keyword for ports (``RPCEPMap``: ``RPC-EPMap``), or ``None`` when it is none."""
     return PORT_KEYWORDS.get(str(text).strip().lower().replace("-", ""))
 
 
-def _check_ports(ports, where, problems, keywords=False):
+def _check_ports(ports: t.Iterable[t.Any], where: str, problems: t.List[str], keywords: bool = False) -> None:
     for index, port in enumerate(ports):
         if keywords and port_keyword(port):
             continue
@@ -149,14 +152,16 @@ def _check_ports(ports, where, problems, keywords=False):
             problems.append("{0}[{1}]: {2!r}: expected a port (0-65535){3}".format(where, index, port, more))
 
 
-def _is_port(text):
+def _is_port(text: str) -> bool:
     try:
         return bool(_ports.PortRange.parse(text))
     except ValueError:
         return False
 
 
-def _check_addresses(addresses, where, address_sets, problems, allow_empty):
+def _check_addresses(
+    addresses: t.Sequence[t.Any], where: str, address_sets: t.Mapping[str, t.Any], problems: t.List[str], allow_empty: bool
+) -> None:
     if not addresses and not allow_empty:
         problems.append("{0}: expected at least one address; empty is nobody, write 'any' for everybody".format(where))
     for index, address in enumerate(addresses):
@@ -176,7 +181,7 @@ def _check_addresses(addresses, where, address_sets, problems, allow_empty):
             )
 
 
-def is_address(text):
+def is_address(text: t.Any) -> bool:
     """Tell whether ``text`` is one address, a network without host bits, or a ``first-last`` range of one family."""
     try:
         return bool(_addresses.parse_one(text))

@@ -41,7 +41,7 @@ RESULTS = CACHE / "test"
 BIN = pathlib.Path(sys.executable).parent
 # Folders of tests/integration by part; the part ``integration`` has the others.
 FOLDERS = {"firewalld": ("firewalld",), "ufw": ("ufw",), "boot": ("persistence",), "windows": ("acceptance", "benchmarks", "windows")}
-TYPED = ("plugin_utils", "action", "filter", "lookup", "test")  # the controller's code; what hosts run has to do without newer types
+TYPED = ("plugin_utils", "module_utils", "action", "filter", "lookup", "test")
 COVERAGE = 95  # percent of lines and branches
 # One more than there are processors, because tests on containers wait much of the time.
 WORKERS = (os.cpu_count() or 2) + 1

@@ -7,12 +7,14 @@
 
 from __future__ import annotations
 
+import typing as t
+
 from ansible_collections.portcullis.msports.plugins.module_utils import _refusals
 from ansible_collections.portcullis.msports.plugins.module_utils._linux import rollback
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.managers import choose, traces
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import program
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.shelf import Shelf
-from ansible_collections.portcullis.msports.plugins.module_utils._options import LINUX, drop_unsupported
+from ansible_collections.portcullis.msports.plugins.module_utils._options import LINUX, Result, drop_unsupported
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
 
 __all__ = ["Refused", "failures", "inspect", "run"]
@@ -27,7 +29,7 @@ class HalfDone(Exception):
     """One backend failed after another had removed its rules; the text says which, and why."""
 
 
-def run(options, check_mode=False):
+def run(options: t.Mapping[str, t.Any], check_mode: bool = False) -> Result:
     """Reconcile and return the result with ``backend`` and ``backend_reason``; raise ``Refused`` or what the backend raises (see ``failures``)."""
     options = {key: value for key, value in options.items() if value is not None}
     owner = options.get("owner", "msports")
@@ -40,7 +42,7 @@ def run(options, check_mode=False):
     return dict(result, warnings=notes + result["warnings"], **({"rolled_back_before": note._asdict()} if note else {}))
 
 
-def _run(options, check_mode, owner):
+def _run(options: t.Dict[str, t.Any], check_mode: bool, owner: str) -> Result:
     asked = options.pop("backend", "auto")
     if asked == "auto" and options.get("state") == "absent":
         return _absent(options, check_mode, owner)
@@ -51,14 +53,14 @@ def _run(options, check_mode, owner):
     return dict(result, backend=chosen.backend, backend_reason=chosen.why)
 
 
-def inspect(owner, asked="auto"):
+def inspect(owner: str, asked: str = "auto") -> Result:
     """Return what is there of one owner in the backend that fits the host."""
     _refusals.check_owner(owner)
     chosen = choose(asked)
     return dict(_backend(chosen.backend).inspect(owner), backend=chosen.backend, backend_reason=chosen.why)
 
 
-def _absent(options, check_mode, owner):
+def _absent(options: t.Dict[str, t.Any], check_mode: bool, owner: str) -> Result:
     """Remove what any backend holds, whichever manager is active by now; nftables is asked wherever it is, for a table without its file.
 
     With several, all are asked in check mode first: what one of them refuses is refused before another has changed anything.
@@ -84,17 +86,22 @@ def _absent(options, check_mode, owner):
     return dict(merged, backend=", ".join(held), backend_reason="state is absent: every backend that may hold rules of this owner")
 
 
-def _backend(backend):
+def _backend(backend: str) -> t.Any:
+    """Return the module ``reconcile`` of a backend."""
     if backend == "firewalld":
-        from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import reconcile
-    elif backend == "ufw":
-        from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import reconcile
-    else:
-        from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import reconcile
-    return reconcile
+        from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import reconcile as firewalld
+
+        return firewalld
+    if backend == "ufw":
+        from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import reconcile as ufw
+
+        return ufw
+    from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import reconcile as nftables
+
+    return nftables
 
 
-def failures():
+def failures() -> t.Tuple[t.Type[Exception], ...]:
     """Return the exceptions by which a backend says that it failed, with the old rules in force, or this file that one did after another's end."""
     from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.dbus import BusError
     from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.reconcile import FirewalldError

@@ -12,12 +12,15 @@ where it takes one (a policy or an ipset is new), what was lost is put back behi
 
 from __future__ import annotations
 
+import typing as t
+
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import actual_state, daemon
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.actual_state import Actual
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.daemon import NeedsReload
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.dbus import BusError
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.objects import files
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.objects import EMPTY, Objects, files
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.iptables import Iptables, families, filled, foreign, there
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import NftError
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import Nft, NftError
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
 
 TIMEOUTS = "without the timeouts that it may have had"
@@ -48,7 +51,7 @@ class Writer:
     ``prepare`` finds out how, and refuses before any change when others' rules would be lost, unless ``may_lose`` allows it; ``write`` does it.
     """
 
-    def __init__(self, found, nft, proc="/proc", may_lose=False):
+    def __init__(self, found: t.Any, nft: t.Optional[Nft], proc: str = "/proc", may_lose: bool = False) -> None:
         self._daemon = found.daemon
         self._store = found.store
         self._start = found.start
@@ -62,7 +65,7 @@ class Writer:
         self.iptables = Iptables()
         self.said = []
 
-    def prepare(self, actual, wanted, running_differs):
+    def prepare(self, actual: Actual, wanted: Objects, running_differs: bool) -> None:
         """Look how ``wanted`` can be put in force, and raise ``Refused`` when that would lose rules of others. Changes nothing."""
         self._actual, self._wanted = actual, wanted
         self._running_differs = running_differs and self._daemon is not None
@@ -88,14 +91,14 @@ class Writer:
                 what = "Make them with firewalld ('firewall-cmd --permanent --direct'), or set FirewallBackend=nftables"
             raise Refused(FLUSHED.format(names, why, what), lines)
 
-    def _save_iptables(self):
+    def _save_iptables(self) -> t.Dict[str, str]:
         try:
             return self.iptables.save(sorted(NAMES))
         except OSError as error:
             text = "rules that others may have made with iptables could not be read, and a reload of firewalld would flush them: {0}; nothing was changed"
             raise FirewalldError(text.format(error)) from error
 
-    def _flush(self):
+    def _flush(self) -> t.List[str]:
         """Set the families of iptables that hold rules of others, which a reload flushes; return those rules where firewalld's stand among them."""
         if self._nftables:
             # Without nft only the tools of iptables themselves tell.
@@ -106,7 +109,7 @@ class Writer:
         self._flushed = [family for family in sorted(found) if found[family]]
         return ["{0}: {1}".format(NAMES[family], line) for family in self._flushed for line in found[family]][:20]
 
-    def write(self):
+    def write(self) -> None:
         """Save what was prepared, and put it in force when the daemon or the kernel differ. Whatever fails leaves the old rules in force."""
         before = self._store.texts()
         try:
@@ -117,13 +120,13 @@ class Writer:
             self._undo(before, error)
             raise FirewalldError("{0}; the rules from before are saved and in force".format(error)) from error
 
-    def _save(self, wanted):
+    def _save(self, wanted: t.Mapping[str, str]) -> None:
         try:
             self._store.write(wanted)
         except OSError as error:
             raise FirewalldError("cannot save the rules below {0}: {1}".format(self._store.folder, error.strerror or error)) from error
 
-    def _enforce(self):
+    def _enforce(self) -> None:
         if self._calls is not None:
             self._daemon.change(self._calls)
             self._check(self._wanted)
@@ -140,14 +143,14 @@ class Writer:
             self.said.append(BLIND)
         self._check(self._wanted)
 
-    def _reload(self):
+    def _reload(self) -> None:
         """Reload, and put back what others had."""
         if not self._reloaded:
             self._rules = self.iptables.save(self._flushed) if self._nftables else {}
             self._entries = daemon.timed_entries(self._others, self._objects)
         self._reloaded = True
         try:
-            if self._looks and not any(value.get("table") == "firewalld" for kind, value in self._objects if kind == "chain"):
+            if self._nft is not None and self._looks and not any(value.get("table") == "firewalld" for kind, value in self._objects if kind == "chain"):
                 # The daemon deletes its table before it makes it anew, and fails when somebody else was faster.
                 self._nft.load("add table inet firewalld\n")
             self._daemon.reload()
@@ -160,7 +163,7 @@ class Writer:
         if failed:
             raise FirewalldError("the reload of firewalld lost what others had at run time, and it could not be put back: {0}".format("; ".join(failed)))
 
-    def _put_back(self):
+    def _put_back(self) -> t.List[str]:
         """Make what others had at run time what it was; return what could not be."""
         failed = []
         try:
@@ -174,17 +177,17 @@ class Writer:
         # Last, because direct rules of the daemon are rules of iptables, too.
         return failed + self.iptables.restore(self._rules)
 
-    def _differing(self):
+    def _differing(self) -> t.List[str]:
         """Return in words what others had in the daemon and have no more; entries of ipsets that time out are never the same."""
         return [text for text in daemon.differences(self._others, self._daemon.snapshot(self._start)) if not text.startswith("ipset")]
 
-    def _check(self, wanted):
+    def _check(self, wanted: Objects) -> None:
         """A reload drops what it cannot read without a word: see whether the daemon has all of it."""
         there = actual_state.plain(self._daemon.own(self._start))
         if there != actual_state.plain(wanted):
             raise FirewalldError("firewalld did not take all of the rules: {0}".format(difference(wanted, there)))
 
-    def _undo(self, before, reason):
+    def _undo(self, before: t.Mapping[str, t.Optional[str]], reason: Exception) -> None:
         """Put the files back, and the running rules where they are no longer what they were. ``reason`` is what failed at first."""
         saved = "not what they were before"
         try:
@@ -196,7 +199,7 @@ class Writer:
             text = "{0}. And the rules from before could not be put back: {1}. {2}".format(reason, error, LEFT.format(self._store.folder, saved))
             raise FirewalldError(text) from error
 
-    def _undo_running(self):
+    def _undo_running(self) -> None:
         there_now = self._daemon.own(self._start)
         if actual_state.plain(there_now) == actual_state.plain(self._actual.running) and not (self._reloaded and self._differing()):
             return
@@ -210,8 +213,9 @@ class Writer:
         self._reload()
 
 
-def difference(wanted, there):
+def difference(wanted: Objects, there: t.Optional[Objects]) -> str:
     """Return in words where the daemon's objects are not what was wanted."""
-    sides = [set(actual_state.all_lines(actual_state.Actual(actual_state.plain(side), None, actual_state.kernel.NOTHING))) for side in (wanted, there)]
+    plain = (actual_state.plain(side) or EMPTY for side in (wanted, there))
+    sides = [set(actual_state.all_lines(actual_state.Actual(side, None, actual_state.kernel.NOTHING))) for side in plain]
     lines = ["wanted: " + line for line in sorted(sides[0] - sides[1])] + ["found: " + line for line in sorted(sides[1] - sides[0])]
     return "; ".join(lines[:4]) or "the order of rules"

@@ -11,11 +11,14 @@ what runs and ``saved`` what is saved, ``put_back`` restores what differs; the r
 
 from __future__ import annotations
 
-import collections
+import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _addresses
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.dbus import Bus, BusError, Typed
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.objects import Objects, Policy, has_ports, is_ours, read_record, set_of
+from ansible_collections.portcullis.msports.plugins.module_utils._match import Plain
+
+Call = t.Tuple[t.Any, ...]
 
 NAME = "org.fedoraproject.FirewallD1"
 PATH = "/org/fedoraproject/FirewallD1"
@@ -26,8 +29,15 @@ ENTRIES_AT_ONCE = 500
 RULES_AT_ONCE = 120
 
 
-Snapshot = collections.namedtuple("Snapshot", "default_zone zones policies ipsets direct")
-Snapshot.__doc__ = """The state of others: ``{name: settings}`` by sort, ``direct`` is ``{"Chain" | "Rule" | "Passthrough": [...]}``."""
+class Snapshot(t.NamedTuple):
+    """The state of others: ``{name: settings}`` by sort, ``direct`` is ``{"Chain" | "Rule" | "Passthrough": [...]}``."""
+
+    default_zone: str
+    zones: t.Dict[str, t.Any]
+    policies: t.Dict[str, t.Any]
+    ipsets: t.Dict[str, t.Any]
+    direct: t.Dict[str, t.List[t.Any]]
+
 
 # The settings that can be changed while the daemon runs, with their types. Zones call rich rules otherwise.
 LISTS = {"services": "as", "ports": "a(ss)", "icmp_blocks": "as", "forward_ports": "a(ssss)", "protocols": "as", "source_ports": "a(ss)"}
@@ -40,7 +50,7 @@ TEXTS = ("version", "short", "description")
 DIRECT = {"Chain": "sss", "Rule": "sssias", "Passthrough": "sas"}
 
 
-def timed_entries(others, nft_objects):
+def timed_entries(others: Snapshot, nft_objects: t.Iterable[t.Tuple[str, Plain]]) -> t.List[t.Tuple[str, str]]:
     """Return ``[(ipset, entry), ...]`` of others' ipsets with a timeout: only the kernel knows their entries. Concatenated ones cannot be told."""
     timed = {name for name, found in others.ipsets.items() if found[4].get("timeout", "0") != "0"}
     entries = []
@@ -55,7 +65,7 @@ def timed_entries(others, nft_objects):
     return entries
 
 
-def settings_to_put_back(sort, had, has):
+def settings_to_put_back(sort: str, had: Plain, has: Plain) -> t.Dict[str, Typed]:
     """Return what differs and can be set, as it was."""
     wanted = {}
     for key, signature in CHANGEABLE[sort].items():
@@ -66,7 +76,7 @@ def settings_to_put_back(sort, had, has):
     return wanted
 
 
-def differences(left, right):
+def differences(left: Snapshot, right: Snapshot) -> t.List[str]:
     """Return in words where two snapshots differ in what a reload would change. Interfaces come back by themselves or are put back unharmed."""
     found = ["default zone"] if left.default_zone != right.default_zone else []
     for sort in ("zones", "policies"):
@@ -81,21 +91,21 @@ def differences(left, right):
     return found + ["direct {0}s".format(sort.lower()) for sort in DIRECT if left.direct[sort] != right.direct[sort]]
 
 
-def _differing(left, right):
+def _differing(left: t.Any, right: t.Any) -> t.List[str]:
     if left is None or right is None:
         return ["it is only there at run time" if right is None else "it is only saved"]
     keys = sorted((set(left) | set(right)) - set(TEXTS) - {"interfaces"})
     return [key for key in keys if _plain(left.get(key)) != _plain(right.get(key))]
 
 
-def _plain(value):
+def _plain(value: t.Any) -> t.Any:
     return (sorted(value) or None) if isinstance(value, list) else (value or None)
 
 class NeedsReload(Exception):
     """A change that the running daemon cannot make by itself."""
 
 
-def connect(address=None):
+def connect(address: t.Optional[str] = None) -> t.Optional[Daemon]:
     """Return the ``Daemon``, or ``None`` when none is running; raise ``BusError`` when that cannot be told."""
     bus = Bus(address)
     if bus.owned(NAME):
@@ -105,35 +115,36 @@ def connect(address=None):
 
 
 class Daemon:
-    def __init__(self, bus):
+    def __init__(self, bus: Bus) -> None:
         self.bus = bus
         self.properties = self._call("org.freedesktop.DBus.Properties", "GetAll", "s", NAME)
 
-    def _call(self, interface, member, signature="", *values, path=PATH):
+    def _call(self, interface: str, member: str, signature: str = "", *values: t.Any, path: str = PATH) -> t.Any:
         answer = self.bus.call(NAME, path, interface, member, signature, *values)
         return answer[0] if answer else None
 
-    def call(self, sort, member, signature="", *values):
+    def call(self, sort: str, member: str, signature: str = "", *values: t.Any) -> t.Any:
         """Call a method of the running configuration: ``sort`` is ``zone``, ``policy``, ``ipset``, ``direct`` or empty."""
         return self._call("{0}.{1}".format(NAME, sort) if sort else NAME, member, signature, *values)
 
     @property
-    def version(self):
+    def version(self) -> str:
         return str(self.properties.get("version", ""))
 
     @property
-    def families(self):
+    def families(self) -> t.Tuple[int, ...]:
         return tuple(number for number in (4, 6) if self.properties.get("IPv{0}".format(number), True))
 
     @property
-    def set_types(self):
+    def set_types(self) -> t.Optional[t.Sequence[str]]:
         """The types of ipsets that the daemon can hold: none where it uses iptables and the program ipset is missing."""
-        return self.properties.get("IPSetTypes")
+        types = self.properties.get("IPSetTypes")
+        return None if types is None else [str(kind) for kind in types]
 
-    def state(self):
-        return self._call("org.freedesktop.DBus.Properties", "Get", "ss", NAME, "state")
+    def state(self) -> str:
+        return str(self._call("org.freedesktop.DBus.Properties", "Get", "ss", NAME, "state"))
 
-    def own(self, start):
+    def own(self, start: str) -> Objects:
         """Return the ``Objects`` of the owner that are in the daemon. What is of another sort than ours is left out, and so is found missing."""
         policies, sets, services = {}, {}, {}
         for name in self.call("policy", "getPolicies"):
@@ -152,14 +163,15 @@ class Daemon:
                 services[name] = ",".join(found.get("helpers", [])) if not found.get("ports") and not found.get("modules") else "?"
         return Objects(policies, sets, services)
 
-    def reload(self):
+    def reload(self) -> None:
         self.call("", "reload")
 
-    def changes(self, before, after):
+    def changes(self, before: Objects, after: Objects) -> t.List[Call]:
         """Return the single calls that turn the own objects ``before`` into ``after``, adding first and removing then; raise ``NeedsReload``."""
         if set(before.policies) != set(after.policies) or set(before.sets) != set(after.sets) or before.services != after.services:
             raise NeedsReload("policies, ipsets or services come or go")
-        rules, entries = [], []
+        rules: t.List[t.Tuple[str, t.Tuple[str, ...], t.Tuple[str, ...]]] = []
+        entries: t.List[t.Tuple[str, str, t.Any]] = []
         for name, policy in after.policies.items():
             if before.policies[name]._replace(rules=(), record={}) != policy._replace(rules=(), record={}):
                 raise NeedsReload("the policy {0} changes its target, priority or zones".format(name))
@@ -179,17 +191,19 @@ class Daemon:
             entries += [(name, "addEntry", one) for one in added] + [(name, "removeEntry", one) for one in removed]
         if len(entries) > ENTRIES_AT_ONCE or sum(len(set(old) ^ set(new)) for _name, old, new in rules) > RULES_AT_ONCE:
             raise NeedsReload("too much changes to be done one by one")
-        calls = [("ipset", member, "ss", name, _addresses.text_of(interval)) for name, member, interval in sorted(entries, key=lambda entry: entry[1])]
-        for name, old, new in rules:
-            for lines in (sorted(set(old) | set(new)), list(new)):
+        # Adding comes before removing.
+        ordered = sorted(entries, key=lambda entry: entry[1])
+        calls: t.List[Call] = [("ipset", member, "ss", name, _addresses.text_of(interval)) for name, member, interval in ordered]
+        for name, had, wants in rules:
+            for lines in (sorted(set(had) | set(wants)), list(wants)):
                 calls.append(("policy", "setPolicySettings", "sa{sv}", name, {"rich_rules": Typed("as", lines)}))
         return calls
 
-    def change(self, calls):
+    def change(self, calls: t.Iterable[Call]) -> None:
         for arguments in calls:
             self.call(*arguments)
 
-    def snapshot(self, start):
+    def snapshot(self, start: str) -> Snapshot:
         """Return the ``Snapshot`` of what others have in the running daemon."""
         return Snapshot(
             self.call("", "getDefaultZone"),
@@ -199,10 +213,10 @@ class Daemon:
             {sort: sorted(self.call("direct", "getAll{0}s".format(sort))) for sort in DIRECT},
         )
 
-    def _others(self, sort, member, start):
+    def _others(self, sort: str, member: str, start: str) -> t.List[str]:
         return [name for name in self.call(sort, member) if not is_ours(name, start)]
 
-    def saved(self, start):
+    def saved(self, start: str) -> Snapshot:
         """Return the ``Snapshot`` of what others have in the permanent configuration."""
         chains, rules, passthroughs = self._call(CONFIG + ".direct", "getSettings", path=CONFIG_PATH)
         return Snapshot(
@@ -213,7 +227,7 @@ class Daemon:
             {"Chain": sorted(chains), "Rule": sorted(rules), "Passthrough": sorted(passthroughs)},
         )
 
-    def _of_config(self, sort, member, start):
+    def _of_config(self, sort: str, member: str, start: str) -> t.Dict[str, t.Any]:
         found = {}
         for name in self._call(CONFIG, "get{0}Names".format(sort), path=CONFIG_PATH):
             if not is_ours(name, start):
@@ -221,7 +235,7 @@ class Daemon:
                 found[name] = self._call("{0}.{1}".format(CONFIG, sort.lower()), member, path=place)
         return found
 
-    def put_back(self, before, after, entries=()):
+    def put_back(self, before: Snapshot, after: Snapshot, entries: t.Iterable[t.Tuple[str, str]] = ()) -> t.List[str]:
         """Make what others had in the running daemon what it was; return what could not be. ``entries`` are those of ipsets with a timeout."""
         failed = []
         for _attempt in (1, 2):  # An interface or a source can be given to a zone only when another has let go of it.
@@ -247,16 +261,16 @@ class Daemon:
         gone = [(sort, sorted(set(getattr(before, sort)) - set(getattr(after, sort)))) for sort in ("zones", "policies", "ipsets")]
         return failed + ["{0}: no longer there: {1}".format(sort, ", ".join(names)) for sort, names in gone if names]
 
-    def _try(self, failed, sort, name, *arguments):
+    def _try(self, failed: t.List[str], sort: str, name: str, *arguments: t.Any) -> None:
         try:
             self.call(*arguments)
         except BusError as error:
             failed.append("{0} {1}: {2}".format(sort, name, error))
 
 
-def _policy(settings):
-    zones = (tuple(sorted(settings.get(key, ()))) for key in ("ingress_zones", "egress_zones"))
+def _policy(settings: Plain) -> Policy:
+    ingress, egress = (tuple(sorted(settings.get(key, ()))) for key in ("ingress_zones", "egress_zones"))
     extra = ["unknown: {0} {1}".format(key, sorted(settings[key])) for key in LISTS if settings.get(key)]
     extra += ["unknown: {0}".format(key) for key in SWITCHES if settings.get(key)]
     rules = tuple(sorted(list(settings.get("rich_rules", [])) + extra))
-    return Policy(settings.get("priority", -1), settings.get("target", ""), *zones, rules, read_record(settings.get("description", "")))
+    return Policy(settings.get("priority", -1), settings.get("target", ""), ingress, egress, rules, read_record(settings.get("description", "")))

@@ -12,10 +12,10 @@ is to be when it is sent. The format is that of the D-Bus specification, "Messag
 
 from __future__ import annotations
 
-import collections
 import os
 import socket
 import struct
+import typing as t
 
 ADDRESSES = ("/run/dbus/system_bus_socket", "/var/run/dbus/system_bus_socket")
 CALL, RETURN, ERROR = 1, 2, 3
@@ -24,14 +24,18 @@ PATH, INTERFACE, MEMBER, ERROR_NAME, REPLY_SERIAL, DESTINATION, SIGNATURE = 1, 2
 NUMBERS = {"y": ("B", 1), "n": ("h", 2), "q": ("H", 2), "i": ("i", 4), "u": ("I", 4), "x": ("q", 8), "t": ("Q", 8), "d": ("d", 8)}
 LARGEST = 128 * 1024 * 1024
 
-Typed = collections.namedtuple("Typed", "signature value")
-Typed.__doc__ = """A value for a place whose type is open (``v``), with its signature."""
+
+class Typed(t.NamedTuple):
+    """A value for a place whose type is open (``v``), with its signature."""
+
+    signature: str
+    value: t.Any
 
 
 class BusError(Exception):
     """A call failed; ``name`` is the name of the error, or ``""`` when there was no answer at all."""
 
-    def __init__(self, text, name=""):
+    def __init__(self, text: str, name: str = "") -> None:
         self.name = name
         super().__init__(text)
 
@@ -39,7 +43,7 @@ class BusError(Exception):
 class Bus:
     """A connection to the message bus. ``count`` is the number of calls so far. ``timeout`` is in seconds."""
 
-    def __init__(self, address=None, timeout=120.0):
+    def __init__(self, address: t.Optional[str] = None, timeout: float = 120.0) -> None:
         self.count = 0
         self._serial = 0
         self._buffer = b""
@@ -63,14 +67,14 @@ class Bus:
             self.close()
             raise
 
-    def close(self):
+    def close(self) -> None:
         self._socket.close()
 
-    def owned(self, name):
+    def owned(self, name: str) -> bool:
         """Tell whether a service is there, without starting it."""
-        return self.call("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "NameHasOwner", "s", name)[0]
+        return bool(self.call("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "NameHasOwner", "s", name)[0])
 
-    def call(self, destination, path, interface, member, signature="", *values):
+    def call(self, destination: str, path: str, interface: str, member: str, signature: str = "", *values: t.Any) -> t.List[t.Any]:
         """Return the list of values that a method answers; raise ``BusError``."""
         self.count += 1
         self._serial += 1
@@ -89,7 +93,7 @@ class Bus:
         except OSError as error:
             raise BusError("{0}: no answer over the message bus: {1}".format(member, error)) from error
 
-    def _answer(self, member):
+    def _answer(self, member: str) -> t.List[t.Any]:
         while True:
             kind, fields, values = self._message()
             if fields.get(REPLY_SERIAL) != self._serial:
@@ -99,7 +103,7 @@ class Bus:
             if kind == ERROR:
                 raise BusError("{0}: {1}".format(member, values[0] if values else fields.get(ERROR_NAME)), fields.get(ERROR_NAME, ""))
 
-    def _message(self):
+    def _message(self) -> t.Tuple[int, t.Dict[int, t.Any], t.List[t.Any]]:
         head = self._take(16)
         order = "<" if head[:1] == b"l" else ">"
         kind = head[1]
@@ -112,26 +116,26 @@ class Bus:
         body = Reader(rest[fields_length + -fields_length % 8 :], order)
         return kind, fields, [body.value(one) for one in split(fields.get(SIGNATURE, ""))]
 
-    def _take(self, size):
+    def _take(self, size: int) -> bytes:
         while len(self._buffer) < size:
             self._fill(max(65536, size - len(self._buffer)))
         taken, self._buffer = self._buffer[:size], self._buffer[size:]
         return taken
 
-    def _line(self):
+    def _line(self) -> bytes:
         while b"\r\n" not in self._buffer:
             self._fill(4096)
         line, self._buffer = self._buffer.split(b"\r\n", 1)
         return line
 
-    def _fill(self, size):
+    def _fill(self, size: int) -> None:
         more = self._socket.recv(size)
         if not more:
             raise BusError("the message bus closed the connection")
         self._buffer += more
 
 
-def split(signature):
+def split(signature: str) -> t.List[str]:
     """Return the single complete types of a signature."""
     found, index = [], 0
     while index < len(signature):
@@ -141,7 +145,7 @@ def split(signature):
     return found
 
 
-def _end(signature, index):
+def _end(signature: str, index: int) -> int:
     while signature[index] == "a":
         index += 1
     if signature[index] not in "({":
@@ -152,11 +156,11 @@ def _end(signature, index):
     return index + 1
 
 
-def _alignment(kind):
+def _alignment(kind: str) -> int:
     return NUMBERS[kind][1] if kind in NUMBERS else 8 if kind[0] in "({" else 1 if kind in "gv" else 4
 
 
-def pack(data, kind, value):
+def pack(data: bytearray, kind: str, value: t.Any) -> None:
     """Append ``value`` of the one complete type ``kind`` to the bytes ``data``."""
     data += b"\0" * (-len(data) % _alignment(kind))
     if kind in NUMBERS:
@@ -178,7 +182,7 @@ def pack(data, kind, value):
             pack(data, one, part)
 
 
-def _pack_array(data, kind, value):
+def _pack_array(data: bytearray, kind: str, value: t.Any) -> None:
     place = len(data)
     data += b"\0\0\0\0"
     data += b"\0" * (-len(data) % _alignment(kind))
@@ -191,31 +195,31 @@ def _pack_array(data, kind, value):
 class Reader:
     """Reads values from the bytes of one message part, whose first byte is aligned."""
 
-    def __init__(self, data, order="<"):
+    def __init__(self, data: bytes, order: str = "<") -> None:
         self._data = data
         self._order = order
         self.offset = 0
 
-    def _align(self, size):
+    def _align(self, size: int) -> None:
         self.offset += -self.offset % size
 
-    def _number(self, code, size):
+    def _number(self, code: str, size: int) -> t.Any:
         self._align(size)
         (number,) = struct.unpack_from(self._order + code, self._data, self.offset)
         self.offset += size
         return number
 
-    def _text(self, length):
+    def _text(self, length: int) -> str:
         text = self._data[self.offset : self.offset + length].decode("utf-8", "replace")
         self.offset += length + 1
         return text
 
-    def all(self, kind):
+    def all(self, kind: str) -> t.Iterator[t.Any]:
         """Yield values of the one complete type ``kind`` up to the end."""
         while self.offset < len(self._data):
             yield self.value(kind)
 
-    def value(self, kind):
+    def value(self, kind: str) -> t.Any:
         """Return the next value, which is of the one complete type ``kind``."""
         if kind in NUMBERS:
             return self._number(*NUMBERS[kind])
@@ -232,7 +236,7 @@ class Reader:
         self._align(8)
         return tuple(self.value(one) for one in split(kind[1:-1]))
 
-    def _array(self, kind):
+    def _array(self, kind: str) -> t.Any:
         length = self._number("I", 4)
         self._align(_alignment(kind))
         end, found = self.offset + length, []

@@ -7,22 +7,34 @@
 
 from __future__ import annotations
 
-import collections
+import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _change
+from ansible_collections.portcullis.msports.plugins.module_utils._change import Change
 from ansible_collections.portcullis.msports.plugins.module_utils._limits import UNSAYABLE
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import actual_state, limits, objects, render
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.rich import parse
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import NftError
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.actual_state import Actual
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.rich import Rich, parse
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import Nft, NftError
+from ansible_collections.portcullis.msports.plugins.module_utils._options import Options
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused, checked_rules
 
-Desired = collections.namedtuple("Desired", "rules objects change warnings")
-Desired.__doc__ = """``rules`` complete wire rules, ``objects`` what must be there, ``change`` what it adds, changes, removes and keeps."""
+
+class Desired(t.NamedTuple):
+    """``rules`` complete wire rules, ``objects`` what must be there, ``change`` what it adds, changes, removes and keeps."""
+
+    rules: t.List[t.Dict[str, t.Any]]
+    objects: objects.Objects
+    change: Change
+    warnings: t.List[str]
+
 
 PROBE = 'table inet portcullis_probe {\n\tct helper probe {\n\t\ttype "netbios-ns" protocol udp\n\t\tl3proto ip\n\t}\n}\n'
 
 
-def desire(options, nft, actual, version, set_types=None):
+def desire(
+    options: Options, nft: t.Optional[Nft], actual: Actual, version: t.Tuple[int, ...], set_types: t.Optional[t.Sequence[str]] = None
+) -> Desired:
     """Return ``Desired``; raise ``Refused`` with every problem at once.
 
     ``nft`` may be ``None``, ``version`` is firewalld's, ``set_types`` are those of ipsets that it takes, ``None`` for all.
@@ -47,7 +59,7 @@ def desire(options, nft, actual, version, set_types=None):
     return Desired(rules, wanted, change, rendered.warnings)
 
 
-def _has_netbios(nft, actual):
+def _has_netbios(nft: t.Optional[Nft], actual: Actual) -> bool:
     """Tell whether the kernel has the helper: the daemon uses it already, or the kernel accepts it in a check."""
     if any(helper == "netbios-ns" for side in actual_state.sides(actual) for helper in side.services.values()):
         return True
@@ -59,7 +71,7 @@ def _has_netbios(nft, actual):
         return False
 
 
-def _with_extra(wanted, actual, names):
+def _with_extra(wanted: objects.Objects, actual: Actual, names: t.Container[str]) -> objects.Objects:
     """Return ``wanted`` with the own rules ``names`` that stay because nothing is purged, and with what they refer to."""
     policies, sets, services, strange = dict(wanted.policies), dict(wanted.sets), dict(wanted.services), []
     for place in sorted({name for side in actual_state.sides(actual) for name in side.policies}):
@@ -84,7 +96,7 @@ def _with_extra(wanted, actual, names):
     return objects.Objects(policies, sets, services)
 
 
-def _copy(rich, actual, sets, services, strange):
+def _copy(rich: Rich, actual: Actual, sets: t.Dict[str, t.Any], services: t.Dict[str, str], strange: t.List[str]) -> t.Any:
     names = [address[6:] for address in (rich.source, rich.destination) if address.startswith("ipset:")]
     for name in names:
         content = next((side.sets[name] for side in actual_state.sides(actual) if name in side.sets), None)

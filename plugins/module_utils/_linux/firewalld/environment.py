@@ -7,17 +7,21 @@
 
 from __future__ import annotations
 
-import collections
+import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _ports
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import foreign_allows
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.daemon import Daemon
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.kernel import TABLE
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.persist import Store
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.render import ALLOW, PRIORITIES, REST
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import compare, iptables, managers, services
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.compare import Outside
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.foreign import Tables
-from ansible_collections.portcullis.msports.plugins.module_utils._match import BASE, Match, covered, named, touches, typed
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import Objects
+from ansible_collections.portcullis.msports.plugins.module_utils._match import BASE, Match, Plain, covered, named, touches, typed
+from ansible_collections.portcullis.msports.plugins.module_utils._options import Options
 
-Outside = collections.namedtuple("Outside", "managers reasons warnings")
 
 NFTABLES = (
     "nftables.service is enabled beside firewalld: at the next boot it loads /etc/nftables.conf, too. Disable it ('systemctl disable nftables'), or see "
@@ -28,7 +32,16 @@ REDIRECTS = Match(typed(58, [137]), _ports.ALL, _addresses.ANY, True)
 CLOSED = ("block", "reject")
 
 
-def examine(daemon, objects, rules, options, start, store, root="/", proc="/proc"):
+def examine(
+    daemon: t.Optional[Daemon],
+    objects: Objects,
+    rules: t.Optional[t.Sequence[Plain]],
+    options: Options,
+    start: str,
+    store: Store,
+    root: str = "/",
+    proc: str = "/proc",
+) -> Outside:
     """Return ``Outside``; ``daemon`` is ``None`` while it does not run, ``rules`` are complete wire rules or ``None`` for nobody's."""
     nftables = store.setting("FirewallBackend", "nftables") == "nftables"
     rest = [item for item in objects if not _is_its_own(item[0], item[1], nftables)]
@@ -67,13 +80,13 @@ def examine(daemon, objects, rules, options, start, store, root="/", proc="/proc
     return Outside(managers, reasons, warnings)
 
 
-def _is_its_own(kind, value, nftables):
+def _is_its_own(kind: str, value: Plain, nftables: bool) -> bool:
     """Tell whether an object that nft printed is firewalld's; with iptables its rules are in the tables that others use, too."""
     family, table = value.get("family"), value.get("name" if kind == "table" else "table")
     return (family, table) == TABLE or (not nftables and family in iptables.TOOLS and table in iptables.TABLES)
 
 
-def _managers(objects, rest, nftables, root, proc):
+def _managers(objects: Objects, rest: Objects, nftables: bool, root: str, proc: str) -> t.Tuple[t.List[str], t.List[str]]:
     """Return ``(active, warnings)`` about other managers: two that are active would undo each other's work, and one that is enabled will at the next boot."""
     if not nftables:
         # Among firewalld's own tables of iptables, the chains of ufw are known by their names.
@@ -84,7 +97,7 @@ def _managers(objects, rest, nftables, root, proc):
     return [text for text in active if not text.startswith("firewalld")], later
 
 
-def consulted(foreign, options):
+def consulted(foreign: foreign_allows.ForeignRule, options: Options) -> bool:
     """Tell whether a packet that no rule of ours names can still meet a foreign rule."""
     default, rest = options["default_inbound"], PRIORITIES[options["firewalld_precedence"]][REST]
     if options["mode"] != "enforce" or default == "keep":
@@ -95,7 +108,9 @@ def consulted(foreign, options):
     return not (foreign.rule.text.startswith(("target ", "ICMP")) and foreign.priority == 0) and foreign.priority < rest
 
 
-def _compare(found, rules, options, direction):
+def _compare(
+    found: t.Iterable[foreign_allows.ForeignRule], rules: t.Sequence[Plain], options: Options, direction: str
+) -> t.Tuple[t.List[str], t.List[str]]:
     """Return ``(reasons, warnings)``: what foreign rules admit beyond ours and stop of ours, and what they would stop if ours were not asked first."""
     own = named(rules, options["address_sets"], direction, "allow")
     admitted = [match for _name, match in own] + list(BASE[direction]) + [REDIRECTS]

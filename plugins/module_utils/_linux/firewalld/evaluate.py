@@ -24,7 +24,7 @@ from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewall
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.chains import Chain, of_target, own_chains
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.daemon import Daemon
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.dbus import BusError
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.objects import Objects, digest, is_ours
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.objects import EMPTY, Objects, digest, is_ours
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.rich import Rich
 from ansible_collections.portcullis.msports.plugins.module_utils._match import TCP, Match, Rule
 
@@ -44,10 +44,10 @@ class Evaluator(_evaluate.Evaluator):
     ``already`` says afterwards what foreign rules stop now and go on stopping.
     """
 
-    def __init__(self, daemon: Daemon, start: str, before: Objects, after: Objects, filters: bool = True) -> None:
+    def __init__(self, daemon: Daemon, start: str, before: t.Optional[Objects], after: Objects, filters: bool = True) -> None:
         self._daemon = daemon
         self._start = start
-        self._own = (before, after)
+        self._own = (before or EMPTY, after)
         self._filters = filters
         self._paths: t.Optional[t.List[Path]] = None
         self._ipsets: t.Dict[str, t.Optional[Addresses]] = {}
@@ -104,7 +104,8 @@ class Evaluator(_evaluate.Evaluator):
         ours = [own_chains(own, parsed) for own in self._own]
         # With priorities of zones, interfaces may come before sources: then nothing is known of the order.
         ordered = not any(zone.settings.get("ingress_priority") for zone in zones)
-        wide, paths = _addresses.ANY, []
+        wide = _addresses.ANY
+        paths: t.List[t.Tuple[t.Optional[Addresses], t.List[Rule], t.List[Rule]]] = []
         for zone in zones:
             sources = [self._source(text) for text in zone.bound]
             known = _addresses.union(interval for source in sources if source for interval in source)

@@ -113,7 +113,8 @@ def _service(daemon: Daemon, services: t.Dict[str, t.Any], name: str) -> t.Dict[
                 if isinstance(values, list):
                     found[key] = list(found.get(key, [])) + values
         services[name] = found
-    return services[name]
+    read: t.Dict[str, t.Any] = services[name]
+    return read
 
 
 class _Maker:
@@ -136,7 +137,7 @@ class _Maker:
         elif destinations:
             # Where a service has destinations, it is for packets to them alone: at most what is said here.
             family, certain = family or (next(iter(destinations)) if len(destinations) == 1 else ""), False
-        parts = [("port", port, protocol) for port, protocol in settings.get("ports", [])]
+        parts: t.List[Element] = [("port", port, protocol) for port, protocol in settings.get("ports", [])]
         parts += [("source-port", port, protocol) for port, protocol in settings.get("source_ports", [])]
         parts += [("protocol", protocol) for protocol in settings.get("protocols", [])]
         for element in parts:
@@ -210,7 +211,7 @@ class _Maker:
         return found, True
 
 
-def _interval(text):
+def _interval(text: str) -> _ports.PortRange:
     return _ports.PortRange.parse(text.replace(":", "-"))
 
 

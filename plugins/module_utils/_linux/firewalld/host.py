@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import actual_state, kernel
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import daemon as daemons
@@ -18,6 +19,7 @@ from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewall
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import services
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.managers import prefix
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import Nft, NftError, split
+from ansible_collections.portcullis.msports.plugins.module_utils._match import Plain
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
 
 MINIMUM = (0, 9)
@@ -26,18 +28,25 @@ MINIMUM = (0, 9)
 class Host:
     """The machine as a run sees it. Tests give another root, environment, /proc or message bus."""
 
-    def __init__(self, root="/", environment=None, proc="/proc", bus=None, nft=None):
+    def __init__(
+        self,
+        root: str = "/",
+        environment: t.Optional[t.Mapping[str, str]] = None,
+        proc: str = "/proc",
+        bus: t.Optional[str] = None,
+        nft: t.Optional[Nft] = None,
+    ) -> None:
         self.root = root
         self.environment = os.environ if environment is None else environment
         self.proc = proc
         self.bus = bus
         self.processes = 0
         try:
-            self.nft = nft or Nft()
+            self.nft: t.Optional[Nft] = nft or Nft()
         except NftError:
             self.nft = None
 
-    def ruleset(self):
+    def ruleset(self) -> t.Tuple[t.List[t.Tuple[str, Plain]], t.Optional[str]]:
         """Return what nft prints and a complaint or ``None``; nothing when nft is not installed."""
         if self.nft is None:
             return [], None
@@ -52,7 +61,7 @@ class Host:
 class Found:
     """What one look at the host found: the daemon (or ``None``), the ``Actual`` and the rules of the kernel."""
 
-    def __init__(self, owner, host):
+    def __init__(self, owner: str, host: Host) -> None:
         self.start = prefix(owner)
         self._root = host.root
         self.store = Store(self.start, host.root)
@@ -70,29 +79,29 @@ class Found:
         self.looks = host.nft is not None and self.nftables
         self.actual = self._read()
 
-    def _read(self):
+    def _read(self) -> actual_state.Actual:
         saved = self.store.objects(self.texts)
         running = self.daemon.own(self.start) if self.daemon else None
-        seen = kernel.examine(self.ruleset, running, self.daemon.families) if running is not None and self.looks else kernel.NOTHING
+        seen = kernel.examine(self.ruleset, running, self.daemon.families) if self.daemon and running is not None and self.looks else kernel.NOTHING
         return actual_state.Actual(saved, running, seen)
 
-    def set_types(self):
+    def set_types(self) -> t.Optional[t.Sequence[str]]:
         """Return the types of ipsets that can be had, ``None`` for all."""
         if self.daemon:
             return self.daemon.set_types
         return None if self.nftables or services.installed("ipset", self._root) else ()
 
-    def filters(self):
+    def filters(self) -> bool:
         """Tell whether the kernel holds the chains of firewalld at all, as far as that can be seen."""
         return not self.looks or any(kind == "chain" and value.get("table") == "firewalld" for kind, value in self.ruleset)
 
-    def again(self, host):
+    def again(self, host: Host) -> actual_state.Actual:
         """Return the ``Actual`` after a change."""
         self.texts, self.ruleset = self.store.texts(), host.ruleset()[0]
         return self._read()
 
 
-def _connect(host):
+def _connect(host: Host) -> t.Optional[daemons.Daemon]:
     try:
         return daemons.connect(host.bus)
     except BusError as error:
@@ -101,7 +110,7 @@ def _connect(host):
         return None
 
 
-def _checked_version(version):
+def _checked_version(version: str) -> t.Tuple[int, ...]:
     """Return a version as numbers; refuse one that is too old."""
     numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
     if not numbers or numbers < MINIMUM:

@@ -13,15 +13,26 @@ from __future__ import annotations
 
 import collections
 import json
+import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _ports
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import objects
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import rich as rich_rules
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.limits import HELPER_PORTS
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.express import NotKnown, address, number_range
+from ansible_collections.portcullis.msports.plugins.module_utils._match import Plain
 
-Kernel = collections.namedtuple("Kernel", "missing wrong")
-Kernel.__doc__ = """``missing`` is ``{policy: rules that the kernel lacks}``, ``wrong`` is ``{part: [line, ...]}`` of everything else."""
+Form = t.FrozenSet[t.Tuple[t.Any, ...]]
+Rules = t.Mapping[str, t.List[t.Any]]
+
+
+class Kernel(t.NamedTuple):
+    """``missing`` is ``{policy: rules that the kernel lacks}``, ``wrong`` is ``{part: [line, ...]}`` of everything else."""
+
+    missing: t.Dict[str, t.List[str]]
+    wrong: t.Dict[str, t.List[str]]
+
+
 NOTHING = Kernel({}, {})
 
 TABLE = ("inet", "firewalld")
@@ -43,7 +54,7 @@ VERSIONS = {"ipv4": 4, "ipv6": 6}
 FAMILY_OF = {"ip": 4, "ip6": 6, "icmp": 4, "icmpv6": 6}
 
 
-def examine(listed, own, versions=(4, 6)):
+def examine(listed: t.Iterable[t.Tuple[str, Plain]], own: objects.Objects, versions: t.Sequence[int] = (4, 6)) -> Kernel:
     """Return ``Kernel`` for the objects that nft printed (``listed``) and the own objects in the daemon; ``versions`` are the families that it serves."""
     chains, rules, sets = {}, collections.defaultdict(list), {}
     for kind, value in listed:
@@ -71,7 +82,7 @@ def examine(listed, own, versions=(4, 6)):
     return Kernel(missing, wrong)
 
 
-def _chain(base, policy, chains, rules):
+def _chain(base: str, policy: objects.Policy, chains: t.Mapping[str, Plain], rules: Rules) -> t.List[str]:
     hook = "input" if "HOST" in policy.egress else "output"
     if base not in _reached(hook, chains, rules):
         return ["kernel: no packet reaches the chain {0}".format(base)]
@@ -85,7 +96,7 @@ def _chain(base, policy, chains, rules):
     return []
 
 
-def _reached(hook, chains, rules):
+def _reached(hook: str, chains: t.Mapping[str, Plain], rules: Rules) -> t.Set[str]:
     """Return the chains that packets reach from the hook."""
     waiting = [name for name, chain in chains.items() if chain.get("hook") == hook and chain.get("type") == "filter"]
     found = set(waiting)
@@ -99,14 +110,14 @@ def _reached(hook, chains, rules):
     return found
 
 
-def _elements(found, version):
+def _elements(found: t.Any, version: int) -> t.Any:
     try:
         return tuple(sorted(_element(version, item) for item in found.get("elem", [])))
     except (AttributeError, NotKnown, ValueError, TypeError, KeyError):
         return None
 
 
-def _element(version, item):
+def _element(version: int, item: t.Any) -> t.Tuple[t.Any, ...]:
     if not isinstance(item, dict) or set(item) != {"concat"}:
         return address(version, item)
     end, protocol, port = item["concat"]
@@ -115,7 +126,7 @@ def _element(version, item):
     return address(version, end) + (names.get(protocol, protocol), int(first), int(last))
 
 
-def _taken(expected, there):
+def _taken(expected: t.Optional[t.List[Form]], there: t.Counter[Form]) -> bool:
     """Take the forms of one rich rule out of those that are there; tell whether all were."""
     if expected is None or any(there[form] < 1 for form in expected):
         return False
@@ -124,14 +135,17 @@ def _taken(expected, there):
     return True
 
 
-def forms(line, services, versions, sets=()):
+def forms(
+    line: str, services: t.Mapping[str, str], versions: t.Sequence[int], sets: t.Optional[t.Mapping[str, t.Any]] = None
+) -> t.Optional[t.List[Form]]:
     """Return the forms of a rich rule's text, one for each rule of the kernel, or ``None`` when it is none of ours."""
     try:
         rich = rich_rules.parse(line)
     except ValueError:
         return None
     families = [VERSIONS[rich.family]] if rich.family else list(versions)
-    common = {("log",), ("limit",)} if rich.action[0] == "log" else {(rich.action[0],)}
+    sets = sets or {}
+    common: t.Set[t.Tuple[t.Any, ...]] = {("log",), ("limit",)} if rich.action[0] == "log" else {(rich.action[0],)}
     for field, text in (("saddr", rich.source), ("daddr", rich.destination)):
         if text.startswith("ipset:"):
             ends = text[6:] in sets and objects.has_ports(sets[text[6:]][1])
@@ -157,7 +171,7 @@ def forms(line, services, versions, sets=()):
     return [frozenset(common)] if set(families) & set(versions) else []
 
 
-def normal(expr):
+def normal(expr: t.Iterable[Plain]) -> Form:
     """Return the form of a rule of the kernel: a frozen set of conditions and of what it does."""
     found = set()
     for part in expr:
@@ -171,7 +185,7 @@ def normal(expr):
     return frozenset(found)
 
 
-def _statement(kind, value):
+def _statement(kind: str, value: t.Any) -> t.Set[t.Tuple[t.Any, ...]]:
     if kind in ("accept", "drop", "reject", "log", "limit"):
         return {(kind,)}
     if kind == "ct helper":
@@ -182,7 +196,7 @@ def _statement(kind, value):
     return {("unknown", json.dumps({kind: value}, sort_keys=True))}
 
 
-def _match(value):
+def _match(value: Plain) -> t.Set[t.Tuple[t.Any, ...]]:
     left, right, operation = value["left"], value["right"], value["op"]
     ((kind, field),) = left.items()
     if kind == "concat":
@@ -213,7 +227,7 @@ def _match(value):
     raise NotKnown(name)
 
 
-def _ends(fields, right):
+def _ends(fields: t.Any, right: t.Any) -> t.Set[t.Tuple[t.Any, ...]]:
     """Return the condition on one end: its address, the protocol and its port together in an ipset."""
     place, protocol, port = (part.get("payload", part.get("meta")) for part in fields)
     if protocol != {"key": "l4proto"} or port["field"] != {"saddr": "sport", "daddr": "dport"}[place["field"]] or not right.startswith("@"):
@@ -221,5 +235,5 @@ def _ends(fields, right):
     return {("family", FAMILY_OF[place["protocol"]]), (place["field"] + " and port", right)}
 
 
-def _shown(form):
+def _shown(form: Form) -> str:
     return " ".join(sorted("/".join(str(part) for part in item) for item in form))

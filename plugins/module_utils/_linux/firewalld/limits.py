@@ -7,9 +7,13 @@
 
 from __future__ import annotations
 
+import typing as t
+
 from ansible_collections.portcullis.msports.plugins.module_utils import _ports
 from ansible_collections.portcullis.msports.plugins.module_utils._limits import Refusal, matching, of_every_backend
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.objects import set_type
+from ansible_collections.portcullis.msports.plugins.module_utils._match import Plain
+from ansible_collections.portcullis.msports.plugins.module_utils._options import AddressSets
 
 HELPER_PORTS = {"tftp": "69", "netbios-ns": "137"}
 HELPER = "firewalld attaches the helper {0} to udp/{1} alone, not to {2}; name that port, or leave the helper out and admit the answers by a rule of their own"
@@ -20,7 +24,7 @@ SETS = (
 )
 
 
-def refusals(rules, address_sets):
+def refusals(rules: t.Iterable[Plain], address_sets: AddressSets) -> t.List[Refusal]:
     """Return a ``Refusal`` for each reason of each complete, checked wire rule."""
     return [
         Refusal(index, rule["name"], reason)
@@ -29,7 +33,7 @@ def refusals(rules, address_sets):
     ]
 
 
-def _of_helper(rule):
+def _of_helper(rule: Plain) -> t.List[str]:
     if not rule["helper"]:
         return []
     ports = [_ports.text_of(interval) for interval in _ports.restriction(rule["local_ports" if rule["direction"] == "in" else "remote_ports"])]
@@ -37,7 +41,9 @@ def _of_helper(rule):
     return [] if ports == [known] else [HELPER.format(rule["helper"], known, ", ".join(ports) or "any port")]
 
 
-def missing_sets(sets, types):
+def missing_sets(sets: t.Mapping[str, t.Any], types: t.Optional[t.Sequence[str]]) -> t.List[str]:
     """Return a complaint for each ipset of ``{name: (version, entries)}`` whose type is not among ``types``; ``None`` when all are to be had."""
-    needed = {} if types is None else {name: set_type(entries) for name, (_version, entries) in sets.items()}
+    if types is None:
+        return []
+    needed = {name: set_type(entries) for name, (_version, entries) in sets.items()}
     return [SETS.format(name, needed[name]) for name in sorted(needed) if needed[name] not in types]

@@ -11,26 +11,46 @@ of JSON with single spaces, because the daemon joins white space when it rewrite
 
 from __future__ import annotations
 
-import collections
 import hashlib
 import html
 import json
 import re
+import typing as t
 
 from xml.etree import ElementTree
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _ports
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import rich as rich_rules
 
-Objects = collections.namedtuple("Objects", "policies sets services")
-Objects.__doc__ = """By name: ``Policy``, ``(version, entries)`` and the connection tracking helper of a service.
+Record = t.Dict[str, t.List[str]]
+Entry = t.Tuple[t.Any, ...]
+SetContent = t.Tuple[int, t.Tuple[Entry, ...]]
 
-An entry of an ipset is an interval of addresses, ``(version, first, last)``, or in a set of ends ``(version, first, last, protocol, port, port)``.
-"""
+
+class Objects(t.NamedTuple):
+    """By name: ``Policy``, ``(version, entries)`` and the connection tracking helper of a service.
+
+    An entry of an ipset is an interval of addresses, ``(version, first, last)``, or in a set of ends ``(version, first, last, protocol, port, port)``.
+    """
+
+    policies: t.Dict[str, Policy]
+    sets: t.Dict[str, SetContent]
+    services: t.Dict[str, str]
+
+
 EMPTY = Objects({}, {}, {})
 
-Policy = collections.namedtuple("Policy", "priority target ingress egress rules record")
-Policy.__doc__ = """``rules`` are texts in one order; ``record`` is ``{name of a rule: digests of its rich rules}``, empty where it is not known."""
+
+class Policy(t.NamedTuple):
+    """``rules`` are texts in one order; ``record`` is ``{name of a rule: digests of its rich rules}``, empty where it is not known."""
+
+    priority: int
+    target: str
+    ingress: t.Tuple[str, ...]
+    egress: t.Tuple[str, ...]
+    rules: t.Tuple[str, ...]
+    record: Record
+
 
 FOLDERS = {"policies": "policies", "sets": "ipsets", "services": "services"}
 FAMILIES = {4: "inet", 6: "inet6"}
@@ -40,15 +60,15 @@ HEAD = '<?xml version="1.0" encoding="utf-8"?>\n'
 _PLAIN = {"rule": {"priority", "family"}, "source": {"address", "ipset"}, "destination": {"address", "ipset"}, "log": {"prefix", "level"}, "reject": {"type"}}
 
 
-def is_ours(name, start):
+def is_ours(name: str, start: str) -> bool:
     return name.startswith(start + "-")
 
 
-def digest(text):
+def digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8")).hexdigest()[:8]
 
 
-def files(objects):
+def files(objects: Objects) -> t.Dict[str, str]:
     """Return ``{path below /etc/firewalld: text}``."""
     found = {}
     for name, policy in objects.policies.items():
@@ -63,32 +83,32 @@ def files(objects):
     return found
 
 
-def has_ports(entries):
+def has_ports(entries: t.Iterable[Entry]) -> bool:
     """Tell whether the entries are ends: addresses with a protocol and ports."""
     return any(len(entry) > 3 for entry in entries)
 
 
-def set_type(entries):
+def set_type(entries: t.Iterable[Entry]) -> str:
     return "hash:net,port" if has_ports(entries) else "hash:net"
 
 
-def entry_text(entry):
+def entry_text(entry: Entry) -> str:
     address = _addresses.text_of(entry[:3])
     return "{0},{1}:{2}".format(address, entry[3], _ports.text_of(entry[4:])) if len(entry) > 3 else address
 
 
-def parse_entry(text):
+def parse_entry(text: str) -> Entry:
     address, comma, end = text.strip().partition(",")
     protocol, _colon, ports = end.partition(":")
     return _addresses.parse_one(address) + ((protocol,) + _ports.PortRange.parse(ports) if comma else ())
 
 
-def networks(texts):
+def networks(texts: t.Iterable[str]) -> t.Tuple[_addresses.Interval, ...]:
     """Return the addresses as the fewest networks, as intervals: firewalld knows no ranges."""
     return tuple(_addresses.networks(_addresses.parse(texts)))
 
 
-def _policy_xml(policy):
+def _policy_xml(policy: Policy) -> str:
     record = json.dumps(policy.record, sort_keys=True, separators=(",", ":"))
     while "  " in record:
         record = record.replace("  ", " \\u0020")
@@ -102,7 +122,7 @@ def _policy_xml(policy):
     return HEAD + "\n".join(lines) + "\n</policy>\n"
 
 
-def read_policy(text):
+def read_policy(text: str) -> Policy:
     """Return the ``Policy`` of a file's text; ValueError when it is none."""
     root = _root(text, "policy")
     rules, zones, others = [], {"ingress": [], "egress": []}, []
@@ -118,7 +138,7 @@ def read_policy(text):
     return Policy(int(priority), target, tuple(sorted(zones["ingress"])), tuple(sorted(zones["egress"])), tuple(sorted(rules + others)), record)
 
 
-def read_record(description):
+def read_record(description: str) -> Record:
     """Return the record in a description; an empty one where it was changed."""
     try:
         found = json.loads(description.partition(MARK)[2])
@@ -127,29 +147,29 @@ def read_record(description):
         return {}
 
 
-def read_set(text):
+def read_set(text: str) -> SetContent:
     """Return ``(version, entries)`` of an ipset's file; ValueError when it is not of the sort that we make."""
     root = _root(text, "ipset")
     options = {element.get("name"): element.get("value") for element in root.findall("option")}
     return set_of(root.get("type"), options, [element.text or "" for element in root.findall("entry")])
 
 
-def set_of(kind, options, entries):
+def set_of(kind: t.Optional[str], options: t.Mapping[t.Any, t.Any], entries: t.Iterable[str]) -> SetContent:
     """Return ``(version, entries)``; what is read is sorted and never merged."""
     if kind not in ("hash:net", "hash:net,port") or set(options) - {"family", "maxelem"}:
         raise ValueError("an ipset of another sort")
     return VERSIONS[options.get("family", "inet")], tuple(sorted(parse_entry(entry) for entry in entries))
 
 
-def read_service(text):
+def read_service(text: str) -> str:
     root = _root(text, "service")
     helpers = [element.get("name") for element in root.findall("helper")]
     if len(helpers) != 1 or [element.tag for element in root if element.tag not in ("helper", "short", "description")]:
         raise ValueError("a service of another sort")
-    return helpers[0]
+    return helpers[0] or ""
 
 
-def _root(text, tag):
+def _root(text: str, tag: str) -> ElementTree.Element:
     try:
         root = ElementTree.fromstring(text)
     except ElementTree.ParseError as error:
@@ -159,19 +179,19 @@ def _root(text, tag):
     return root
 
 
-def _rule_text(element):
+def _rule_text(element: ElementTree.Element) -> str:
     """Return a rule of a file as the daemon would print it; what has no place in a rule of ours comes back as it is."""
     try:
-        found = {"priority": int(element.get("priority", 0)), "family": element.get("family", "")}
+        found: t.Dict[str, t.Any] = {"priority": int(element.get("priority", 0)), "family": element.get("family", "")}
         for part in element:
             if set(part.attrib) - _PLAIN.get(part.tag, set(part.attrib)) or (len(part) and part.tag != "log"):
                 raise ValueError(part.tag)
             if part.tag in ("source", "destination"):
-                found[part.tag] = "ipset:" + part.get("ipset") if part.get("ipset") else part.get("address", "")
+                found[part.tag] = "ipset:" + part.get("ipset", "") if part.get("ipset") else part.get("address", "")
             elif part.tag in rich_rules.ELEMENTS:
                 found["element"] = (part.tag,) + tuple(part.attrib[name] for name in rich_rules.ELEMENTS[part.tag])
             elif part.tag == "log":
-                found["action"] = ("log", part.attrib["prefix"], part.find("limit").attrib["value"])
+                found["action"] = ("log", part.attrib["prefix"], part.findall("limit")[0].attrib["value"])
             elif part.tag in ("accept", "drop", "reject"):
                 found["action"] = (part.tag,) + ((part.get("type", ""),) if part.tag == "reject" else ())
             else:
@@ -181,20 +201,20 @@ def _rule_text(element):
         line = rich_rules.text(rich_rules.rule(**found))
         rich_rules.parse(line)
         return line
-    except (ValueError, KeyError, AttributeError):
+    except (ValueError, KeyError, IndexError):
         return "unknown: {0}".format(_shown(element))
 
 
-def _shown(element):
+def _shown(element: ElementTree.Element) -> str:
     return re.sub(r"\s+", " ", ElementTree.tostring(element, encoding="unicode")).strip()
 
 
-def set_mark(name, content):
+def set_mark(name: str, content: SetContent) -> str:
     """Return an ipset's name with the number and a digest of its entries, so that a line changes when its addresses do."""
     return "{0}({1}:{2})".format(name, len(content[1]), hashlib.sha256(repr(content).encode("ascii")).hexdigest()[:12])
 
 
-def structure_lines(objects):
+def structure_lines(objects: Objects) -> t.Dict[str, t.List[str]]:
     """Return ``{part: [line, ...]}`` of everything but the rules that a record names."""
     parts = {}
     for name, policy in objects.policies.items():

@@ -14,6 +14,7 @@ import os
 import re
 import tempfile
 import time
+import typing as t
 
 from xml.etree import ElementTree
 
@@ -34,34 +35,34 @@ class Locked(Exception):
 class Store:
     """The files of one owner. ``root`` is ``/`` but in tests."""
 
-    def __init__(self, start, root="/"):
+    def __init__(self, start: str, root: str = "/") -> None:
         self._start = start
         self._root = root
         self.folder = os.path.join(root, FOLDER)
-        self._lock = None
+        self._lock: t.Optional[int] = None
 
-    def lock(self, pause=time.sleep, seconds=_locks.SECONDS):
+    def lock(self, pause: t.Callable[[float], t.Any] = time.sleep, seconds: float = _locks.SECONDS) -> None:
         """Wait until no other run changes this host's firewalld; raise ``Locked`` when that takes too long.
 
         The lock ends with the process or with ``unlock``; it leaves no file.
         """
-        self._lock = os.open(self.folder, os.O_RDONLY)
+        self._lock = handle = os.open(self.folder, os.O_RDONLY)
         try:
-            taken = _locks.taken(lambda: fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB), pause, seconds)
+            taken = _locks.taken(lambda: fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB), pause, seconds)
         except OSError as error:
             raise Locked("cannot lock {0}: {1}; nothing was changed".format(self.folder, error.strerror)) from error
         if not taken:
             raise Locked(HELD.format(self.folder, seconds))
 
-    def unlock(self):
+    def unlock(self) -> None:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
 
-    def installed(self):
+    def installed(self) -> bool:
         return os.path.isdir(self.folder) and services.installed("firewalld", self._root)
 
-    def version(self):
+    def version(self) -> str:
         """Return the version of firewalld from its library, ``""`` when it cannot be found."""
         for pattern in PACKAGES:
             for path in glob.glob(os.path.join(self._root, pattern, "firewall/config/__init__.py")):
@@ -70,12 +71,12 @@ class Store:
                     return match.group(1)
         return ""
 
-    def setting(self, name, default=""):
+    def setting(self, name: str, default: str = "") -> str:
         """Return a setting of ``firewalld.conf``."""
         match = re.search(r"^\s*{0}\s*=\s*(\S+)".format(name), read(os.path.join(self.folder, "firewalld.conf")) or "", re.MULTILINE)
         return match.group(1) if match else default
 
-    def texts(self):
+    def texts(self) -> t.Dict[str, t.Optional[str]]:
         """Return ``{path below the folder: text}`` of every file of the owner, copies that the daemon has made of them included."""
         found = {}
         for folder in objects.FOLDERS.values():
@@ -84,14 +85,15 @@ class Store:
                     found["{0}/{1}".format(folder, os.path.basename(path))] = read(path)
         return found
 
-    def write(self, wanted):
+    def write(self, wanted: t.Mapping[str, t.Optional[str]]) -> bool:
         """Make the owner's files be ``{path: text}``: all are written aside before the first is put in its place. Return whether any differed."""
         there = self.texts()
         changed = {path: text for path, text in wanted.items() if there.get(path) != text}
         aside = {}
         try:
             for path, text in sorted(changed.items()):
-                aside[path] = self._aside(text)
+                if text is not None:
+                    aside[path] = self._aside(text)
             for path, temporary in sorted(aside.items()):
                 os.makedirs(os.path.dirname(os.path.join(self.folder, path)), 0o750, exist_ok=True)
                 os.rename(temporary, os.path.join(self.folder, path))
@@ -103,7 +105,7 @@ class Store:
             _remove(os.path.join(self.folder, path))
         return bool(changed or gone)
 
-    def _aside(self, text):
+    def _aside(self, text: str) -> str:
         # The daemon watches the folders of policies and ipsets, but not the one above them.
         handle, temporary = tempfile.mkstemp(prefix=".portcullis-", dir=self.folder)
         try:
@@ -117,7 +119,7 @@ class Store:
             raise
         return temporary
 
-    def broken(self):
+    def broken(self) -> t.List[str]:
         """Return the paths of all files, of whomever, that are no XML: firewalld refuses to load any of its configuration then, and names none of them."""
         found = []
         for path in sorted(glob.glob(os.path.join(glob.escape(self.folder), "*.xml")) + glob.glob(os.path.join(glob.escape(self.folder), "*", "*.xml"))):
@@ -127,7 +129,7 @@ class Store:
                 found.append(path)
         return found
 
-    def objects(self, texts):
+    def objects(self, texts: t.Mapping[str, t.Optional[str]]) -> objects.Objects:
         """Return the ``Objects`` of the texts; a file that cannot be read as one of ours is left out, and so is found missing."""
         found = objects.Objects({}, {}, {})
         for path, text in texts.items():
@@ -141,7 +143,7 @@ class Store:
         return found
 
 
-def read(path):
+def read(path: str) -> t.Optional[str]:
     try:
         with open(path, "rb") as stream:
             return stream.read().decode("utf-8", "replace")
@@ -149,7 +151,7 @@ def read(path):
         return None
 
 
-def _remove(path):
+def _remove(path: str) -> None:
     try:
         os.unlink(path)
     except OSError as error:

@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import os
+import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _refusals
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import actual_state, desired, environment, evaluate, kernel, objects, result
@@ -20,8 +21,9 @@ from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewall
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.persist import Locked, Store
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import services
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.managers import prefix
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.sessions import find_sessions
-from ansible_collections.portcullis.msports.plugins.module_utils._options import defaults
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.sessions import find_sessions, guarded
+from ansible_collections.portcullis.msports.plugins.module_utils._match import Plain
+from ansible_collections.portcullis.msports.plugins.module_utils._options import Options, Result, defaults
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
 
 __all__ = ["FirewalldError", "Host", "OPTIONS", "Refused", "inspect", "run"]
@@ -42,7 +44,7 @@ OTHER_MANAGER = (
 )
 
 
-def run(options, check_mode=False, host=None):
+def run(options: Options, check_mode: bool = False, host: t.Optional[Host] = None) -> Result:
     """Reconcile and return the result; raise ``Refused`` or ``FirewalldError`` (the rules from before are in force)."""
     options = dict(OPTIONS, **{key: value for key, value in options.items() if value is not None})
     _refusals.check_owner(options["owner"])
@@ -66,7 +68,7 @@ def run(options, check_mode=False, host=None):
         store.unlock()
 
 
-def inspect(owner, host=None):
+def inspect(owner: str, host: t.Optional[Host] = None) -> Result:
     """Return what is there of one owner: the result of the info module."""
     _refusals.check_owner(owner)
     host = host or Host()
@@ -82,15 +84,15 @@ def inspect(owner, host=None):
         "lines": actual_state.all_lines(actual),
         "saved": sorted("/etc/firewalld/" + path for path in found.texts),
         "warnings": found.warnings + seen.warnings + _cleanup(found),
-        "effective": {"in_force": in_force, "reasons": seen.reasons, "guarded": result.guarded(sessions, how)},
+        "effective": {"in_force": in_force, "reasons": seen.reasons, "guarded": guarded(sessions, how)},
     }
 
 
-def _cleanup(found):
+def _cleanup(found: Found) -> t.List[str]:
     return [CLEANUP] if found.store.setting("CleanupOnExit", "yes").lower() not in ("no", "false") else []
 
 
-def _absent(options, check_mode, host, found):
+def _absent(options: Options, check_mode: bool, host: Host, found: Found) -> Result:
     actual, none = found.actual, objects.EMPTY
     changed = bool(found.texts) or any(side != none for side in actual_state.sides(actual))
     watched, told = _guarded(options, host, found, [], none)
@@ -102,7 +104,9 @@ def _absent(options, check_mode, host, found):
     return dict(result.absent(options["owner"], actual, changed, watched), warnings=told + writer.said)
 
 
-def _guarded(options, host, found, rules, wanted):
+def _guarded(
+    options: Options, host: Host, found: Found, rules: t.Sequence[Plain], wanted: objects.Objects
+) -> t.Tuple[t.List[str], t.List[str]]:
     """Return ``(sessions that were looked at, warnings)``; raise ``Refused`` when the run would lock out whoever manages the host.
 
     In audit mode and with ``absent``, too: nothing new is stopped by our rules then, but what they admitted until now may be by others'.
@@ -111,15 +115,15 @@ def _guarded(options, host, found, rules, wanted):
     if found.daemon is not None:
         evaluator = evaluate.Evaluator(found.daemon, found.start, found.actual.running, wanted, found.filters())
         _refusals.lockout([], dict(options, mode="enforce"), sessions, evaluator)
-        return result.guarded(sessions, how), evaluator.already
+        return guarded(sessions, how), evaluator.already
     if options["state"] == "present":
         # What the zones make of the rest is not known while firewalld does not run: then only what the rules themselves do is judged.
         closing = "allow" if options["default_inbound"] in ("allow", "keep") else "block"
         _refusals.lockout(rules, dict(options, default_inbound=closing), sessions)
-    return result.guarded(sessions, how), []
+    return guarded(sessions, how), []
 
 
-def _present(options, check_mode, host, found):
+def _present(options: Options, check_mode: bool, host: Host, found: Found) -> Result:
     actual, daemon = found.actual, found.daemon
     wanted = desired.desire(options, host.nft, actual, found.version, found.set_types())
     seen = environment.examine(daemon, found.ruleset, wanted.rules, options, found.start, found.store, host.root, host.proc)
@@ -147,7 +151,7 @@ def _present(options, check_mode, host, found):
     return dict(done, warnings=warnings + seen.warnings)
 
 
-def _read_again(found, host):
+def _read_again(found: Found, host: Host) -> actual_state.Actual:
     try:
         return found.again(host)
     except BusError as error:
@@ -155,19 +159,19 @@ def _read_again(found, host):
         raise FirewalldError(text.format(error)) from error
 
 
-def _same(actual, wanted):
+def _same(actual: actual_state.Actual, wanted: objects.Objects) -> bool:
     return actual_state.plain(actual.running) == actual_state.plain(wanted) and actual.kernel == kernel.NOTHING
 
 
 NOBODY = "firewalld is removed, so nothing that goes was in force"
 
 
-def _leftovers(root="/", proc="/proc"):
+def _leftovers(root: str = "/", proc: str = "/proc") -> bool:
     """Tell whether files are all that can be left of firewalld: its program is gone, and no process of it lives."""
     return not Store("", root).installed() and not services.running("firewalld", root, proc)
 
 
-def _remove_leftovers(options, check_mode=False, root="/"):
+def _remove_leftovers(options: Options, check_mode: bool = False, root: str = "/") -> Result:
     """Remove the files of an owner, which stay below ``/etc/firewalld`` when the package is removed, and return the result of ``state: absent``."""
     owner = options.get("owner", "msports")
     store = Store(prefix(owner), root)
@@ -179,7 +183,7 @@ def _remove_leftovers(options, check_mode=False, root="/"):
     return dict(result.absent(owner, actual, bool(texts), [NOBODY]), warnings=[])
 
 
-def _tidy(folder):
+def _tidy(folder: str) -> None:
     """Remove folders that held nothing but our files; the package takes those along that are empty when it goes."""
     for path in [os.path.join(folder, name) for name in sorted(objects.FOLDERS.values())] + [folder]:
         try:

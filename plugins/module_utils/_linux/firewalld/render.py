@@ -13,15 +13,19 @@ ports, our end becomes an ipset of addresses with ports.
 
 from __future__ import annotations
 
-import collections
 import hashlib
 import re
+import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _limits, _ports
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import limits
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.objects import Objects, Policy, digest, networks
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.rich import rule, text
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.rich import Rich, rule, text
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.managers import prefix
+from ansible_collections.portcullis.msports.plugins.module_utils._match import Plain
+from ansible_collections.portcullis.msports.plugins.module_utils._options import AddressSets, Options
+
+End = t.Tuple[str, t.Optional[t.Tuple[_addresses.Interval, ...]]]
 
 # Priorities by ``firewalld_precedence``: of what blocks, of what allows, of the default. The policy that firewalld comes with has -15000.
 PRIORITIES = {"merge": (-1000, -990, 30000), "override": (-1000, -990, -980), "yield": (-1000, 20000, 30000)}
@@ -58,17 +62,30 @@ DESTINATION_SETS = (1, 0)
 LONGEST = 500
 VERSIONS = {4: "ipv4", 6: "ipv6"}
 
-Rendered = collections.namedtuple("Rendered", "objects problems warnings")
-Rendered.__doc__ = """``objects`` are the ``Objects``, ``problems`` what firewalld cannot express, ``warnings`` what has no effect."""
+
+class Rendered(t.NamedTuple):
+    """``objects`` are the ``Objects``, ``problems`` what firewalld cannot express, ``warnings`` what has no effect."""
+
+    objects: Objects
+    problems: t.List[str]
+    warnings: t.List[str]
 
 
-def render(rules, address_sets, options, helpers=("tftp", "netbios-ns"), version=DESTINATION_SETS):
+def render(
+    rules: t.Sequence[Plain],
+    address_sets: AddressSets,
+    options: Options,
+    helpers: t.Sequence[str] = ("tftp", "netbios-ns"),
+    version: t.Tuple[int, ...] = DESTINATION_SETS,
+) -> Rendered:
     """Return ``Rendered`` for complete, checked wire rules. ``options`` are the module's, ``helpers`` those that the kernel has."""
     return _Render(rules, address_sets, options, helpers, version >= DESTINATION_SETS).rendered()
 
 
 class _Render:
-    def __init__(self, rules, address_sets, options, helpers, destination_sets):
+    def __init__(
+        self, rules: t.Sequence[Plain], address_sets: AddressSets, options: Options, helpers: t.Sequence[str], destination_sets: bool
+    ) -> None:
         self._destination_sets = destination_sets
         self._refused = limits.refusals(rules, address_sets)
         unsaid = {refusal.index for refusal in self._refused}
@@ -80,7 +97,7 @@ class _Render:
         self._sets, self._services = {}, {}
         self._nobody = []
 
-    def rendered(self):
+    def rendered(self) -> Rendered:
         found = {}
         for index, one in self._rules:
             try:
@@ -99,14 +116,14 @@ class _Render:
             warnings.append("these rules match nobody, because their address sets are empty, and are not loaded: " + _some(self._nobody))
         return Rendered(Objects(policies, self._sets, self._services), _limits.texts(self._refused), warnings)
 
-    def _kinds(self, direction, found):
+    def _kinds(self, direction: str, found: t.Any) -> t.Any:
         kinds = [kind for kind in (BLOCK, ALLOW) if (direction, kind) in found]
         return kinds + ([REST] if self._default(direction) != "keep" else [])
 
-    def _default(self, direction):
+    def _default(self, direction: str) -> t.Any:
         return self._options["default_inbound" if direction == "in" else "default_outbound"]
 
-    def _policy(self, direction, kind, by_name):
+    def _policy(self, direction: str, kind: int, by_name: t.Any) -> t.Tuple[str, Policy]:
         name = "{0}-{1}-{2}".format(self._start, direction, ("block", "allow", "rest")[kind])
         priority = PRIORITIES[self._options["firewalld_precedence"]][kind]
         ingress, egress = ZONES[direction]
@@ -122,7 +139,7 @@ class _Render:
                 lines |= {text(rich) for rich in RESETS}
         return name, Policy(priority, target, (ingress,), (egress,), tuple(sorted(lines)), record)
 
-    def _assignment(self, direction):
+    def _assignment(self, direction: str) -> t.Tuple[Rich, ...]:
         made = []
         for label, version, source, source_port, port in ASSIGNMENT[direction]:
             name = "{0}-{1}-{2}".format(self._start, label, version)
@@ -131,10 +148,10 @@ class _Render:
             made.append(rule(VERSIONS[version], source="ipset:" + name, element=("port", port, "udp")))
         return tuple(made)
 
-    def _log(self, direction):
+    def _log(self, direction: str) -> t.Tuple[str, ...]:
         return ("log", "{0} would drop {1}: ".format(self._options["owner"], direction), LOG_LIMIT)
 
-    def _of(self, one):
+    def _of(self, one: Plain) -> t.Iterator[t.Tuple[str, int, t.List[Rich]]]:
         """Yield ``(direction, kind, rich rules)`` of one wire rule."""
         direction = one["direction"]
         remote, local = (self._addresses(one[key]) for key in ("remote_addresses", "local_addresses"))
@@ -147,7 +164,7 @@ class _Render:
         riches = [finished for rich in self._matches(one, remote, local) for finished in self._finished(rich, one)]
         yield direction, BLOCK if blocks else ALLOW, riches
 
-    def _helper(self, one, remote, local):
+    def _helper(self, one: Plain, remote: End, local: End) -> t.Iterator[t.Tuple[str, int, t.List[Rich]]]:
         helper = one["helper"]
         if helper in self._helpers:
             name = "{0}-{1}".format(self._start, helper)
@@ -157,7 +174,7 @@ class _Render:
             # The kernel cannot relate unicast answers to a broadcast of ours: they are admitted by the port that they come from.
             yield "in", ALLOW, list(self._matches(dict(one, direction="in"), remote, local))
 
-    def _finished(self, rich, one):
+    def _finished(self, rich: Rich, one: Plain) -> t.Iterator[Rich]:
         """Yield a rule that allows as it is, and one that blocks with what it does."""
         blocks = one["action"] == "block"
         if blocks:
@@ -173,7 +190,7 @@ class _Render:
             return
         yield rich
 
-    def _matches(self, one, remote, local):
+    def _matches(self, one: Plain, remote: End, local: End) -> t.Iterator[Rich]:
         near, far = _port_texts(one["local_ports"]), _port_texts(one["remote_ports"])
         elements = _elements(one, near, far)
         for family, theirs, ours in self._ends(one, remote, local) if near and far else self._pairs(one, remote, local):
@@ -181,7 +198,7 @@ class _Render:
             for element in elements:
                 yield rule(family, source, destination, element)
 
-    def _pairs(self, one, remote, local):
+    def _pairs(self, one: Plain, remote: End, local: End) -> t.Iterator[t.Tuple[str, str, str]]:
         """Yield ``(family, remote, local)`` with one text for each end, ``""`` for any."""
         if remote[1] is None and local[1] is None:
             yield "", "", ""
@@ -193,7 +210,7 @@ class _Render:
                 for ours in ends[1]:
                     yield family, theirs, ours
 
-    def _ends(self, one, remote, local):
+    def _ends(self, one: Plain, remote: End, local: End) -> t.Iterator[t.Tuple[str, str, str]]:
         """Yield the same for a rule with ports at both ends: our own end, with its ports, is an ipset, and the element has the other's."""
         if one["direction"] == "in" and not self._destination_sets:
             raise ValueError("ports at both ends of an inbound rule need firewalld 1.0")
@@ -206,7 +223,7 @@ class _Render:
                 self._sets[name] = (version, entries)
                 yield family, theirs, "ipset:" + name
 
-    def _texts(self, version, end, is_source):
+    def _texts(self, version: int, end: End, is_source: bool) -> t.List[str]:
         """Return the texts of one family of an end; each of them takes a rich rule."""
         label, found = end
         if found is None:
@@ -224,7 +241,7 @@ class _Render:
         self._sets[name] = (version, own)
         return ["ipset:" + name]
 
-    def _addresses(self, texts):
+    def _addresses(self, texts: t.Sequence[str]) -> End:
         """Return ``(label, networks)``; the networks are ``None`` for any and empty for nobody."""
         if not texts or list(texts) == ["any"]:
             return "", None
@@ -232,19 +249,21 @@ class _Render:
         return (label, found) if found != networks(["any"]) else ("", None)
 
 
-def _elements(one, near, far):
+def _elements(one: Plain, near: t.Sequence[str], far: t.Sequence[str]) -> t.List[t.Tuple[str, ...]]:
     """Return what a rule matches besides addresses, one element a rich rule; where both ends have ports, those of the other end."""
     if one["protocol"] == "icmp_echo":
         return [("icmp-type", "echo-request")]
     mine = "port" if one["direction"] == "in" else "source-port"
     theirs = "source-port" if one["direction"] == "in" else "port"
-    made = [(mine, port, one["protocol"]) for port in near if not far] + [(theirs, port, one["protocol"]) for port in far]
-    return made or [("protocol", one["protocol"]) if one["protocol"] != "any" else ()]
+    made: t.List[t.Tuple[str, ...]] = [(mine, port, one["protocol"]) for port in near if not far]
+    made += [(theirs, port, one["protocol"]) for port in far]
+    protocol: t.Tuple[str, ...] = ("protocol", one["protocol"]) if one["protocol"] != "any" else ()
+    return made or [protocol]
 
 
-def _port_texts(texts):
+def _port_texts(texts: t.Iterable[t.Union[str, int]]) -> t.List[str]:
     return _ports.texts(_ports.restriction(texts))
 
 
-def _some(names):
+def _some(names: t.Sequence[str]) -> str:
     return ", ".join(names[:5]) + (" and {0} more".format(len(names) - 5) if len(names) > 5 else "")

@@ -7,11 +7,20 @@
 
 from __future__ import annotations
 
+import typing as t
+
 from ansible_collections.portcullis.msports.plugins.module_utils import _change
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import actual_state
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.actual_state import Actual
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.desired import Desired
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.kernel import Kernel
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.compare import Outside
+from ansible_collections.portcullis.msports.plugins.module_utils._options import Options, Result
 
 
-def present(options, actual, wanted, changed, in_force, outside, watched):
+def present(
+    options: Options, actual: Actual, wanted: Desired, changed: bool, in_force: bool, outside: Outside, watched: t.List[str]
+) -> Result:
     """Return the result of ``state: present``, but for its warnings."""
     reasons = list(outside.reasons)
     if not in_force and actual.running is not None:
@@ -29,13 +38,13 @@ def present(options, actual, wanted, changed, in_force, outside, watched):
     }
 
 
-def _structure(actual, after):
+def _structure(actual: Actual, after: Actual) -> t.List[str]:
     """Return the names of the parts other than rules that differ."""
     there, wanted = actual_state.structure_lines(actual), actual_state.structure_lines(after)
     return sorted(part for part in set(there) | set(wanted) if there.get(part) != wanted.get(part))
 
 
-def absent(owner, actual, changed, watched):
+def absent(owner: str, actual: Actual, changed: bool, watched: t.List[str]) -> Result:
     """Return the result of ``state: absent``, but for its warnings."""
     return {
         "changed": changed,
@@ -49,12 +58,8 @@ def absent(owner, actual, changed, watched):
     }
 
 
-def guarded(sessions, how):
-    """Return the sessions that the guard looked at, in words, or that there is none."""
-    return ["{0} port {1} from {2} ({3})".format(session.local, session.local_port, session.peer, how) for session in sessions] or [how]
 
-
-def complaints(kernel):
+def complaints(kernel: Kernel) -> str:
     """Return in words what the kernel lacks or has too much."""
     lines = [line for part in sorted(kernel.wrong) for line in kernel.wrong[part]]
     lines += ["{0} lacks {1}".format(policy, line) for policy, missing in sorted(kernel.missing.items()) for line in missing]

@@ -10,16 +10,25 @@ The text is that of firewalld 0.9 to 2.x, word by word, so that what the daemon 
 
 from __future__ import annotations
 
-import collections
 import re
+import typing as t
 
-Rich = collections.namedtuple("Rich", "priority family source destination element action")
-Rich.__doc__ = """``family`` is ``""``, ``ipv4`` or ``ipv6``; ``source`` and ``destination`` are ``""``, an address, or ``ipset:<name>``.
 
-``element`` is ``()`` or one of ``("port", "443", "tcp")``, ``("source-port", "67", "udp")``, ``("protocol", "tcp")``,
-``("icmp-type", "echo-request")`` and ``("service", name)``; ``action`` is ``("accept",)``, ``("drop",)``, ``("reject", type)`` or
-``("log", prefix, limit)``.
-"""
+class Rich(t.NamedTuple):
+    """``family`` is ``""``, ``ipv4`` or ``ipv6``; ``source`` and ``destination`` are ``""``, an address, or ``ipset:<name>``.
+
+    ``element`` is ``()`` or one of ``("port", "443", "tcp")``, ``("source-port", "67", "udp")``, ``("protocol", "tcp")``,
+    ``("icmp-type", "echo-request")`` and ``("service", name)``; ``action`` is ``("accept",)``, ``("drop",)``, ``("reject", type)`` or
+    ``("log", prefix, limit)``.
+    """
+
+    priority: int
+    family: str
+    source: str
+    destination: str
+    element: t.Tuple[str, ...]
+    action: t.Tuple[str, ...]
+
 
 ELEMENTS = {
     "port": ("port", "protocol"),
@@ -31,11 +40,18 @@ ELEMENTS = {
 _WORD = re.compile(r'([a-z-]+)="([^"]*)"|(\S+)')
 
 
-def rule(family="", source="", destination="", element=(), action=("accept",), priority=0):
+def rule(
+    family: str = "",
+    source: str = "",
+    destination: str = "",
+    element: t.Tuple[str, ...] = (),
+    action: t.Tuple[str, ...] = ("accept",),
+    priority: int = 0,
+) -> Rich:
     return Rich(priority, family, source, destination, element, action)
 
 
-def text(rich):
+def text(rich: Rich) -> str:
     """Return the rule as the daemon prints it."""
     parts = ["rule"]
     parts += ['priority="{0}"'.format(rich.priority)] if rich.priority else []
@@ -49,11 +65,11 @@ def text(rich):
     return " ".join(parts + _action(rich.action))
 
 
-def _attribute(address):
+def _attribute(address: str) -> t.Tuple[str, str]:
     return ("ipset", address[6:]) if address.startswith("ipset:") else ("address", address)
 
 
-def _action(action):
+def _action(action: t.Tuple[str, ...]) -> t.List[str]:
     if action[0] == "reject":
         return ["reject"] + (['type="{0}"'.format(action[1])] if action[1] else [])
     if action[0] == "log":
@@ -61,7 +77,7 @@ def _action(action):
     return [action[0]]
 
 
-def xml(rich):
+def xml(rich: Rich) -> t.List[str]:
     """Return the lines of the rule in the file of a policy."""
     head = ['priority="{0}"'.format(rich.priority)] if rich.priority else []
     head += ['family="{0}"'.format(rich.family)] if rich.family else []
@@ -80,17 +96,20 @@ def xml(rich):
     return lines + ["  </rule>"]
 
 
-def parse(line):
+def parse(line: str) -> Rich:
     """Return the ``Rich`` of a text; ValueError for everything that has no place in one (inverted addresses, marks, forwarding)."""
     words = [match.groups() for match in _WORD.finditer(line)]
     if not words or words.pop(0)[2] != "rule":
         raise ValueError(line)
-    found, place = {"element": (), "action": ()}, ""
+    found: t.Dict[str, str] = {}
+    element: t.Tuple[str, ...] = ()
+    action: t.Tuple[str, ...] = ()
+    place = ""
     for name, value, word in words:
         if word:
             place = word
-            if word in ("accept", "drop", "reject", "log") and not found["action"]:
-                found["action"] = {"reject": ("reject", ""), "log": ("log", "", "")}.get(word, (word,))
+            if word in ("accept", "drop", "reject", "log") and not action:
+                action = {"reject": ("reject", ""), "log": ("log", "", "")}.get(word, (word,))
             elif word not in ("source", "destination", "limit") and word not in ELEMENTS:
                 raise ValueError(line)
         elif place == "" and name in ("priority", "family"):
@@ -98,13 +117,14 @@ def parse(line):
         elif place in ("source", "destination") and name in ("address", "ipset"):
             found[place] = ("ipset:" if name == "ipset" else "") + value
         elif place in ELEMENTS and name in ELEMENTS[place]:
-            found["element"] = (found["element"] or (place,)) + (value,)
+            element = (element or (place,)) + (value,)
         elif place in ("reject", "log", "limit") and name in ("type", "prefix", "level", "value"):
             if name != "level":
-                found["action"] = tuple(part for part in found["action"] if part) + (value,)
+                action = tuple(part for part in action if part) + (value,)
         else:
             raise ValueError(line)
-    made = Rich(int(found.get("priority", 0)), *(found.get(key, "") for key in ("family", "source", "destination")), found["element"], found["action"])
+    family, source, destination = (found.get(key, "") for key in ("family", "source", "destination"))
+    made = Rich(int(found.get("priority", 0)), family, source, destination, element, action)
     if not made.action or text(made) != line:
         raise ValueError(line)
     return made

@@ -11,19 +11,37 @@ A table of another owner of this collection is told once, by its name: its rules
 from __future__ import annotations
 
 import collections
+import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _addresses
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.foreign import LIMIT
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.foreign import LIMIT, Key, Tables
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import HOOKS, RULE_CHAINS
-from ansible_collections.portcullis.msports.plugins.module_utils._match import BASE, EVERYTHING, covered, meet, named, touches
+from ansible_collections.portcullis.msports.plugins.module_utils._match import BASE, EVERYTHING, Match, Plain, covered, meet, named, touches
+from ansible_collections.portcullis.msports.plugins.module_utils._options import Options
 
-Finding = collections.namedtuple("Finding", "place text names certain")
-Finding.__doc__ = """One rule of others: ``place`` is its table and chain, ``names`` are our rules that it meets (none for an accept)."""
+
+class Finding(t.NamedTuple):
+    """One rule of others: ``place`` is its table and chain, ``names`` are our rules that it meets (none for an accept)."""
+
+    place: Key
+    text: t.Optional[str]
+    names: t.List[str]
+    certain: bool
+
 
 SHOWN = 20
 
 
-def compare(tables, rules, options, closed):
+class Outside(t.NamedTuple):
+    """What else filters on this host. ``managers``: why to refuse; ``reasons``: why the effect is not exactly the rules'; ``warnings``: for people."""
+
+    managers: t.List[str]
+    reasons: t.List[str]
+    warnings: t.List[str]
+
+
+
+def compare(tables: Tables, rules: t.Iterable[Plain], options: Options, closed: t.Mapping[str, bool]) -> t.Tuple[t.List[str], t.List[str]]:
     """Return ``(reasons, warnings)`` about the tables of others and our wire rules; ``closed`` tells by direction whether our default drops."""
     cut, killed = [], []
     for direction in ("in", "out"):
@@ -42,7 +60,9 @@ def compare(tables, rules, options, closed):
     )
 
 
-def _of_base(tables, base, own, direction, closed):
+def _of_base(
+    tables: Tables, base: Key, own: t.Sequence[t.Tuple[str, Match]], direction: str, closed: bool
+) -> t.Tuple[t.List[Finding], t.List[Finding]]:
     """Return ``(cut, killed)`` of the chains that packets of a direction pass from one base chain on."""
     cut, killed, accepted, seen = [], [], [], 0
     final = closed and tables.chains[base]["hook"] in ("input", "output")
@@ -67,7 +87,7 @@ def _of_base(tables, base, own, direction, closed):
     return cut, killed
 
 
-def _apart(findings, tables):
+def _apart(findings: t.Iterable[Finding], tables: Tables) -> t.Tuple[t.List[Finding], t.Dict[str, t.List[Finding]]]:
     """Return ``(findings in tables of strangers, {table: findings in tables of other owners})``."""
     owners = {table for family, table, _chain in tables.chains if family == "inet" and _is_ours(tables, table)}
     strange, ours = [], collections.OrderedDict()
@@ -79,7 +99,7 @@ def _apart(findings, tables):
     return strange, ours
 
 
-def _is_ours(tables, table):
+def _is_ours(tables: Tables, table: str) -> bool:
     """Tell whether a table of the family inet is made like ours: a hook chain that jumps to base rules and to rules proper."""
     for direction, hook in HOOKS.items():
         rules = tables.rules.get(("inet", table, hook), [])
@@ -89,31 +109,31 @@ def _is_ours(tables, table):
     return False
 
 
-def capped(texts):
+def capped(texts: t.Iterable[str]) -> t.List[str]:
     texts = list(texts)
     return texts[:SHOWN] + (["{0} more of this kind".format(len(texts) - SHOWN)] if len(texts) > SHOWN else [])
 
 
-def place(key):
+def place(key: Key) -> str:
     return "table {0} {1}, chain {2}".format(*key)
 
 
-def some(names):
+def some(names: t.Sequence[str]) -> str:
     return ", ".join(names[:3]) + (" and {0} more".format(len(names) - 3) if len(names) > 3 else "")
 
 
-def _cut(finding):
+def _cut(finding: Finding) -> str:
     if finding.text is None:
         return "{0}: more than {1} rules; the rest was not examined".format(place(finding.place), LIMIT)
     return "{0}: '{1}' {2} what we allow: {3}".format(place(finding.place), finding.text, "stops" if finding.certain else "may stop", some(finding.names))
 
 
-def _killed(finding):
+def _killed(finding: Finding) -> str:
     word = "accepts" if finding.certain else "may accept"
     return "{0}: '{1}' {2} what our default stops; our drop is final".format(place(finding.place), finding.text, word)
 
 
-def _cut_by_owner(table, findings):
+def _cut_by_owner(table: str, findings: t.Sequence[Finding]) -> str:
     names = list(collections.OrderedDict((name, None) for finding in findings for name in finding.names))
     if not names:
         return "table inet {0} of another owner of this collection: more than {1} rules; the rest was not examined".format(table, LIMIT)
@@ -121,6 +141,6 @@ def _cut_by_owner(table, findings):
     return "table inet {0} of another owner of this collection {1} what we allow: {2}".format(table, word, some(names))
 
 
-def _killed_of_owner(table, findings):
+def _killed_of_owner(table: str, findings: t.Sequence[Finding]) -> str:
     word = "accepts" if any(finding.certain for finding in findings) else "may accept"
     return "table inet {0} of another owner of this collection {1} what our default stops; our drop is final".format(table, word)

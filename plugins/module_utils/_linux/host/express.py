@@ -14,8 +14,11 @@ from __future__ import annotations
 import functools
 import json
 import socket
+import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _ports
+from ansible_collections.portcullis.msports.plugins.module_utils._addresses import Interval
+from ansible_collections.portcullis.msports.plugins.module_utils._match import Plain
 
 CT_STATES = {1: "invalid", 2: "established", 4: "related", 8: "new", 64: "untracked"}
 L4PROTO = {1: "icmp", 6: "tcp", 17: "udp", 58: "icmpv6"}
@@ -66,7 +69,7 @@ class NotKnown(Exception):
     """A piece of a rule that the canonical spelling has no form for."""
 
 
-def rule_text(expressions):
+def rule_text(expressions: t.Iterable[Plain]) -> str:
     """Return the canonical text of a rule's ``expr`` list."""
     try:
         return " ".join(_statement(expression) for expression in expressions)
@@ -74,19 +77,19 @@ def rule_text(expressions):
         return UNKNOWN + json.dumps(expressions, sort_keys=True)
 
 
-def shown(expressions):
+def shown(expressions: t.Iterable[Plain]) -> str:
     """Return a rule of others for people: no counters, iptables' own parts by name, what has no canonical form as JSON."""
     return " ".join(_shown(*item) for expression in expressions for item in expression.items() if item[0] != "counter")
 
 
-def _shown(kind, value):
+def _shown(kind: str, value: t.Any) -> str:
     if kind == "xt":
         return "iptables:{0}".format((value or {}).get("name", "?"))
     text = rule_text([{kind: value}])
     return text if not text.startswith(UNKNOWN) else kind if value is None else json.dumps({kind: value}, sort_keys=True)
 
 
-def _statement(expression):
+def _statement(expression: Plain) -> str:
     ((kind, value),) = expression.items()
     if kind in VERDICTS and value is None:
         return kind
@@ -96,7 +99,7 @@ def _statement(expression):
     return handler(value)
 
 
-def _match(value):
+def _match(value: Plain) -> str:
     left, right, operation = value["left"], value["right"], value["op"]
     ((kind, key),) = left.items()
     if kind == "ct" and key == {"key": "state"} and operation in ("in", "=="):
@@ -110,7 +113,7 @@ def _match(value):
     raise NotKnown(kind)
 
 
-def _states(right):
+def _states(right: t.Any) -> t.List[str]:
     if isinstance(right, dict):
         right = right.get("|", right.get("set"))
     names = right if isinstance(right, list) else [right]
@@ -119,15 +122,16 @@ def _states(right):
     return [CT_STATES[number] for number in numbers]
 
 
-def _meta(key, right):
+def _meta(key: str, right: t.Any) -> str:
     if key in ("iif", "oif") and isinstance(right, str):
         return '{0} "{1}"'.format(key, right)
     if key in ("l4proto", "nfproto") and isinstance(right, (int, str)):
-        return "meta {0} {1}".format(key, {"l4proto": L4PROTO, "nfproto": NFPROTO}[key].get(right, right))
+        names: t.Mapping[t.Any, str] = {"l4proto": L4PROTO, "nfproto": NFPROTO}[key]
+        return "meta {0} {1}".format(key, names.get(right, right))
     raise NotKnown(key)
 
 
-def _payload(protocol, field, right):
+def _payload(protocol: str, field: str, right: t.Any) -> str:
     if (protocol in ("ip", "ip6")) and field in ("saddr", "daddr"):
         version = 4 if protocol == "ip" else 6
         if isinstance(right, str) and right.startswith("@"):
@@ -137,18 +141,18 @@ def _payload(protocol, field, right):
     return "{0} {1} {2}".format(protocol, field, _values(right, lambda item: _number(item, numbers), _ports.text_of))
 
 
-def _values(right, parse, spell):
+def _values(right: t.Any, parse: t.Callable[[t.Any], t.Any], spell: t.Callable[[t.Any], str]) -> str:
     if isinstance(right, dict) and set(right) == {"set"}:
         return "{{ {0} }}".format(", ".join(spell(interval) for interval in sorted(parse(item) for item in right["set"])))
     return spell(parse(right))
 
 
-def number_range(protocol, field, item):
+def number_range(protocol: str, field: str, item: t.Any) -> t.Tuple[int, int]:
     """Return ``(first, last)`` of one number, name or range in a field of a header, such as the type of ICMP."""
     return _number(item, NUMBERS[(protocol, field)])
 
 
-def _number(item, numbers):
+def _number(item: t.Any, numbers: t.Mapping[str, int]) -> t.Tuple[int, int]:
     if isinstance(item, dict):
         first, last = item["range"]
         return (_number(first, numbers)[0], _number(last, numbers)[0])
@@ -157,7 +161,7 @@ def _number(item, numbers):
     return (item, item)
 
 
-def _number_of(family, text):
+def _number_of(family: int, text: str) -> int:
     try:
         return int.from_bytes(socket.inet_pton(family, text), "big")
     except OSError as error:
@@ -167,7 +171,7 @@ def _number_of(family, text):
 _NUMBER_OF = {4: functools.partial(_number_of, socket.AF_INET), 6: functools.partial(_number_of, socket.AF_INET6)}
 
 
-def address(version, item):
+def address(version: int, item: t.Any) -> Interval:
     """Return the interval of one address, ``prefix`` or ``range`` as ``nft -j`` prints it."""
     make = _NUMBER_OF[version]
     if isinstance(item, dict):
@@ -182,19 +186,19 @@ def address(version, item):
     return (version, make(item), make(item))
 
 
-def _limit(value):
+def _limit(value: Plain) -> str:
     if value.get("inv") or value.get("rate_unit", "packets") != "packets":
         raise NotKnown("limit")
     return "limit rate {0}/{1} burst {2} packets".format(value["rate"], value["per"], value["burst"])
 
 
-def _log(value):
+def _log(value: Plain) -> str:
     if set(value) != {"prefix"} or '"' in value["prefix"]:
         raise NotKnown("log")
     return 'log prefix "{0}"'.format(value["prefix"])
 
 
-def _reject(value):
+def _reject(value: Plain) -> str:
     if value == {"type": "tcp reset"}:
         return "reject with tcp reset"
     if set(value) == {"type", "expr"} and value["type"] == "icmpx":
@@ -202,7 +206,7 @@ def _reject(value):
     raise NotKnown("reject")
 
 
-_STATEMENTS = {
+_STATEMENTS: t.Dict[str, t.Callable[[t.Any], str]] = {
     "match": _match,
     "jump": lambda value: "jump " + value["target"],
     "ct helper": 'ct helper set "{0}"'.format,

@@ -14,10 +14,10 @@ import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _ports
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.express import NotKnown, address, number_range, shown
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import Objects
 from ansible_collections.portcullis.msports.plugins.module_utils._match import EVERYTHING, Match, Plain, Ports, Protocols, Rule, meet, of_family, typed
 
 Key = t.Tuple[str, str, str]  # family, table, chain
-Objects = t.Iterable[t.Tuple[str, Plain]]
 
 HOOKS = {"in": ("ingress", "prerouting", "input"), "out": ("output", "postrouting")}
 PEER = {"in": "saddr", "out": "daddr"}
@@ -109,7 +109,7 @@ class Tables:
         ((kind, field),) = left.items() if isinstance(left, dict) else (("other", left),)
         try:
             if kind == "ct" and field.get("key") == "state" and operation in ("in", "=="):
-                states = right.get("|", right.get("set", [])) if isinstance(right, dict) else right if isinstance(right, list) else [right]
+                states: t.Any = right.get("|", right.get("set", [])) if isinstance(right, dict) else right if isinstance(right, list) else [right]
                 return ("nothing", None) if set(states) & {8, "new"} else None
             if kind == "meta" and field["key"] in ("iif", "iifname", "oif", "oifname") and operation == "==" and set(_items(right)) <= {"lo", "lo*"}:
                 return None

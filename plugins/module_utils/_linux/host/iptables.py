@@ -14,6 +14,9 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import typing as t
+
+from ansible_collections.portcullis.msports.plugins.module_utils._match import Plain
 
 TOOLS = {"ip": "iptables", "ip6": "ip6tables", "bridge": "ebtables"}
 TABLES = ("filter", "nat", "mangle", "raw", "security", "broute")
@@ -21,7 +24,7 @@ FOLDERS = ("/usr/sbin", "/sbin", "/usr/bin")
 LEGACY = {"ip": "net/ip_tables_names", "ip6": "net/ip6_tables_names"}
 
 
-def families(objects, proc="/proc"):
+def families(objects: t.Iterable[t.Tuple[str, Plain]], proc: str = "/proc") -> t.List[str]:
     """Return the families whose tables of iptables hold anything, from the objects that nft printed and the names of legacy tables."""
     found = set()
     for kind, value in objects:
@@ -59,7 +62,7 @@ _OWN_RULES = tuple(
 _BUILTIN = ("INPUT", "OUTPUT", "FORWARD", "PREROUTING", "POSTROUTING", "BROUTING")
 
 
-def foreign(text, chains=()):
+def foreign(text: str, chains: t.Iterable[str] = ()) -> t.List[str]:
     """Return the rules of a saved text that firewalld has not made, where it uses iptables itself; ``chains`` are those of its direct rules."""
     found = []
     for _table, line in sorted(_rules(text)):
@@ -71,12 +74,12 @@ def foreign(text, chains=()):
     return found
 
 
-def there(family):
+def there(family: str) -> bool:
     """Tell whether the programs that save and restore a family are installed."""
     return all(_find(TOOLS[family] + ending) for ending in ("-save", "-restore"))
 
 
-def filled(saved):
+def filled(saved: t.Mapping[str, str]) -> t.List[str]:
     """Return the families that hold rules, by ``{family: what its own tool has saved}``: for where nothing else tells."""
     return sorted(family for family, text in saved.items() if _rules(text))
 
@@ -84,14 +87,14 @@ def filled(saved):
 class Iptables:
     """Reads and restores whole tables. ``count`` is the number of processes started."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.count = 0
 
-    def save(self, wanted):
+    def save(self, wanted: t.Iterable[str]) -> t.Dict[str, str]:
         """Return ``{family: text}``; what has no tools here is not in it."""
         return {family: self._run(TOOLS[family] + "-save", ["-c"] if family != "bridge" else []) for family in wanted if there(family)}
 
-    def restore(self, saved):
+    def restore(self, saved: t.Mapping[str, str]) -> t.List[str]:
         """Put back the families whose rules are no longer what they were; return the tools that complained, with what they said."""
         failed = []
         for family, text in saved.items():
@@ -102,11 +105,11 @@ class Iptables:
                 failed.append(str(error))
         return failed
 
-    def _run(self, tool, arguments, given=""):
+    def _run(self, tool: str, arguments: t.Sequence[str], given: str = "") -> str:
         self.count += 1
         # A list and no shell; and tests run it without a module. pylint: disable-next=ansible-bad-function
         process = subprocess.Popen(
-            [_find(tool)] + arguments,
+            [_find(tool) or tool, *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -116,14 +119,14 @@ class Iptables:
         output, errors = process.communicate(given)
         if process.returncode != 0:
             raise OSError("{0}: {1}".format(tool, " ".join(errors.split())[:300]))
-        return output
+        return str(output)
 
 
-def _find(tool):
+def _find(tool: str) -> t.Optional[str]:
     return next((os.path.join(folder, tool) for folder in FOLDERS if os.access(os.path.join(folder, tool), os.X_OK)), None)
 
 
-def _rules(text):
+def _rules(text: str) -> t.Set[t.Tuple[str, str]]:
     """Return what the rules are, without counters, comments and empty tables."""
     found, table = set(), ""
     for line in text.splitlines():

@@ -7,12 +7,13 @@
 
 from __future__ import annotations
 
-import collections
 import glob
 import hashlib
 import os
 import re
+import typing as t
 
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.foreign import Tables
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.services import installed, masked, read_text, running, starts
 from ansible_collections.portcullis.msports.plugins.module_utils._options import LINUX
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
@@ -27,7 +28,7 @@ LOADERS = ("iptables", "ip6tables", "netfilter-persistent")
 _LINE = re.compile(r"""^\s*([A-Za-z_]\w*)=(?:"([^"]*)"|'([^']*)'|([^\s#;]*))""")
 
 
-def assignments(lines):
+def assignments(lines: t.Iterable[str]) -> t.Iterator[t.Tuple[int, str, str]]:
     """Yield ``(number, key, value)`` of the lines of a file that the shell reads, as both files with ufw's settings are."""
     for number, line in enumerate(lines):
         match = _LINE.match(line)
@@ -35,17 +36,17 @@ def assignments(lines):
             yield number, match.group(1), "".join(value or "" for value in match.groups()[1:])
 
 
-def is_yes(value):
+def is_yes(value: t.Optional[str]) -> bool:
     """Tell whether a setting means yes to ufw, whose loader knows these two spellings."""
     return value in ("yes", "YES")
 
 
-def ufw_installed(root="/"):
+def ufw_installed(root: str = "/") -> bool:
     """Tell whether the program ufw is there."""
     return any(os.access(os.path.join(root, path), os.X_OK) for path in UFW_PROGRAMS)
 
 
-def ufw_enabled(root="/"):
+def ufw_enabled(root: str = "/") -> bool:
     """Tell whether ufw is there and its own configuration says that it is on."""
     try:
         with open(os.path.join(root, UFW_CONF), encoding="utf-8", errors="surrogateescape", newline="\n") as stream:
@@ -55,7 +56,7 @@ def ufw_enabled(root="/"):
     return is_yes(values.get("ENABLED")) and ufw_installed(root)
 
 
-def other_managers(tables, legacy, root, proc):
+def other_managers(tables: Tables, legacy: t.Sequence[str], root: str, proc: str) -> t.Tuple[t.List[str], t.List[str]]:
     """Return ``(active, warnings)`` about managers of firewall rules, found without starting a process."""
     active, warnings = [], []
     names = {key[2] for key in tables.chains}
@@ -76,12 +77,12 @@ def other_managers(tables, legacy, root, proc):
     return active, warnings
 
 
-def legacy_tables(proc):
+def legacy_tables(proc: str) -> t.List[str]:
     """Return the names of the loaded tables of legacy iptables, whose rules nft cannot read."""
     return [name for place in ("net/ip_tables_names", "net/ip6_tables_names") for name in read_text(os.path.join(proc, place)).split()]
 
 
-def firewalld_runs(tables, root, proc):
+def firewalld_runs(tables: Tables, root: str, proc: str) -> bool:
     """Tell whether firewalld filters here: its table is in the kernel, or a process of it lives."""
     return any(key[1] == "firewalld" for key in tables.chains) or running("firewalld", root, proc)
 
@@ -90,15 +91,19 @@ def firewalld_runs(tables, root, proc):
 PREFIX_LIMIT = 7
 
 
-def prefix(owner):
+def prefix(owner: str) -> str:
     """Return what the names of the owner's objects begin with, before a hyphen. An owner's name has none, so no two share objects."""
     if len(owner) <= PREFIX_LIMIT:
         return owner
     return owner[:2] + hashlib.sha256(owner.encode("ascii")).hexdigest()[: PREFIX_LIMIT - 2]
 
 
-Chosen = collections.namedtuple("Chosen", "backend why")
-Chosen.__doc__ = """``backend`` is one of ``LINUX``, ``why`` a sentence for people."""
+class Chosen(t.NamedTuple):
+    """``backend`` is one of ``LINUX``, ``why`` a sentence for people."""
+
+    backend: str
+    why: str
+
 
 TWO = (
     "two firewall managers are active on this host ({0}), and they undo each other's work; nothing was changed. Stop one of them for good "
@@ -109,7 +114,7 @@ TWO = (
 STOPPED = "; firewalld is enabled, but does not run"
 
 
-def choose(asked="auto", root="/", proc="/proc"):
+def choose(asked: str = "auto", root: str = "/", proc: str = "/proc") -> Chosen:
     """Return ``Chosen``; raise ``Refused`` when two managers are active and nobody says which one counts."""
     if asked != "auto":
         return Chosen(asked, "asked for by name")
@@ -125,7 +130,7 @@ def choose(asked="auto", root="/", proc="/proc"):
     return Chosen("nftables", "no other manager of firewall rules is active" + (STOPPED if installed("firewalld", root) and starts("firewalld", root) else ""))
 
 
-def traces(owner, root="/"):
+def traces(owner: str, root: str = "/") -> t.List[str]:
     """Return the backends that hold something of ``owner`` for the next boot, sorted as ``LINUX``."""
     mark = "comment=" + (owner + ": ").encode("utf-8").hex()
     found = {

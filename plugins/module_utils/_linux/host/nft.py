@@ -10,6 +10,11 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import typing as t
+
+from ansible_collections.portcullis.msports.plugins.module_utils._match import Plain
+
+Objects = t.List[t.Tuple[str, Plain]]  # kind and value, as nft prints them
 
 # How a table of this collection is made, by direction: so each backend tells those of other owners from tables of strangers.
 HOOKS = {"in": "input", "out": "output"}
@@ -22,7 +27,7 @@ class NftError(Exception):
     """``nft`` is missing or refused what it was given; the text says which and why."""
 
 
-def program():
+def program() -> t.Optional[str]:
     """Return the path of ``nft``, or ``None`` when it is not installed."""
     return next((place for place in PLACES if os.access(place, os.X_OK)), None)
 
@@ -30,23 +35,24 @@ def program():
 class Nft:
     """Runs ``nft``. ``count`` is the number of processes started so far."""
 
-    def __init__(self, path=None):
-        self.path = path or program()
+    def __init__(self, path: t.Optional[str] = None) -> None:
         self.count = 0
-        if self.path is None:
+        found = path or program()
+        if found is None:
             raise NftError("nft was not found in {0}: install the package nftables".format(", ".join(PLACES)))
+        self.path = found
 
-    def _run(self, arguments, given=""):
+    def _run(self, arguments: t.Sequence[str], given: str = "") -> t.Tuple[int, str, str]:
         self.count += 1
         environment = dict(os.environ, LC_ALL="C")
         # A list and no shell; and tests run it without a module. pylint: disable-next=ansible-bad-function
         process = subprocess.Popen(
-            [self.path] + arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, universal_newlines=True
+            [self.path, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, universal_newlines=True
         )
         output, errors = process.communicate(given)
         return process.returncode, output, errors
 
-    def list_objects(self, owner=None):
+    def list_objects(self, owner: t.Optional[str] = None) -> t.List[t.Dict[str, t.Any]]:
         """Return the objects of the whole ruleset, or of the table ``inet <owner>`` alone (nothing when it does not exist)."""
         what = ["list", "table", "inet", owner] if owner else ["list", "ruleset"]
         code, output, errors = self._run(["-nn", "-j"] + what)
@@ -66,25 +72,25 @@ class Nft:
             raise NftError("nft cannot print the table inet {0}: {1}".format(owner, _short(errors)))
         return output
 
-    def check(self, text):
+    def check(self, text: str) -> None:
         """Let the kernel check ``text`` without changing anything; raise ``NftError`` when it would be refused."""
         code, _output, errors = self._run(["-c", "-f", "-"], text)
         if code != 0:
             raise NftError("nft refuses the ruleset, nothing was changed: {0}".format(_short(errors)))
 
-    def load(self, text):
+    def load(self, text: str) -> None:
         """Load ``text`` in one transaction; raise ``NftError`` when it failed as a whole."""
         code, _output, errors = self._run(["-f", "-"], text)
         if code != 0:
             raise NftError("nft could not load the ruleset, the rules from before are still in force: {0}".format(_short(errors)))
 
 
-def _short(errors):
+def _short(errors: str) -> str:
     lines = [line.strip() for line in errors.strip().splitlines() if line.strip()]
     return "; ".join(line[:300] for line in lines[:6]) or "no reason given"
 
 
-def split(objects, owner):
+def split(objects: t.Iterable[Plain], owner: str) -> t.Tuple[Objects, Objects]:
     """Return ``(own, foreign)``: objects of the table ``inet <owner>``, and the rest. Both keep nft's order."""
     own, foreign = [], []
     for item in objects:

@@ -13,23 +13,23 @@ import os
 FOLDERS = ("usr/sbin", "sbin", "usr/bin")
 
 
-def installed(program, root="/"):
+def installed(program: str, root: str = "/") -> bool:
     """Tell whether a program is where a service would find it."""
     return any(os.access(os.path.join(root, folder, program), os.X_OK) for folder in FOLDERS)
 
 
-def starts(service, root="/"):
+def starts(service: str, root: str = "/") -> bool:
     """Tell whether a service starts at boot, by what wants it."""
     return bool(glob.glob(os.path.join(glob.escape(root), "etc/systemd/system/*.wants", service + ".service"))) and not masked(service, root)
 
 
-def masked(service, root):
+def masked(service: str, root: str) -> bool:
     """Tell whether systemd can no longer start a service; what wants it keeps its link all the same."""
     path = os.path.join(root, "etc/systemd/system", service + ".service")
     return os.path.islink(path) and os.readlink(path) == "/dev/null"
 
 
-def running(service, root, proc):
+def running(service: str, root: str, proc: str) -> bool:
     """Tell whether a process of a systemd service lives in our network namespace.
 
     Where the control groups do not tell (a container sees them elsewhere), the program's name does, if its configuration is there at all.
@@ -49,7 +49,7 @@ def running(service, root, proc):
     return False
 
 
-def read_text(path):
+def read_text(path: str) -> str:
     try:
         with open(path, "rb") as stream:
             return stream.read().decode("utf-8", "replace")

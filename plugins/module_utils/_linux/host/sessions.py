@@ -15,14 +15,19 @@ from __future__ import annotations
 import os
 import struct
 import sys
+import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils._guard import Session, is_inside, packed_text, parse_session
+
+Sockets = t.List[t.Tuple[Session, str]]
 
 SERVERS = ("sshd", "sshd-session", "dropbear")
 ESTABLISHED = "01"
 
 
-def find_sessions(environment=None, proc="/proc", pid=None):
+def find_sessions(
+    environment: t.Optional[t.Mapping[str, str]] = None, proc: str = "/proc", pid: t.Optional[int] = None
+) -> t.Tuple[t.List[Session], str]:
     """Return ``(sessions, how)``: the management sessions over the network, and a sentence on how they were found."""
     environment = os.environ if environment is None else environment
     kernel = _Sockets(proc)
@@ -44,7 +49,7 @@ def find_sessions(environment=None, proc="/proc", pid=None):
     return [], "no management session over the network was found: there is nothing to guard"
 
 
-def established(proc="/proc"):
+def established(proc: str = "/proc") -> t.List[Session]:
     """Return every established TCP session over the network, whoever serves it."""
     return [session for session, _inode in _Sockets(proc).all() if not is_inside(session)]
 
@@ -55,11 +60,11 @@ class _Sockets:
     Read file by file: for each the kernel walks through all the room that it has for sockets, which takes milliseconds, and mostly the first one tells.
     """
 
-    def __init__(self, proc):
+    def __init__(self, proc: str) -> None:
         self._files = [os.path.join(proc, "net", name) for name in ("tcp", "tcp6")]
         self._found = []
 
-    def has(self, session):
+    def has(self, session: Session) -> bool:
         """Tell whether ``session`` is one of them."""
         while session not in (known for known, _inode in self._found):
             if not self._files:
@@ -67,13 +72,13 @@ class _Sockets:
             self._read_next()
         return True
 
-    def all(self):
+    def all(self) -> Sockets:
         """Return every one."""
         while self._files:
             self._read_next()
         return self._found
 
-    def _read_next(self):
+    def _read_next(self) -> None:
         for line in _read(self._files.pop(0)).splitlines()[1:]:
             fields = line.split()
             if len(fields) > 9 and fields[3] == ESTABLISHED:
@@ -82,7 +87,7 @@ class _Sockets:
                 self._found.append((Session(peer, peer_port, local, local_port), fields[9]))
 
 
-def _socket_address(field):
+def _socket_address(field: str) -> t.Tuple[str, int]:
     """Return ``(address text, port)`` of the kernel's ``0100007F:0016``: 32-bit words in the machine's own order."""
     digits, port = field.split(":")
     words = [int(digits[index : index + 8], 16) for index in range(0, len(digits), 8)]
@@ -90,7 +95,7 @@ def _socket_address(field):
     return packed_text(packed), int(port, 16)
 
 
-def _read(path):
+def _read(path: str) -> str:
     try:
         with open(path, "rb") as stream:
             return stream.read().decode("utf-8", "replace")
@@ -98,37 +103,38 @@ def _read(path):
         return ""
 
 
-def _variable(proc, pid, name):
+def _variable(proc: str, pid: str, name: str) -> t.Optional[str]:
     for item in _read(os.path.join(proc, pid, "environ")).split("\0"):
         if item.startswith(name + "="):
             return item[len(name) + 1 :]
     return None
 
 
-def _command(proc, pid):
+def _command(proc: str, pid: str) -> str:
     return _read(os.path.join(proc, pid, "comm")).strip()
 
 
-def _ancestors(proc, pid):
+def _ancestors(proc: str, pid: int) -> t.List[str]:
     """Return the ids (texts) of the process's ancestors, nearest first."""
-    found, pid = [], str(pid)
-    while pid not in ("0", "", "1") and len(found) < 64:
+    found: t.List[str] = []
+    near = str(pid)
+    while near not in ("0", "", "1") and len(found) < 64:
         # The name in parentheses may hold anything; the parent is the second field behind it.
-        fields = _read(os.path.join(proc, pid, "stat")).rpartition(")")[2].split()
-        pid = fields[1] if len(fields) > 1 else ""
-        if pid not in ("0", ""):
-            found.append(pid)
+        fields = _read(os.path.join(proc, near, "stat")).rpartition(")")[2].split()
+        near = fields[1] if len(fields) > 1 else ""
+        if near not in ("0", ""):
+            found.append(near)
     return found
 
 
-def _processes(proc):
+def _processes(proc: str) -> t.List[str]:
     try:
         return [name for name in os.listdir(proc) if name.isdigit()]
     except OSError:
         return []
 
 
-def _of(proc, pids, sockets):
+def _of(proc: str, pids: t.Iterable[str], sockets: Sockets) -> t.List[Session]:
     """Return the sessions whose sockets one of ``pids`` holds."""
     inodes = set()
     for pid in pids:
@@ -145,3 +151,8 @@ def _of(proc, pids, sockets):
             if target.startswith("socket:["):
                 inodes.add(target[8:-1])
     return sorted({session for session, inode in sockets if inode in inodes})
+
+
+def guarded(sessions: t.Iterable[Session], how: str) -> t.List[str]:
+    """Return the sessions that the guard looked at, in words, or that there is none."""
+    return ["{0} port {1} from {2} ({3})".format(session.local, session.local_port, session.peer, how) for session in sessions] or [how]

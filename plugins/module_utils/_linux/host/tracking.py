@@ -14,6 +14,9 @@ from __future__ import annotations
 import errno
 import socket
 import struct
+import typing as t
+
+from ansible_collections.portcullis.msports.plugins.module_utils._guard import Session
 
 NETLINK_NETFILTER = 12
 NEW_CONNECTION = 1 << 8  # subsystem of connection tracking, message 0
@@ -26,7 +29,7 @@ LIBERAL = struct.pack("BB", 0x2 | 0x8, 0x2 | 0x8)
 LASTING = 432000  # seconds, the kernel's own default; the first packet sets what this kernel is told to keep
 
 
-def learn(sessions):
+def learn(sessions: t.Iterable[Session]) -> bool:
     """Make each of ``sessions`` (addresses as text, ports as numbers) known as established; tell whether all are."""
     try:
         with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER) as kernel:
@@ -38,7 +41,7 @@ def learn(sessions):
         return False
 
 
-def _learn(kernel, number, session):
+def _learn(kernel: socket.socket, number: int, session: Session) -> bool:
     """Ask for one and tell whether it is known now."""
     kernel.send(message(number, session))
     while True:
@@ -48,7 +51,7 @@ def _learn(kernel, number, session):
             return -negative in (0, errno.EEXIST)
 
 
-def message(number, session):
+def message(number: int, session: Session) -> bytes:
     """Return the request for one session."""
     family, ends = _ends(session)
     ports = (session.peer_port, session.local_port)
@@ -59,21 +62,21 @@ def message(number, session):
     return struct.pack("=IHHII", 16 + len(body), NEW_CONNECTION, FLAGS, number, 0) + body
 
 
-def _ends(session):
+def _ends(session: Session) -> t.Tuple[int, t.Tuple[bytes, ...]]:
     family = socket.AF_INET6 if ":" in session.peer else socket.AF_INET
     return family, tuple(socket.inet_pton(family, text) for text in (session.peer, session.local))
 
 
-def _tuple(kind, family, ends, ports):
+def _tuple(kind: int, family: int, ends: t.Sequence[bytes], ports: t.Sequence[int]) -> bytes:
     source = 3 if family == socket.AF_INET6 else 1
     addresses = _attribute(source, ends[0]) + _attribute(source + 1, ends[1])
     transport = _attribute(1, struct.pack("B", socket.IPPROTO_TCP)) + _attribute(2, struct.pack(">H", ports[0])) + _attribute(3, struct.pack(">H", ports[1]))
     return _nest(kind, _nest(1, addresses) + _nest(2, transport))
 
 
-def _attribute(kind, value):
+def _attribute(kind: int, value: bytes) -> bytes:
     return struct.pack("=HH", 4 + len(value), kind) + value + b"\0" * (-len(value) % 4)
 
 
-def _nest(kind, value):
+def _nest(kind: int, value: bytes) -> bytes:
     return _attribute(0x8000 | kind, value)

@@ -11,14 +11,25 @@ import collections
 import functools
 import re
 import shlex
+import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _ports
+from ansible_collections.portcullis.msports.plugins.module_utils._ports import Ports
 
-Line = collections.namedtuple("Line", "chain items")
-Line.__doc__ = """``items`` is a sorted tuple of ``(option, value)`` without comments and what is said by default; a negated option begins with ``!``."""
 
-Filter = collections.namedtuple("Filter", "policies chains")
-Filter.__doc__ = """The table filter of one family: ``policies`` by builtin chain, ``chains`` name -> list of lines as ``iptables-save`` prints them."""
+class Line(t.NamedTuple):
+    """``items`` is a sorted tuple of ``(option, value)`` without comments and what is said by default; a negated option begins with ``!``."""
+
+    chain: str
+    items: t.Tuple[t.Tuple[str, str], ...]
+
+
+class Filter(t.NamedTuple):
+    """The table filter of one family: ``policies`` by builtin chain, ``chains`` name -> list of lines as ``iptables-save`` prints them."""
+
+    policies: t.Dict[str, str]
+    chains: t.Dict[str, t.List[str]]
+
 
 NAMES = {"-p": "-p", "--protocol": "-p", "-s": "-s", "--source": "-s", "-d": "-d", "--destination": "-d", "-i": "-i", "-o": "-o", "-j": "-j", "-g": "-g"}
 # Without /etc/protocols iptables prints most protocols as numbers.
@@ -66,7 +77,7 @@ DEFAULTS = {
 
 # A line is looked at several times in a run: compared with the file, with what is wanted, and for what it does.
 @functools.lru_cache(maxsize=65536)
-def canonical(text):
+def canonical(text: str) -> t.Optional[Line]:
     """Return the ``Line`` of ``-A chain ...``, ``-I chain ...`` or ``None`` for anything else."""
     try:
         words = shlex.split(text) if '"' in text or "'" in text else text.split()
@@ -90,7 +101,7 @@ def canonical(text):
     return Line(words[1], tuple(sorted(items)))
 
 
-def _value(option, text):
+def _value(option: str, text: str) -> str:
     if option == "-p":
         return "0" if text == "all" else str(PROTOCOLS.get(text, text))
     if option in ("-s", "-d"):
@@ -105,7 +116,7 @@ def _value(option, text):
 
 
 @functools.lru_cache(maxsize=65536)
-def address(text):
+def address(text: str) -> str:
     """Return one address or network in our spelling; what is none (a mask with holes) stays as it is."""
     try:
         return _addresses.text_of(_addresses.parse_one(text))
@@ -113,12 +124,12 @@ def address(text):
         return text
 
 
-def lines_of(text):
+def lines_of(text: t.Optional[str]) -> t.List[str]:
     """Return the lines of a text with their ends, as programs of the system see them: only a line feed ends one."""
     return [line for line in re.split("(?<=\n)", text or "") if line]
 
 
-def parse_save(text):
+def parse_save(text: str) -> Filter:
     """Return the ``Filter`` of what ``iptables-save -t filter`` printed."""
     policies, chains = {}, collections.OrderedDict()
     for line in lines_of(text):
@@ -133,7 +144,7 @@ def parse_save(text):
     return Filter(policies, chains)
 
 
-def filter_lines(text):
+def filter_lines(text: t.Optional[str]) -> t.List[str]:
     """Return the lines of the table filter in a file for ``iptables-restore``."""
     found, table = [], None
     for line in lines_of(text):
@@ -147,7 +158,7 @@ def filter_lines(text):
     return found
 
 
-def chain_of(found, chain):
+def chain_of(found: t.Iterable[str], chain: str) -> t.List[str]:
     """Return the lines of one chain, in the order that loading ``found`` gives them (``-I`` puts a line first)."""
     ordered = []
     for line in found:
@@ -157,7 +168,7 @@ def chain_of(found, chain):
     return ordered
 
 
-def port_intervals(ports):
+def port_intervals(ports: str) -> Ports:
     """Return the sorted intervals of a list of ports as iptables and ufw write it; everything for ``any``."""
     if ports == "any":
         return _ports.ALL

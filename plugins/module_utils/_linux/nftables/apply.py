@@ -10,12 +10,15 @@ from __future__ import annotations
 import os
 import sys
 import time
+import typing as t
 
+from ansible_collections.portcullis.msports.plugins.module_utils._guard import Session
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import tracking
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import Nft, NftError
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.sessions import established
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.persist import reload_systemd
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.persist import Store, reload_systemd
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.table import Chain, Table
+from ansible_collections.portcullis.msports.plugins.module_utils._options import Options
 
 WARM_UP_SECONDS = 2.0
 AWAY = "table inet {owner}\ndelete table inet {owner}\n"
@@ -37,7 +40,16 @@ WARM_UP_TABLE = Table({hook: Chain((hook, 0, "accept"), (("", "ct state establis
 class Host:
     """The machine as a run sees it. Tests give another root, environment, /proc or pause, or a kernel that cannot be told of sessions."""
 
-    def __init__(self, nft=None, root="/", environment=None, proc="/proc", pause=time.sleep, nudge=None, learn=tracking.learn):
+    def __init__(
+        self,
+        nft: t.Optional[Nft] = None,
+        root: str = "/",
+        environment: t.Optional[t.Mapping[str, str]] = None,
+        proc: str = "/proc",
+        pause: t.Callable[[float], t.Any] = time.sleep,
+        nudge: t.Optional[t.Callable[[], t.Any]] = None,
+        learn: t.Callable[[t.Any], bool] = tracking.learn,
+    ) -> None:
         self.nft = nft or Nft()
         self.root = root
         self.environment = os.environ if environment is None else environment
@@ -47,13 +59,13 @@ class Host:
         self.learn = learn
 
 
-def _nudge():
+def _nudge() -> None:
     """Make the management session carry a packet while nothing is dropped yet; Ansible skips empty lines before a result."""
     sys.stdout.write("\n")
     sys.stdout.flush()
 
 
-def load(options, host, actual, text, sessions):
+def load(options: Options, host: Host, actual: t.Optional[Table], text: str, sessions: t.Sequence[Session]) -> None:
     """Load the rules; before a first default drop the sessions that are open are made known to connection tracking, which knows none yet.
 
     Where the kernel cannot be told, it gets a moment to learn ``sessions``, those of the management, from what they say.
@@ -73,7 +85,7 @@ def load(options, host, actual, text, sessions):
         raise
 
 
-def _untracked(proc):
+def _untracked(proc: str) -> bool:
     """Tell whether connection tracking knows no connection: it learns nothing before a rule that uses it is loaded."""
     try:
         with open(os.path.join(proc, "sys/net/netfilter/nf_conntrack_count")) as stream:
@@ -82,7 +94,7 @@ def _untracked(proc):
         return True
 
 
-def save(options, store, text):
+def save(options: Options, store: Store, text: str) -> t.List[str]:
     """Write the files for the next boot, or remove them when nothing is to persist; return warnings."""
     reload_needed = store.save(text) if options["persist"] else store.remove()
     complaint = reload_systemd() if reload_needed else None

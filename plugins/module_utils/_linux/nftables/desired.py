@@ -7,19 +7,30 @@
 
 from __future__ import annotations
 
-import collections
+import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _change
+from ansible_collections.portcullis.msports.plugins.module_utils._change import Change
 from ansible_collections.portcullis.msports.plugins.module_utils._limits import UNSAYABLE
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import NftError
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import Nft, NftError
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import render, table
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.table import Table
+from ansible_collections.portcullis.msports.plugins.module_utils._match import Plain
+from ansible_collections.portcullis.msports.plugins.module_utils._options import Options
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused, checked_rules
 
-Desired = collections.namedtuple("Desired", "rules table text change warnings")
-Desired.__doc__ = """``rules`` complete wire rules, ``table`` the Table, ``text`` its file, ``change`` what it adds, changes, removes and keeps."""
+
+class Desired(t.NamedTuple):
+    """``rules`` complete wire rules, ``table`` the Table, ``text`` its file, ``change`` what it adds, changes, removes and keeps."""
+
+    rules: t.List[t.Dict[str, t.Any]]
+    table: Table
+    text: str
+    change: Change
+    warnings: t.List[str]
 
 
-def desire(options, nft, actual):
+def desire(options: Options, nft: Nft, actual: t.Optional[Table]) -> Desired:
     """Return ``Desired`` for the options and the own table that is there (or ``None``); raise ``Refused`` with every problem at once."""
     rules = checked_rules(options)
     helpers = ["tftp"] + (["netbios-ns"] if _wants_netbios(rules) and _has_netbios(nft, actual) else [])
@@ -34,15 +45,15 @@ def desire(options, nft, actual):
         change = _change.plan_change(want, have, options["purge"], options["max_removals"])
     except _change.TooManyRemovals as error:
         raise Refused(str(error)) from error
-    desired = _with_extra(options, rendered.table, actual, change.extra) if change.extra else rendered.table
+    desired = _with_extra(options, rendered.table, actual, change.extra) if actual and change.extra else rendered.table
     return Desired(rules, desired, table.text(desired, options["owner"]), change, rendered.warnings)
 
 
-def _wants_netbios(rules):
+def _wants_netbios(rules: t.Iterable[Plain]) -> bool:
     return any(rule["helper"] == "netbios-ns" for rule in rules)
 
 
-def _has_netbios(nft, actual):
+def _has_netbios(nft: Nft, actual: t.Optional[Table]) -> bool:
     """Tell whether the kernel has the helper: our table holds it already, or the kernel accepts it in a check."""
     if actual and any(helper[0] == "netbios-ns" for helper in actual.helpers.values()):
         return True
@@ -53,7 +64,7 @@ def _has_netbios(nft, actual):
         return False
 
 
-def _with_extra(options, desired, actual, extra):
+def _with_extra(options: Options, desired: Table, actual: Table, extra: t.Iterable[str]) -> Table:
     """Return ``desired`` with the own rules that stay because nothing is purged, in chains that packets reach."""
     chains = dict(desired.chains)
     for direction, chain in sorted(table.RULE_CHAINS.items()):

@@ -7,16 +7,18 @@
 
 from __future__ import annotations
 
-import collections
 import os
+import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import compare
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import foreign as others
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.compare import Outside
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.managers import legacy_tables, other_managers
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import Objects
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.services import installed, read_text, starts
+from ansible_collections.portcullis.msports.plugins.module_utils._match import Plain
+from ansible_collections.portcullis.msports.plugins.module_utils._options import Options
 
-Outside = collections.namedtuple("Outside", "managers reasons warnings")
-Outside.__doc__ = """``managers``: why to refuse; ``reasons``: why the effect is not exactly the rules'; ``warnings``: for people."""
 
 FIREWALLD_LATER = (
     "firewalld is stopped, but enabled: at the next boot it filters again, beside the table of ours. Disable it for good ('systemctl disable firewalld'), "
@@ -24,7 +26,7 @@ FIREWALLD_LATER = (
 )
 
 
-def examine(objects, rules, options, root="/", proc="/proc"):
+def examine(objects: Objects, rules: t.Optional[t.Sequence[Plain]], options: Options, root: str = "/", proc: str = "/proc") -> Outside:
     """Return ``Outside`` for the objects of other tables, complete wire rules and the module's options. Starts no process.
 
     Without rules (``None``) nothing is said about what they and the others' rules do to each other.

@@ -16,6 +16,7 @@ import errno
 import fcntl
 import os
 import time
+import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _locks
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import NftError
@@ -26,10 +27,13 @@ UNLOCKED = "no lock could be taken ({0}): a run at the same time may save other 
 
 
 @contextlib.contextmanager
-def held(root, check_mode, pause=time.sleep, seconds=_locks.SECONDS):
+def held(
+    root: str, check_mode: bool, pause: t.Callable[[float], t.Any] = time.sleep, seconds: float = _locks.SECONDS
+) -> t.Iterator[t.List[str]]:
     """Hold the lock and yield warnings; raise ``NftError`` when it cannot be had in time. Check mode makes no file, but waits for who has made one."""
     path = os.path.join(root, LOCK)
-    handle, ours, warnings = None, False, []
+    handle: t.Optional[int] = None
+    ours, warnings = False, []
     try:
         handle = _file(path, check_mode, pause, seconds)
         ours = handle is not None
@@ -42,13 +46,13 @@ def held(root, check_mode, pause=time.sleep, seconds=_locks.SECONDS):
     try:
         yield warnings
     finally:
-        if ours and not check_mode and _is_still(path, handle):
+        if handle is not None and ours and not check_mode and _is_still(path, handle):
             os.unlink(path)
         if handle is not None:
             os.close(handle)
 
 
-def _file(path, check_mode, pause, seconds):
+def _file(path: str, check_mode: bool, pause: t.Callable[[float], t.Any], seconds: float) -> t.Optional[int]:
     """Return the handle of the locked file; ``None`` in check mode when nobody has made it."""
     while True:
         try:
@@ -67,7 +71,7 @@ def _file(path, check_mode, pause, seconds):
         os.close(handle)  # who held it has removed it; another may have been made since
 
 
-def _folder(path, pause, seconds):
+def _folder(path: str, pause: t.Callable[[float], t.Any], seconds: float) -> int:
     handle = os.open(path, os.O_RDONLY)
     try:
         _take(handle, path, pause, seconds)
@@ -77,12 +81,12 @@ def _folder(path, pause, seconds):
     return handle
 
 
-def _take(handle, path, pause, seconds):
+def _take(handle: int, path: str, pause: t.Callable[[float], t.Any], seconds: float) -> None:
     if not _locks.taken(lambda: fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB), pause, seconds):
         raise NftError(HELD.format(path, seconds))
 
 
-def _is_still(path, handle):
+def _is_still(path: str, handle: int) -> bool:
     """Tell whether the file of a handle still has its name."""
     try:
         return os.path.samestat(os.stat(path), os.fstat(handle))

@@ -8,19 +8,26 @@
 from __future__ import annotations
 
 import json
+import typing as t
 
+from ansible_collections.portcullis.msports.plugins.module_utils._addresses import Interval
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.express import L4PROTO, NotKnown, address, rule_text
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import RULE_CHAINS
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.table import Chain, Table, in_order, stops_first
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import RULE_CHAINS, Objects
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.table import Chain, Hook, Table, in_order, stops_first
+from ansible_collections.portcullis.msports.plugins.module_utils._match import Plain
 
 SET_KEYS = {"family", "name", "table", "type", "handle", "flags", "elem"}
 
 
-def own_table(own):
+def own_table(own: Objects) -> t.Optional[Table]:
     """Return the own objects as a ``Table``, or ``None`` when there is no table."""
     if not own:
         return None
-    hooks, rules, sets, helpers, others = {}, {}, {}, {}, []
+    hooks: t.Dict[str, t.Optional[Hook]] = {}
+    rules: t.Dict[str, t.Any] = {}
+    sets: t.Dict[str, t.Tuple[int, t.Tuple[Interval, ...]]] = {}
+    helpers: t.Dict[str, t.Tuple[str, str, str]] = {}
+    others: t.List[str] = []
     for kind, value in own:
         if kind == "table":
             # nft 1.0.6 prints a wrong word for the flag, but prints one exactly when a flag (dormant: no rule works) is set.
@@ -33,7 +40,7 @@ def own_table(own):
             rules.setdefault(value["chain"], []).append((value.get("comment", ""), rule_text(value["expr"])))
         elif kind == "ct helper":
             # Without /etc/protocols (minimal systems have none) nft prints the protocol as a number.
-            helpers[value["name"]] = (value["type"], L4PROTO.get(value["protocol"], value["protocol"]), value["l3proto"])
+            helpers[value["name"]] = (value["type"], str(L4PROTO.get(value["protocol"], value["protocol"])), value["l3proto"])
         elif kind == "set":
             _add_set(value, sets, others)
         else:
@@ -46,7 +53,7 @@ def own_table(own):
     return Table(chains, sets, helpers, tuple(sorted(others)))
 
 
-def _hook(value, others):
+def _hook(value: Plain, others: t.List[str]) -> t.Optional[Hook]:
     if "hook" not in value:
         return None
     if value.get("type") != "filter" or "dev" in value:
@@ -54,8 +61,8 @@ def _hook(value, others):
     return (value["hook"], value["prio"], value.get("policy", "accept"))
 
 
-def _add_set(value, sets, others):
-    version = {"ipv4_addr": 4, "ipv6_addr": 6}.get(value.get("type") if isinstance(value.get("type"), str) else None)
+def _add_set(value: Plain, sets: t.Dict[str, t.Tuple[int, t.Tuple[Interval, ...]]], others: t.List[str]) -> None:
+    version = {"ipv4_addr": 4, "ipv6_addr": 6}.get(str(value.get("type")))
     try:
         if version is None or value.get("flags") != ["interval"] or set(value) - SET_KEYS:
             raise NotKnown(value["name"])

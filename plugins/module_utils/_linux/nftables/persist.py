@@ -15,6 +15,9 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
+import typing as t
+
+Lines = t.List[t.Tuple[str, bool]]
 
 FOLDER = "etc/portcullis/msports"
 UNITS = "etc/systemd/system"
@@ -51,7 +54,7 @@ ExecReload=-{nft} -f {file}
 class Store:
     """The files of one owner below ``root`` (``/`` but in tests)."""
 
-    def __init__(self, owner, nft_path, root="/"):
+    def __init__(self, owner: str, nft_path: str, root: str = "/") -> None:
         self.root = root
         self.shown = "/{0}/{1}.nft".format(FOLDER, owner)
         self.file = os.path.join(root, FOLDER, owner + ".nft")
@@ -64,7 +67,7 @@ class Store:
         self._wanted = {self._unit: UNIT.format(**words), self._drop_in: DROP_IN.format(**words)}
         self.systemd = os.path.isdir(os.path.join(root, "run/systemd/system"))
 
-    def lines(self, text):
+    def lines(self, text: t.Optional[str]) -> Lines:
         """Return ``[(line, right), ...]``: what is there for the next boot, in words, and whether it is what ``text`` wants (``None``: nothing)."""
         found = [_state("saved rules", self.shown, _read(self.file), text)]
         if self.systemd or text is None:
@@ -73,15 +76,15 @@ class Store:
             for path in self._links:
                 target = os.readlink(path) if os.path.islink(path) else None
                 found.append(_state("boot", self._show(path), target, None if text is None else self._link_target()))
-        return [line for line in found if line[0]]
+        return [(line, right) for line, right in found if line]
 
-    def _show(self, path):
+    def _show(self, path: str) -> str:
         return "/" + os.path.relpath(path, self.root)
 
-    def _link_target(self):
+    def _link_target(self) -> str:
         return "/{0}/{1}".format(UNITS, self._unit_name)
 
-    def save(self, text):
+    def save(self, text: str) -> bool:
         """Write what differs; return whether systemd must read its units again."""
         if _read(self.file) != text:
             _write(self.file, text, 0o600)
@@ -100,7 +103,7 @@ class Store:
                     changed = True
         return changed
 
-    def remove(self):
+    def remove(self) -> bool:
         """Remove every trace; return whether systemd must read its units again."""
         units = [path for path in self._links + [self._drop_in, self._unit] if os.path.lexists(path)]
         if units and self.systemd:
@@ -119,12 +122,12 @@ class Store:
         return bool(units) and self.systemd
 
 
-def reload_systemd():
+def reload_systemd() -> t.Optional[str]:
     """Let systemd read its units again; return a complaint or ``None``."""
     return _systemctl("daemon-reload")
 
 
-def _systemctl(*arguments):
+def _systemctl(*arguments: str) -> t.Optional[str]:
     program = next((place for place in SYSTEMCTL if os.access(place, os.X_OK)), None)
     if program is None:
         return "systemctl was not found: run 'systemctl {0}' yourself".format(" ".join(arguments))
@@ -136,7 +139,7 @@ def _systemctl(*arguments):
     return None
 
 
-def _state(what, shown, actual, wanted):
+def _state(what: str, shown: str, actual: t.Optional[str], wanted: t.Optional[str]) -> t.Tuple[t.Optional[str], bool]:
     """Return ``(line or None, whether it is right)`` of one file or link."""
     if actual is None:
         return ("{0}: {1} is missing".format(what, shown), False) if wanted is not None else (None, True)
@@ -145,7 +148,7 @@ def _state(what, shown, actual, wanted):
     return ("{0}: {1}".format(what, shown), True) if actual == wanted else ("{0}: {1} differs".format(what, shown), False)
 
 
-def _read(path):
+def _read(path: str) -> t.Optional[str]:
     try:
         with open(path, "rb") as stream:
             return stream.read().decode("utf-8", "replace")
@@ -153,7 +156,7 @@ def _read(path):
         return None
 
 
-def _write(path, text, mode):
+def _write(path: str, text: str, mode: int) -> None:
     """Replace a file as a whole: readers see the old one or the new one."""
     folder = os.path.dirname(path)
     os.makedirs(folder, 0o755, exist_ok=True)

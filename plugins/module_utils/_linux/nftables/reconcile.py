@@ -10,18 +10,20 @@
 
 from __future__ import annotations
 
-import collections
+import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _refusals
+from ansible_collections.portcullis.msports.plugins.module_utils._guard import Session
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import rollback
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import NftError, split
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.sessions import find_sessions
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import Nft, NftError, Objects, split
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.sessions import find_sessions, guarded
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.shelf import Shelf
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import desired, environment, lock, parse, result, table, undo
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import apply as loading
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.apply import Host
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.persist import Store, reload_systemd
-from ansible_collections.portcullis.msports.plugins.module_utils._options import defaults
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.table import Table
+from ansible_collections.portcullis.msports.plugins.module_utils._options import Options, Result, defaults
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
 
 __all__ = ["OPTIONS", "Host", "Refused", "inspect", "run"]
@@ -33,11 +35,17 @@ OTHER_MANAGER = (
     "or set allow_other_manager to true to load our table beside its rules"
 )
 
-Found = collections.namedtuple("Found", "actual foreign store warnings")
-Found.__doc__ = """``actual`` is the own Table or ``None``, ``foreign`` are the objects of other tables, ``store`` is what is kept for the next boot."""
+
+class Found(t.NamedTuple):
+    """``actual`` is the own Table or ``None``, ``foreign`` are the objects of other tables, ``store`` is what is kept for the next boot."""
+
+    actual: t.Optional[Table]
+    foreign: Objects
+    store: Store
+    warnings: t.List[str]
 
 
-def run(options, check_mode=False, host=None):
+def run(options: Options, check_mode: bool = False, host: t.Optional[Host] = None) -> Result:
     """Reconcile and return the result; raise ``Refused`` or ``NftError`` (nothing was changed, or the old rules are back in force)."""
     options = dict(OPTIONS, **{key: value for key, value in options.items() if value is not None})
     _refusals.check_owner(options["owner"])
@@ -48,7 +56,7 @@ def run(options, check_mode=False, host=None):
     return dict(done, warnings=done["warnings"] + warnings)
 
 
-def inspect(owner, host=None):
+def inspect(owner: str, host: t.Optional[Host] = None) -> Result:
     """Return what is there of one owner: the result of the info module."""
     _refusals.check_owner(owner)
     host = host or Host()
@@ -63,18 +71,18 @@ def inspect(owner, host=None):
         "lines": table.all_lines(found.actual, owner),
         "saved": result.shown(saved),
         "warnings": found.warnings + outside.warnings,
-        "effective": {"in_force": found.actual is not None, "reasons": outside.reasons, "guarded": result.guarded(sessions, how)},
+        "effective": {"in_force": found.actual is not None, "reasons": outside.reasons, "guarded": guarded(sessions, how)},
     }
 
 
-def _find(owner, host):
+def _find(owner: str, host: Host) -> Found:
     """Read everything once, and return ``Found``."""
     objects, warnings = _read_all(host.nft, owner)
     own, foreign = split(objects, owner)
     return Found(parse.own_table(own), foreign, Store(owner, host.nft.path, host.root), warnings)
 
 
-def _read_all(nft, owner):
+def _read_all(nft: Nft, owner: str) -> t.Tuple[t.List[t.Dict[str, t.Any]], t.List[str]]:
     try:
         return nft.list_objects(), []
     except NftError as error:
@@ -82,7 +90,7 @@ def _read_all(nft, owner):
         return nft.list_objects(owner), ["only the own table could be read, other tables were not examined: {0}".format(error)]
 
 
-def _absent(options, check_mode, host, found):
+def _absent(options: Options, check_mode: bool, host: Host, found: Found) -> Result:
     saved = found.store.lines(None)
     warnings = list(found.warnings)
     if found.actual is not None and not check_mode:
@@ -92,7 +100,7 @@ def _absent(options, check_mode, host, found):
     return dict(result.absent(options["owner"], found.actual, saved), warnings=warnings)
 
 
-def _present(options, check_mode, host, found):
+def _present(options: Options, check_mode: bool, host: Host, found: Found) -> Result:
     wanted = desired.desire(options, host.nft, found.actual)
     saved = found.store.lines(wanted.text if options["persist"] else None)
     outside = environment.examine(found.foreign, wanted.rules, options, host.root, host.proc)
@@ -116,11 +124,11 @@ def _present(options, check_mode, host, found):
         warnings += loading.save(options, found.store, wanted.text)
     if options["persist"] and not found.store.systemd:
         warnings.append("systemd does not run here: {0} is written, but nothing loads it at the next boot".format(found.store.shown))
-    done = result.present(options, found.actual, wanted, saved, in_force, outside, result.guarded(sessions, how))
+    done = result.present(options, found.actual, wanted, saved, in_force, outside, guarded(sessions, how))
     return dict(done, warnings=warnings + outside.warnings, **({"rollback": armed} if armed else {}))
 
 
-def _load(options, host, actual, wanted, sessions):
+def _load(options: Options, host: Host, actual: t.Optional[Table], wanted: desired.Desired, sessions: t.Sequence[Session]) -> t.Optional[Result]:
     """Put the rules into the kernel; return what waits for a confirmation, which saves them, or ``None`` without ``rollback_timeout``."""
     armed = undo.arm(options, host, actual, wanted.table, wanted.text) if options["rollback_timeout"] else None
     try:
@@ -132,6 +140,6 @@ def _load(options, host, actual, wanted, sessions):
     return armed
 
 
-def _own(nft, owner):
+def _own(nft: Nft, owner: str) -> t.Optional[Table]:
     """Return the own table as the kernel holds it now."""
     return parse.own_table(split(nft.list_objects(owner), owner)[0])

@@ -10,13 +10,18 @@ One wire rule becomes one nft rule for each family that its addresses name, or o
 
 from __future__ import annotations
 
-import collections
 import hashlib
 import re
+import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _limits, _ports
+from ansible_collections.portcullis.msports.plugins.module_utils._addresses import Interval
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import HOOKS, RULE_CHAINS
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.table import Chain, Table, in_order
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.table import Chain, Rules, Table, in_order
+from ansible_collections.portcullis.msports.plugins.module_utils._match import Plain
+from ansible_collections.portcullis.msports.plugins.module_utils._options import AddressSets
+
+Sets = t.Dict[str, t.Tuple[int, t.Tuple[Interval, ...]]]
 
 # Beyond so many intervals of one family a list of addresses becomes a named set of the table.
 INLINE = 4
@@ -59,19 +64,38 @@ FIELDS = {"in": {"remote": "saddr", "local": "daddr", "remote_port": "sport", "l
 FIELDS["out"] = {"remote": "daddr", "local": "saddr", "remote_port": "dport", "local_port": "sport"}
 ECHO = {4: "icmp type 8", 6: "icmpv6 type 128"}
 
-Rendered = collections.namedtuple("Rendered", "table problems warnings")
-Addresses = collections.namedtuple("Addresses", "label intervals")
+
+class Rendered(t.NamedTuple):
+    table: Table
+    problems: t.List[str]
+    warnings: t.List[str]
 
 
-def render(rules, address_sets, default_inbound, default_outbound, owner, mode="enforce", helpers=("tftp", "netbios-ns")):
+class Addresses(t.NamedTuple):
+    label: str
+    intervals: t.Optional[t.Tuple[Interval, ...]]
+
+
+def render(
+    rules: t.Iterable[Plain],
+    address_sets: AddressSets,
+    default_inbound: str,
+    default_outbound: str,
+    owner: str,
+    mode: str = "enforce",
+    helpers: t.Sequence[str] = ("tftp", "netbios-ns"),
+) -> Rendered:
     """Return ``Rendered``: the table for complete, checked wire rules, what cannot be expressed, and what has no effect.
 
     ``helpers`` are the kernel's connection tracking helpers; without ``netbios-ns`` the answers to a broadcast come in by
     a rule on their source port instead.
     """
     collapsed = {name: Addresses(name, _addresses.parse(texts)) for name, texts in address_sets.items()}
-    found = {"in": [], "out": []}
-    sets, used, idle, nobody = {}, set(), [], []
+    found: t.Dict[str, t.List[t.Tuple[str, str]]] = {"in": [], "out": []}
+    sets: Sets = {}
+    used: t.Set[str] = set()
+    idle: t.List[str] = []
+    nobody: t.List[str] = []
     defaults = {"in": default_inbound, "out": default_outbound}
     refused = _limits.refusals(rules, address_sets)
     unsaid = {refusal.name for refusal in refused}
@@ -93,7 +117,7 @@ def render(rules, address_sets, default_inbound, default_outbound, owner, mode="
     chains = {}
     for direction in ("in", "out"):
         if defaults[direction] != "keep" or found[direction]:
-            chains.update(chains_of(direction, found[direction], defaults[direction], owner, mode))
+            chains.update(chains_of(direction, tuple(found[direction]), defaults[direction], owner, mode))
     warnings = []
     if idle:
         warnings.append("these allow rules are not loaded, because the default of their direction is keep and nftables needs no rule to allow: " + _some(idle))
@@ -103,11 +127,11 @@ def render(rules, address_sets, default_inbound, default_outbound, owner, mode="
     return Rendered(table, _limits.texts(refused), warnings)
 
 
-def _some(names):
+def _some(names: t.Sequence[str]) -> str:
     return ", ".join(names[:5]) + (" and {0} more".format(len(names) - 5) if len(names) > 5 else "")
 
 
-def _addresses_of(texts, collapsed):
+def _addresses_of(texts: t.Sequence[str], collapsed: t.Mapping[str, Addresses]) -> Addresses:
     """Return the addresses of a rule; ``any`` and no list at all are the same here: no match on addresses."""
     if not texts or list(texts) == ["any"]:
         return Addresses("", None)
@@ -116,11 +140,13 @@ def _addresses_of(texts, collapsed):
     return Addresses("", _addresses.parse(texts))
 
 
-def _rule_texts(rule, matches, helper, default, owner, mode):
+def _rule_texts(
+    rule: Plain, matches: t.Iterable[t.Tuple[t.Optional[int], str]], helper: str, default: str, owner: str, mode: str
+) -> t.Iterator[str]:
     """Yield the nft rules of one wire rule. Where the default is kept, an allow rule only attaches its helper."""
     for family, match in matches:
         parts = [match] if match else []
-        parts += [ECHO[family]] if rule["protocol"] == "icmp_echo" else _transport(rule)
+        parts += [ECHO[family]] if family and rule["protocol"] == "icmp_echo" else _transport(rule)
         attach = helper and (family != 6 or HELPERS[helper][2] != "ip")
         if attach:
             parts.append('ct helper set "{0}"'.format(helper.replace("-", "_")))
@@ -133,7 +159,7 @@ def _rule_texts(rule, matches, helper, default, owner, mode):
         yield " ".join(parts)
 
 
-def _transport(rule):
+def _transport(rule: Plain) -> t.List[str]:
     """Return the matches on protocol and ports. ``meta l4proto`` sees through IPv6 extension headers."""
     fields = FIELDS[rule["direction"]]
     sides = sorted(("remote_port", "local_port"), key=lambda key: fields[key], reverse=True)
@@ -141,21 +167,21 @@ def _transport(rule):
     return parts or (["meta l4proto " + rule["protocol"]] if rule["protocol"] in ("tcp", "udp") else [])
 
 
-def _answers(rule, remote, local, sets):
+def _answers(rule: Plain, remote: Addresses, local: Addresses, sets: Sets) -> t.Iterator[str]:
     """Yield the inbound rules that admit unicast answers to a broadcast of ours, where the kernel cannot relate them."""
     answer = dict(rule, direction="in", helper="", action="allow")
     for _family, match in _matches(answer, remote, local, sets):
         yield " ".join(([match] if match else []) + _transport(answer) + ["accept"])
 
 
-def _matches(rule, remote, local, sets):
+def _matches(rule: Plain, remote: Addresses, local: Addresses, sets: Sets) -> t.Iterator[t.Tuple[t.Optional[int], str]]:
     """Yield ``(family, match on addresses)``, family ``None`` for both at once."""
     sides = [(side, addresses) for side, addresses in (("remote", remote), ("local", local)) if addresses.intervals is not None]
     if not sides and rule["protocol"] != "icmp_echo":
         yield None, ""
         return
     for family, name in ((4, "ip"), (6, "ip6")):
-        shares = [(side, addresses.label, _addresses.of_family(addresses.intervals, family)) for side, addresses in sides]
+        shares = [(side, addresses.label, _addresses.of_family(addresses.intervals or (), family)) for side, addresses in sides]
         if all(intervals for _side, _label, intervals in shares):
             fields = FIELDS[rule["direction"]]
             ordered = sorted(shares, key=lambda share: fields[share[0]], reverse=True)
@@ -163,7 +189,7 @@ def _matches(rule, remote, local, sets):
             yield family, " ".join(name + " " + text for text in texts)
 
 
-def _address_list(label, family, intervals, sets):
+def _address_list(label: str, family: int, intervals: t.Tuple[Interval, ...], sets: Sets) -> str:
     if len(intervals) <= INLINE:
         texts = [_addresses.text_of(interval) for interval in intervals]
         return texts[0] if len(texts) == 1 else "{{ {0} }}".format(", ".join(texts))
@@ -174,16 +200,16 @@ def _address_list(label, family, intervals, sets):
     return "@" + name
 
 
-def _port_match(texts):
+def _port_match(texts: t.Iterable[t.Union[str, int]]) -> str:
     ports = _ports.texts(_ports.restriction(texts))
     return ports[0] if len(ports) == 1 else "{{ {0} }}".format(", ".join(ports)) if ports else ""
 
 
-def _log(owner, direction):
+def _log(owner: str, direction: str) -> str:
     return '{0} log prefix "{1} would drop {2}: "'.format(LOG_LIMIT, owner, direction)
 
 
-def chains_of(direction, rules, default, owner, mode):
+def chains_of(direction: str, rules: Rules, default: str, owner: str, mode: str) -> t.Dict[str, Chain]:
     """Return the three chains of one direction. Base rules come before all others, rules that block before those that allow."""
     base, own, hook = "base_" + direction, RULE_CHAINS[direction], HOOKS[direction]
     closed = default in ("block", "reject")

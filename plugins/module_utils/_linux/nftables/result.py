@@ -7,11 +7,26 @@
 
 from __future__ import annotations
 
+import typing as t
+
 from ansible_collections.portcullis.msports.plugins.module_utils import _change
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.compare import Outside
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import table
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.desired import Desired
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.persist import Lines
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.table import Table
+from ansible_collections.portcullis.msports.plugins.module_utils._options import Options, Result
 
 
-def present(options, actual, desired, saved, in_force, outside, watched):
+def present(
+    options: Options,
+    actual: t.Optional[Table],
+    desired: Desired,
+    saved: Lines,
+    in_force: bool,
+    outside: Outside,
+    watched: t.List[str],
+) -> Result:
     """Return the result of ``state: present``, but for its warnings. ``saved`` are the lines of the store from before the run."""
     owner = options["owner"]
     saved_differs = not all(right for _line, right in saved)
@@ -31,7 +46,7 @@ def present(options, actual, desired, saved, in_force, outside, watched):
     }
 
 
-def absent(owner, actual, saved):
+def absent(owner: str, actual: t.Optional[Table], saved: Lines) -> Result:
     """Return the result of ``state: absent``, but for its warnings."""
     return {
         "changed": actual is not None or bool(saved),
@@ -45,25 +60,21 @@ def absent(owner, actual, saved):
     }
 
 
-def guarded(sessions, how):
-    """Return the sessions that the guard looked at, in words, or that there is none."""
-    return ["{0} port {1} from {2} ({3})".format(session.local, session.local_port, session.peer, how) for session in sessions] or [how]
 
-
-def _structure_changes(desired, actual, owner):
+def _structure_changes(desired: Table, actual: t.Optional[Table], owner: str) -> t.List[str]:
     """Return the names of the parts (chains, base rules, sets, helpers) that differ."""
     wanted = table.structure_lines(desired, owner)
     there = table.structure_lines(actual, owner) if actual else {}
     return sorted(part for part in set(wanted) | set(there) if wanted.get(part) != there.get(part))
 
 
-def difference(desired, loaded, owner):
+def difference(desired: Table, loaded: t.Optional[Table], owner: str) -> str:
     """Return in words where what the kernel holds is not what was loaded."""
     wanted, there = (set(table.all_lines(value, owner)) for value in (desired, loaded))
     lines = ["wanted: " + line for line in sorted(wanted - there)] + ["found: " + line for line in sorted(there - wanted)]
     return "; ".join(lines[:4]) or "the order of rules"
 
 
-def shown(saved):
+def shown(saved: Lines) -> t.List[str]:
     """Return the lines of the store without their verdicts."""
     return [line for line, _right in saved]

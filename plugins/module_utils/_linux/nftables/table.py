@@ -17,21 +17,35 @@ import re
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _addresses
+from ansible_collections.portcullis.msports.plugins.module_utils._addresses import Interval
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.express import UNKNOWN
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import RULE_CHAINS
 
+Hook = t.Tuple[str, int, str]  # hook, priority, policy
+Rules = t.Tuple[t.Tuple[str, str], ...]  # comment and text
 
-Table = collections.namedtuple("Table", "chains sets helpers others")
-Table.__doc__ = """``chains`` name -> Chain, ``sets`` name -> (version, intervals), ``helpers`` name -> (type, protocol, l3proto), ``others`` sorted texts."""
 
-Chain = collections.namedtuple("Chain", "hook rules")
-Chain.__doc__ = """``hook`` is ``(hook, priority, policy)`` or ``None`` for a chain that is only jumped to; ``rules`` is a tuple."""
+class Table(t.NamedTuple):
+    """``chains`` name -> Chain, ``sets`` name -> (version, intervals), ``helpers`` name -> (type, protocol, l3proto), ``others`` sorted texts."""
+
+    chains: t.Dict[str, Chain]
+    sets: t.Dict[str, t.Tuple[int, t.Tuple[Interval, ...]]]
+    helpers: t.Dict[str, t.Tuple[str, str, str]]
+    others: t.Tuple[str, ...]
+
+
+class Chain(t.NamedTuple):
+    """``hook`` is ``(hook, priority, policy)`` or ``None`` for a chain that is only jumped to; ``rules`` is a tuple."""
+
+    hook: t.Optional[Hook]
+    rules: Rules
+
 
 _SET = re.compile(r"@([A-Za-z0-9_.]+)")
 _HELPER = re.compile(r'ct helper set "([^"]+)"')
 
 
-def text(table, owner):
+def text(table: Table, owner: str) -> str:
     """Return the file that puts exactly ``table`` into the kernel in one transaction, whatever was there before."""
     lines = ["table inet {0}".format(owner), "delete table inet {0}".format(owner), "table inet {0} {{".format(owner)]
     for name, (kind, protocol, l3proto) in sorted(table.helpers.items()):
@@ -50,7 +64,7 @@ def text(table, owner):
     return "\n".join(lines) + "\n}\n"
 
 
-def rule_lines(table):
+def rule_lines(table: Table) -> t.Dict[str, str]:
     """Return ``{name: line}`` of the rules proper, a line a direction. A line carries a digest of the address sets it refers to."""
     marks = {name: _mark(intervals) for name, (_version, intervals) in table.sets.items()}
     found = {}
@@ -63,12 +77,12 @@ def rule_lines(table):
     return {name: "\n".join(both) for name, both in lines.items()}
 
 
-def _mark(intervals):
+def _mark(intervals: t.Tuple[Interval, ...]) -> str:
     digest = hashlib.sha256(repr(intervals).encode("ascii")).hexdigest()[:12]
     return "({0}:{1})".format(len(intervals), digest)
 
 
-def structure_lines(table, owner):
+def structure_lines(table: Table, owner: str) -> t.Dict[str, t.List[str]]:
     """Return ``{part: [line, ...]}`` of everything that is not a rule proper: chains, base rules, helpers, sets."""
     parts = collections.OrderedDict()
     parts["table"] = ["table inet {0}".format(owner)]
@@ -90,7 +104,7 @@ def structure_lines(table, owner):
     return parts
 
 
-def all_lines(table, owner):
+def all_lines(table: t.Optional[Table], owner: str) -> t.List[str]:
     """Return every canonical line: structure first, then one line a rule."""
     if table is None:
         return []
@@ -108,23 +122,23 @@ def helpers_of(rule: str) -> t.List[str]:
     return _HELPER.findall(rule)
 
 
-def stops(rule):
+def stops(rule: str) -> bool:
     """Tell whether a rule's text stops packets, or in audit mode logs that it would."""
     return rule.endswith(" drop") or rule == "drop" or " reject" in rule or "log prefix" in rule
 
 
-def in_order(rules):
+def in_order(rules: t.Iterable[t.Tuple[str, str]]) -> Rules:
     """Return rules in the order of the table: those that stop packets first, then by name; rules of one name keep theirs."""
     return tuple(sorted(rules, key=lambda rule: (not stops(rule[1]), rule[0])))
 
 
-def stops_first(rules):
+def stops_first(rules: t.Iterable[t.Tuple[str, str]]) -> bool:
     """Tell whether no rule that stops packets stands after one that does not."""
     verdicts = [stops(rule) for _comment, rule in rules]
     return verdicts == sorted(verdicts, reverse=True)
 
 
-def with_extra(desired, actual, extra):
+def with_extra(desired: Table, actual: Table, extra: t.Container[str]) -> Table:
     """Return ``desired`` with the rules ``extra`` (names) of ``actual``, their sets and their helpers."""
     chains, sets, helpers = dict(desired.chains), dict(desired.sets), dict(desired.helpers)
     for chain in sorted(RULE_CHAINS.values()):

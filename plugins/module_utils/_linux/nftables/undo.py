@@ -15,8 +15,8 @@ import typing as t
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import rollback
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import NftError, split
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.shelf import Pending, Shelf
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import apply as loading
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import parse, table
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import apply as loading
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.apply import Host
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.persist import Store
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.table import Chain, Table

@@ -7,12 +7,18 @@
 
 from __future__ import annotations
 
+import typing as t
+
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import kernel, persist, settings
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import host as hosts
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.desired import Desired
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.host import Found, Host
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.programs import UfwError
 
+Texts = t.Dict[str, t.Optional[str]]
 
-def texts(owner, host, found, wanted):
+
+def texts(owner: str, host: Host, found: Found, wanted: Desired) -> Texts:
     """Return ``{path: text}`` of the files that are to be written; ``None`` for one that goes away."""
     changes = {host.path(hosts.USER[version]): file.text for version, file in wanted.files.items() if file.text != found.files[version].text}
     if wanted.defaults != found.defaults:
@@ -22,7 +28,7 @@ def texts(owner, host, found, wanted):
     return changes
 
 
-def check(host, found, wanted, changes):
+def check(host: Host, found: Found, wanted: Desired, changes: Texts) -> None:
     """Let ``iptables-restore`` read what will be loaded, now or by ufw itself; raise ``UfwError`` before anything is changed."""
     for version in host.versions(found):
         parts = wanted.differences.get(version, [])
@@ -32,7 +38,7 @@ def check(host, found, wanted, changes):
             host.programs.check(version, kernel.whole(wanted.files[version].text, version))
 
 
-def apply(host, found, wanted, changes):
+def apply(host: Host, found: Found, wanted: Desired, changes: Texts) -> Found:
     """Write what differs; return ``Found`` with what the kernel holds then. After ``UfwError`` the old rules are in force and saved."""
     writing = persist.Writing(changes)
     if found.state == hosts.BROKEN:
@@ -52,7 +58,7 @@ def apply(host, found, wanted, changes):
     return hosts.with_tables(found, host, sorted(parts)) if parts else found
 
 
-def _put_back(host, found, parts, versions):
+def _put_back(host: Host, found: Found, parts: t.Mapping[int, t.List[kernel.Difference]], versions: t.Iterable[int]) -> t.Optional[str]:
     """Load what the chains held before; return a complaint, or ``None``."""
     try:
         for version in versions:
@@ -62,7 +68,7 @@ def _put_back(host, found, parts, versions):
     return None
 
 
-def _start(host, found, wanted, writing):
+def _start(host: Host, found: Found, wanted: Desired, writing: persist.Writing) -> Found:
     """Let ufw build its chains anew from the new files, then repair what it leaves."""
     writing.commit()
     try:

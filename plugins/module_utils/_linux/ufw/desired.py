@@ -8,28 +8,53 @@
 from __future__ import annotations
 
 import collections
+import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _change, _ports
+from ansible_collections.portcullis.msports.plugins.module_utils._addresses import Addresses
+from ansible_collections.portcullis.msports.plugins.module_utils._change import Change
 from ansible_collections.portcullis.msports.plugins.module_utils._limits import UNSAYABLE
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import walk, xtables
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import kernel, render, rulefile, settings
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import host as hosts
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.host import Found
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.render import Named
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.rulefile import RuleFile
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.settings import Policies
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.tuples import Rule
 from ansible_collections.portcullis.msports.plugins.module_utils._match import Match, covered, typed
+from ansible_collections.portcullis.msports.plugins.module_utils._options import Options
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused, checked_rules
 
-Desired = collections.namedtuple(
-    "Desired", "wire_rules rules lines files defaults record policies closed change differences drift kinds base disorder warnings"
-)
-Desired.__doc__ = """``wire_rules`` complete wire rules; ``rules`` ``{family: [(name, Rule)]}`` and their canonical ``lines``; ``files`` the ``RuleFile``
-of the new texts; ``defaults`` the new text of /etc/default/ufw and ``record`` what it changed; ``policies`` and ``closed`` by direction;
-``change`` of rules; by family the ``differences`` of the kernel from what is wanted, and its ``drift`` from what is saved; ``kinds`` the kinds of
-chains that were compared; ``base`` the parts of ours besides rules that differ; ``disorder`` the families whose order of rules is wrong."""
+
+class Desired(t.NamedTuple):
+    """``wire_rules`` complete wire rules; ``rules`` ``{family: [(name, Rule)]}`` and their canonical ``lines``; ``files`` the ``RuleFile``
+    of the new texts; ``defaults`` the new text of /etc/default/ufw and ``record`` what it changed; ``policies`` and ``closed`` by direction;
+    ``change`` of rules; by family the ``differences`` of the kernel from what is wanted, and its ``drift`` from what is saved; ``kinds`` the kinds of
+    chains that were compared; ``base`` the parts of ours besides rules that differ; ``disorder`` the families whose order of rules is wrong."""
+
+    wire_rules: t.List[t.Dict[str, t.Any]]
+    rules: Named
+    lines: t.Dict[str, str]
+    files: t.Dict[int, RuleFile]
+    defaults: str
+    record: settings.Record
+    policies: Policies
+    closed: t.Dict[str, bool]
+    change: Change
+    differences: t.Dict[int, t.List[kernel.Difference]]
+    drift: t.Dict[int, t.List[kernel.Difference]]
+    kinds: t.Sequence[str]
+    base: t.List[str]
+    disorder: t.List[int]
+    warnings: t.List[str]
+
 
 ECHO = {4: typed(1, [8]), 6: typed(58, [128])}
 START = {"in": "before-input", "out": "before-output"}
 
 
-def desire(options, found, versions):
+def desire(options: Options, found: Found, versions: t.Sequence[int]) -> Desired:
     """Return ``Desired``; raise ``Refused`` with every problem at once."""
     absent = options["state"] == "absent"
     wire_rules = [] if absent else checked_rules(options)
@@ -80,24 +105,26 @@ def desire(options, found, versions):
     )
 
 
-def _apart(lines):
+def _apart(lines: t.Mapping[str, str]) -> t.List[t.Dict[str, str]]:
     """Return the canonical lines of rules, and those of the parts that are none."""
     return [{name: line for name, line in lines.items() if render.is_structure(name) is kind} for kind in (False, True)]
 
 
-def _log_follows(found, versions, direction):
+def _log_follows(found: Found, versions: t.Iterable[int], direction: str) -> bool:
     policy, level = found.settings.policies[direction], found.settings.level
     return all(settings.follows(found.files[version].text, version, direction, policy, level) for version in versions)
 
 
-def _kinds(found, files, record):
+def _kinds(found: Found, files: t.Mapping[int, RuleFile], record: settings.Record) -> t.Tuple[str, ...]:
     """Return the kinds of chains whose content we keep: rules always, logging where it is about rules or defaults of ours."""
     entries = [entry for file in list(found.files.values()) + list(files.values()) for entry in file.entries if entry.name is not None]
     logged = any("_log" in entry.parsed.rule.action for entry in entries)
     return ("user",) + (("user-logging",) if logged else ()) + (("after-logging",) if found.record or record else ())
 
 
-def _differences(found, versions, files, policies, kinds):
+def _differences(
+    found: Found, versions: t.Iterable[int], files: t.Mapping[int, RuleFile], policies: Policies, kinds: t.Sequence[str]
+) -> t.Dict[int, t.List[kernel.Difference]]:
     """Return by family what the kernel holds otherwise than the files say; nothing where ufw is not meant to be loaded."""
     if found.state == hosts.BROKEN:
         return {version: [kernel.Difference("chains of ufw", ["ufw is enabled, but chains of it are missing or empty"], [])] for version in versions}
@@ -106,11 +133,11 @@ def _differences(found, versions, files, policies, kinds):
     return {version: kernel.differences(found.tables[version], version, policies, files[version].text, kinds) for version in versions}
 
 
-def _pings(found):
+def _pings(found: Found) -> t.Callable[[str, int, Addresses], bool]:
     """Return the function that tells whether before.rules admit the echo requests of a direction from or to all of some intervals."""
     accepted = {}
 
-    def pings(direction, version, intervals):
+    def pings(direction: str, version: int, intervals: Addresses) -> bool:
         key = (direction, version)
         if key not in accepted:
             start = "{0}-{1}".format("ufw6" if version == 6 else "ufw", START[direction])
@@ -120,7 +147,7 @@ def _pings(found):
     return pings
 
 
-def _with_extra(found, rules, extra):
+def _with_extra(found: Found, rules: Named, extra: t.Container[str]) -> Named:
     """Return the rules with those of ours that stay because nothing is purged."""
     made = {version: list(pairs) for version, pairs in rules.items()}
     for version, file in found.files.items():
@@ -133,7 +160,7 @@ def _with_extra(found, rules, extra):
     return {version: sorted(pairs) for version, pairs in made.items()}
 
 
-def _file(file, rules, owner):
+def _file(file: RuleFile, rules: t.Sequence[t.Tuple[str, Rule]], owner: str) -> RuleFile:
     """Return the file with the rules; the very same when it holds them already, in an order that means the same."""
     there = [(name, rulefile.entry_texts(entry, file.version)) for name, entries in file.own().items() for entry in entries]
     if collections.Counter(there) == collections.Counter((name, (rule, "")) for name, rule in rules) and file.well_ordered():
@@ -141,7 +168,7 @@ def _file(file, rules, owner):
     return rulefile.RuleFile(file.with_rules(rules), owner, file.version)
 
 
-def as_found(found, versions):
+def as_found(found: Found, versions: t.Sequence[int]) -> Desired:
     """Return ``Desired`` for a host that shall stay as it is, for those who only look."""
     rules = {version: [(name, entry.parsed.rule) for name, entries in file.own().items() for entry in entries] for version, file in found.files.items()}
     policies = found.settings.policies

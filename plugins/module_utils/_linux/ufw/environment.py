@@ -8,20 +8,34 @@
 from __future__ import annotations
 
 import collections
+import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import compare, services, walk, xtables
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import foreign as others
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.compare import Outside
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.foreign import Tables
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.managers import LOADERS, firewalld_runs, legacy_tables
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.xtables import Filter
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import kernel, tuples
-from ansible_collections.portcullis.msports.plugins.module_utils._match import BASE, covered, named, of_family, touches
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.render import Named
+from ansible_collections.portcullis.msports.plugins.module_utils._match import BASE, Match, Plain, covered, named, of_family, touches
+from ansible_collections.portcullis.msports.plugins.module_utils._options import Options
 
-Outside = collections.namedtuple("Outside", "managers reasons warnings")
-Outside.__doc__ = """``managers``: why to refuse; ``reasons``: why the effect is not exactly the rules'; ``warnings``: for people."""
 
 SHOWN = 12
 
 
-def examine(tables, objects, rules, wire_rules, options, closed, legacy, root="/", proc="/proc"):
+def examine(
+    tables: t.Mapping[int, Filter],
+    objects: t.Iterable[Plain],
+    rules: Named,
+    wire_rules: t.Sequence[Plain],
+    options: Options,
+    closed: t.Mapping[str, bool],
+    legacy: bool,
+    root: str = "/",
+    proc: str = "/proc",
+) -> Outside:
     """Return ``Outside``.
 
     ``tables`` are the ``Filter`` by family as they will be, ``objects`` those of other tables as nft prints them, ``rules`` our rules by family,
@@ -46,7 +60,15 @@ def examine(tables, objects, rules, wire_rules, options, closed, legacy, root="/
     return Outside(managers, reasons + cut, warnings)
 
 
-def _of_family(table, version, direction, rules, admitted, blocked, closed):
+def _of_family(
+    table: Filter,
+    version: int,
+    direction: str,
+    rules: t.Iterable[t.Tuple[str, tuples.Rule]],
+    admitted: t.Sequence[Match],
+    blocked: t.Sequence[t.Tuple[str, Match]],
+    closed: bool,
+) -> t.List[str]:
     """Return the reasons that lie in the table filter of one family."""
     allows, blocks = collections.Counter(), collections.Counter()
     names = collections.defaultdict(set)
@@ -55,8 +77,8 @@ def _of_family(table, version, direction, rules, admitted, blocked, closed):
             line = xtables.canonical(tuples.lines(rule, version)[-1])
             (allows if rule.action != "deny" else blocks)[line] += 1
             names[line].add(name)
-    matches = {line: walk.match_of(dict(line.items), version, direction) for line in allows}
-    matches = {line: of_family(match, walk.FAMILY[version]) for line, match in matches.items() if match}
+    own = ((line, walk.match_of(dict(line.items), version, direction)) for line in allows)
+    matches = {line: of_family(match, walk.FAMILY[version]) for line, match in own if match}
     pending, opens, beats, cuts = sum(blocks.values()), collections.OrderedDict(), collections.OrderedDict(), []
     before = []  # what is accepted for certain so far
     for number, (met, line) in enumerate(walk.rules(table.chains, version, direction, kernel.BUILTIN[direction])):
@@ -70,7 +92,7 @@ def _of_family(table, version, direction, rules, admitted, blocked, closed):
             blocks[line] -= 1
             pending -= 1
         elif not met.allows:
-            hit = sorted({name for own, match in matches.items() if touches(met.match, match) and not covered(before, match) for name in names[own]})
+            hit = sorted({name for mine, match in matches.items() if touches(met.match, match) and not covered(before, match) for name in names[mine]})
             cuts += [(met, hit)] if hit else []
         else:
             if closed and not covered(admitted, met.match):
@@ -84,12 +106,12 @@ def _of_family(table, version, direction, rules, admitted, blocked, closed):
     return found + [_told("chain {0} accepts, before a block of ours, what the block may be about", name, texts) for name, texts in beats.items()]
 
 
-def _told(sentence, chain, texts):
+def _told(sentence: str, chain: str, texts: t.Sequence[str]) -> str:
     more = "; and {0} more".format(len(texts) - SHOWN) if texts[SHOWN:] else ""
     return "{0}: {1}{2}".format(sentence.format(chain), "; ".join(texts[:SHOWN]), more)
 
 
-def _managers(indexed, root, proc):
+def _managers(indexed: Tables, root: str, proc: str) -> t.Tuple[t.List[str], t.List[str]]:
     """Return ``(active, warnings)`` about managers besides ufw, found without starting a process."""
     active, warnings = [], []
     if firewalld_runs(indexed, root, proc):

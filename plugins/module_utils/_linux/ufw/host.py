@@ -7,13 +7,14 @@
 
 from __future__ import annotations
 
-import collections
 import os
 import re
 import time
+import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import xtables
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.managers import UFW_CONF, ufw_installed
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.xtables import Filter
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import kernel, persist, settings
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.programs import Programs, UfwError
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.rulefile import RULES, RuleFile
@@ -37,31 +38,52 @@ NO_LINE = (
 )
 NO_POLICY = "/{0}: {1}: expected ACCEPT, DROP or REJECT, without which ufw itself does not start; nothing was changed. Correct it there, and run again"
 
-Found = collections.namedtuple("Found", "defaults conf settings no_ipv6 record files before after tables state legacy igmp")
-Found.__doc__ = """``defaults``, ``conf``, ``before`` and ``after`` are texts, ``files`` are ``RuleFile`` by family, ``tables`` are ``Filter`` by family
-(none when ufw is off), ``no_ipv6`` is "" or why rules for IPv6 have no effect, ``record`` are the defaults that we have changed, ``legacy`` tells
-whether iptables is the old one, ``igmp`` whether the system knows that protocol by its name."""
+
+class Found(t.NamedTuple):
+    """``defaults``, ``conf``, ``before`` and ``after`` are texts, ``files`` are ``RuleFile`` by family, ``tables`` are ``Filter`` by family
+    (none when ufw is off), ``no_ipv6`` is "" or why rules for IPv6 have no effect, ``record`` are the defaults that we have changed, ``legacy`` tells
+    whether iptables is the old one, ``igmp`` whether the system knows that protocol by its name."""
+
+    defaults: str
+    conf: str
+    settings: settings.Settings
+    no_ipv6: str
+    record: settings.Record
+    files: t.Dict[int, RuleFile]
+    before: t.Dict[int, str]
+    after: t.Dict[int, str]
+    tables: t.Dict[int, Filter]
+    state: str
+    legacy: bool
+    igmp: bool
 
 
 class Host:
     """The machine as a run sees it. Tests give another root, environment, /proc or pause."""
 
-    def __init__(self, programs=None, root="/", environment=None, proc="/proc", pause=time.sleep):
+    def __init__(
+        self,
+        programs: t.Optional[Programs] = None,
+        root: str = "/",
+        environment: t.Optional[t.Mapping[str, str]] = None,
+        proc: str = "/proc",
+        pause: t.Callable[[float], t.Any] = time.sleep,
+    ) -> None:
         self.programs = programs or Programs()
         self.root = root
         self.environment = os.environ if environment is None else environment
         self.proc = proc
         self.pause = pause
 
-    def path(self, name):
+    def path(self, name: str) -> str:
         return os.path.join(self.root, name)
 
-    def versions(self, found):
+    def versions(self, found: Found) -> t.Tuple[int, ...]:
         """Return the families that ufw filters."""
         return (4,) if found.no_ipv6 else (4, 6)
 
 
-def require(host, absent=False):
+def require(host: Host, absent: bool = False) -> None:
     """Raise ``UfwError`` when there is no ufw. For ``absent`` the files that a removed package leaves are enough."""
     missing = [name for name in (DEFAULTS, CONF, USER[4]) if not os.path.exists(host.path(name))]
     if missing:
@@ -70,7 +92,7 @@ def require(host, absent=False):
         raise UfwError(LEFT_OVER)
 
 
-def find(owner, host):
+def find(owner: str, host: Host) -> Found:
     """Read everything once and return ``Found``; raise ``UfwError`` when ufw cannot work as it is."""
     defaults, conf, record = (persist.read(host.path(name)) for name in (DEFAULTS, CONF, RECORD.format(owner)))
     user = {version: persist.read(host.path(name)) for version, name in USER.items()}
@@ -94,8 +116,8 @@ def find(owner, host):
         raise UfwError(text.format(RECORD.format(owner), error)) from error
     program, there = host.programs.find("iptables"), ufw_installed(host.root)
     found = Found(
-        defaults,
-        conf,
+        defaults or "",
+        conf or "",
         read,
         no_ipv6,
         changed,
@@ -104,13 +126,13 @@ def find(owner, host):
         {version: persist.read(host.path(name)) or "" for version, name in AFTER.items()},
         {},
         INACTIVE if there else REMOVED,
-        bool(program) and "legacy" in os.path.realpath(program),
+        program is not None and "legacy" in os.path.realpath(program),
         re.search(r"^igmp\s", persist.read(host.path("etc/protocols")) or "", re.MULTILINE) is not None,
     )
     return with_tables(found, host) if read.enabled and there else found
 
 
-def with_tables(found, host, versions=None):
+def with_tables(found: Found, host: Host, versions: t.Optional[t.Sequence[int]] = None) -> Found:
     """Return ``found`` with what the kernel holds now; of some families only, where the others were not touched."""
     tables = dict(found.tables)
     for version in versions or host.versions(found):
@@ -122,6 +144,6 @@ def with_tables(found, host, versions=None):
     return found._replace(tables=tables, state=state)
 
 
-def own_tables(found):
+def own_tables(found: Found) -> t.Tuple[t.Tuple[str, str], ...]:
     """Return the tables of nft that are those of ufw's iptables, and are read by it."""
     return () if found.legacy or not found.tables else (("ip", "filter"), ("ip6", "filter"))

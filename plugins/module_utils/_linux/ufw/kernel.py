@@ -13,13 +13,21 @@ meets an empty chain, and chains that are not named stay as they are.
 from __future__ import annotations
 
 import collections
+import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import xtables
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.xtables import Filter
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import tuples
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.settings import Policies
 
-Difference = collections.namedtuple("Difference", "part found lines")
-Difference.__doc__ = """One part that is not right: its name, what is wrong in words (a list), and the lines for ``iptables-restore`` that repair it."""
+
+class Difference(t.NamedTuple):
+    """One part that is not right: its name, what is wrong in words (a list), and the lines for ``iptables-restore`` that repair it."""
+
+    part: str
+    found: t.List[str]
+    lines: t.List[str]
+
 
 BUILTIN = {"in": "INPUT", "out": "OUTPUT"}
 PRIMARY = ("before-logging", "before", "after", "after-logging", "reject", "track")
@@ -27,7 +35,7 @@ SECONDARY = ("skip-to-policy", "user-logging", "user")
 SHOWN = 5
 
 
-def loaded(table, version, before_text):
+def loaded(table: Filter, version: int, before_text: str) -> bool:
     """Tell whether every chain of ufw that inbound and outbound packets pass is there, and none that ``before.rules`` fill is empty."""
     filled = {line.split()[1] for line in xtables.filter_lines(before_text)}
     names = [chain(version, kind, direction) for direction in BUILTIN for kind in PRIMARY + SECONDARY]
@@ -40,11 +48,11 @@ def loaded(table, version, before_text):
     return True
 
 
-def chain(version, kind, direction):
+def chain(version: int, kind: str, direction: str) -> str:
     return "{0}-{1}-{2}".format(tuples.PREFIX[version], kind, tuples.CHAINS.get(direction, direction))
 
 
-def differences(table, version, policies, user_text, kinds=("user",)):
+def differences(table: Filter, version: int, policies: Policies, user_text: t.Optional[str], kinds: t.Sequence[str] = ("user",)) -> t.List[Difference]:
     """Return the ``Difference`` list between a loaded table and the files of ufw, under the policies ``DROP``, ``REJECT`` or ``ACCEPT``.
 
     ``kinds`` are the chains whose content is ours to keep: those of logging only when rules or defaults of ours are logged, or were.
@@ -61,12 +69,12 @@ def differences(table, version, policies, user_text, kinds=("user",)):
     return found
 
 
-def forwarding(table, version):
+def forwarding(table: Filter, version: int) -> t.List[Difference]:
     """Return what is wrong with ufw's jumps for forwarded packets: to be repaired only where ufw was built anew, and otherwise not ours."""
     return _jumps(table, version, "forward")
 
 
-def _jumps(table, version, direction):
+def _jumps(table: Filter, version: int, direction: str) -> t.List[Difference]:
     builtin = BUILTIN.get(direction, "FORWARD")
     wanted = [xtables.Line(builtin, (("-j", chain(version, kind, direction)),)) for kind in PRIMARY]
     lines = [(line, xtables.canonical(line)) for line in table.chains.get(builtin, [])]
@@ -77,7 +85,7 @@ def _jumps(table, version, direction):
     return [Difference("chain " + builtin, ["its jumps to the chains of ufw are not what ufw makes them"], repair)]
 
 
-def _policy(table, version, direction, policy):
+def _policy(table: Filter, version: int, direction: str, policy: t.Optional[str]) -> t.List[Difference]:
     """Return what the default is made of: the policy of the builtin chain, and the lines of the chains reject, track and skip-to-policy."""
     builtin, found, repair = BUILTIN[direction], [], []
     wanted = "ACCEPT" if policy == "ACCEPT" else "DROP"
@@ -101,7 +109,7 @@ def _policy(table, version, direction, policy):
     return [Difference("default " + ("inbound" if direction == "in" else "outbound"), found, repair)] if found else []
 
 
-def _before(table, version, direction):
+def _before(table: Filter, version: int, direction: str) -> t.List[Difference]:
     """Return what is wrong with the jump to our chain from the one before it."""
     name, user = chain(version, "before", direction), chain(version, "user", direction)
     jump = xtables.Line(name, (("-j", user),))
@@ -112,11 +120,11 @@ def _before(table, version, direction):
     return [Difference("chain " + name, ["its jump to {0} is {1}".format(user, "missing" if not jumps else "there twice")], repair)]
 
 
-def _declared(lines):
+def _declared(lines: t.Iterable[str]) -> t.List[str]:
     return list(collections.OrderedDict((line.split()[1], None) for line in lines))
 
 
-def _content(table, name, user):
+def _content(table: Filter, name: str, user: t.Sequence[str]) -> t.List[Difference]:
     """Return how a chain with rules of the file differs from it. A line that we cannot read is taken for the line in its place."""
     wanted = xtables.chain_of(user, name)
     # A line that ufw wrote is known by its text; only what differs is taken apart.
@@ -131,7 +139,9 @@ def _content(table, name, user):
     return [Difference("chain " + name, words or ["its rules are in another order"], [":{0} - [0:0]".format(name)] + wanted)]
 
 
-def _take(lines, values, counted):
+def _take(
+    lines: t.Iterable[str], values: t.Iterable[t.Optional[xtables.Line]], counted: t.Counter[t.Optional[xtables.Line]]
+) -> t.List[str]:
     found = []
     for line, value in zip(lines, values):
         if counted[value] > 0:
@@ -140,14 +150,14 @@ def _take(lines, values, counted):
     return found
 
 
-def transaction(parts):
+def transaction(parts: t.Iterable[Difference]) -> str:
     """Return the input of ``iptables-restore --noflush`` that repairs all the parts in one commit; declarations come first."""
     lines = [line for part in parts for line in part.lines]
     heads = [line for line in lines if line.startswith(":")]
     return "*filter\n{0}\nCOMMIT\n".format("\n".join(heads + [line for line in lines if not line.startswith(":")]))
 
 
-def restoring(table, parts):
+def restoring(table: Filter, parts: t.Sequence[Difference]) -> str:
     """Return the transaction that puts back what ``parts`` have changed in ``table``."""
     names = collections.OrderedDict((line[1:].split(" ")[0] if line.startswith(":") else line.split(" ")[1], None) for part in parts for line in part.lines)
     lines = []
@@ -157,7 +167,7 @@ def restoring(table, parts):
     return transaction([Difference("", [], lines)])
 
 
-def whole(user_text, version):
+def whole(user_text: t.Optional[str], version: int) -> str:
     """Return a transaction of all the lines of a rule file, with every chain of ufw declared that they may go to: for a check, never to be loaded."""
     lines = xtables.filter_lines(user_text)
     names = [line.split()[1] for line in lines] + [chain(version, kind, direction) for direction in BUILTIN for kind in PRIMARY + SECONDARY]
@@ -165,7 +175,7 @@ def whole(user_text, version):
     return transaction([Difference("", [], [":{0} - [0:0]".format(name) for name in collections.OrderedDict.fromkeys(names)] + lines)])
 
 
-def planned(table, version, user_text, before_text, after_text):
+def planned(table: t.Optional[Filter], version: int, user_text: t.Optional[str], before_text: str, after_text: str) -> Filter:
     """Return the ``Filter`` as it is when ufw has loaded its files; what stands around ufw is as in ``table``, where there is one."""
     chains = collections.OrderedDict(table.chains if table else {})
     policies = dict(table.policies if table else {})

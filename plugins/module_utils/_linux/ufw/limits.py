@@ -10,19 +10,30 @@ On the host all of these settings are known. On the controller those are that a 
 
 from __future__ import annotations
 
-import collections
+import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _ports
+from ansible_collections.portcullis.msports.plugins.module_utils._addresses import Addresses
 from ansible_collections.portcullis.msports.plugins.module_utils._limits import Refusal, matching, of_every_backend, place
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import settings, tuples
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.settings import Policies
+from ansible_collections.portcullis.msports.plugins.module_utils._match import Plain
+from ansible_collections.portcullis.msports.plugins.module_utils._options import AddressSets, Options
 
 # ufw reads all its rules at each of its commands; with so many in one file one command takes about two seconds.
 LIMIT = 10000
 BROADCAST_ANSWERS = "netbios-ns"
 
-Known = collections.namedtuple("Known", "policies keeps audit ipv6")
-Known.__doc__ = """``policies`` ufw's own after the run by direction, ``None`` where only the host knows; ``keeps`` by direction whether they are left alone;
-``audit`` the mode; ``ipv6`` whether ufw filters it, ``None`` where only the host knows."""
+
+class Known(t.NamedTuple):
+    """``policies`` ufw's own after the run by direction, ``None`` where only the host knows; ``keeps`` by direction whether they are left alone;
+    ``audit`` the mode; ``ipv6`` whether ufw filters it, ``None`` where only the host knows."""
+
+    policies: Policies
+    keeps: t.Mapping[str, bool]
+    audit: bool
+    ipv6: t.Optional[t.Any]
+
 
 ZERO = "{0}: ufw knows the ports 1 to 65535, not 0; begin at 1"
 PING = "ufw has no rules for ICMP: before.rules decide about ping, edit the line with echo-request there, and leave this rule out"
@@ -32,14 +43,14 @@ MANY = "{0} rules of ufw for IPv{1}, and {2} are the most: ufw has no sets, so e
 WORDS = {"in": "inbound", "out": "outbound"}
 
 
-def known(options):
+def known(options: Options) -> Known:
     """Return what the options of a run alone tell; in audit mode no default becomes tighter."""
     asked = {"in": options["default_inbound"], "out": options["default_outbound"]}
     audit = options["mode"] == "audit"
     return Known(settings.asked(asked, audit), {direction: default == "keep" for direction, default in asked.items()}, audit, None)
 
 
-def refusals(rules, address_sets, what):
+def refusals(rules: t.Iterable[Plain], address_sets: AddressSets, what: t.Any) -> t.List[Refusal]:
     """Return a ``Refusal`` for each reason of each complete, checked wire rule, and for too many of them; ``what`` is ``Known``."""
     found, counted = [], {4: [], 6: []}
     for index, rule, remote, local in matching(rules, address_sets):
@@ -57,7 +68,7 @@ def refusals(rules, address_sets, what):
     return found
 
 
-def _of_ufw(rule, what):
+def _of_ufw(rule: Plain, what: t.Any) -> t.List[str]:
     if rule["protocol"] == "icmp_echo":
         return [PING] if rule["action"] == "block" else []
     reasons = [ZERO.format(key) for key in ("local_ports", "remote_ports") if any(first == 0 for first, _last in _ports.restriction(rule[key]))]
@@ -67,12 +78,12 @@ def _of_ufw(rule, what):
     return reasons
 
 
-def idle(direction, what):
+def idle(direction: str, what: t.Any) -> bool:
     """Tell whether allow rules of a direction are not written, because ufw's own default lets all of it pass and is kept."""
     return direction == "out" and what.keeps["out"] and what.policies["out"] == "ACCEPT"
 
 
-def _counts(rule, remote, local, what):
+def _counts(rule: Plain, remote: Addresses, local: Addresses, what: t.Any) -> t.Iterator[t.Tuple[int, int]]:
     """Yield ``(version, number of tuples)`` that are certainly written for a rule."""
     allows = rule["action"] == "allow"
     if rule["protocol"] == "icmp_echo" or (what.audit and not allows):

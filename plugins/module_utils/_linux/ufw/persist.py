@@ -13,6 +13,7 @@ import fcntl
 import os
 import tempfile
 import time
+import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _locks
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.programs import UfwError
@@ -22,7 +23,9 @@ HELD = "ufw or another run has held the lock {0} for {1} seconds; nothing was ch
 
 
 @contextlib.contextmanager
-def locked(root, check_mode, pause=time.sleep, seconds=_locks.SECONDS):
+def locked(
+    root: str, check_mode: bool, pause: t.Callable[[float], t.Any] = time.sleep, seconds: float = _locks.SECONDS
+) -> t.Iterator[None]:
     """Hold ufw's lock, so that no command of ufw and no other run reads or writes between our reading and our writing.
 
     Check mode makes no file: where ufw has not made its lock yet, nobody holds it.
@@ -48,7 +51,7 @@ def locked(root, check_mode, pause=time.sleep, seconds=_locks.SECONDS):
         os.close(handle)
 
 
-def read(path):
+def read(path: str) -> t.Optional[str]:
     """Return the text of a file with every byte in it, or ``None`` when it does not exist."""
     try:
         with open(path, encoding="utf-8", errors="surrogateescape", newline="") as stream:
@@ -65,7 +68,7 @@ class Writing:
     Until ``finish`` an old file has a second name beside it, so putting it back needs no room on the disk.
     """
 
-    def __init__(self, texts):
+    def __init__(self, texts: t.Mapping[str, t.Optional[str]]) -> None:
         """``texts`` maps paths to texts, or to ``None`` for a file that goes away. Raises ``UfwError``; nothing was changed then."""
         self._done = []
         self._ready = []
@@ -77,7 +80,7 @@ class Writing:
                 self.discard()
                 raise UfwError("cannot write {0}: {1}; nothing was changed".format(path, error.strerror)) from error
 
-    def _temporary(self, path, text):
+    def _temporary(self, path: str, text: str) -> str:
         folder = os.path.dirname(path)
         os.makedirs(folder, 0o755, exist_ok=True)
         handle, temporary = tempfile.mkstemp(prefix=".portcullis-", dir=folder)
@@ -95,7 +98,7 @@ class Writing:
             raise
         return temporary
 
-    def commit(self):
+    def commit(self) -> None:
         """Put every file in its place; raise ``UfwError`` after putting back those that were."""
         while self._ready:
             path, temporary = self._ready[0]
@@ -110,7 +113,7 @@ class Writing:
                 raise UfwError("cannot write {0}: {1}; the old files are back".format(path, error.strerror)) from error
             self._ready.pop(0)
 
-    def undo(self):
+    def undo(self) -> None:
         """Put back what was replaced, and drop what was not yet."""
         self.discard()
         for path, kept in reversed(self._done):
@@ -120,14 +123,14 @@ class Writing:
                 _back(kept, path)
         self._done = []
 
-    def finish(self):
+    def finish(self) -> None:
         """Forget the old files."""
         for _path, kept in self._done:
             if kept is not None:
                 _remove(kept)
         self._done = []
 
-    def discard(self):
+    def discard(self) -> None:
         """Drop what was not put in its place."""
         for path, temporary in self._ready:
             if temporary is not None:
@@ -136,7 +139,7 @@ class Writing:
         self._ready = []
 
 
-def _second_name(path):
+def _second_name(path: str) -> t.Optional[str]:
     """Give a file another name beside it, and return that; ``None`` when there is no file."""
     if not os.path.lexists(path):
         return None
@@ -147,20 +150,20 @@ def _second_name(path):
     return kept
 
 
-def _back(kept, path):
+def _back(kept: str, path: str) -> None:
     """Give a file its first name back. Between two names of one file a rename does nothing, so the second one is removed then."""
     os.rename(kept, path)
     if os.path.lexists(kept):
         os.unlink(kept)
 
 
-def _remove(path):
+def _remove(path: str) -> None:
     if os.path.lexists(path):
         os.unlink(path)
     _tidy(path)
 
 
-def _tidy(path):
+def _tidy(path: str) -> None:
     """Remove the folders that exist for files of ours only, when nothing is left in them."""
     folder = os.path.dirname(path)
     while folder.endswith(("/portcullis/msports", "/portcullis")):

@@ -10,8 +10,11 @@
 
 from __future__ import annotations
 
+import typing as t
+
 from ansible_collections.portcullis.msports.plugins.module_utils import _refusals
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.sessions import find_sessions
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.sessions import find_sessions, guarded
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.xtables import Filter
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import (
     desired,
     environment,
@@ -28,7 +31,7 @@ from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw impo
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import host as hosts
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.host import Host
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.programs import UfwError
-from ansible_collections.portcullis.msports.plugins.module_utils._options import defaults
+from ansible_collections.portcullis.msports.plugins.module_utils._options import Options, Result, defaults
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
 
 __all__ = ["OPTIONS", "Host", "Refused", "UfwError", "inspect", "run"]
@@ -49,7 +52,7 @@ STILL_THERE = (
 )
 
 
-def run(options, check_mode=False, host=None):
+def run(options: Options, check_mode: bool = False, host: t.Optional[Host] = None) -> Result:
     """Reconcile and return the result; raise ``Refused`` or ``UfwError`` (nothing was changed, or the old rules are back in force)."""
     options = dict(OPTIONS, **{key: value for key, value in options.items() if value is not None})
     _refusals.check_owner(options["owner"])
@@ -71,18 +74,18 @@ def run(options, check_mode=False, host=None):
     return dict(done, effective=last["effective"], warnings=done["warnings"] + late)
 
 
-def _locked(options, check_mode, host):
+def _locked(options: Options, check_mode: bool, host: Host) -> t.Tuple[Result, t.Set[str]]:
     """Run once under the lock of ufw; return the result, and the commands of ufw that may have read before we wrote."""
     with persist.locked(host.root, check_mode, host.pause):
         done = _run(options, check_mode, host)
         return done, programs.commands(host.proc) if done["changed"] and not check_mode else set()
 
 
-def _run(options, check_mode, host):
+def _run(options: Options, check_mode: bool, host: Host) -> Result:
     found = hosts.find(options["owner"], host)
     wanted = desired.desire(options, found, host.versions(found))
     sessions, how = find_sessions(host.environment, host.proc)
-    around = _around(options, host, found, wanted) if options["state"] == "present" else result.Nobody()
+    around = _around(options, host, found, wanted) if options["state"] == "present" else result.NOBODY
     if options["state"] == "present" and around.managers and not options["allow_other_manager"]:
         raise Refused(OTHER_MANAGER, around.managers)
     if found.state != hosts.REMOVED:
@@ -97,7 +100,7 @@ def _run(options, check_mode, host):
         loading.check(host, found, wanted, texts)
     if changed and not check_mode:
         left = _left(host, found, wanted, loading.apply(host, found, wanted, texts).tables)
-    watched = result.guarded(sessions, how)
+    watched = guarded(sessions, how)
     if options["state"] == "absent":
         return dict(result.absent(options, found, wanted, changed, watched), warnings=wanted.warnings)
     loaded = found.state in (hosts.RUNNING, hosts.BROKEN)
@@ -108,7 +111,7 @@ def _run(options, check_mode, host):
     return dict(result.present(options, found, wanted, changed, in_force, around, watched), warnings=warnings)
 
 
-def _left(host, found, wanted, tables):
+def _left(host: Host, found: hosts.Found, wanted: desired.Desired, tables: t.Mapping[int, Filter]) -> t.List[str]:
     """Return in words what the kernel holds otherwise than wanted, when ufw is loaded."""
     if found.state not in (hosts.RUNNING, hosts.BROKEN):
         return []
@@ -122,7 +125,7 @@ def _left(host, found, wanted, tables):
     ]
 
 
-def _around(options, host, found, wanted):
+def _around(options: Options, host: Host, found: hosts.Found, wanted: desired.Desired) -> environment.Outside:
     tables = {
         version: kernel.planned(found.tables.get(version), version, wanted.files[version].text, found.before[version], found.after[version])
         for version in host.versions(found)
@@ -136,7 +139,7 @@ def _around(options, host, found, wanted):
     return around._replace(warnings=warnings + around.warnings)
 
 
-def inspect(owner, host=None):
+def inspect(owner: str, host: t.Optional[Host] = None) -> Result:
     """Return what is there of one owner: the result of the info module."""
     _refusals.check_owner(owner)
     host = host or Host()
@@ -159,5 +162,5 @@ def inspect(owner, host=None):
         "saved": ["{0}: {1}".format(key, policy) for key, policy in sorted(keep.items())]
         + ["{0} was {1} before us".format(key, value["before"].strip()) for key, value in sorted(found.record.items())],
         "warnings": around.warnings,
-        "effective": {"in_force": in_force, "reasons": state + left + around.reasons, "guarded": result.guarded(sessions, how)},
+        "effective": {"in_force": in_force, "reasons": state + left + around.reasons, "guarded": guarded(sessions, how)},
     }

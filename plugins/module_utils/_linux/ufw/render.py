@@ -12,10 +12,17 @@ at most 15 ports. It has no ICMP: ``before.rules`` decide about ping. It has no 
 from __future__ import annotations
 
 import collections
+import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _limits, _ports
+from ansible_collections.portcullis.msports.plugins.module_utils._addresses import Addresses
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import limits, tuples
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.settings import Policies
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.tuples import ANYWHERE, Rule
+from ansible_collections.portcullis.msports.plugins.module_utils._match import Plain
+from ansible_collections.portcullis.msports.plugins.module_utils._options import AddressSets
+
+Named = t.Dict[int, t.List[t.Tuple[str, Rule]]]  # by family
 
 # No name of a rule holds a quote, so nothing else can be called this.
 AUDIT = "'audit {0}'"
@@ -32,21 +39,34 @@ BASE = {
 }
 
 
-def is_structure(name):
+def is_structure(name: str) -> bool:
     """Tell whether a name of ours is no rule that somebody gave, but a part of ours like the base rules."""
     return name.startswith("'")
 
 
-Rendered = collections.namedtuple("Rendered", "rules problems warnings")
-Rendered.__doc__ = """``rules`` is ``{4: [(name, Rule), ...], 6: [...]}`` in the order of the file."""
+class Rendered(t.NamedTuple):
+    """``rules`` is ``{4: [(name, Rule), ...], 6: [...]}`` in the order of the file."""
 
-Context = collections.namedtuple("Context", "ipv6 policies closed keeps audit pings igmp")
-Context.__doc__ = """What the host says: ``ipv6`` is "" or why there is none, ``policies`` are ufw's own after the run by direction, ``closed`` tells
-by direction whether a default that stops is asked for, ``keeps`` whether ufw's own is kept, ``audit`` the mode, ``pings`` is a function of
-direction, family and intervals that tells whether ``before.rules`` admit them, ``igmp`` whether the system knows that protocol by its name."""
+    rules: Named
+    problems: t.List[str]
+    warnings: t.List[str]
 
 
-def render(rules, address_sets, context):
+class Context(t.NamedTuple):
+    """What the host says: ``ipv6`` is "" or why there is none, ``policies`` are ufw's own after the run by direction, ``closed`` tells
+    by direction whether a default that stops is asked for, ``keeps`` whether ufw's own is kept, ``audit`` the mode, ``pings`` is a function of
+    direction, family and intervals that tells whether ``before.rules`` admit them, ``igmp`` whether the system knows that protocol by its name."""
+
+    ipv6: str
+    policies: Policies
+    closed: t.Mapping[str, bool]
+    keeps: t.Mapping[str, bool]
+    audit: bool
+    pings: t.Callable[[str, int, Addresses], bool]
+    igmp: bool
+
+
+def render(rules: t.Iterable[Plain], address_sets: AddressSets, context: Context) -> Rendered:
     """Return ``Rendered`` for complete, checked wire rules; every problem is told."""
     found = {4: [], 6: []}
     known = limits.Known(context.policies, context.keeps, context.audit, not context.ipv6)
@@ -76,8 +96,8 @@ def render(rules, address_sets, context):
         if context.closed[direction] and not context.audit:
             base = [part for part in BASE[direction] if not (part[0] == 6 and context.ipv6)]
             told["igmp"] += [name.strip("'") for _version, name, rule in base if rule.protocol == "igmp" and not context.igmp]
-            for version, name, rule in base:
-                found[version] += [(name, rule)] if rule.protocol != "igmp" or context.igmp else []
+            for version, name, line in base:
+                found[version] += [(name, line)] if line.protocol != "igmp" or context.igmp else []
         if context.audit and context.closed[direction] and context.policies[direction] == "ACCEPT":
             for version in (4, 6) if not context.ipv6 else (4,):
                 # ufw deletes a RETURN without conditions from its chains of logging, so each has a protocol.
@@ -99,11 +119,11 @@ TOLD = collections.OrderedDict(
 )
 
 
-def _some(names):
+def _some(names: t.Sequence[str]) -> str:
     return ", ".join(names[:5]) + (" and {0} more".format(len(names) - 5) if len(names) > 5 else "")
 
 
-def _judge(rule, remote, local, context):
+def _judge(rule: Plain, remote: Addresses, local: Addresses, context: Context) -> t.Tuple[t.List[str], str]:
     """Return ``(reasons, kind of silence or "")`` of one wire rule: why this host cannot have it, besides what ``limits`` says."""
     allows, direction = rule["action"] == "allow", rule["direction"]
     if rule["protocol"] == "icmp_echo":
@@ -124,7 +144,7 @@ def _judge(rule, remote, local, context):
     return [], "half" if half and allows else ""
 
 
-def _judge_ping(rule, remote, context):
+def _judge_ping(rule: Plain, remote: Addresses, context: Context) -> t.Tuple[t.List[str], str]:
     if rule["action"] == "block":
         return [], ""
     if context.policies[rule["direction"]] == "ACCEPT":
@@ -136,7 +156,7 @@ def _judge_ping(rule, remote, context):
     return [], "ping"
 
 
-def _tuples(rule, remote, local):
+def _tuples(rule: Plain, remote: Addresses, local: Addresses) -> t.Iterator[t.Tuple[int, Rule]]:
     """Yield ``(version, Rule)`` for each network and each list of ports of one wire rule."""
     inbound = rule["direction"] == "in"
     near, far = (tuples.chunks(_ports.restriction(rule[key])) for key in ("local_ports", "remote_ports"))
@@ -151,7 +171,7 @@ def _tuples(rule, remote, local):
                         yield version, Rule(action, rule["protocol"], ends[0], ends[1], ends[2], ends[3], rule["direction"])
 
 
-def _networks(intervals, version):
+def _networks(intervals: Addresses, version: int) -> t.List[str]:
     """Return the networks of one family that cover the intervals exactly, as text."""
     whole = (version, 0, _addresses.LAST[version])
     return [ANYWHERE[version] if network == whole else _addresses.text_of(network) for network in _addresses.networks(_addresses.of_family(intervals, version))]

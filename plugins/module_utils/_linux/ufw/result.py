@@ -7,9 +7,15 @@
 
 from __future__ import annotations
 
+import typing as t
+
 from ansible_collections.portcullis.msports.plugins.module_utils import _change
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.compare import Outside
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import rulefile
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import host as hosts
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.desired import Desired
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.settings import Policies
+from ansible_collections.portcullis.msports.plugins.module_utils._options import Options, Result
 
 WORDS = {"in": "inbound", "out": "outbound"}
 STATES = {
@@ -19,7 +25,7 @@ STATES = {
 }
 
 
-def structure(found, wanted):
+def structure(found: hosts.Found, wanted: Desired) -> t.Tuple[t.List[str], t.List[str]]:
     """Return ``(names, lines)`` of the parts other than rules that are not right, as they were before the run."""
     names, lines = [], []
     for direction, policy in sorted(wanted.policies.items()):
@@ -39,7 +45,9 @@ def structure(found, wanted):
     return sorted(set(names)), lines
 
 
-def present(options, found, wanted, changed, in_force, outside, watched):
+def present(
+    options: Options, found: hosts.Found, wanted: Desired, changed: bool, in_force: bool, outside: Outside, watched: t.List[str]
+) -> Result:
     """Return the result of a run, but for its warnings."""
     names, lines = structure(found, wanted)
     own = rulefile.rule_lines(*found.files.values())
@@ -64,23 +72,16 @@ def present(options, found, wanted, changed, in_force, outside, watched):
     }
 
 
-def absent(options, found, wanted, changed, watched):
+def absent(options: Options, found: hosts.Found, wanted: Desired, changed: bool, watched: t.List[str]) -> Result:
     """Return the result of ``state: absent``, but for its warnings."""
-    done = present(options, found, wanted, changed, False, Nobody(), watched)
+    done = present(options, found, wanted, changed, False, NOBODY, watched)
     done["effective"].update(exact=False, reasons=["rules of {0} are absent".format(options["owner"])])
     return done
 
 
-class Nobody:
-    """Nothing was examined."""
-
-    reasons = ()
+# Nothing was examined.
+NOBODY = Outside([], [], [])
 
 
-def _defaults(policies):
+def _defaults(policies: Policies) -> t.List[str]:
     return ["default {0}: {1}".format(WORDS[direction], policy) for direction, policy in sorted(policies.items())]
-
-
-def guarded(sessions, how):
-    """Return the sessions that the guard looked at, in words, or that there is none."""
-    return ["{0} port {1} from {2} ({3})".format(session.local, session.local_port, session.peer, how) for session in sessions] or [how]

@@ -14,12 +14,21 @@ from __future__ import annotations
 import collections
 import hashlib
 import re
+import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import xtables
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import tuples
 
-Entry = collections.namedtuple("Entry", "first end parsed name lines")
-Entry.__doc__ = """One tuple of a file: its lines are ``first`` to before ``end``; ``name`` is the name of our rule, or ``None``; ``lines`` are its rules."""
+
+class Entry(t.NamedTuple):
+    """One tuple of a file: its lines are ``first`` to before ``end``; ``name`` is the name of our rule, or ``None``; ``lines`` are its rules."""
+
+    first: int
+    end: int
+    parsed: t.Any  # ``tuples.Parsed``, or ``None`` where a line is none that ufw itself would read
+    name: t.Optional[str]
+    lines: t.Tuple[str, ...]
+
 
 RULES, END = "### RULES ###", "### END RULES ###"
 STOPS = ("deny", "reject", "limit")
@@ -29,7 +38,7 @@ ADDRESSES_SHOWN = 6
 class RuleFile:
     """The text of one rule file (``None`` where there is none), as ufw and as ``iptables-restore`` read it."""
 
-    def __init__(self, text, owner, version):
+    def __init__(self, text: t.Optional[str], owner: str, version: int) -> None:
         self.text = text
         self.version = version
         self.entries = []
@@ -52,11 +61,11 @@ class RuleFile:
             index = end
 
     @property
-    def usable(self):
+    def usable(self) -> bool:
         """Whether the file has the place where ufw keeps its rules."""
         return any(line.strip() == RULES for line in self._lines)
 
-    def own(self):
+    def own(self) -> t.Dict[str, t.List[Entry]]:
         """Return ``{name: [Entry, ...]}`` of our rules."""
         found = collections.OrderedDict()
         for entry in self.entries:
@@ -64,7 +73,7 @@ class RuleFile:
                 found.setdefault(entry.name, []).append(entry)
         return found
 
-    def well_ordered(self):
+    def well_ordered(self) -> bool:
         """Tell whether no allow stands before a block of ours, and no denial of others behind an allow of ours."""
         for direction in ("in", "out"):
             steps = [
@@ -80,7 +89,7 @@ class RuleFile:
                 return False
         return True
 
-    def with_rules(self, rules):
+    def with_rules(self, rules: t.Sequence[t.Tuple[str, tuples.Rule]]) -> str:
         """Return the text with exactly the rules of ours ``[(name, Rule), ...]``."""
         gone = {number for entry in self.entries if entry.name is not None for number in range(entry.first, entry.end)}
         others = [entry.end for entry in self.entries if entry.name is None and entry.end <= self._end()]
@@ -102,11 +111,11 @@ class RuleFile:
                 made.append(self._lines[number])
         return "".join(made)
 
-    def _end(self):
+    def _end(self) -> int:
         return next((number for number, line in enumerate(self._lines) if line.strip() == END), len(self._lines))
 
 
-def rule_lines(*files):
+def rule_lines(*files: RuleFile) -> t.Dict[str, str]:
     """Return ``{name: canonical line}`` of our rules in the files of both families."""
     found = collections.OrderedDict()
     for file in files:
@@ -115,7 +124,7 @@ def rule_lines(*files):
     return {name: _line(name, parts) for name, parts in found.items()}
 
 
-def entry_texts(entry, version):
+def entry_texts(entry: Entry, version: int) -> t.Tuple[tuples.Rule, str]:
     """Return ``(Rule, what is wrong with its lines or "")``: the lines must mean what ufw would make of the tuple."""
     rule, odd = entry.parsed.rule, bool(entry.parsed.interfaces or entry.parsed.application)
     if rule.action in tuples.TARGETS and rule.direction in tuples.CHAINS and not odd:
@@ -125,7 +134,7 @@ def entry_texts(entry, version):
     return rule, "unknown: " + "; ".join(entry.lines)
 
 
-def wanted_lines(rules):
+def wanted_lines(rules: t.Iterable[t.Tuple[str, tuples.Rule]]) -> t.Dict[str, str]:
     """Return ``{name: canonical line}`` of wanted rules ``[(name, Rule), ...]``."""
     found = collections.OrderedDict()
     for name, rule in rules:
@@ -133,7 +142,7 @@ def wanted_lines(rules):
     return {name: _line(name, parts) for name, parts in found.items()}
 
 
-def _line(name, parts):
+def _line(name: str, parts: t.Iterable[t.Tuple[tuples.Rule, str]]) -> str:
     groups, wrong = collections.OrderedDict(), []
     for rule, complaint in sorted(parts):
         groups.setdefault((rule.direction, rule.action, rule.protocol, rule.ports, rule.source_ports), []).append((rule.source, rule.destination))

@@ -12,16 +12,27 @@ must be those that ufw itself would write: anything else in them (a set, a match
 
 from __future__ import annotations
 
-import collections
 import re
+import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _addresses
+from ansible_collections.portcullis.msports.plugins.module_utils._ports import Range
 
-Rule = collections.namedtuple("Rule", "action protocol ports destination source_ports source direction")
-Rule.__doc__ = """One tuple, every field as ufw writes it: ``allow`` ``tcp`` ``80,443,8000:8100`` ``0.0.0.0/0`` ``any`` ``10.0.0.0/8`` ``in``.
 
-``action`` is ``allow``, ``deny`` or ``allow_log``; ``ports`` and ``source_ports`` are ``any`` or numbers and ranges, as many as ufw takes.
-"""
+class Rule(t.NamedTuple):
+    """One tuple, every field as ufw writes it: ``allow`` ``tcp`` ``80,443,8000:8100`` ``0.0.0.0/0`` ``any`` ``10.0.0.0/8`` ``in``.
+
+    ``action`` is ``allow``, ``deny`` or ``allow_log``; ``ports`` and ``source_ports`` are ``any`` or numbers and ranges, as many as ufw takes.
+    """
+
+    action: str
+    protocol: str
+    ports: str
+    destination: str
+    source_ports: str
+    source: str
+    direction: str
+
 
 ANYWHERE = {4: "0.0.0.0/0", 6: "::/0"}
 PREFIX = {4: "ufw", 6: "ufw6"}
@@ -35,7 +46,7 @@ PLACES = 15
 _TUPLE = re.compile(r"^### tuple ###\s+(\S.*?)(?: comment=([0-9A-Fa-f]*))?\s*$")
 
 
-def chunks(intervals):
+def chunks(intervals: t.Iterable[Range]) -> t.List[str]:
     """Return the port intervals as ufw's lists, each short enough for one rule; ``["any"]`` for no intervals."""
     found, room = [], 0
     for first, last in intervals:
@@ -48,16 +59,16 @@ def chunks(intervals):
     return [",".join(parts) for parts in found] or ["any"]
 
 
-def hexed(comment):
+def hexed(comment: str) -> str:
     return comment.encode("utf-8").hex()
 
 
-def block(rule, comment, version):
+def block(rule: Rule, comment: str, version: int) -> str:
     """Return what stands in the file for one rule, as ufw writes it: an empty line, the tuple, the lines of iptables."""
     return "\n{0} {1} comment={2}\n{3}\n".format(MARK, " ".join(rule), hexed(comment), "\n".join(lines(rule, version)))
 
 
-def lines(rule, version):
+def lines(rule: Rule, version: int) -> t.List[str]:
     """Return the lines of iptables that ufw 0.36 makes of a tuple."""
     suffix = CHAINS[rule.direction]
     chain = "{0}-user-{1}".format(PREFIX[version], suffix)
@@ -73,7 +84,7 @@ def lines(rule, version):
     return made
 
 
-def _match(rule):
+def _match(rule: Rule) -> t.List[str]:
     several = {side: re.search("[,:]", ports) is not None for side, ports in (("d", rule.ports), ("s", rule.source_ports))}
     multiport = any(several.values())
     found = ["-p", rule.protocol] if rule.protocol != "any" else []
@@ -86,15 +97,21 @@ def _match(rule):
     return found
 
 
-Parsed = collections.namedtuple("Parsed", "rule comment forward interfaces application")
-Parsed.__doc__ = """A tuple of the file: ``rule``, its decoded comment, whether it is for forwarding, its interfaces, whether it came from a profile."""
+class Parsed(t.NamedTuple):
+    """A tuple of the file: ``rule``, its decoded comment, whether it is for forwarding, its interfaces, whether it came from a profile."""
+
+    rule: Rule
+    comment: str
+    forward: bool
+    interfaces: str
+    application: bool
 
 
-def parse(line):
+def parse(line: str) -> t.Optional[Parsed]:
     """Return ``Parsed`` of a tuple line, or ``None`` when it is none that ufw itself would read."""
     match = _TUPLE.match(line)
     fields = match.group(1).split() if match else []
-    if not 6 <= len(fields) <= 9:
+    if match is None or not 6 <= len(fields) <= 9:
         return None
     last = fields[-1] if len(fields) in (7, 9) else "in"
     direction, _underscore, interface = last.partition("_")
@@ -107,7 +124,7 @@ def parse(line):
     return Parsed(rule, comment, ":" in fields[0], interface, len(fields) > 7)
 
 
-def _plain(text):
+def _plain(text: str) -> str:
     """Return an address in our spelling; what is none stays as it is."""
     if text in ANYWHERE.values():
         return text
