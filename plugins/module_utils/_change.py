@@ -42,7 +42,7 @@ class TooManyRemovals(Exception):
 
 
 def plan_change(
-    desired: t.Mapping[str, str], actual: t.Mapping[str, str], purge: bool = True, max_removals: t.Optional[int] = None
+    desired: t.Mapping[str, t.Any], actual: t.Mapping[str, t.Any], purge: bool = True, max_removals: t.Optional[int] = None
 ) -> Change:
     """Return the ``Change`` that turns ``actual`` into ``desired``; raise ``TooManyRemovals`` beyond ``max_removals``."""
     gone = sorted(set(actual) - set(desired))
