@@ -100,6 +100,8 @@ class ActionModule(ActionBase):
             backend = self._backend(name, plan["hosts"][name]["system"], arguments["backend"])
             with ansible_errors(AnsibleActionFail):
                 options.update(render(plan, name, backend, arguments["mode"]))
+            if backend != "windows":
+                options["generation"] = marker["generation"]
             applied = {
                 "state": PRESENT,
                 "mode": arguments["mode"],

@@ -14,6 +14,7 @@ import typing as t
 
 LINUX = ("nftables", "firewalld", "ufw")
 BACKENDS = LINUX + ("windows",)
+ANY_LINUX = ("linux",)  # what a run has whichever of them it uses, and no backend hears of
 # What happens to inbound packets that no rule names, where nobody says so: without nftables' own nothing would stop them; the others stop them already.
 DEFAULT_INBOUND = {"nftables": "block", "firewalld": "keep", "ufw": "keep", "windows": "keep"}
 
@@ -50,6 +51,8 @@ TABLE = (
     Option("mode", {"type": "str", "choices": ["enforce", "audit"], "default": "enforce"}),
     Option("state", {"type": "str", "choices": ["present", "absent"], "default": "present"}),
     Option("persist", {"type": "bool", "default": True}),
+    Option("generation", {"type": "int"}, ANY_LINUX, passed_on=False),
+    Option("allow_older_plan", {"type": "bool", "default": False}, ANY_LINUX),
     Option("firewalld_precedence", {"type": "str", "choices": ["merge", "override", "yield"], "default": "merge"}, ("firewalld",)),
     Option("rollback_timeout", {"type": "int", "default": 0}, ("nftables",), applied=60),
 )
@@ -73,7 +76,7 @@ def backend_spec(backends: t.Sequence[str]) -> Spec:
 
 def linux_spec() -> Spec:
     """Return the argument spec of ``linux_ruleset``: what any backend of Linux has. ``default_inbound`` depends on the backend, so it has no default."""
-    return dict(backend_spec(LINUX), **{option.name: option.spec for option in TABLE if set(LINUX) & set(option.backends)})
+    return dict(backend_spec(LINUX), **{option.name: option.spec for option in TABLE if set(LINUX + ANY_LINUX) & set(option.backends)})
 
 
 def windows_spec() -> Spec:

@@ -91,6 +91,12 @@ options:
     description: Accept a plan whose inputs have changed since it was made.
     type: bool
     default: false
+  allow_older_plan:
+    description:
+      - Apply a plan that was saved earlier than the one that the host has. Without it such a plan is refused on the host, before any change.
+      - Hosts that run Windows do not remember which plan they have. A warning says so where this is V(true).
+    type: bool
+    default: false
   partial_inventory:
     description:
       - Whether the inventory at hand is a part of the one that the plan was made from, as in a slice of a large run.

@@ -137,6 +137,16 @@ options:
     type: str
     choices: [present, absent]
     default: present
+  generation:
+    description:
+      - The generation of the plan that the rules come from, as M(portcullis.msports.apply) passes it on. The host remembers it until O(state=absent), and
+        refuses an earlier one.
+    type: int
+  allow_older_plan:
+    description:
+      - Apply the rules although the host has a later O(generation).
+    type: bool
+    default: false
   persist:
     description:
       - Whether the rules are there after a reboot.

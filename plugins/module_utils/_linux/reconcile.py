@@ -11,6 +11,7 @@ import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _refusals
 from ansible_collections.portcullis.msports.plugins.module_utils._linux import rollback
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.generation import Memory
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.managers import choose, traces
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import program
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.shelf import Shelf
@@ -34,12 +35,22 @@ def run(options: t.Mapping[str, t.Any], check_mode: bool = False) -> Result:
     options = {key: value for key, value in options.items() if value is not None}
     owner = options.get("owner", "msports")
     _refusals.check_owner(owner)
-    shelf = Shelf(owner)
-    note, notes = rollback.settle(shelf, check_mode)
+    generation, allowed = options.pop("generation", None), options.pop("allow_older_plan", False)
+    shelf, memory = Shelf(owner), Memory(owner, options.get("persist", True))
+    note, warnings = rollback.settle(shelf, check_mode)
+    if note:
+        memory.take_back(check_mode)
+    absent = options.get("state") == "absent"
+    if generation is not None and not allowed and not absent:
+        warnings = warnings + memory.check(generation)
     result = _run(options, check_mode, owner)
+    if absent and not check_mode:
+        memory.forget()
+    elif generation is not None and not check_mode:
+        warnings = warnings + memory.keep(generation, "rollback" in result)
     if note and not check_mode:
         shelf.forget_note()
-    return dict(result, warnings=notes + result["warnings"], **({"rolled_back_before": note._asdict()} if note else {}))
+    return dict(result, warnings=warnings + result["warnings"], **({"rolled_back_before": note._asdict()} if note else {}))
 
 
 def _run(options: t.Dict[str, t.Any], check_mode: bool, owner: str) -> Result:

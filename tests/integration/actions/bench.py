@@ -15,7 +15,11 @@ import yaml
 from playbook_runs import Place
 
 COUNTED = pathlib.Path(__file__).resolve().parent / "collections"
-UNSHARE = ["unshare", "--net", "--mount", *([] if os.geteuid() == 0 else ["--user", "--map-root-user"])]
+# With a network and a /run of its own, where a host remembers what it has.
+UNSHARE = [
+    *("unshare", "--net", "--mount", *([] if os.geteuid() == 0 else ["--user", "--map-root-user"])),
+    *("sh", "-c", 'mount -t tmpfs tmpfs /run && exec "$@"', "sh"),
+]
 HOSTS = ("web01", "db01", "bare01")
 INVENTORY: dict[str, t.Any] = {
     "all": {

@@ -10,7 +10,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.portcullis.msports.plugins.module_utils._linux import reconcile
+from ansible_collections.portcullis.msports.plugins.module_utils._linux import generation, reconcile
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.managers import Chosen
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.programs import UfwError
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
@@ -27,6 +27,7 @@ class Host:
         monkeypatch.setattr(reconcile, "traces", lambda owner: list(held))
         monkeypatch.setattr(reconcile, "program", lambda: "/usr/sbin/nft" if nft else None)
         monkeypatch.setattr(reconcile, "_backend", self.backend)
+        monkeypatch.setattr(generation, "ROOT", "/nonexistent")
         self.held = held
         self.fails: dict[tuple[str, bool], Exception] = {}
 
