@@ -34,6 +34,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._run import (
     ACCEPTED,
     CHECKED,
     MANAGED,
+    MARKER,
     ORPHANED,
     PARTLY,
     ROLELESS,
@@ -51,6 +52,7 @@ ARGUMENTS = {
     "allow_stale_plan": {"type": "bool", "default": False},
     "partial_inventory": {"type": "bool", "default": False},
     "expected_digest": {"type": "str"},
+    "keyring": {"type": "path"},
 }
 CHOSEN = {"linux": "linux", "windows": "windows"}  # system -> what ``auto`` chooses; on Linux the module chooses further, on the host
 SYSTEMS = {**dict.fromkeys(("linux", *LINUX), "linux"), "windows": "windows"}
@@ -163,6 +165,8 @@ class ActionModule(ActionBase):
             marker = run.read()
             if marker is None or marker["checked"] < wanted:
                 marker = self._checked(run, task_vars["hostvars"], arguments, wanted)
+            if arguments["keyring"] not in (None, marker.get("signed_by")):
+                marker = self._signed(run, marker, arguments["keyring"])
             self._tell_who_lags(run, marker, task_vars)
         if expected is not None and marker["digest"] != expected:
             raise AnsibleActionFail(
@@ -199,6 +203,17 @@ class ActionModule(ActionBase):
             raise self._stale(run.directory, why)
         marker = {**marker_of(run.directory, index), "checked": wanted}
         run.write(marker, entries_of(index, index["hosts"], own))
+        return marker
+
+    @staticmethod
+    def _signed(run: Run, marker: dict[str, t.Any], keyring: str) -> dict[str, t.Any]:
+        """Refuse a plan that nobody of ``keyring`` signed; what was signed has to be what the run has read, too."""
+        with ansible_errors(AnsibleActionFail):
+            index = read_index(marker["plan"], keyring)
+        if index["digest"] != marker["digest"]:
+            raise AnsibleActionFail(f"{marker['plan']}: the plan was replaced while this run read it; run again")
+        marker = {**marker, "signed_by": keyring}
+        run.leave(MARKER, marker)
         return marker
 
     def _tell_who_lags(self, run: Run, marker: t.Mapping[str, t.Any], task_vars: t.Mapping[str, t.Any]) -> None:

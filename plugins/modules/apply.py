@@ -109,6 +109,11 @@ options:
         file that was edited.
       - The inventory at hand is not asked then. It needs no more than this host, by the name that it has in the plan.
     type: str
+  keyring:
+    description:
+      - A keyring on the controller, as C(gpg --export) writes it. The plan is refused unless C(index.json.asc) in its directory is the signature of
+        C(index.json) by a key of this ring. What is signed there is the whole plan. Needs C(gpgv).
+    type: path
 attributes:
   check_mode:
     support: full

@@ -78,6 +78,19 @@ CORE_ROLES = (
     "windows_server.file_server",
 )
 DESK_ROLES = ("exchange.client_access", "exchange.mailbox", None, *("configmgr.client",) * 7)
+BRANCH_ROLES = (
+    "configmgr.site_server",
+    "configmgr.sql_server",
+    "configmgr.sms_provider",
+    "configmgr.fallback_status_point",
+    "configmgr.state_migration_point",
+    "configmgr.reporting_services_point",
+    "configmgr.software_update_point",
+    "configmgr.wsus_server",
+    *("configmgr.management_point",) * 4,
+    *("configmgr.distribution_point",) * 8,
+)
+SITE_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 
 def networks(size: int) -> Plain:
@@ -119,6 +132,16 @@ def distinct(size: int) -> Plain:
         entry = {"name": f"agent {number}", "in": f"tcp/{20000 + number}", "from": ["10.252.0.0/28"], "because": "an example"}
         host["vars"]["msports_allow__own"] = [entry]
     return inventory
+
+
+def branches(size: int) -> Plain:
+    """Return an estate of many sites of twenty servers, none of which talks to another: what one host needs is the same, however many hosts there are."""
+    hosts = {}
+    for number in range(size):
+        block, place = divmod(number, len(BRANCH_ROLES))
+        site = "".join(SITE_LETTERS[block // len(SITE_LETTERS) ** power % len(SITE_LETTERS)] for power in (2, 1, 0))
+        hosts[f"srv{number:06d}"] = _host(number, site, BRANCH_ROLES[place])
+    return _inventory(hosts, {"msports_networks": {"configmgr.client": ["172.16.0.0/12"]}, "msports_not_deployed": ["windows_server.domain_controller"]})
 
 
 ESTATES: dict[str, t.Callable[[int], Plain]] = {"networks": networks, "enumerated": enumerated, "distinct": distinct}

@@ -65,7 +65,7 @@ class Place:
         namespace.mkdir(parents=True)
         namespace.joinpath("msports").symlink_to(ROOT, target_is_directory=True)
         self.write("callbacks/task_results.py", _CALLBACK)
-        self._environment = {
+        self.environment = {
             "ANSIBLE_CALLBACKS_ENABLED": "task_results",
             "ANSIBLE_CALLBACK_PLUGINS": str(folder / "callbacks"),
             "ANSIBLE_COLLECTIONS_PATH": os.pathsep.join(map(str, (folder / "collections", *more))),
@@ -87,7 +87,7 @@ class Place:
         done = subprocess.run(
             command,
             cwd=self.folder,
-            env={**os.environ, **self._environment, **environment},
+            env={**os.environ, **self.environment, **environment},
             capture_output=True,
             text=True,
             check=False,

@@ -28,6 +28,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.folder im
     pending,
     read_file,
 )
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.signature import check_signature
 
 # What readers of a plan rely on.
 INDEX_KEYS = frozenset(
@@ -42,12 +43,17 @@ OTHER = "is not the file that the plan means: it was edited, cut off, or comes f
 Where = t.Union[str, "os.PathLike[str]"]
 
 
-def read_index(directory: Where) -> Plain:
-    """Return the index of a plan directory, its own digest checked; ``hosts`` maps each host to the digest of its file."""
+def read_index(directory: Where, keyring: t.Optional[str] = None) -> Plain:
+    """Return the index of a plan directory, its own digest checked; ``hosts`` maps each host to the digest of its file.
+
+    With ``keyring`` it has to be signed by a key of that.
+    """
     problems = Problems()
     check_folders(directory)
     path = os.path.join(directory, INDEX)
     content = _content(path, problems)
+    if content is not None and keyring is not None:
+        check_signature(os.fspath(directory), content, keyring)
     index = _object(path, content, problems) if content is not None else {}
     problems.raise_as(MsportsError)
     if index.get("format") != FORMAT:

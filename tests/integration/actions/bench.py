@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import os
 import pathlib
+import subprocess
 import sys
 import typing as t
 
@@ -44,6 +45,7 @@ class Run(t.NamedTuple):
     code: int
     output: str
     results: dict[str, dict[str, t.Any]]  # host -> the last task's result
+    by_task: dict[str, dict[str, t.Any]]
     calls: list[str]
 
 
@@ -72,7 +74,16 @@ class Bench:
         self._place.write("inventory.yml", yaml.safe_dump(self.inventory))
         calls = self._place.write("calls", "")
         played = self._place.play("-i", "inventory.yml", playbook, *arguments, within=UNSHARE, MSPORTS_CALLS=str(calls), **self.environment)
-        return Run(played.code, played.output, played.by_host(), calls.read_text().split())
+        return Run(played.code, played.output, played.by_host(), played.by_task(), calls.read_text().split())
+
+    def inside(self, command: t.Sequence[str]) -> subprocess.CompletedProcess[str]:
+        """Run a program in namespaces like those of a play; it sees this checkout as the collection, too."""
+        environment = {**os.environ, **self._place.environment, **self.environment, "MSPORTS_CALLS": str(self.folder / "calls")}
+        return subprocess.run([*UNSHARE, *command], cwd=self.folder, env=environment, capture_output=True, text=True, check=False, timeout=600)
+
+    @staticmethod
+    def program(name: str) -> str:
+        return str(pathlib.Path(sys.executable).with_name(name))
 
 
 PLAN = {"portcullis.msports.plan": {}}
