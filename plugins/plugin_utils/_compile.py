@@ -107,7 +107,9 @@ def stale(plan: t.Mapping[str, t.Any], inventory: t.Mapping[str, t.Any], partial
             return Stale(what.format(some(hosts, 5)))
     if gone:
         return Stale(f"{some(gone, 5)} left the inventory", f"{PARTIAL}; if they are gone, plan again, or accept it by name with allow_stale_plan: true")
-    catalogs = catalogs_of(inventory)
+    # hosts that are not seen may be those that say what runs: the editions of the plan count then
+    editions = {product: item["edition"] for product, item in plan["catalogs"].items()}
+    catalogs = load_catalogs(paths=asked_for(inventory).paths, editions=editions) if partial_inventory else catalogs_of(inventory)
     for product, catalog in catalogs.products.items():
         if plan["catalogs"].get(product, {}).get("digest") != catalog.digest:
             return Stale(f"the catalog of {product} changed")

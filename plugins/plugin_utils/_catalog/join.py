@@ -56,8 +56,8 @@ def join(files: t.Mapping[str, Catalog], editions: t.Mapping[str, tuple[str, ...
 
 
 def _with_names(catalog: Catalog, renamed: t.Mapping[str, str]) -> Catalog:
-    """Return the catalog with roles of other products under the names that these have in the chosen edition."""
-    if not renamed:
+    """Return the catalog with roles of other products under the names that these have in the chosen edition; itself, where it names none of them."""
+    if not any(name in renamed for _path, name in role_names(catalog.plain)):
         return catalog
 
     def current(flow: Flow) -> Flow:

@@ -145,11 +145,11 @@ def test_explain_uses_the_catalogs_of_the_plan() -> None:
 
 def test_catalogs_that_are_not_there_are_told_with_host_and_variable_and_all_else() -> None:
     hosts = {
-        "a": host("exchange.mailbox", at="10.0.0.256", releases={"configmgr": "1602", "exchnge": "2013"}, rolse=["x"]),
+        "a": host("exchange.mailbox", at="10.0.0.256", rolse=["x"]),
         "b": host("exchange.mailbox", at="10.0.0.2", catalog_paths__x=["/nowhere/at/all"], default_inbound="bock", site=1),
     }
     with pytest.raises(CatalogError) as error:
-        _compile.compile_plan(inventory(hosts))
+        _compile.compile_plan(inventory(hosts, releases={"configmgr": "1602", "exchnge": "2013"}))
     told = str(error.value).splitlines()
     assert [line.partition(": ")[0] + ": " + line.split(": ")[1] for line in told] == [
         "a: msports_addresses[0]",
