@@ -10,7 +10,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.loader import catalog_path, load_catalogs, products, well_known
-from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MISSING, CatalogError, Problems
+from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MISSING, CatalogError, InventoryError, Problem, Problems
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.early import asked_for, without_catalogs
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import some
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.read import read_estate
@@ -27,6 +27,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._rule.assemble 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._rule.own import expired, management_addresses, until_matters
 
 Plain = t.Dict[str, t.Any]
+NO_HOSTS = "the inventory has no hosts, so its plan would have no rules: name the right inventory (ansible-playbook -i)"
 
 
 def compile_plan(inventory: t.Mapping[str, t.Any]) -> Plain:
@@ -34,6 +35,8 @@ def compile_plan(inventory: t.Mapping[str, t.Any]) -> Plain:
 
     Raises :class:`CatalogError`, :class:`InventoryError` or :class:`UnsupportedRuleError` with every problem at once; nothing is half done.
     """
+    if not inventory["hosts"]:
+        raise InventoryError([Problem("estate", None, NO_HOSTS)])
     catalogs = catalogs_of(inventory)
     estate = estate_of(inventory, catalogs)
     plan = plan_of(estate, catalogs, inputs_of(inventory), not inventory.get("whole", True))

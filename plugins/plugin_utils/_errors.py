@@ -108,7 +108,7 @@ def nearest(name: str, known: t.Iterable[str]) -> t.Optional[str]:
         matcher = difflib.SequenceMatcher(None, mine, theirs)
         least = NEAR_BEGINNING if mine.startswith(theirs) or theirs.startswith(mine) else NEAR
         alike = matcher.real_quick_ratio() >= least and matcher.quick_ratio() >= least and matcher.ratio() >= least
-        if alike or _one_slip(mine, theirs) or sorted(mine.split("_")) == sorted(theirs.split("_")):
+        if alike or one_slip(mine, theirs) or sorted(mine.split("_")) == sorted(theirs.split("_")):
             found.append(((matcher.ratio(), ("." in name) == ("." in other)), other))
     best = max((rank for rank, _other in found), default=None)
     names = [other for rank, other in found if rank == best]
@@ -125,7 +125,7 @@ def _telling(name: str, other: str) -> tuple[str, str]:
     return (mine, theirs) if first == start and mine and theirs else (name, other)
 
 
-def _one_slip(mine: str, theirs: str) -> bool:
+def one_slip(mine: str, theirs: str) -> bool:
     """Tell whether one letter was added, lost or mistaken, or two were swapped: short names have few letters in common then."""
     if min(len(mine), len(theirs)) < 3:
         return False

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import to_plain
 from ansible_collections.portcullis.msports.plugins.plugin_utils._facts import own_addresses
-from ansible_collections.portcullis.msports.plugins.plugin_utils._model.variables import BACKEND, PREFIX, is_variable
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.variables import BACKEND, PREFIX, is_variable, meant
 
 CONNECTION = ("ansible_host", "ansible_connection", "ansible_shell_type")
 OTHERS = (*CONNECTION, BACKEND)  # what counts without our prefix
@@ -103,7 +103,7 @@ def is_literal(value: t.Any) -> bool:
 
 
 def _host(variables: t.Mapping[str, t.Any], values: _Values) -> Plain:
-    names = [name for name in map(str, variables) if name.startswith(PREFIX)]
+    names = [name for name in map(str, variables) if name.startswith(PREFIX) or (name[:1] in "mM" and meant(name))]
     counted = {name: values.of(variables, name) for name in names if is_variable(name) or not _is_result(variables[name])}
     counted.update((name, values.of(variables, name)) for name in OTHERS if name in variables)
     return {"vars": counted, "groups": list(values.of(variables, "group_names")) if "group_names" in variables else []}

@@ -122,7 +122,7 @@ def enumerated(size: int) -> Plain:
         site = sites[block // len(CORE_ROLES) % len(sites)]
         role = DESK_ROLES[place] or CORE_ROLES[block % len(CORE_ROLES)]
         hosts[f"host{number:05d}"] = _host(number, site, role, ("exchange_client", "windows_server_domain_member") if role == "configmgr.client" else ())
-    return _inventory(hosts, {})
+    return _inventory(hosts, {"msports_hierarchy": dict.fromkeys(sites)} if len(sites) > 1 else {})
 
 
 def distinct(size: int) -> Plain:

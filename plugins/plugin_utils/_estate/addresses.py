@@ -169,20 +169,24 @@ class HostAddresses:
 
     def why_none(self, host: str, populations: t.Sequence[str]) -> str:
         """Say what to do for a host that others must reach and that has no address; networks would do for ``populations``."""
-        reasons = []
+        reasons, looked_up = [], False
         name = self._reader.variables[host].get("ansible_host")
         if isinstance(name, str) and name:
             try:
                 host_address(name)
                 reasons.append(f"ansible_host {name!r} is not asked, because msports_address_from does not name inventory")
             except ValueError as error:
-                reasons.append(f"ansible_host {name!r} is a name" if str(error) == NAME_REASON else f"ansible_host {name!r} {error}")
+                is_name = str(error) == NAME_REASON
+                reasons.append(f"ansible_host {name!r} is a name" if is_name else f"ansible_host {name!r} {error}")
+                looked_up = is_name and "dns" not in self._sources
         if "dns" in self._sources:
             reasons.append("DNS gave no usable one")
         if "facts" in self._sources:
             left = ", ".join(self._left_out.get(host, ()))
             reasons.append(f"its facts were left out: {left}" if left else "no facts of it gave a usable one: it must have been played")
         ways = " or ".join(["msports_addresses", *(f"msports_networks.{role} for its site" for role in populations)])
+        if looked_up:
+            ways += ", or look names up with each plan (msports_address_from: [inventory, dns])"
         return f"no address, so no peer could name it in a rule: set {ways}" + (f" ({'; '.join(reasons)})" if reasons else "")
 
     def check_owners(self, holders: t.Container[str]) -> None:

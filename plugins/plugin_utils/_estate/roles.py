@@ -24,6 +24,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._model.union im
     near_name,
     only_keys,
 )
+from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.near_groups import Meant
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import BARE_ROLES, Catalogs
 
 SHARED_PRODUCT = "windows_server"  # roles that several products share; they have no sites
@@ -123,9 +124,16 @@ def group_entries(reader: Reader, ignored: t.Container[str]) -> dict[str, list[E
     known = {name.replace(".", "_", 1): name for name in holdable(reader.catalogs)}
     former = {name.replace(".", "_", 1): name for name in reader.catalogs.former.get("roles", {})}
     prefixes = tuple(f"{product}_" for product in reader.catalogs.products)
+    meant = Meant({**known, **former}, reader.catalogs.products)
     found: dict[str, list[Entry]] = {}
     for group in sorted(reader.groups):
-        if not group.startswith(prefixes) or group in ignored:
+        if group in ignored:
+            continue
+        if not group.startswith(prefixes):
+            right = meant.by(group)
+            if right:
+                reader.add(min(reader.groups[group], default="estate"), "groups", group, f"gives no role, but looks as if it should: call the group {right}, "
+                           "or list it in msports_ignore_groups")
             continue
         where = min(reader.groups[group], default="estate")
         problems = ProblemCollector()

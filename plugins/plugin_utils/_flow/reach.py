@@ -18,6 +18,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.connection import Group, Note
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate import Estate
 
+TOLD_EACH = 3
 UPWARDS = ("parent", "parent_or_child", "hierarchy", "top_site")  # scopes that ask who is whose parent
 
 
@@ -63,13 +64,14 @@ class Reach:
         first, others = tops[:1], [site for site in tops[1:] if site not in self._estate.sites_alone]
         if others and first[0] in self._estate.sites_alone:
             first, others = others[:1], others[1:]
-        for site in others:
+        alike = [[site] for site in others] if len(others) <= TOLD_EACH else [others]  # many are one cause, and no slips
+        for lonely in alike:
             yield Problem(
                 "estate",
                 None,
-                f"no msports_hierarchy joins site {site} of {product} with {first[0]}, so nothing is open between them: "
-                f"name its parent (msports_hierarchy: {{{site}: {first[0]}}}), or say that it has none ({{{site}: null}})",
-                nearest(site, [other for other in self._estate.sites[product] if other != site]),
+                f"no msports_hierarchy joins site {some(lonely)} of {product} with {first[0]}, so nothing is open between them: "
+                f"name its parent (msports_hierarchy: {{{lonely[0]}: {first[0]}}}), or say that it has none ({{{lonely[0]}: null}})",
+                nearest(lonely[0], [other for other in self._estate.sites[product] if other != lonely[0]]) if len(lonely) == 1 else None,
             )
 
     def notes(self) -> t.Iterator[Note]:

@@ -24,6 +24,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._model.variable
     SHAPE_WORDS,
     TEXT,
     VARIABLES,
+    meant,
 )
 
 Declarations = t.Tuple[t.Tuple[str, t.Any], ...]
@@ -54,7 +55,12 @@ def near_name(value: object, known: t.Iterable[str]) -> t.Optional[str]:
 def collect(variables: Mapping[str, t.Any], problems: ProblemCollector) -> dict[str, Declarations]:
     """Return the declarations of one host by variable; names that are no variables and wrong shapes go to ``problems``."""
     declared: dict[str, Declarations] = {}
-    for name in sorted(name for name in variables if name.startswith(PREFIX)):
+    for name in sorted(variables):
+        if not name.startswith(PREFIX):
+            right = meant(name)
+            if right:
+                problems.add(name, MISSING, f"variables of this collection begin with {PREFIX}", near=right)
+            continue
         variable = VARIABLES.get(name)
         if variable is None:
             base, mark, suffix = name.partition("__")

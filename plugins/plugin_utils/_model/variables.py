@@ -7,8 +7,11 @@
 
 from __future__ import annotations
 
+import functools
 import typing as t
 from dataclasses import dataclass
+
+from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import nearest, one_slip
 
 PREFIX = "msports_"
 BACKEND = "host_firewall_backend"  # the role's: where the inventory says it, the plan knows what this backend cannot say
@@ -71,6 +74,23 @@ VARIABLES: t.Mapping[str, Variable] = {
 CALLED_NOW: t.Mapping[str, str] = {  # what variables were called once
     f"{PREFIX}{once}": f"{PREFIX}{now}" for once, now in (("absent", "not_deployed"), ("editions", "releases"), ("without", "excluded_flows"))
 }
+
+
+@functools.lru_cache(maxsize=1 << 14)  # thousands of hosts have variables of the same names
+def meant(name: str) -> t.Optional[str]:
+    """Return the variable that ``name`` has but for a slip or another case in our prefix (``msport_roles``), else ``None``.
+
+    What follows has to be a variable of ours, or near to one: other collections have variables, too.
+    """
+    for end in [place for place, sign in enumerate(name) if sign in "_-"][:2]:
+        start, rest = name[:end].lower().replace("_", "").replace("-", ""), name[end + 1 :].lower().replace("-", "_")
+        base, mark, suffix = rest.partition("__")
+        if rest and not name.startswith(PREFIX) and (start == PREFIX[:-1] or one_slip(start, PREFIX[:-1])):
+            known = {variable.removeprefix(PREFIX) for variable in VARIABLES}
+            right = base if base in known else nearest(base, known)
+            if right:
+                return PREFIX + right + mark + suffix
+    return None
 
 
 def is_variable(name: str) -> bool:

@@ -167,3 +167,8 @@ def test_a_product_without_a_catalog_is_told_with_host_and_variable() -> None:
         "a: msports_releases.exchnge: 'exchnge': expected a product that has a catalog: configmgr, data_box, data_box_gateway, databox, exchange, "
         "windows_server; did you mean 'exchange'?"
     )
+
+
+def test_an_inventory_without_hosts_is_refused() -> None:
+    with pytest.raises(InventoryError, match="the inventory has no hosts, so its plan would have no rules"):
+        _compile.compile_plan({**inventory(EDGE), "hosts": {}, "groups": {}})
