@@ -6,7 +6,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs-lint sanity unit integration windows containers lab molecule coverage bench build clean setup setup-demo
+.PHONY: help demo test lint docs-lint sanity unit integration windows windows-pwsh containers lab molecule coverage bench build clean setup setup-demo
 
 PY := .venv/bin/python
 CHECKS := $(PY) tests/tools/run_checks.py
@@ -43,8 +43,11 @@ unit: setup  ## unit tests
 integration: setup  ## tests that run Ansible
 	@$(CHECKS) integration
 
-windows: setup  ## what runs on Windows hosts, against the stand-in
+windows: setup  ## what runs on Windows hosts, against the stand-in; by Mono, and some of it by PowerShell where one is
 	@$(CHECKS) windows
+
+windows-pwsh: setup  ## all of that by PowerShell: the one on PATH, or what MSPORTS_PWSH names
+	@MSPORTS_ENGINE=pwsh $(PY) -m pytest -q tests/integration/windows
 
 containers: setup  ## the backends on booted containers, with real firewall managers
 	@$(CHECKS) containers

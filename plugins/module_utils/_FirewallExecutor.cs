@@ -10,6 +10,7 @@ using System.Collections;
 using System.Collections.Generic;
 using System.Globalization;
 using System.Linq;
+using System.Management.Automation;
 using System.Text.RegularExpressions;
 using Ansible.Basic;
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallFailures;
@@ -24,11 +25,8 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallE
 {
     public static class Executor
     {
-        private static readonly string[] Kinds = { "add", "edit", "remove", "default_action", "logging", "memory" };
-
-        public static void Run(string[] args)
+        public static void Run(AnsibleModule module)
         {
-            AnsibleModule module = AnsibleModule.Create(args, Spec());
             Counts counts = new Counts();
             string message = null;
             Exception failure = null;
@@ -53,61 +51,12 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallE
                 module.ExitJson();
         }
 
-        private static Hashtable Spec()
-        {
-            Hashtable operation = new Hashtable
-            {
-                { "kind", Option("str", Kinds, true) },
-                { "id", Option("str") },
-                { "name", Option("str") },
-                { "rule", Option("dict") },
-                { "set", Option("dict") },
-                { "profile", Option("str", Profiles.All.Select(profile => profile.Key).ToArray()) },
-                { "direction", Option("str", new[] { "in", "out" }) },
-                { "action", Option("str", new[] { "block", "allow" }) },
-                { "allowed", Option("bool") },
-                { "path", Option("str") },
-                { "size", Option("int") },
-                { "value", Option("str") }
-            };
-            Hashtable operations = Option("list");
-            operations["elements"] = "dict";
-            operations["options"] = operation;
-            Hashtable ports = Option("list");
-            ports["elements"] = "int";
-            return new Hashtable
-            {
-                // Keeps a large list of operations out of the event log, which refuses it with a warning at every run.
-                { "no_log", true },
-                { "supports_check_mode", true },
-                {
-                    "options", new Hashtable
-                    {
-                        { "owner", Option("str", null, true) },
-                        { "expected", Option("str") },
-                        { "operations", operations },
-                        { "ports", ports }
-                    }
-                }
-            };
-        }
-
-        private static Hashtable Option(string type, string[] choices = null, bool required = false)
-        {
-            Hashtable option = new Hashtable { { "type", type } };
-            if (choices != null)
-                option["choices"] = choices.Cast<object>().ToList();
-            if (required)
-                option["required"] = true;
-            return option;
-        }
-
         // The message of a failure, or null; the rest is in the module's result.
         private static string Work(AnsibleModule module, Counts counts)
         {
             string owner = (string)module.Params["owner"];
             string expected = (string)module.Params["expected"];
-            IList operations = (IList)module.Params["operations"];
+            IList operations = (IList)Unwrapped(module.Params["operations"]);
             bool writes = operations != null && operations.Count > 0;
             if (!Regex.IsMatch(owner, @"^[a-z][a-z0-9_]{0,23}\z"))
                 return "owner \"" + owner + "\": expected a lower-case letter and up to 23 lower-case letters, digits or underscores";
@@ -116,7 +65,7 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallE
             if (writes && String.IsNullOrEmpty(expected))
                 return "operations need \"expected\", the digest of what they were planned from; nothing was changed";
 
-            IList ports = (IList)module.Params["ports"] ?? new int[0];
+            IList ports = (IList)Unwrapped(module.Params["ports"]) ?? new int[0];
             IPolicyStore store = PolicyStores.Open();
             FirewallState state = FirewallState.Read(store, owner, ports.Cast<int>().ToList(), counts);
             if (!writes)
@@ -137,6 +86,20 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallE
             if (failure == null && resolved.Any(operation => operation.Profile != null))
                 TellProfiles(module, store);
             return failure;
+        }
+
+        // PowerShell wraps what goes through a pipeline, and so every text, number and flag of a list: Ansible.Basic unwraps an
+        // option's own value and what it parses by the spec, but nothing within a dict that has no spec of its own.
+        private static object Unwrapped(object value)
+        {
+            PSObject wrapped = value as PSObject;
+            if (wrapped != null)
+                return Unwrapped(wrapped.BaseObject);
+            IDictionary map = value as IDictionary;
+            if (map != null)
+                return map.Keys.Cast<string>().ToDictionary(key => key, key => Unwrapped(map[key]), StringComparer.Ordinal);
+            IList list = value as IList;
+            return list != null ? list.Cast<object>().Select(Unwrapped).ToArray() : value;
         }
 
         // What a setting is afterwards may be another than what was written.

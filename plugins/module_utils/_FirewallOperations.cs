@@ -155,7 +155,7 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallO
                 }
                 object value = column.Parse(entry.Value);
                 if (value == null || (name == "name" && (string)value == ""))
-                    Problem("{0}.{1}: expected {2}, not {3}", key, name, Expectation(column), entry.Value ?? "null");
+                    Problem("{0}.{1}: expected {2}, not {3}", key, name, Expectation(column), entry.Value is IList ? "a list" : entry.Value ?? "null");
                 else
                     values.Add(new KeyValuePair<Column, object>(column, value));
             }

@@ -7,4 +7,71 @@
 #AnsibleRequires -CSharpUtil Ansible.Basic
 #AnsibleRequires -CSharpUtil ..module_utils._FirewallExecutor
 
-[ansible_collections.portcullis.msports.plugins.module_utils._FirewallExecutor.Executor]::Run($args)
+$spec = @{
+    options = @{
+        owner = @{
+            type = 'str'
+            required = $true
+        }
+        expected = @{
+            type = 'str'
+        }
+        operations = @{
+            type = 'list'
+            elements = 'dict'
+            options = @{
+                kind = @{
+                    type = 'str'
+                    required = $true
+                    choices = 'add', 'edit', 'remove', 'default_action', 'logging', 'memory'
+                }
+                id = @{
+                    type = 'str'
+                }
+                name = @{
+                    type = 'str'
+                }
+                rule = @{
+                    type = 'dict'
+                }
+                set = @{
+                    type = 'dict'
+                }
+                profile = @{
+                    type = 'str'
+                    choices = 'domain', 'private', 'public'
+                }
+                direction = @{
+                    type = 'str'
+                    choices = 'in', 'out'
+                }
+                action = @{
+                    type = 'str'
+                    choices = 'block', 'allow'
+                }
+                allowed = @{
+                    type = 'bool'
+                }
+                path = @{
+                    type = 'str'
+                }
+                size = @{
+                    type = 'int'
+                }
+                value = @{
+                    type = 'str'
+                }
+            }
+        }
+        ports = @{
+            type = 'list'
+            elements = 'int'
+        }
+    }
+    # Keeps a large list of operations out of the event log, which refuses it with a warning at every run.
+    no_log = $true
+    supports_check_mode = $true
+}
+$module = [Ansible.Basic.AnsibleModule]::Create($args, $spec)
+
+[ansible_collections.portcullis.msports.plugins.module_utils._FirewallExecutor.Executor]::Run($module)

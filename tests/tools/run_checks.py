@@ -36,11 +36,17 @@ import molecule_scenarios
 import sanity
 from skips import allowed
 
+sys.path.insert(0, str(checkout.ROOT / "tests" / "windows"))
+
+import engines  # noqa: E402  (they lie in a folder of their own)
+
 ROOT, CACHE = checkout.ROOT, checkout.CACHE
 RESULTS = CACHE / "test"
 BIN = pathlib.Path(sys.executable).parent
 # Folders of tests/integration by part; the part ``integration`` has the others.
 FOLDERS = {"firewalld": ("firewalld",), "ufw": ("ufw",), "boot": ("persistence",), "windows": ("acceptance", "benchmarks", "windows")}
+# Tests of the part ``windows`` that a real PowerShell runs too: types of values, each kind of call by itself, and the columns of rules.
+BY_POWERSHELL = ("test_values", "test_alone", "test_executor_writes")
 TYPED = ("plugin_utils", "module_utils", "action", "filter", "lookup", "test")
 COVERAGE = 95  # percent of lines and branches
 # One more than there are processors, because tests on containers wait much of the time.
@@ -126,11 +132,14 @@ def run_sanity(core: str, _alone: bool) -> Outcome:
     return outcome
 
 
-def run_pytest(name: str, paths: t.Sequence[str], alone: bool, measured: bool = False) -> Outcome:
-    """One run of pytest; counts come from its own report. ``alone``: it is shown as it goes, or else when something failed."""
+def run_pytest(name: str, paths: t.Sequence[str], alone: bool, measured: bool = False, engine: str = "mono") -> Outcome:
+    """One run of pytest; counts come from its own report. ``alone``: it is shown as it goes, or else when something failed.
+
+    ``engine``: what runs the code for Windows hosts (tests/windows/engines).
+    """
     report = RESULTS / f"{name}.xml"
     report.unlink(missing_ok=True)
-    runner = [sys.executable, "-m", *(["coverage", "run", "-m"] if measured else [])]
+    runner = ["env", f"{engines.VARIABLE}={engine}", sys.executable, "-m", *(["coverage", "run", "-m"] if measured else [])]
     argv = [*runner, "pytest", "-q", "--color=no", f"--junitxml={report}", "-o", "junit_family=xunit1", *paths]
     outcome = Outcome()
     if alone:
@@ -193,6 +202,18 @@ def run_folders(part: str, alone: bool) -> Outcome:
     return run_pytest(part, folders(part), alone)
 
 
+def run_pwsh(alone: bool) -> Outcome:
+    """Each kind of call by a real PowerShell, where there is one; ``make windows-pwsh`` runs the rest."""
+    core = "2.21"
+    try:
+        engines.named("pwsh")
+        if sanity.find_python(core) is None:
+            raise engines.EngineError(f"ansible-core {core} needs a Python from {' to '.join(sanity.PYTHONS[core])}, none is here")
+    except engines.EngineError as error:
+        return Outcome(said=[f"NOT RUN BY POWERSHELL: the code for Windows hosts was run by Mono alone, and its .ps1 only read ({error})"])
+    return run_pytest("windows-pwsh", [f"tests/integration/windows/{name}.py" for name in BY_POWERSHELL], alone, engine="pwsh")
+
+
 def run_molecule(scenario: str, _alone: bool) -> Outcome:
     """The whole test sequence of one scenario, which counts as one check."""
     status, output = molecule_scenarios.run(scenario, environment())
@@ -212,6 +233,7 @@ PARTS = (
     Part("unit", "unit", lambda alone: run_pytest("unit", ["tests/unit"], alone)),
     Part("integration", "integration", lambda alone: run_pytest("integration", integration(), alone)),
     *(Part(name, name if name == "windows" else "containers", functools.partial(run_folders, name)) for name in FOLDERS),
+    Part("windows-pwsh", "windows", run_pwsh),
     Part("lab", "lab", lambda alone: run_pytest("lab", ["tests/lab/test_lab.py"], alone)),
     *(Part(f"molecule-{name}", "molecule", functools.partial(run_molecule, name)) for name in molecule_scenarios.scenarios()),
 )
@@ -220,7 +242,7 @@ MEASURED = Part("coverage", "coverage", coverage)
 CHAINS = (
     [part for part in PARTS if part.group == "sanity"],
     [part for part in PARTS if part.group == "molecule"],
-    *([part] for name in ("firewalld", "integration", "windows", "ufw", "unit", "lab", "boot") for part in PARTS if part.name == name),
+    *([part] for name in ("firewalld", "integration", "windows", "windows-pwsh", "ufw", "unit", "lab", "boot") for part in PARTS if part.name == name),
     [part for part in PARTS if part.group in ("lint", "docs")],
 )
 

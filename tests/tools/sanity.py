@@ -8,8 +8,8 @@ Usage: ``sanity.py CORE [arguments of ansible-test sanity]``, e.g. ``sanity.py 2
 Everything lives in ``.cache``: the environment with that core, the copy at ``.../collections/ansible_collections/...`` (ansible-test
 works nowhere else, and follows no links), and a home folder, because ansible-test keeps its own environments below ``~``.
 
-Where no ``pwsh`` is on PATH, two things cannot run, and only these two: ``pslint``, and the look of ``validate-modules`` into the one
-PowerShell module. Both are told; with ``pwsh`` nothing is left out.
+Where there is no ``pwsh`` (on PATH, or named by ``MSPORTS_PWSH``), two things cannot run, and only these two: ``pslint``, and the look of
+``validate-modules`` into the one PowerShell module. A ``pwsh`` without the module PSScriptAnalyzer leaves out ``pslint``. Each is told.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ VERSIONS = tuple(f"3.{minor}" for minor in range(8, 15))
 # The PowerShell module whose argument spec validate-modules asks pwsh for. Without pwsh it does not skip the file, it breaks off, so exactly
 # this file is excluded from exactly that test; the documentation beside it (.yml) is checked either way. Another .ps1 is not excused.
 NEEDS_PWSH = "plugins/modules/win_firewall_policy.ps1"
+ANALYZER = "PSScriptAnalyzer"
 PWSH_MISSING = 'WARNING: Required program "pwsh" not found.'
 
 # ansible-test fetches this script to put pip into its environments. Python brings a pip along, which serves as well.
@@ -154,6 +155,23 @@ def cores_here() -> list[str]:
     return [core for core in PYTHONS if find_python(core)]
 
 
+def find_pwsh() -> t.Optional[str]:
+    """The path of the PowerShell that the tests of Windows hosts would use, or None."""
+    sys.path.insert(0, str(ROOT / "tests" / "windows"))
+    from engines import pwsh  # it lies in a folder of its own
+
+    try:
+        return pwsh.Pwsh().program
+    except pwsh.EngineError:
+        return None
+
+
+def has_analyzer(pwsh: str) -> bool:
+    """Whether this PowerShell has the module that ``pslint`` runs."""
+    ask = [pwsh, "-NoProfile", "-NonInteractive", "-Command", f"@(Get-Module -ListAvailable -Name {ANALYZER}).Count"]
+    return subprocess.run(ask, stdout=subprocess.PIPE, text=True, check=False).stdout.strip() not in ("", "0")
+
+
 def version_of(python: pathlib.Path) -> str:
     """``3.12``, as the interpreter itself says."""
     ask = [python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
@@ -211,6 +229,8 @@ class Job:
     def left_out(self, core: str, result: Result) -> list[str]:
         """What did not run for want of pwsh, a line each."""
         told = [f"NOT RUN: sanity-{core}::{name}: no pwsh on PATH" for name in result.without_pwsh]
+        if any(["--skip-test", "pslint"] == argv[at : at + 2] for argv in self.commands for at in range(len(argv))):
+            told.append(f"NOT RUN: sanity-{core}::pslint: this pwsh has no module {ANALYZER}, and ansible-test would fetch it from the PowerShell Gallery")
         if any("--exclude" in argv and NEEDS_PWSH in argv for argv in self.commands):
             told.append(f"NOT RUN: sanity-{core}::validate-modules on {NEEDS_PWSH}: no pwsh on PATH (its documentation in .yml was checked)")
         return told
@@ -230,11 +250,17 @@ def job(core: str, python: str, arguments: t.Sequence[str]) -> Job:
         env.pop(name, None)
     # The other Pythons once, on the oldest core: the answer of a later core would be the same.
     only = [] if core == cores[0] else ["--python", version_of(venv / "bin" / "python")]
-    pwsh = shutil.which("pwsh", path=env["PATH"]) is not None
+    found = find_pwsh()
+    if found:
+        env["PATH"] = os.pathsep.join([env["PATH"], os.path.dirname(found)])
+    pwsh = shutil.which("pwsh", path=env["PATH"])
     ansible_test = [str(venv / "bin" / "ansible-test"), "sanity", "--color", "no", *only]
     folder = checkout.place(core)
-    chosen = arguments or tests_for(core, cores)
-    return Job([[*ansible_test, *run] for run in runs_of(chosen, pwsh, (folder / NEEDS_PWSH).is_file())], folder, env, pwsh)
+    chosen = list(arguments or tests_for(core, cores))
+    pslint = pwsh is None or has_analyzer(pwsh)
+    if not pslint and "--test" not in chosen:
+        chosen += ["--skip-test", "pslint"]
+    return Job([[*ansible_test, *run] for run in runs_of(chosen, pwsh is not None, (folder / NEEDS_PWSH).is_file())], folder, env, pwsh is not None)
 
 
 def main() -> int:

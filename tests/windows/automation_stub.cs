@@ -6,6 +6,7 @@
 // word for word; any other is refused, so that a newer ansible-core that asks for more is noticed.
 using System.Collections;
 using System.Collections.ObjectModel;
+using System.Linq;
 using System.Web.Script.Serialization;
 
 namespace System.Management.Automation
@@ -22,6 +23,24 @@ namespace System.Management.Automation
         public object BaseObject
         {
             get { return value; }
+        }
+
+        public override string ToString()
+        {
+            return value.ToString();
+        }
+
+        // Without wrappers, as ConvertTo-Json sees it.
+        public static object Unwrapped(object value)
+        {
+            PSObject wrapped = value as PSObject;
+            if (wrapped != null)
+                return Unwrapped(wrapped.value);
+            IDictionary map = value as IDictionary;
+            if (map != null)
+                return map.Keys.Cast<object>().ToDictionary(key => key.ToString(), key => Unwrapped(map[key]));
+            IList list = value as IList;
+            return list != null ? list.Cast<object>().Select(Unwrapped).ToList() : value;
         }
     }
 
@@ -64,7 +83,7 @@ namespace System.Management.Automation
                     JavaScriptSerializer serializer = new JavaScriptSerializer();
                     serializer.MaxJsonLength = int.MaxValue;
                     serializer.RecursionLimit = 99;
-                    return One(serializer.Serialize(args[0]));
+                    return One(serializer.Serialize(PSObject.Unwrapped(args[0])));
                 case "Set-Variable -Name LASTEXITCODE -Value $args[0] -Scope Global; exit $args[0]":
                     LastExitCode = (int)args[0];
                     throw new ExitException((int)args[0]);

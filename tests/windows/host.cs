@@ -2,17 +2,20 @@
 // GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-// Stands where module_wrapper.ps1 of ansible-core stands: sets $complex_args, calls the one static method that the module's .ps1
-// calls, and gives back its output and exit code. Reads [{type, method, arguments, environment, wide}] as JSON from standard input
-// and writes [{code, output}]: a host runs one call in a process, tests that need hundreds run them in one.
+// Stands where module_wrapper.ps1 of ansible-core stands: sets $complex_args, does the three statements of the module's .ps1 (spec,
+// module, one static method that takes the module), and gives back output and exit code. Reads [{spec, type, method, arguments,
+// environment, wide}] as JSON from standard input and writes [{code, output}]: a host runs one call in a process, tests that need
+// hundreds run them in one.
 using System;
 using System.Collections;
 using System.Collections.Generic;
 using System.IO;
+using System.Linq;
 using System.Management.Automation;
 using System.Reflection;
 using System.Text;
 using System.Web.Script.Serialization;
+using Ansible.Basic;
 
 namespace portcullis.msports.tests
 {
@@ -57,12 +60,16 @@ namespace portcullis.msports.tests
                 ScriptBlock.LastExitCode = null;
                 ScriptBlock.ComplexArgs = AsPowerShell(order["arguments"], (bool)order["wide"]);
                 Type type = Assembly.GetExecutingAssembly().GetType((string)order["type"], false, true);
-                Type[] takes = { typeof(string[]) };
+                Type[] takes = { typeof(AnsibleModule) };
                 MethodInfo method = type == null ? null : type.GetMethod(name, BindingFlags.Public | BindingFlags.Static, null, takes, null);
                 if (method == null)
-                    throw new InvalidOperationException(String.Format("Unable to find [{0}]::{1}(string[])", order["type"], name));
-                method.Invoke(null, new object[] { new string[0] });
+                    throw new InvalidOperationException(String.Format("Unable to find [{0}]::{1}(AnsibleModule)", order["type"], name));
+                method.Invoke(null, new object[] { AnsibleModule.Create(new string[0], (IDictionary)Literal(order["spec"])) });
                 return ScriptBlock.LastExitCode ?? 0;
+            }
+            catch (ExitException exit)
+            {
+                return exit.Code;
             }
             catch (TargetInvocationException wrapped)
             {
@@ -86,8 +93,21 @@ namespace portcullis.msports.tests
             return 1;
         }
 
-        // ConvertFrom-Json and the exec wrapper: objects are hashtables that ignore case, lists are object[]; Windows PowerShell gives
-        // small numbers as Int32, PowerShell 7 as Int64 (`wide`).
+        // A hashtable literal of PowerShell.
+        private static object Literal(object value)
+        {
+            IDictionary<string, object> map = value as IDictionary<string, object>;
+            if (map == null)
+                return value is IList ? ((IList)value).Cast<object>().Select(Literal).ToArray() : value;
+            Hashtable table = new Hashtable(StringComparer.OrdinalIgnoreCase);
+            foreach (KeyValuePair<string, object> pair in map)
+                table.Add(pair.Key, Literal(pair.Value));
+            return table;
+        }
+
+        // ConvertFrom-Json and the exec wrapper: objects are hashtables that ignore case, lists are object[] of what went through a
+        // pipeline, so a text, number or flag in them is wrapped; Windows PowerShell gives small numbers as Int32, PowerShell 7 as
+        // Int64 (`wide`).
         private static object AsPowerShell(object value, bool wide)
         {
             IDictionary<string, object> map = value as IDictionary<string, object>;
@@ -103,12 +123,15 @@ namespace portcullis.msports.tests
             {
                 object[] items = new object[list.Count];
                 for (int index = 0; index < items.Length; index++)
-                    items[index] = AsPowerShell(list[index], wide);
+                {
+                    object item = AsPowerShell(list[index], wide);
+                    items[index] = item == null || item is Hashtable || item is object[] ? item : new PSObject(item);
+                }
                 return items;
             }
-            if (wide && value is int)
-                return (long)(int)value;
-            return value;
+            if (value is decimal)
+                return (double)(decimal)value;
+            return wide && value is int ? (long)(int)value : value;
         }
     }
 }

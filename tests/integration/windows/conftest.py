@@ -83,6 +83,12 @@ def run_playbook(folder: pathlib.Path, text: str, hosts: t.Sequence[str], progra
     return done.returncode, done.stdout + done.stderr
 
 
+def script_of(kind: str, options: str = "", method: str = "Run") -> str:
+    """The script of a module that a test brings, with these options."""
+    spec = f"$spec = @{{ options = @{{ {options} }}; no_log = $true; supports_check_mode = $true }}\n"
+    return f"#!powershell\n\n# a comment\n{spec}$module = [Ansible.Basic.AnsibleModule]::Create($args, $spec)\n[{kind}]::{method}($module)\n"
+
+
 class Sent(t.NamedTuple):
     """What ansible-core sent to a host, and what the run of it said."""
 

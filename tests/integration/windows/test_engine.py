@@ -23,7 +23,7 @@ import engines
 import policy_file
 import pytest
 import sanity
-from conftest import READ, ROOT, Sent, run_playbook, send
+from conftest import READ, ROOT, Sent, run_playbook, script_of, send
 from engines import archive, mono, payload, pwsh, stand_in
 
 MODULE = "ansible_collections.portcullis.msports.plugins.modules.win_firewall_policy.ps1"
@@ -42,15 +42,8 @@ namespace echo
 {
     public static class Module
     {
-        private static AnsibleModule Create(string[] args)
+        public static void Run(AnsibleModule module)
         {
-            Hashtable given = new Hashtable { { "type", "dict" } };
-            return AnsibleModule.Create(args, new Hashtable { { "no_log", true }, { "options", new Hashtable { { "given", given } } } });
-        }
-
-        public static void Run(string[] args)
-        {
-            AnsibleModule module = Create(args);
             IDictionary given = (IDictionary)module.Params["given"];
             module.Result["types"] = given.Keys.Cast<string>().ToDictionary(key => key, key => given[key] == null ? "null" : given[key].GetType().Name);
             module.Result["values"] = given;
@@ -60,9 +53,8 @@ namespace echo
         }
 
         // Takes the end of the script for an error.
-        public static void Swallow(string[] args)
+        public static void Swallow(AnsibleModule module)
         {
-            AnsibleModule module = Create(args);
             try
             {
                 module.ExitJson();
@@ -73,14 +65,13 @@ namespace echo
             }
         }
 
-        public static void Break(string[] args)
+        public static void Break(AnsibleModule module)
         {
             throw new InvalidOperationException("broken on purpose");
         }
 
-        public static void Warned(string[] args)
+        public static void Warned(AnsibleModule module)
         {
-            AnsibleModule module = Create(args);
             module.Warn("a warning");
             module.ExitJson();
         }
@@ -97,7 +88,7 @@ def echo(read: payload.Call) -> t.Callable[..., payload.Done]:
         method: str = "Run", given: t.Optional[dict[str, t.Any]] = None, wide: bool = False, environment: t.Optional[dict[str, str]] = None
     ) -> payload.Done:
         sources = {"Ansible.Basic.cs": read.csharp["Ansible.Basic.cs"], "echo.cs": ECHO}
-        script = f"#!powershell\n\n# a comment\n[echo.Module]::{method}($args)\n"
+        script = script_of("echo.Module", "given = @{ type = 'dict' }", method)
         return engines.chosen().run(payload.other_module(read, "echo.ps1", script, sources, {"given": given or {}}, environment), None, wide=wide)
 
     return run
@@ -196,16 +187,21 @@ def test_a_command_that_does_not_start_the_wrapper_is_refused(command: str, sent
     "script",
     [
         "",
-        "[echo.Module]::Run($args)\nGet-Item x\n",
-        "[echo.Module]::Run($args); Get-Item x\n",
-        "$x = 1\n[echo.Module]::Run($args)\n",
-        "[echo.Module]::Run('args')\n",
-        "<# a comment that this does not read\n#>\n[echo.Module]::Run($args)\n",
+        f"{script_of('echo.Module')}Get-Item x\n",
+        script_of("echo.Module").replace("Run($module)", "Run($module); Get-Item x"),
+        f"$x = 1\n{script_of('echo.Module')}",
+        script_of("echo.Module").replace("Run($module)", "Run('module')"),
+        script_of("echo.Module").replace("Create($args, $spec)", "Create($args, @{})"),
+        script_of("echo.Module", "given = @{ type = $type }"),
+        script_of("echo.Module", 'given = @{ type = "str" }'),
+        script_of("echo.Module", "given = @{ type = (Get-Item x) }"),
+        f"<# a comment that this does not read\n#>\n{script_of('echo.Module')}",
+        "[echo.Module]::Run($args)\n",
     ],
 )
-def test_a_script_with_more_than_its_one_call_is_refused(script: str, read: payload.Call) -> None:
+def test_a_script_with_more_than_its_three_statements_is_refused(script: str, read: payload.Call) -> None:
     call = payload.other_module(read, "echo.ps1", script, {"Ansible.Basic.cs": read.csharp["Ansible.Basic.cs"], "echo.cs": ECHO}, {})
-    with pytest.raises(payload.EngineError, match="does more than one call"):
+    with pytest.raises(payload.EngineError, match="is not the three statements"):
         mono.Mono().run(call, None)
 
 
@@ -229,8 +225,9 @@ def test_the_code_is_that_of_the_payload(echo: t.Callable[..., payload.Done]) ->
 )
 def test_what_windows_powershell_would_not_compile_fails_as_there(line: str, sentence: str, read: payload.Call) -> None:
     name = "ansible_collections.portcullis.lab.plugins.module_utils.Wrong"
-    source = "namespace wrong { public static class Module { public static void Run(string[] args) { " + line + " } } }"
-    call = payload.other_module(read, "wrong.ps1", "[wrong.Module]::Run($args)\n", {f"{name}.cs": source}, {})
+    source = "namespace wrong { public static class Module { public static void Run(object args) { " + line + " } } }"
+    sources = {"Ansible.Basic.cs": read.csharp["Ansible.Basic.cs"], f"{name}.cs": source}
+    call = payload.other_module(read, "wrong.ps1", script_of("wrong.Module"), sources, {})
     done = mono.Mono().run(call, None)
     assert done.code == 1
     assert "failure during exec_wrapper: Failed to compile C# code" in json.loads(done.output)["msg"]

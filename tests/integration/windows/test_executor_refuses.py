@@ -48,19 +48,15 @@ def test_check_mode_takes_no_operations(full: Host) -> None:
     assert policy(full) == before
 
 
-EXECUTOR = "ansible_collections.portcullis.msports.plugins.module_utils._FirewallExecutor.cs"
-
-
 @pytest.mark.parametrize("silent", [True, False], ids=["as it is", "without no_log"])
 def test_no_parameter_gets_into_the_event_log(silent: bool, full: Host, tmp_path: pathlib.Path) -> None:
     """Mono keeps an event log in files, and Ansible.Basic writes to it: all parameters, unless the whole spec is marked no_log."""
     log = tmp_path / "log"
     call = full.call(owner="msports", operations=[new("hidden in the log")], expected=full.known()["digest"])
-    code = call.csharp[EXECUTOR]
-    assert code.count('{ "no_log", true }') == 1
-    csharp = call.csharp if silent else {**call.csharp, EXECUTOR: code.replace('{ "no_log", true }', '{ "no_log", false }')}
+    assert call.script.count("no_log = $true") == 1
+    script = call.script if silent else call.script.replace("no_log = $true", "no_log = $false")
     environment = {**call.environment, "MONO_EVENTLOG_TYPE": f"local:{log}"}
-    done = Mono().run(dataclasses.replace(call, csharp=csharp, environment=environment), full.path)
+    done = Mono().run(dataclasses.replace(call, script=script, environment=environment), full.path)
     assert done.code == 0 and named(full.content, "hidden in the log")
     logged = "".join(path.read_text(encoding="utf-8") for path in log.rglob("*") if path.is_file()) if log.exists() else ""
     assert ("hidden in the log" in logged) == (not silent)

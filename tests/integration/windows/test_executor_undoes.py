@@ -12,38 +12,8 @@ import typing as t
 import policy_file
 import pytest
 from conftest import Host, together
-from executor_cases import OURS, SHARED, SVCHOST, edit, estate, named, new, ours, policy, remove, row_of
-from policy_file import ICMP4, OUT
-
-
-def everything(host: Host) -> list[dict[str, t.Any]]:
-    """Operations of every kind, on names of every kind."""
-    rows = {row["name"]: row for row in host.rows()}
-    twin = row_of(host, "twin", 1)
-    return [
-        {"kind": "memory", "value": "more"},
-        new("added"),
-        new("added", local_ports="81", action=0),
-        new("web", local_ports="8443", remote_addresses="10.0.0.0/8"),
-        new("icmp", protocol=ICMP4, local_ports="", icmp="8:*"),
-        new("twin", remote_addresses="10.0.0.0/24,10.0.1.7", local_ports="443,80", profiles=7),
-        new(SHARED, program=SVCHOST, interfaces=["Ethernet 2"]),
-        edit(rows["web"], remote_addresses="10.7.0.0/16", description="other"),
-        edit(rows["bound"], program="", service="", enabled=False),
-        edit(rows["ping"], protocol=6, icmp="", local_ports="80"),
-        edit(rows["off"], name="renamed"),
-        {"kind": "default_action", "profile": "domain", "direction": "in", "action": "allow"},
-        {"kind": "default_action", "profile": "public", "direction": "out", "action": "block"},
-        {"kind": "logging", "profile": "private", "allowed": True, "path": "D:\\fw.log", "size": 16384},
-        remove(rows["rpc"]),
-        remove(twin),
-        remove(rows[SHARED]),
-        remove(rows["web 2"]),
-        {"kind": "memory", "value": None},
-    ]
-
-
-COMMITS = 6 + 2 + 3 + 3 + 1 + 2 + 1 + (1 + 2 + 2 + 2)
+from executor_cases import COMMITS, OURS, edit, estate, everything, named, new, ours, policy, remove, row_of
+from policy_file import OUT
 
 
 class Attempt(t.NamedTuple):

@@ -12,6 +12,7 @@ import typing as t
 import engines
 import policy_file
 import pytest
+from conftest import script_of
 from engines import payload
 
 INTEROP = "ansible_collections.portcullis.msports.plugins.module_utils._FirewallInterop.cs"
@@ -33,13 +34,8 @@ namespace naive
         private static IPolicyStore store;
 
         // Each case has a file of its own; one process for all of them, because starting one takes longest.
-        public static void Run(string[] args)
+        public static void Run(AnsibleModule module)
         {
-            AnsibleModule module = AnsibleModule.Create(args, new Hashtable
-            {
-                { "no_log", true },
-                { "options", new Hashtable { { "cases", new Hashtable { { "type", "list" }, { "elements", "dict" }, { "required", true } } } } }
-            });
             List<object> outcomes = new List<object>();
             foreach (IDictionary one in (IList)module.Params["cases"])
             {
@@ -368,7 +364,8 @@ def run_all(folder: pathlib.Path, read: payload.Call, cases: t.Sequence[Case]) -
     paths = [policy_file.write(folder / f"{number}.json", case.content) for number, case in enumerate(cases)]
     sources = {name: read.csharp[name] for name in ("Ansible.Basic.cs", INTEROP)}
     arguments = [{"way": case.way, "value": case.value, "path": str(path)} for case, path in zip(cases, paths)]
-    call = payload.other_module(read, "naive.ps1", "[naive.Executor]::Run($args)\n", {**sources, "naive.cs": NAIVE}, {"cases": arguments})
+    script = script_of("naive.Executor", "cases = @{ type = 'list'; elements = 'dict'; required = $true }")
+    call = payload.other_module(read, "naive.ps1", script, {**sources, "naive.cs": NAIVE}, {"cases": arguments})
     done = engines.chosen().run(call, paths[0])
     outcomes = json.loads(done.output)["outcomes"] if done.output else [None] * len(cases)
     return [Outcome(value, policy_file.read(path), done.code) for value, path in zip(outcomes, paths)]

@@ -5,7 +5,7 @@
 
 It takes the C# sources, the parameters and the environment from the payload (never from the checkout), adds ``automation_stub.cs``,
 ``host.cs`` and the stand-in policy store, compiles with ``mcs -langversion:5`` and the references that ``Add-CSharpType`` of
-ansible-core would give, and runs the one static method that the module's ``.ps1`` calls. A ``.ps1`` with more than that is refused.
+ansible-core would give, and runs the three statements that a module's ``.ps1`` may have (``script.py``).
 """
 
 from __future__ import annotations
@@ -22,11 +22,10 @@ import tempfile
 import time
 import typing as t
 
-from . import stand_in
+from . import script, stand_in
 from .payload import Call, Done, EngineError
 
 HERE = pathlib.Path(__file__).resolve().parents[1]
-_SCRIPT = re.compile(r"\[(?P<type>[A-Za-z_][\w.]*)\]::(?P<method>[A-Za-z_]\w*)\(\$args\)\Z")
 _REFERENCE = re.compile(r"//\s*AssemblyReference\s+-(?P<kind>Name|Type)\s+(?P<name>[\w.]*)(?:\s+-CLR\s+(?P<clr>Core|Framework))?")
 _WARNING = re.compile(r"(?m)^(?P<file>[^\n(]+)\(\d+,\d+\): warning CS(?P<code>\d+).*$")
 # Programs that nobody used for a week are thrown away whenever a new one is made.
@@ -37,15 +36,6 @@ _ENVIRONMENT = {"SystemRoot": "C:\\Windows", "COMPUTERNAME": "STAND-IN"}
 
 class CompileError(Exception):
     """The C# of the payload does not compile; the text is the compiler's."""
-
-
-def _entry(name: str, script: str) -> dict[str, str]:
-    """What the ``.ps1`` calls. Comments apart it must be one line: nothing else of it is run here, so nothing else may be in it."""
-    code = [line.strip() for line in script.splitlines() if line.strip() and not line.lstrip().startswith("#")]
-    match = _SCRIPT.match(code[0]) if len(code) == 1 else None
-    if match is None:
-        raise EngineError(f"{name} does more than one call [Type]::Method($args), which is all that can be run without PowerShell: {code[:5]}")
-    return match.groupdict()
 
 
 # -- compiling
@@ -169,7 +159,7 @@ class Mono:
 
 def order(call: Call, environment: t.Mapping[str, str], wide: bool) -> dict[str, t.Any]:
     """A call as ``host.cs`` takes it."""
-    return {**_entry(call.module, call.script), "arguments": call.arguments, "environment": {**_ENVIRONMENT, **environment}, "wide": wide}
+    return {**script.read(call.module, call.script)._asdict(), "arguments": call.arguments, "environment": {**_ENVIRONMENT, **environment}, "wide": wide}
 
 
 def _wrapper_failure(message: str) -> Done:

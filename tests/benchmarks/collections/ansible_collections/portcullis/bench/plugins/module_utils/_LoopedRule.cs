@@ -37,12 +37,8 @@ namespace ansible_collections.portcullis.bench.plugins.module_utils._LoopedRule
             Property(r => r.SecureFlags, (r, w) => r.SecureFlags = w.SecureFlags)
         };
 
-        public static void Run(string[] args)
+        public static void Run(AnsibleModule module)
         {
-            Hashtable options = new Hashtable();
-            foreach (string name in new[] { "name", "description", "group", "localport", "remoteip" })
-                options[name] = new Hashtable { { "type", "str" }, { "required", true } };
-            AnsibleModule module = AnsibleModule.Create(args, new Hashtable { { "options", options }, { "supports_check_mode", true } });
             IPolicyStore store = PolicyStores.Open();
             INetFwRules rules = store.Policy.Rules;
             INetFwRule3 wanted = store.NewRule();

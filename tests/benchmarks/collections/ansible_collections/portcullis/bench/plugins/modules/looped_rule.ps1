@@ -5,4 +5,16 @@
 #AnsibleRequires -CSharpUtil Ansible.Basic
 #AnsibleRequires -CSharpUtil ..module_utils._LoopedRule
 
-[ansible_collections.portcullis.bench.plugins.module_utils._LoopedRule.LoopedRule]::Run($args)
+$spec = @{
+    options = @{
+        name = @{ type = 'str'; required = $true }
+        description = @{ type = 'str'; required = $true }
+        group = @{ type = 'str'; required = $true }
+        localport = @{ type = 'str'; required = $true }
+        remoteip = @{ type = 'str'; required = $true }
+    }
+    supports_check_mode = $true
+}
+$module = [Ansible.Basic.AnsibleModule]::Create($args, $spec)
+
+[ansible_collections.portcullis.bench.plugins.module_utils._LoopedRule.LoopedRule]::Run($module)
