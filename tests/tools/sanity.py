@@ -229,7 +229,7 @@ class Job:
     def left_out(self, core: str, result: Result) -> list[str]:
         """What did not run for want of pwsh, a line each."""
         told = [f"NOT RUN: sanity-{core}::{name}: no pwsh on PATH" for name in result.without_pwsh]
-        if any(["--skip-test", "pslint"] == argv[at : at + 2] for argv in self.commands for at in range(len(argv))):
+        if any(argv[at : at + 2] == ["--skip-test", "pslint"] for argv in self.commands for at in range(len(argv))):
             told.append(f"NOT RUN: sanity-{core}::pslint: this pwsh has no module {ANALYZER}, and ansible-test would fetch it from the PowerShell Gallery")
         if any("--exclude" in argv and NEEDS_PWSH in argv for argv in self.commands):
             told.append(f"NOT RUN: sanity-{core}::validate-modules on {NEEDS_PWSH}: no pwsh on PATH (its documentation in .yml was checked)")
