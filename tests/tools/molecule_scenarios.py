@@ -24,8 +24,8 @@ ROOT, CACHE = checkout.ROOT, checkout.CACHE
 SCENARIOS = ROOT / "extensions" / "molecule"
 STORAGE = """[storage]
 driver = "overlay"
-graphroot = "{0}/storage"
-runroot = "{0}/run"
+graphroot = "{0}"
+runroot = "{1}"
 """
 
 sys.path.insert(0, str(ROOT / "tests" / "integration" / "persistence"))
@@ -40,7 +40,7 @@ def environment(base: t.Mapping[str, str]) -> dict[str, str]:
     """What molecule needs to know; the image is built first when it is not there. Raises ``booted.CannotRun`` with the reason."""
     image = booted.image()
     storage = booted.CACHE / "storage.conf"
-    storage.write_text(STORAGE.format(booted.CACHE), encoding="utf-8")
+    storage.write_text(STORAGE.format(booted.STORAGE, booted.RUNROOT), encoding="utf-8")
     return {
         **base,
         "CONTAINERS_CONF": str(booted.CACHE / "containers.conf"),

@@ -10,6 +10,7 @@ the packages of ``PACKAGES``, with firewalld switched off.
 from __future__ import annotations
 
 import fcntl
+import functools
 import hashlib
 import json
 import os
@@ -23,7 +24,9 @@ import typing as t
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 CACHE = ROOT / ".cache" / "persistence"
-RELEASE = "bookworm"
+# The release of Debian in the image; both are tested (TESTING.md).
+RELEASES = ("bookworm", "trixie")
+RELEASE = os.environ.get("MSPORTS_RELEASE") or RELEASES[0]
 # polkitd, which firewalld depends on, wants a provider of logind (libpam-systemd); debootstrap does not find one by itself.
 # python3-apt is what Ansible's module for packages asks for.
 PACKAGES = "systemd,systemd-sysv,dbus,python3,python3-apt,nftables,iproute2,iptables,openssh-server,firewalld,ipset,libpam-systemd,ufw"
@@ -31,8 +34,27 @@ PACKAGES = "systemd,systemd-sysv,dbus,python3,python3-apt,nftables,iproute2,ipta
 BUILD = """set -eu
 mount -t tmpfs -o size=2g,mode=755 tmpfs "$2"
 debootstrap --cache-dir="$1" --variant=minbase --include="$4" "$3" "$2"
-systemctl --root="$2" disable firewalld
+chroot "$2" systemctl disable firewalld
+mkdir -p "$2/etc/systemd/system/polkit.service.d"
+printf '%s' "$6" > "$2/etc/systemd/system/polkit.service.d/container.conf"
 tar -C "$2" -cf "$5" .
+"""
+# firewalld starts after polkit, whose sandbox of its own needs rights that the container has not.
+POLKIT = """[Service]
+PrivateDevices=no
+PrivateNetwork=no
+PrivateTmp=no
+PrivateUsers=no
+ProtectControlGroups=no
+ProtectHome=no
+ProtectHostname=no
+ProtectKernelLogs=no
+ProtectKernelModules=no
+ProtectKernelTunables=no
+ProtectSystem=no
+ProcSubset=all
+ProtectProc=default
+RestrictNamespaces=no
 """
 TOOLS = {"podman": "podman", "runc": "runc", "debootstrap": "debootstrap"}
 # runc, because crun does not start on hybrid cgroups; limits that need no CAP_SYS_RESOURCE.
@@ -45,7 +67,17 @@ events_logger = "file"
 """
 # Why the tests of a folder fail, and how they are left out.
 WHY = "this machine cannot run the container: {0}. MSPORTS_SKIP='{1}' leaves these tests out by name"
-COMMAND = ["podman", "--root", str(CACHE / "storage"), "--runroot", str(CACHE / "run")]
+STORAGE = CACHE / "images"
+
+
+def runroot(cache: pathlib.Path) -> pathlib.Path:
+    """Where podman keeps what ends with the boot. It takes no path over 50 characters, and checkouts lie anywhere; ``make clean`` follows the link to it."""
+    folder = "/run" if os.geteuid() == 0 else os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
+    return pathlib.Path(folder) / f"msports-{hashlib.sha256(str(cache).encode()).hexdigest()[:8]}"
+
+
+RUNROOT = runroot(CACHE)
+COMMAND = ["podman", "--root", str(STORAGE), "--runroot", str(RUNROOT)]
 COLLECTION = "/collections/ansible_collections/portcullis/msports"
 
 # Imported once in a container instead of in each errand there.
@@ -56,15 +88,26 @@ class CannotRun(Exception):
     """This machine cannot run the container; the text says exactly why."""
 
 
-def _environment() -> dict[str, str]:
+@functools.cache
+def _settings() -> pathlib.Path:
+    """Podman's configuration and its folders, made when they are not there."""
     CACHE.mkdir(parents=True, exist_ok=True)
-    configuration = CACHE / "containers.conf"
-    if not configuration.exists() or configuration.read_text() != CONFIGURATION:
-        # Made aside and renamed: several parts begin at once, and podman must not read half of it.
-        with tempfile.NamedTemporaryFile("w", dir=CACHE, delete=False) as aside:
-            aside.write(CONFIGURATION)
-        os.replace(aside.name, configuration)
-    return {**os.environ, "CONTAINERS_CONF": str(configuration)}
+    RUNROOT.mkdir(mode=0o700, exist_ok=True)
+    if RUNROOT.is_symlink() or RUNROOT.stat().st_uid != os.geteuid():
+        raise CannotRun(f"{RUNROOT} is somebody else's")
+    configuration, link = CACHE / "containers.conf", CACHE / "runroot"
+    # Made aside and renamed: several parts begin at once, and podman must not read half of it.
+    with tempfile.TemporaryDirectory(dir=CACHE) as folder:
+        aside = pathlib.Path(folder)
+        aside.joinpath(configuration.name).write_text(CONFIGURATION, encoding="utf-8")
+        aside.joinpath(link.name).symlink_to(RUNROOT)
+        for made in (configuration, link):
+            os.replace(aside / made.name, made)
+    return configuration
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "CONTAINERS_CONF": str(_settings())}
 
 
 def podman(*arguments: str, given: t.Optional[bytes] = None, check: bool = True, timeout: float = 180) -> str:
@@ -89,7 +132,7 @@ def image() -> str:
     if os.geteuid() != 0:
         raise CannotRun("building the image by debootstrap needs root; or name an image in MSPORTS_IMAGE")
     CACHE.mkdir(parents=True, exist_ok=True)
-    name = f"localhost/msports-test:{hashlib.sha256(f'{RELEASE} {PACKAGES} {BUILD}'.encode()).hexdigest()[:12]}"
+    name = f"localhost/msports-test:{hashlib.sha256(f'{RELEASE} {PACKAGES} {BUILD} {POLKIT}'.encode()).hexdigest()[:12]}"
     with CACHE.joinpath("build.lock").open("w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # tests and scenarios run side by side, and want the same image
         if not podman("images", "-q", name).strip():
@@ -98,10 +141,10 @@ def image() -> str:
 
 
 def _build(name: str) -> None:
-    tree, downloads, archive = (CACHE / part for part in ("tree", "packages", "tree.tar"))
+    tree, downloads, archive = (CACHE / f"{part}-{RELEASE}" for part in ("tree", "packages", "archive"))
     for folder in (tree, downloads):
         folder.mkdir(exist_ok=True)
-    command = ["unshare", "--mount", "sh", "-c", BUILD, "build", str(downloads), str(tree), RELEASE, PACKAGES, str(archive)]
+    command = ["unshare", "--mount", "sh", "-c", BUILD, "build", str(downloads), str(tree), RELEASE, PACKAGES, str(archive), POLKIT]
     built = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900)
     if built.returncode != 0:
         raise CannotRun(f"debootstrap: exit {built.returncode}: {(built.stdout + built.stderr).strip()[-600:]}")
