@@ -6,10 +6,11 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs-lint sanity unit integration windows windows-pwsh containers lab molecule coverage bench build clean setup setup-demo
+.PHONY: help demo test lint docs-lint sanity unit integration windows windows-pwsh containers lab molecule fresh coverage bench build clean setup setup-demo
 
 PY := .venv/bin/python
-CHECKS := $(PY) tests/tools/run_checks.py
+# RELEASE: the release of Debian in the containers, bookworm or trixie.
+CHECKS := $(if $(RELEASE),MSPORTS_RELEASE=$(RELEASE) )$(PY) tests/tools/run_checks.py
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 20
@@ -26,7 +27,7 @@ demo: setup-demo  ## a small company's inventory becomes firewall rules, applied
 	@$(PY) tests/lab/demo.py
 
 test: setup  ## everything: linters, docs, sanity, unit, integration, container and lab tests, Molecule
-	@$(CHECKS)
+	@$(CHECKS) $(RUN)
 
 lint: setup  ## ruff, mypy, yamllint, ansible-lint, licences, C# and PowerShell
 	@$(CHECKS) lint
@@ -58,6 +59,11 @@ lab: setup  ## tests in the namespace lab
 molecule: setup  ## the scenarios of Molecule, on booted containers
 	@$(CHECKS) molecule
 
+fresh:  ## demo and tests on bare machines of Debian 12 and 13 (RELEASE=trixie: one; RUN="lint unit": these groups alone; KEEP=yes)
+	@tests/tools/system_packages.sh fresh
+	@tests/tools/venv.sh run
+	@$(PY) tests/tools/fresh.py $(if $(RELEASE),--release $(RELEASE)) $(if $(KEEP),--keep) $(RUN)
+
 build: setup-demo  ## the collection's tarball, in build/
 	@ANSIBLE_HOME=$(CURDIR)/.cache/ansible .venv/bin/ansible-galaxy collection build --force --output-path build .
 
@@ -67,5 +73,6 @@ coverage: setup  ## unit and integration tests, measured; fails below 95 percent
 bench: setup  ## speed: ratios against other ways
 	@$(PY) -m tests.benchmarks
 
-clean:  ## remove what these commands made inside the checkout
+clean:  ## remove what these commands made inside the checkout, and what podman keeps for it below /run
+	rm -rf "$$(readlink .cache/persistence/runroot)"
 	rm -rf .cache .venv build tests/output .coverage .coverage.*
