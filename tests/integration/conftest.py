@@ -19,6 +19,8 @@ import network_namespaces
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "packets: sends packets through network namespaces")
+    config.addinivalue_line("markers", "every_core: runs Ansible, and is run on every supported core (TESTING.md)")
+    config.addinivalue_line("markers", "every_release: is run in containers of every supported release of Debian (TESTING.md)")
     config.addinivalue_line("markers", "container: boots a container with systemd")
 
 

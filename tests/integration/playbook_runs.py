@@ -13,6 +13,8 @@ import sys
 import typing as t
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+# Where the programs of ansible-core lie: of the one that runs the tests, or of another that is supported (MSPORTS_ANSIBLE).
+PROGRAMS = pathlib.Path(os.environ.get("MSPORTS_ANSIBLE") or pathlib.Path(sys.executable).parent)
 # writes down what each task gave; the display of ansible-playbook is for people
 _CALLBACK = """
 from __future__ import annotations
@@ -83,7 +85,7 @@ class Place:
     def play(self, *arguments: t.Union[str, pathlib.Path], within: t.Sequence[str] = (), **environment: str) -> Played:
         """Run ``ansible-playbook`` with ``arguments``, behind the command ``within`` (such as unshare)."""
         results = self.write("results.jsonl", "")
-        command = [*within, str(pathlib.Path(sys.executable).with_name("ansible-playbook")), *map(str, arguments)]
+        command = [*within, str(PROGRAMS / "ansible-playbook"), *map(str, arguments)]
         done = subprocess.run(
             command,
             cwd=self.folder,

@@ -138,6 +138,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, t.Any]:
     return {**{example.variable: nothing for example in EXAMPLES}, **run.by_task()}
 
 
+@pytest.mark.every_core
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: f"{example.plugin}: {example.name}")
 def test_example(example: Example, results: dict[str, t.Any]) -> None:
     result = results[example.variable]

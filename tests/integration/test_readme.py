@@ -13,6 +13,7 @@ import subprocess
 import sys
 
 import pytest
+from playbook_runs import PROGRAMS
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 README = ROOT.joinpath("README.md").read_text(encoding="utf-8")
@@ -40,7 +41,7 @@ def run(folder: pathlib.Path, command: str) -> str:
         "ANSIBLE_COLLECTIONS_PATH": str(folder / "collections"),
         "ANSIBLE_HOME": str(folder / "home"),
         "ANSIBLE_NOCOLOR": "1",
-        "PATH": f"{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PATH": f"{PROGRAMS}:{os.environ['PATH']}",
     }
     words = shlex.split(command + (HERE if "apply_hosts" in command else ""))
     done = subprocess.run([*UNSHARE, *words], cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=300)

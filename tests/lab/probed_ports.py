@@ -44,13 +44,14 @@ def _edges(spec: str) -> set[int]:
 
 
 def _catalog_specs(catalog: t.Mapping[str, t.Any]) -> t.Iterator[str]:
-    flows = [*(catalog.get("flows") or ()), *(catalog.get("supplements") or ())]
+    # A later edition tells only what it adds to, changes in and leaves out of the one before (null).
+    flows = [flow for key in ("flows", "add", "supplements") for flow in catalog.get(key) or ()] + list((catalog.get("change") or {}).values())
     for flow in flows:
         for key in ("ports", "alternatives", "source_ports"):
             yield from (str(port) for port in flow.get(key) or ())
     for setting in (catalog.get("settings") or {}).values():
-        default = setting.get("default")
-        if setting.get("type") in ("port", "ports") and default is not None:
+        default = (setting or {}).get("default")
+        if default is not None and setting.get("type") in ("port", "ports"):
             yield from (str(port) for port in (default if isinstance(default, list) else [default]))
 
 

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import functools
+import importlib.metadata
 import os
 import pathlib
 import subprocess
@@ -73,16 +74,16 @@ class Part:
     run: t.Callable[[bool], Outcome]  # whether nothing else runs, so that its output can be shown as it goes
 
 
-def environment() -> dict[str, str]:
+def environment(**more: str) -> dict[str, str]:
     """Environment of every part: tools of .venv first; Ansible finds this collection by a link, and no other copy in its home."""
     path = os.pathsep.join([str(BIN), os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
     ours = {"ANSIBLE_HOME": str(CACHE / "ansible"), "ANSIBLE_COLLECTIONS_PATH": str(checkout.link()), "PYTHONDONTWRITEBYTECODE": "1", "NO_COLOR": "1"}
-    return {**os.environ, "PATH": path, **ours}
+    return {**os.environ, "PATH": path, **ours, **more}
 
 
-def logged(name: str, argv: t.Sequence[t.Union[str, pathlib.Path]], cwd: pathlib.Path = ROOT) -> tuple[int, str]:
+def logged(name: str, argv: t.Sequence[t.Union[str, pathlib.Path]], cwd: pathlib.Path = ROOT, **more: str) -> tuple[int, str]:
     """Run a command with its output kept for the log; exit code and output."""
-    done = subprocess.run(argv, cwd=cwd, env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    done = subprocess.run(argv, cwd=cwd, env=environment(**more), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     output = done.stdout.decode(errors="replace")
     RESULTS.joinpath(f"{name}.log").write_text(output, encoding="utf-8")
     return done.returncode, output
@@ -132,20 +133,21 @@ def run_sanity(core: str, _alone: bool) -> Outcome:
     return outcome
 
 
-def run_pytest(name: str, paths: t.Sequence[str], alone: bool, measured: bool = False, engine: str = "mono") -> Outcome:
-    """One run of pytest; counts come from its own report. ``alone``: it is shown as it goes, or else when something failed.
+def run_pytest(name: str, paths: t.Sequence[str], alone: bool, measured: bool = False, **more: str) -> Outcome:
+    """One run of pytest, with ``more`` in its environment; counts come from its own report.
 
-    ``engine``: what runs the code for Windows hosts (tests/windows/engines).
+    ``alone``: it is shown as it goes, or else when something failed.
     """
     report = RESULTS / f"{name}.xml"
     report.unlink(missing_ok=True)
-    runner = ["env", f"{engines.VARIABLE}={engine}", sys.executable, "-m", *(["coverage", "run", "-m"] if measured else [])]
+    more = {engines.VARIABLE: "mono", **more}  # what runs the code for Windows hosts
+    runner = [sys.executable, "-m", *(["coverage", "run", "-m"] if measured else [])]
     argv = [*runner, "pytest", "-q", "--color=no", f"--junitxml={report}", "-o", "junit_family=xunit1", *paths]
     outcome = Outcome()
     if alone:
-        status = subprocess.run(argv, cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL, check=False).returncode
+        status = subprocess.run(argv, cwd=ROOT, env=environment(**more), stdin=subprocess.DEVNULL, check=False).returncode
     else:
-        status, output = logged(name, argv)
+        status, output = logged(name, argv, **more)
         outcome.shown = [output.rstrip()] if status != 0 else []
     if report.exists():
         for case in ElementTree.parse(report).iter("testcase"):
@@ -211,7 +213,31 @@ def run_pwsh(alone: bool) -> Outcome:
             raise engines.EngineError(f"ansible-core {core} needs a Python from {' to '.join(sanity.PYTHONS[core])}, none is here")
     except engines.EngineError as error:
         return Outcome(said=[f"NOT RUN BY POWERSHELL: the code for Windows hosts was run by Mono alone, and its .ps1 only read ({error})"])
-    return run_pytest("windows-pwsh", [f"tests/integration/windows/{name}.py" for name in BY_POWERSHELL], alone, engine="pwsh")
+    return run_pytest("windows-pwsh", [f"tests/integration/windows/{name}.py" for name in BY_POWERSHELL], alone, **{engines.VARIABLE: "pwsh"})
+
+
+def other_cores() -> list[str]:
+    """The supported ansible-cores but for that of .venv, on which everything runs."""
+    return [core for core in sanity.PYTHONS if core != ".".join(importlib.metadata.version("ansible-core").split(".")[:2])]
+
+
+def run_on_core(core: str, alone: bool) -> Outcome:
+    """What tells one core from another, on this one: the tests with the marker ``every_core``."""
+    python = sanity.find_python(core)
+    if python is None:
+        return Outcome(said=[f"NOT RUN: playbooks on ansible-core {core}: it needs a Python from {' to '.join(sanity.PYTHONS[core])}, none is here"])
+    programs = sanity.make_venv(core, python) / "bin"
+    return run_pytest(f"core-{core}", ["-m", "every_core", "tests/integration"], alone, MSPORTS_ANSIBLE=str(programs), MSPORTS_CORE=core)
+
+
+def run_other_release(alone: bool) -> Outcome:
+    """What tells one release of Debian from another, in containers of the one that the other parts do not take."""
+    booted = molecule_scenarios.booted
+    if os.environ.get("MSPORTS_IMAGE"):
+        return Outcome(said=["NOT RUN: containers of the other release of Debian: MSPORTS_IMAGE names one image"])
+    other = next(release for release in booted.RELEASES if release != booted.RELEASE)
+    paths = [path for part in ("firewalld", "ufw", "boot") for path in folders(part)]
+    return run_pytest("other-release", ["-m", "every_release", *paths], alone, MSPORTS_RELEASE=other)
 
 
 def run_molecule(scenario: str, _alone: bool) -> Outcome:
@@ -232,18 +258,22 @@ PARTS = (
     *(Part(f"sanity-{core}", "sanity", functools.partial(run_sanity, core)) for core in sanity.PYTHONS),
     Part("unit", "unit", lambda alone: run_pytest("unit", ["tests/unit"], alone)),
     Part("integration", "integration", lambda alone: run_pytest("integration", integration(), alone)),
+    *(Part(f"core-{core}", "integration", functools.partial(run_on_core, core)) for core in other_cores()),
     *(Part(name, name if name == "windows" else "containers", functools.partial(run_folders, name)) for name in FOLDERS),
     Part("windows-pwsh", "windows", run_pwsh),
+    Part("other-release", "containers", run_other_release),
     Part("lab", "lab", lambda alone: run_pytest("lab", ["tests/lab/test_lab.py"], alone)),
     *(Part(f"molecule-{name}", "molecule", functools.partial(run_molecule, name)) for name in molecule_scenarios.scenarios()),
 )
 MEASURED = Part("coverage", "coverage", coverage)
 # What takes long begins early. Cores share ansible-test's environments, and scenarios the bridge of the machine: those run one after the other.
+LONG_FIRST = ("firewalld", "integration", "windows", "windows-pwsh", "ufw", "unit", "lab", "boot", "other-release")
 CHAINS = (
     [part for part in PARTS if part.group == "sanity"],
     [part for part in PARTS if part.group == "molecule"],
-    *([part] for name in ("firewalld", "integration", "windows", "windows-pwsh", "ufw", "unit", "lab", "boot") for part in PARTS if part.name == name),
+    *([part] for name in LONG_FIRST for part in PARTS if part.name == name),
     [part for part in PARTS if part.group in ("lint", "docs")],
+    [part for part in PARTS if part.name.startswith("core-")],
 )
 
 

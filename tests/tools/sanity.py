@@ -14,6 +14,7 @@ Where there is no ``pwsh`` (on PATH, or named by ``MSPORTS_PWSH``), two things c
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import pathlib
@@ -179,16 +180,19 @@ def version_of(python: pathlib.Path) -> str:
 
 
 def make_venv(core: str, python: str) -> pathlib.Path:
-    """An environment with this core, made anew when its Python or its requirement changed."""
+    """An environment with this core and what else the collection runs with, made anew when its Python or its requirements changed."""
     venv = CACHE / f"venv-{core}"
-    requirement = f"ansible-core~={core}.0"
-    stamp = venv / ("installed-" + hashlib.sha256(f"{python} {requirement}".encode()).hexdigest()[:16])
-    if not stamp.exists():
-        print(f"Installing {requirement} into .cache/{venv.name}", flush=True)
-        subprocess.run([python, "-m", "venv", "--clear", venv], check=True)
-        pip = [venv / "bin" / "python", "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--no-input"]
-        subprocess.run([*pip, requirement], check=True, stdin=subprocess.DEVNULL)
-        stamp.touch()
+    requirement, further = f"ansible-core~={core}.0", ROOT / "tests" / "requirements" / "run.txt"
+    stamp = venv / ("installed-" + hashlib.sha256(f"{python} {requirement} {further.read_text(encoding='utf-8')}".encode()).hexdigest()[:16])
+    CACHE.mkdir(exist_ok=True)
+    with CACHE.joinpath(f"{venv.name}.lock").open("w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # several parts begin at once
+        if not stamp.exists():
+            print(f"Installing {requirement} into .cache/{venv.name}", flush=True)
+            subprocess.run([python, "-m", "venv", "--clear", venv], check=True)
+            pip = [venv / "bin" / "python", "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--no-input"]
+            subprocess.run([*pip, requirement, "-r", further], check=True, stdin=subprocess.DEVNULL)
+            stamp.touch()
     return venv
 
 

@@ -60,6 +60,7 @@ def server(**switches: t.Any) -> policy_file.Content:
     return policy_file.switch(store, **switches)
 
 
+@pytest.mark.every_core
 def test_every_check_passes_where_windows_is_as_assumed_and_nothing_is_left(tmp_path: pathlib.Path) -> None:
     asked = ask(tmp_path, server())
     assert asked.played.code == 0, asked.played.output[-4000:]

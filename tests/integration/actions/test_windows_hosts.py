@@ -61,6 +61,7 @@ def bench(tmp_path: pathlib.Path) -> WindowsBench:
     return WindowsBench(tmp_path)
 
 
+@pytest.mark.every_core
 def test_apply_reconciles_by_two_calls_and_the_second_run_by_one(bench: WindowsBench) -> None:
     before = bench.store
     first = bench.play(PLAN, APPLY_ANYWHERE, hosts="web01")
@@ -197,6 +198,7 @@ def test_a_host_planned_for_windows_can_be_played_by_a_linux_one(bench: WindowsB
     assert linux.results["web01"]["effective"]["in_force"]
 
 
+@pytest.mark.every_core
 @pytest.mark.parametrize("become", [{}, {"become": True}], ids=["as the role is", "become in the play"])
 def test_one_role_for_both_systems(bench: WindowsBench, become: dict[str, t.Any]) -> None:
     """The role becomes root on Linux. By that method nobody can become anything on Windows, and nobody has to."""

@@ -133,6 +133,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, t.A
     return run.by_task()
 
 
+@pytest.mark.every_core
 @pytest.mark.parametrize("name", RENDERED)
 def test_rendered_values(name: str, results: dict[str, dict[str, t.Any]]) -> None:
     result = results[name]
@@ -140,6 +141,7 @@ def test_rendered_values(name: str, results: dict[str, dict[str, t.Any]]) -> Non
     assert result["msg"] == RENDERED[name][1]
 
 
+@pytest.mark.every_core
 @pytest.mark.parametrize("name", ERRORS)
 def test_errors_as_people_see_them(name: str, results: dict[str, dict[str, t.Any]]) -> None:
     result = results[f"error {name}"]

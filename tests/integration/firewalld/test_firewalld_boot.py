@@ -33,6 +33,7 @@ def _ours(apply: t.Any) -> str:
     return apply.sh("nft list ruleset | grep -A40 'policy_msports\\|set msports' | grep -v '^--'")
 
 
+@pytest.mark.every_release
 @pytest.mark.parametrize(
     "deed",
     [

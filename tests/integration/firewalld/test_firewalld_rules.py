@@ -33,6 +33,7 @@ def _all(rule: Rule) -> list[dict[str, t.Any]]:
     ]
 
 
+@pytest.mark.every_release
 @pytest.mark.parametrize(
     "options",
     [
@@ -60,6 +61,7 @@ def test_check_predicts_a_second_run_changes_nothing_and_absent_leaves_no_trace(
     assert not apply(state="absent", **{key: options[key] for key in options if key == "owner"})["changed"]
 
 
+@pytest.mark.every_release
 def test_the_kernel_holds_what_the_rules_say(apply: t.Any, rule: Rule) -> None:
     apply(*_all(rule), address_sets={"many": MANY}, default_inbound="block", default_outbound="block")
     allowed = apply.sh("nft list chain inet firewalld filter_IN_policy_msports-in-allow_allow")

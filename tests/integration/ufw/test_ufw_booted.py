@@ -28,6 +28,7 @@ def rules(rule: t.Any) -> list[dict[str, t.Any]]:
 OPTIONS = {"default_inbound": "reject", "default_outbound": "block"}
 
 
+@pytest.mark.every_release
 def test_reboot_restart_and_reload_keep_the_rules(ufw: t.Any, rules: t.Any) -> None:
     files, kernel = ufw.state()
     ufw.run("ufw allow 8080/tcp")

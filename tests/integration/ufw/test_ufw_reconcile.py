@@ -38,6 +38,7 @@ def names(ufw: t.Any) -> list[str]:
     return [line.split("# ")[1].strip() for line in ufw.run("ufw status").splitlines() if "# msports: " in line]
 
 
+@pytest.mark.every_release
 def test_a_first_run_writes_and_a_second_does_nothing(ufw: t.Any, rule: t.Any) -> None:
     predicted = ufw(*three(rule), address_sets=SETS, check=True)
     assert "msports" not in ufw.run("ufw status")
@@ -90,6 +91,7 @@ def test_the_administrators_rules_stay_to_the_byte(ufw: t.Any, rule: t.Any) -> N
     assert ufw.traces() == ""
 
 
+@pytest.mark.every_release
 def test_absent_leaves_a_fresh_system_as_it_was(ufw: t.Any, rule: t.Any) -> None:
     """The files of the package, in which no command of ufw has ever written a rule."""
     ufw.run(
