@@ -41,8 +41,13 @@ def texts(refusals: t.Iterable[Refusal]) -> t.List[str]:
     return ["{0}: {1}".format(place(refusal), refusal.reason) for refusal in sorted(refusals)]
 
 
+def some(names: t.Sequence[str], most: int = 5) -> str:
+    """Return the first names, and how many more there are."""
+    return ", ".join(names[:most]) + (" and {0} more".format(len(names) - most) if len(names) > most else "")
+
+
 def matching(rules: t.Iterable[Plain], address_sets: AddressSets) -> t.Iterator[t.Tuple[int, Plain, Addresses, Addresses]]:
-    """Yield ``(index, rule, remote, local)`` with collapsed intervals, for each complete, checked wire rule that somebody can match."""
+    """Yield ``(index, rule, remote, local)`` with addresses as sets, for each complete, checked rule that somebody can match."""
     collapsed = {name: _addresses.parse(addresses) for name, addresses in address_sets.items()}
     for index, rule in enumerate(rules):
         remote, local = (addresses_of(rule[key], collapsed) for key in ("remote_addresses", "local_addresses"))
@@ -58,7 +63,7 @@ def addresses_of(listed: t.Sequence[str], collapsed: t.Mapping[str, Addresses]) 
 
 
 def refusals(rules: t.Iterable[Plain], address_sets: AddressSets) -> t.List[Refusal]:
-    """Return a ``Refusal`` for each reason why no backend of Linux can say a rule, of complete, checked wire rules."""
+    """Return a ``Refusal`` for each reason why no backend of Linux can say a rule, of complete, checked rules."""
     return [
         Refusal(index, rule["name"], reason) for index, rule, remote, local in matching(rules, address_sets) for reason in of_every_backend(rule, remote, local)
     ]

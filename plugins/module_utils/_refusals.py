@@ -38,7 +38,7 @@ def check_owner(owner: str) -> None:
 
 
 def checked_rules(options: Options) -> t.List[t.Dict[str, t.Any]]:
-    """Return the complete wire rules; raise ``Refused`` with every problem of rules, address sets and ``management`` at once."""
+    """Return the complete rules; raise ``Refused`` with every problem of rules, address sets and ``management`` at once."""
     rules, problems = examined_rules(options)
     if problems:
         raise Refused(UNUSABLE, problems)
@@ -46,7 +46,7 @@ def checked_rules(options: Options) -> t.List[t.Dict[str, t.Any]]:
 
 
 def examined_rules(options: Options, windows: bool = False) -> t.Tuple[t.List[t.Dict[str, t.Any]], t.List[str]]:
-    """Return ``(rules, problems)``: the complete wire rules, and every problem of rules, address sets and ``management``."""
+    """Return ``(rules, problems)``: the complete rules, and every problem of rules, address sets and ``management``."""
     rules, problems = _ruleset.check(options["rules"], options["address_sets"], windows)
     return rules, problems + management_problems(options["management"])
 

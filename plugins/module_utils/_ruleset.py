@@ -5,7 +5,7 @@
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
 """The rules as they travel to a target: plain dicts, checked as a whole before any system tool sees them.
 
-A wire rule has the keys of ``RULE_KEYS``:
+A rule has the keys of ``RULE_KEYS``:
 
 ``name``               unique, at most 128 printable ASCII characters without quotes and backslashes
 ``direction``          ``in`` or ``out``

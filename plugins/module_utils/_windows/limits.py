@@ -28,7 +28,7 @@ _PROGRAM = re.compile(r"^(?:system|[a-z]:\\[^/]+|%[^%/]+%\\[^/]+)\Z", re.IGNOREC
 
 
 def refusals(rules: t.Sequence[Plain], address_sets: Plain, options: Plain) -> t.List[Refusal]:
-    """Return a ``Refusal`` for each reason of each complete, checked wire rule, and for options that have no meaning on Windows."""
+    """Return a ``Refusal`` for each reason of each complete, checked rule, and for options that have no meaning on Windows."""
     found = [Refusal(-1, option, reason) for option, _colon, reason in (text.partition(": ") for text in of_options(options))]
     for index, rule in enumerate(rules):
         found += [Refusal(index, rule["name"], reason) for reason in of_texts(rule) + of_ends(ends(rule, address_sets))]

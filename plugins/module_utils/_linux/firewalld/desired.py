@@ -15,21 +15,19 @@ from ansible_collections.portcullis.msports.plugins.module_utils._limits import 
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import actual_state, limits, objects, render
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.actual_state import Actual
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.rich import Rich, parse
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import Nft, NftError
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import Nft, has_netbios
 from ansible_collections.portcullis.msports.plugins.module_utils._options import Options
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused, checked_rules
 
 
 class Desired(t.NamedTuple):
-    """``rules`` complete wire rules, ``objects`` what must be there, ``change`` what it adds, changes, removes and keeps."""
+    """``rules`` complete rules, ``objects`` what must be there, ``change`` what it adds, changes, removes and keeps."""
 
     rules: t.List[t.Dict[str, t.Any]]
     objects: objects.Objects
     change: Change
     warnings: t.List[str]
 
-
-PROBE = 'table inet portcullis_probe {\n\tct helper probe {\n\t\ttype "netbios-ns" protocol udp\n\t\tl3proto ip\n\t}\n}\n'
 
 
 def desire(
@@ -63,12 +61,7 @@ def _has_netbios(nft: t.Optional[Nft], actual: Actual) -> bool:
     """Tell whether the kernel has the helper: the daemon uses it already, or the kernel accepts it in a check."""
     if any(helper == "netbios-ns" for side in actual_state.sides(actual) for helper in side.services.values()):
         return True
-    try:
-        if nft is not None:
-            nft.check(PROBE)
-        return nft is not None
-    except NftError:
-        return False
+    return nft is not None and has_netbios(nft)
 
 
 def _with_extra(wanted: objects.Objects, actual: Actual, names: t.Container[str]) -> objects.Objects:

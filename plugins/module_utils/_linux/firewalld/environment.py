@@ -10,13 +10,14 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _ports
+from ansible_collections.portcullis.msports.plugins.module_utils._limits import some
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import foreign_allows
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.daemon import Daemon
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.kernel import TABLE
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.persist import Store
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.render import ALLOW, PRIORITIES, REST
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import compare, iptables, managers, services
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.compare import Outside
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.compare import Environment
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.foreign import Tables
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import Objects
 from ansible_collections.portcullis.msports.plugins.module_utils._match import BASE, Match, Plain, covered, named, touches, typed
@@ -41,8 +42,8 @@ def examine(
     store: Store,
     root: str = "/",
     proc: str = "/proc",
-) -> Outside:
-    """Return ``Outside``; ``daemon`` is ``None`` while it does not run, ``rules`` are complete wire rules or ``None`` for nobody's."""
+) -> Environment:
+    """Return ``Environment``; ``daemon`` is ``None`` while it does not run, ``rules`` are complete rules or ``None`` for nobody's."""
     nftables = store.setting("FirewallBackend", "nftables") == "nftables"
     rest = [item for item in objects if not _is_its_own(item[0], item[1], nftables)]
     tables = Tables(rest)
@@ -59,7 +60,7 @@ def examine(
         reasons += cut
         warnings += killed
     if daemon is None:
-        return Outside(managers, ["firewalld is not running: the rules are saved and take effect when it is started"] + reasons, warnings)
+        return Environment(managers, ["firewalld is not running: the rules are saved and take effect when it is started"] + reasons, warnings)
     if daemon.call("", "queryPanicMode"):
         reasons.append("firewalld is in panic mode: every packet is dropped")
     found_zones = foreign_allows.zones(daemon)
@@ -77,7 +78,7 @@ def examine(
         warnings.append("firewalld.service is not enabled: nothing loads the rules at the next boot")
     if not nftables:
         warnings.append("firewalld uses iptables: the daemon is asked for its rules, but the kernel is not looked at")
-    return Outside(managers, reasons, warnings)
+    return Environment(managers, reasons, warnings)
 
 
 def _is_its_own(kind: str, value: Plain, nftables: bool) -> bool:
@@ -127,7 +128,7 @@ def _compare(
         hit = [name for name, match in own if touches(rule.match, match)]
         if hit and foreign.priority < allows:
             word = "stops" if certain else "may stop"
-            reasons.append("{0} {1} what we allow ({2}): {3}".format(rule.place, word, rule.text, compare.some(hit)))
+            reasons.append("{0} {1} what we allow ({2}): {3}".format(rule.place, word, rule.text, some(hit, compare.SOME)))
         elif hit and not rule.text.startswith("target "):
-            passed.append("{0} is passed over ({1}), because our rules are asked before it: {2}".format(rule.place, rule.text, compare.some(hit)))
+            passed.append("{0} is passed over ({1}), because our rules are asked before it: {2}".format(rule.place, rule.text, some(hit, compare.SOME)))
     return reasons, passed

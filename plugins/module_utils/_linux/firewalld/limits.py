@@ -25,7 +25,7 @@ SETS = (
 
 
 def refusals(rules: t.Iterable[Plain], address_sets: AddressSets) -> t.List[Refusal]:
-    """Return a ``Refusal`` for each reason of each complete, checked wire rule."""
+    """Return a ``Refusal`` for each reason of each complete, checked rule."""
     return [
         Refusal(index, rule["name"], reason)
         for index, rule, remote, local in matching(rules, address_sets)

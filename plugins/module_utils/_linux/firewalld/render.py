@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
-"""From wire rules to the policies, ipsets and services that firewalld must have.
+"""From the rules of a ruleset to the policies, ipsets and services that firewalld must have.
 
 A direction has up to three policies: ``-block`` and ``-allow`` with the rules, ``-rest`` with the default and what keeps a host alive.
 Policies with a negative priority are asked before the zones, those with a positive one after the zones' own rules and before their
@@ -78,7 +78,7 @@ def render(
     helpers: t.Sequence[str] = ("tftp", "netbios-ns"),
     version: t.Tuple[int, ...] = DESTINATION_SETS,
 ) -> Rendered:
-    """Return ``Rendered`` for complete, checked wire rules. ``options`` are the module's, ``helpers`` those that the kernel has."""
+    """Return ``Rendered`` for complete, checked rules. ``options`` are the module's, ``helpers`` those that the kernel has."""
     return _Render(rules, address_sets, options, helpers, version >= DESTINATION_SETS).rendered()
 
 
@@ -113,7 +113,7 @@ class _Render:
         )
         warnings = []
         if self._nobody:
-            warnings.append("these rules match nobody, because their address sets are empty, and are not loaded: " + _some(self._nobody))
+            warnings.append("these rules match nobody, because their address sets are empty, and are not loaded: " + _limits.some(self._nobody))
         return Rendered(Objects(policies, self._sets, self._services), _limits.texts(self._refused), warnings)
 
     def _kinds(self, direction: str, found: t.Any) -> t.Any:
@@ -152,7 +152,7 @@ class _Render:
         return ("log", "{0} would drop {1}: ".format(self._options["owner"], direction), LOG_LIMIT)
 
     def _of(self, one: Plain) -> t.Iterator[t.Tuple[str, int, t.List[Rich]]]:
-        """Yield ``(direction, kind, rich rules)`` of one wire rule."""
+        """Yield ``(direction, kind, rich rules)`` of one rule."""
         direction = one["direction"]
         remote, local = (self._addresses(one[key]) for key in ("remote_addresses", "local_addresses"))
         if () in (remote[1], local[1]):
@@ -263,7 +263,3 @@ def _elements(one: Plain, near: t.Sequence[str], far: t.Sequence[str]) -> t.List
 
 def _port_texts(texts: t.Iterable[t.Union[str, int]]) -> t.List[str]:
     return _ports.texts(_ports.restriction(texts))
-
-
-def _some(names: t.Sequence[str]) -> str:
-    return ", ".join(names[:5]) + (" and {0} more".format(len(names) - 5) if len(names) > 5 else "")

@@ -14,12 +14,12 @@ from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewall
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.actual_state import Actual
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.desired import Desired
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.kernel import Kernel
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.compare import Outside
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.compare import Environment
 from ansible_collections.portcullis.msports.plugins.module_utils._options import Options, Result
 
 
 def present(
-    options: Options, actual: Actual, wanted: Desired, changed: bool, in_force: bool, outside: Outside, watched: t.List[str]
+    options: Options, actual: Actual, wanted: Desired, changed: bool, in_force: bool, outside: Environment, watched: t.List[str]
 ) -> Result:
     """Return the result of ``state: present``, but for its warnings."""
     reasons = list(outside.reasons)

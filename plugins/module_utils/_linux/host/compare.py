@@ -14,6 +14,7 @@ import collections
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _addresses
+from ansible_collections.portcullis.msports.plugins.module_utils._limits import some
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.foreign import LIMIT, Key, Tables
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import HOOKS, RULE_CHAINS
 from ansible_collections.portcullis.msports.plugins.module_utils._match import BASE, EVERYTHING, Match, Plain, covered, meet, named, touches
@@ -30,9 +31,10 @@ class Finding(t.NamedTuple):
 
 
 SHOWN = 20
+SOME = 3
 
 
-class Outside(t.NamedTuple):
+class Environment(t.NamedTuple):
     """What else filters on this host. ``managers``: why to refuse; ``reasons``: why the effect is not exactly the rules'; ``warnings``: for people."""
 
     managers: t.List[str]
@@ -42,7 +44,7 @@ class Outside(t.NamedTuple):
 
 
 def compare(tables: Tables, rules: t.Iterable[Plain], options: Options, closed: t.Mapping[str, bool]) -> t.Tuple[t.List[str], t.List[str]]:
-    """Return ``(reasons, warnings)`` about the tables of others and our wire rules; ``closed`` tells by direction whether our default drops."""
+    """Return ``(reasons, warnings)`` about the tables of others and our rules; ``closed`` tells by direction whether our default drops."""
     cut, killed = [], []
     for direction in ("in", "out"):
         bases = list(tables.base_chains(direction)) if direction == "in" or closed[direction] else []
@@ -118,14 +120,10 @@ def place(key: Key) -> str:
     return "table {0} {1}, chain {2}".format(*key)
 
 
-def some(names: t.Sequence[str]) -> str:
-    return ", ".join(names[:3]) + (" and {0} more".format(len(names) - 3) if len(names) > 3 else "")
-
-
 def _cut(finding: Finding) -> str:
     if finding.text is None:
         return "{0}: more than {1} rules; the rest was not examined".format(place(finding.place), LIMIT)
-    return "{0}: '{1}' {2} what we allow: {3}".format(place(finding.place), finding.text, "stops" if finding.certain else "may stop", some(finding.names))
+    return "{0}: '{1}' {2} what we allow: {3}".format(place(finding.place), finding.text, "stops" if finding.certain else "may stop", some(finding.names, SOME))
 
 
 def _killed(finding: Finding) -> str:
@@ -138,7 +136,7 @@ def _cut_by_owner(table: str, findings: t.Sequence[Finding]) -> str:
     if not names:
         return "table inet {0} of another owner of this collection: more than {1} rules; the rest was not examined".format(table, LIMIT)
     word = "stops" if any(finding.certain for finding in findings) else "may stop"
-    return "table inet {0} of another owner of this collection {1} what we allow: {2}".format(table, word, some(names))
+    return "table inet {0} of another owner of this collection {1} what we allow: {2}".format(table, word, some(names, SOME))
 
 
 def _killed_of_owner(table: str, findings: t.Sequence[Finding]) -> str:

@@ -100,3 +100,12 @@ def split(objects: t.Iterable[Plain], owner: str) -> t.Tuple[Objects, Objects]:
         mine = value.get("family") == "inet" and value.get("name" if kind == "table" else "table") == owner
         (own if mine else foreign).append((kind, value))
     return own, foreign
+
+
+def has_netbios(nft: Nft) -> bool:
+    """Tell whether the kernel has the connection tracking helper ``netbios-ns``: it accepts one in a check."""
+    try:
+        nft.check('table inet portcullis_probe {\n\tct helper probe {\n\t\ttype "netbios-ns" protocol udp\n\t\tl3proto ip\n\t}\n}\n')
+        return True
+    except NftError:
+        return False

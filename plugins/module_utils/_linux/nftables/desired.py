@@ -12,7 +12,7 @@ import typing as t
 from ansible_collections.portcullis.msports.plugins.module_utils import _change
 from ansible_collections.portcullis.msports.plugins.module_utils._change import Change
 from ansible_collections.portcullis.msports.plugins.module_utils._limits import UNSAYABLE
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import Nft, NftError
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import Nft, has_netbios
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import render, table
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.table import Table
 from ansible_collections.portcullis.msports.plugins.module_utils._match import Plain
@@ -21,7 +21,7 @@ from ansible_collections.portcullis.msports.plugins.module_utils._refusals impor
 
 
 class Desired(t.NamedTuple):
-    """``rules`` complete wire rules, ``table`` the Table, ``text`` its file, ``change`` what it adds, changes, removes and keeps."""
+    """``rules`` complete rules, ``table`` the Table, ``text`` its file, ``change`` what it adds, changes, removes and keeps."""
 
     rules: t.List[t.Dict[str, t.Any]]
     table: Table
@@ -57,11 +57,7 @@ def _has_netbios(nft: Nft, actual: t.Optional[Table]) -> bool:
     """Tell whether the kernel has the helper: our table holds it already, or the kernel accepts it in a check."""
     if actual and any(helper[0] == "netbios-ns" for helper in actual.helpers.values()):
         return True
-    try:
-        nft.check('table inet portcullis_probe {\n\tct helper probe {\n\t\ttype "netbios-ns" protocol udp\n\t\tl3proto ip\n\t}\n}\n')
-        return True
-    except NftError:
-        return False
+    return has_netbios(nft)
 
 
 def _with_extra(options: Options, desired: Table, actual: Table, extra: t.Iterable[str]) -> Table:

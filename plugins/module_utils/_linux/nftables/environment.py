@@ -12,7 +12,7 @@ import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import compare
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import foreign as others
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.compare import Outside
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.compare import Environment
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.managers import legacy_tables, other_managers
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import Objects
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.services import installed, read_text, starts
@@ -26,8 +26,8 @@ FIREWALLD_LATER = (
 )
 
 
-def examine(objects: Objects, rules: t.Optional[t.Sequence[Plain]], options: Options, root: str = "/", proc: str = "/proc") -> Outside:
-    """Return ``Outside`` for the objects of other tables, complete wire rules and the module's options. Starts no process.
+def examine(objects: Objects, rules: t.Optional[t.Sequence[Plain]], options: Options, root: str = "/", proc: str = "/proc") -> Environment:
+    """Return ``Environment`` for the objects of other tables, complete rules and the module's options. Starts no process.
 
     Without rules (``None``) nothing is said about what they and the others' rules do to each other.
     """
@@ -53,4 +53,4 @@ def examine(objects: Objects, rules: t.Optional[t.Sequence[Plain]], options: Opt
     if "firewalld is running" not in managers and installed("firewalld", root) and starts("firewalld", root):
         warnings.append(FIREWALLD_LATER)
     warnings += others.containers(tables)
-    return Outside(managers, reasons, warnings)
+    return Environment(managers, reasons, warnings)

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
-"""From wire rules to the table that must be in the kernel. Rules of any number share two chains; base rules have their own.
+"""From the rules of a ruleset to the table that must be in the kernel. Rules of any number share two chains; base rules have their own.
 
-One wire rule becomes one nft rule for each family that its addresses name, or one for both when it names none.
+One rule becomes one nft rule for each family that its addresses name, or one for both when it names none.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def render(
     mode: str = "enforce",
     helpers: t.Sequence[str] = ("tftp", "netbios-ns"),
 ) -> Rendered:
-    """Return ``Rendered``: the table for complete, checked wire rules, what cannot be expressed, and what has no effect.
+    """Return ``Rendered``: the table for complete, checked rules, what cannot be expressed, and what has no effect.
 
     ``helpers`` are the kernel's connection tracking helpers; without ``netbios-ns`` the answers to a broadcast come in by
     a rule on their source port instead.
@@ -120,15 +120,12 @@ def render(
             chains.update(chains_of(direction, tuple(found[direction]), defaults[direction], owner, mode))
     warnings = []
     if idle:
-        warnings.append("these allow rules are not loaded, because the default of their direction is keep and nftables needs no rule to allow: " + _some(idle))
+        text = "these allow rules are not loaded, because the default of their direction is keep and nftables needs no rule to allow: "
+        warnings.append(text + _limits.some(idle))
     if nobody:
-        warnings.append("these rules match nobody, because their address sets are empty, and are not loaded: " + _some(nobody))
+        warnings.append("these rules match nobody, because their address sets are empty, and are not loaded: " + _limits.some(nobody))
     table = Table(chains, sets, {name.replace("-", "_"): HELPERS[name] for name in sorted(used)}, ())
     return Rendered(table, _limits.texts(refused), warnings)
-
-
-def _some(names: t.Sequence[str]) -> str:
-    return ", ".join(names[:5]) + (" and {0} more".format(len(names) - 5) if len(names) > 5 else "")
 
 
 def _addresses_of(texts: t.Sequence[str], collapsed: t.Mapping[str, Addresses]) -> Addresses:
@@ -143,7 +140,7 @@ def _addresses_of(texts: t.Sequence[str], collapsed: t.Mapping[str, Addresses]) 
 def _rule_texts(
     rule: Plain, matches: t.Iterable[t.Tuple[t.Optional[int], str]], helper: str, default: str, owner: str, mode: str
 ) -> t.Iterator[str]:
-    """Yield the nft rules of one wire rule. Where the default is kept, an allow rule only attaches its helper."""
+    """Yield the nft rules of one rule. Where the default is kept, an allow rule only attaches its helper."""
     for family, match in matches:
         parts = [match] if match else []
         parts += [ECHO[family]] if family and rule["protocol"] == "icmp_echo" else _transport(rule)

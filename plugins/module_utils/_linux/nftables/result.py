@@ -10,7 +10,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _change
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.compare import Outside
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.compare import Environment
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import table
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.desired import Desired
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.persist import Lines
@@ -24,7 +24,7 @@ def present(
     desired: Desired,
     saved: Lines,
     in_force: bool,
-    outside: Outside,
+    outside: Environment,
     watched: t.List[str],
 ) -> Result:
     """Return the result of ``state: present``, but for its warnings. ``saved`` are the lines of the store from before the run."""

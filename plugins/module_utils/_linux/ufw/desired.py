@@ -28,12 +28,12 @@ from ansible_collections.portcullis.msports.plugins.module_utils._refusals impor
 
 
 class Desired(t.NamedTuple):
-    """``wire_rules`` complete wire rules; ``rules`` ``{family: [(name, Rule)]}`` and their canonical ``lines``; ``files`` the ``RuleFile``
+    """``given_rules`` complete rules; ``rules`` ``{family: [(name, Rule)]}`` and their canonical ``lines``; ``files`` the ``RuleFile``
     of the new texts; ``defaults`` the new text of /etc/default/ufw and ``record`` what it changed; ``policies`` and ``closed`` by direction;
     ``change`` of rules; by family the ``differences`` of the kernel from what is wanted, and its ``drift`` from what is saved; ``kinds`` the kinds of
     chains that were compared; ``base`` the parts of ours besides rules that differ; ``disorder`` the families whose order of rules is wrong."""
 
-    wire_rules: t.List[t.Dict[str, t.Any]]
+    given_rules: t.List[t.Dict[str, t.Any]]
     rules: Named
     lines: t.Dict[str, str]
     files: t.Dict[int, RuleFile]
@@ -57,7 +57,7 @@ START = {"in": "before-input", "out": "before-output"}
 def desire(options: Options, found: Found, versions: t.Sequence[int]) -> Desired:
     """Return ``Desired``; raise ``Refused`` with every problem at once."""
     absent = options["state"] == "absent"
-    wire_rules = [] if absent else checked_rules(options)
+    given_rules = [] if absent else checked_rules(options)
     asked = {"in": "keep" if absent else options["default_inbound"], "out": "keep" if absent else options["default_outbound"]}
     audit = options["mode"] == "audit" and not absent
     wanted = settings.asked(asked, audit)
@@ -66,7 +66,7 @@ def desire(options: Options, found: Found, versions: t.Sequence[int]) -> Desired
     meant = {direction: default in ("block", "reject") for direction, default in asked.items()}
     keeps = {direction: default == "keep" for direction, default in asked.items()}
     context = render.Context(found.no_ipv6, policies, meant, keeps, audit, _pings(found), found.igmp)
-    rendered = render.render(wire_rules, options["address_sets"], context)
+    rendered = render.render(given_rules, options["address_sets"], context)
     if rendered.problems:
         raise Refused(UNSAYABLE.format("ufw"), rendered.problems)
     pairs = [pair for version in (4, 6) for pair in rendered.rules[version]]
@@ -87,7 +87,7 @@ def desire(options: Options, found: Found, versions: t.Sequence[int]) -> Desired
     same = new == found.files and policies == found.settings.policies
     differences = drift if same else _differences(found, versions, new, policies, kinds)
     return Desired(
-        wire_rules,
+        given_rules,
         rules,
         rulefile.wanted_lines([pair for version in (4, 6) for pair in rules[version]]),
         new,

@@ -10,9 +10,10 @@ from __future__ import annotations
 import collections
 import typing as t
 
+from ansible_collections.portcullis.msports.plugins.module_utils._limits import some
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import compare, services, walk, xtables
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import foreign as others
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.compare import Outside
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.compare import Environment
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.foreign import Tables
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.managers import LOADERS, firewalld_runs, legacy_tables
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.xtables import Filter
@@ -29,17 +30,17 @@ def examine(
     tables: t.Mapping[int, Filter],
     objects: t.Iterable[Plain],
     rules: Named,
-    wire_rules: t.Sequence[Plain],
+    given_rules: t.Sequence[Plain],
     options: Options,
     closed: t.Mapping[str, bool],
     legacy: bool,
     root: str = "/",
     proc: str = "/proc",
-) -> Outside:
-    """Return ``Outside``.
+) -> Environment:
+    """Return ``Environment``.
 
     ``tables`` are the ``Filter`` by family as they will be, ``objects`` those of other tables as nft prints them, ``rules`` our rules by family,
-    ``wire_rules`` the complete ones, ``closed`` tells by direction whether the default stops, ``legacy`` whether ufw's iptables is the old one.
+    ``given_rules`` the complete ones, ``closed`` tells by direction whether the default stops, ``legacy`` whether ufw's iptables is the old one.
     """
     indexed = others.Tables([pair for item in objects for pair in item.items() if pair[0] != "metainfo"])
     managers, warnings = _managers(indexed, root, proc)
@@ -49,15 +50,15 @@ def examine(
         reasons.append("tables of legacy iptables are loaded beside those of ufw ({0}), and were not read".format(", ".join(sorted(set(loaded)))))
     for direction in ("in", "out"):
         sets = options["address_sets"]
-        admitted = BASE[direction] + tuple(match for _name, match in named(wire_rules, sets, direction, "allow"))
-        blocked = named(wire_rules, sets, direction, "block")
+        admitted = BASE[direction] + tuple(match for _name, match in named(given_rules, sets, direction, "allow"))
+        blocked = named(given_rules, sets, direction, "block")
         for version, table in sorted(tables.items()):
             reasons += _of_family(table, version, direction, rules[version], admitted, blocked, closed[direction])
-    cut, killed = compare.compare(indexed, wire_rules, options, closed)
+    cut, killed = compare.compare(indexed, given_rules, options, closed)
     for key, text in indexed.mentions("notrack"):
         reasons.append("{0} takes packets out of connection tracking ({1}): replies to them are dropped".format(compare.place(key), text))
     warnings += killed + others.containers(indexed)
-    return Outside(managers, reasons + cut, warnings)
+    return Environment(managers, reasons + cut, warnings)
 
 
 def _of_family(
@@ -100,7 +101,7 @@ def _of_family(
             elif pending and not covered(BASE[direction], met.match) and any(touches(met.match, match) for _name, match in blocked):
                 beats.setdefault(met.place, []).append(met.text)
             before += [met.match] if met.match.certain else []
-    found = ["chain {0} stops what we allow: {1} ({2})".format(met.place, compare.some(hit), met.text) for met, hit in cuts[:SHOWN]]
+    found = ["chain {0} stops what we allow: {1} ({2})".format(met.place, some(hit, compare.SOME), met.text) for met, hit in cuts[:SHOWN]]
     found += ["{0} more rules stop what we allow".format(len(cuts) - SHOWN)] if cuts[SHOWN:] else []
     found += [_told("chain {0} accepts more than the rules", name, texts) for name, texts in opens.items()]
     return found + [_told("chain {0} accepts, before a block of ours, what the block may be about", name, texts) for name, texts in beats.items()]

@@ -51,7 +51,7 @@ def known(options: Options) -> Known:
 
 
 def refusals(rules: t.Iterable[Plain], address_sets: AddressSets, what: t.Any) -> t.List[Refusal]:
-    """Return a ``Refusal`` for each reason of each complete, checked wire rule, and for too many of them; ``what`` is ``Known``."""
+    """Return a ``Refusal`` for each reason of each complete, checked rule, and for too many of them; ``what`` is ``Known``."""
     found, counted = [], {4: [], 6: []}
     for index, rule, remote, local in matching(rules, address_sets):
         reasons = of_every_backend(rule, remote, local) + _of_ufw(rule, what)

@@ -125,7 +125,7 @@ def _left(host: Host, found: hosts.Found, wanted: desired.Desired, tables: t.Map
     ]
 
 
-def _around(options: Options, host: Host, found: hosts.Found, wanted: desired.Desired) -> environment.Outside:
+def _around(options: Options, host: Host, found: hosts.Found, wanted: desired.Desired) -> environment.Environment:
     tables = {
         version: kernel.planned(found.tables.get(version), version, wanted.files[version].text, found.before[version], found.after[version])
         for version in host.versions(found)
@@ -135,7 +135,7 @@ def _around(options: Options, host: Host, found: hosts.Found, wanted: desired.De
         objects = host.programs.foreign_tables(hosts.own_tables(found))
     except UfwError as error:
         objects, warnings = [], [str(error)]
-    around = environment.examine(tables, objects, wanted.rules, wanted.wire_rules, options, wanted.closed, found.legacy, host.root, host.proc)
+    around = environment.examine(tables, objects, wanted.rules, wanted.given_rules, options, wanted.closed, found.legacy, host.root, host.proc)
     return around._replace(warnings=warnings + around.warnings)
 
 

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
-"""From wire rules to tuples of ufw, and what ufw cannot say.
+"""From the rules of a ruleset to tuples of ufw, and what ufw cannot say.
 
 ufw has no sets and no ranges of addresses: each network of a rule becomes a tuple of its own, in the file of its family, for each list of
 at most 15 ports. It has no ICMP: ``before.rules`` decide about ping. It has no helpers of connection tracking either.
@@ -67,7 +67,7 @@ class Context(t.NamedTuple):
 
 
 def render(rules: t.Iterable[Plain], address_sets: AddressSets, context: Context) -> Rendered:
-    """Return ``Rendered`` for complete, checked wire rules; every problem is told."""
+    """Return ``Rendered`` for complete, checked rules; every problem is told."""
     found = {4: [], 6: []}
     known = limits.Known(context.policies, context.keeps, context.audit, not context.ipv6)
     refused = limits.refusals(rules, address_sets, known)
@@ -76,7 +76,7 @@ def render(rules: t.Iterable[Plain], address_sets: AddressSets, context: Context
     matching = list(_limits.matching(rules, address_sets))
     told["nobody"] = sorted({rule["name"] for rule in rules} - {rule["name"] for _index, rule, _remote, _local in matching})
     for index, rule, remote, local in sorted(matching, key=lambda match: match[1]["name"]):
-        wrong, silent = _judge(rule, remote, local, context)
+        wrong, silent = _examine(rule, remote, local, context)
         refused += [_limits.Refusal(index, rule["name"], reason) for reason in wrong]
         if wrong or index in unsaid:
             continue
@@ -104,7 +104,7 @@ def render(rules: t.Iterable[Plain], address_sets: AddressSets, context: Context
                 for protocol in ("tcp", "udp"):
                     anything = Rule("allow_log", protocol, "any", ANYWHERE[version], "any", ANYWHERE[version], direction)
                     found[version].append((AUDIT.format(direction), anything))
-    return Rendered(found, _limits.texts(refused), [TOLD[kind].format(_some(names)) for kind, names in told.items() if names])
+    return Rendered(found, _limits.texts(refused), [TOLD[kind].format(_limits.some(names)) for kind, names in told.items() if names])
 
 
 TOLD = collections.OrderedDict(
@@ -119,15 +119,11 @@ TOLD = collections.OrderedDict(
 )
 
 
-def _some(names: t.Sequence[str]) -> str:
-    return ", ".join(names[:5]) + (" and {0} more".format(len(names) - 5) if len(names) > 5 else "")
-
-
-def _judge(rule: Plain, remote: Addresses, local: Addresses, context: Context) -> t.Tuple[t.List[str], str]:
-    """Return ``(reasons, kind of silence or "")`` of one wire rule: why this host cannot have it, besides what ``limits`` says."""
+def _examine(rule: Plain, remote: Addresses, local: Addresses, context: Context) -> t.Tuple[t.List[str], str]:
+    """Return ``(reasons, kind of silence or "")`` of one rule: why this host cannot have it, besides what ``limits`` says."""
     allows, direction = rule["action"] == "allow", rule["direction"]
     if rule["protocol"] == "icmp_echo":
-        return _judge_ping(rule, remote, context)
+        return _examine_ping(rule, remote, context)
     sixes = [interval for interval in remote + local if interval[0] == 6]
     half = bool(context.ipv6 and sixes)
     if half and allows:
@@ -144,7 +140,7 @@ def _judge(rule: Plain, remote: Addresses, local: Addresses, context: Context) -
     return [], "half" if half and allows else ""
 
 
-def _judge_ping(rule: Plain, remote: Addresses, context: Context) -> t.Tuple[t.List[str], str]:
+def _examine_ping(rule: Plain, remote: Addresses, context: Context) -> t.Tuple[t.List[str], str]:
     if rule["action"] == "block":
         return [], ""
     if context.policies[rule["direction"]] == "ACCEPT":
@@ -157,7 +153,7 @@ def _judge_ping(rule: Plain, remote: Addresses, context: Context) -> t.Tuple[t.L
 
 
 def _tuples(rule: Plain, remote: Addresses, local: Addresses) -> t.Iterator[t.Tuple[int, Rule]]:
-    """Yield ``(version, Rule)`` for each network and each list of ports of one wire rule."""
+    """Yield ``(version, Rule)`` for each network and each list of ports of one rule."""
     inbound = rule["direction"] == "in"
     near, far = (tuples.chunks(_ports.restriction(rule[key])) for key in ("local_ports", "remote_ports"))
     action = "allow" if rule["action"] == "allow" else "deny"

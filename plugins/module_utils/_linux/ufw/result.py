@@ -10,7 +10,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _change
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.compare import Outside
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.compare import Environment
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import rulefile
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import host as hosts
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.desired import Desired
@@ -46,7 +46,7 @@ def structure(found: hosts.Found, wanted: Desired) -> t.Tuple[t.List[str], t.Lis
 
 
 def present(
-    options: Options, found: hosts.Found, wanted: Desired, changed: bool, in_force: bool, outside: Outside, watched: t.List[str]
+    options: Options, found: hosts.Found, wanted: Desired, changed: bool, in_force: bool, outside: Environment, watched: t.List[str]
 ) -> Result:
     """Return the result of a run, but for its warnings."""
     names, lines = structure(found, wanted)
@@ -80,7 +80,7 @@ def absent(options: Options, found: hosts.Found, wanted: Desired, changed: bool,
 
 
 # Nothing was examined.
-NOBODY = Outside([], [], [])
+NOBODY = Environment([], [], [])
 
 
 def _defaults(policies: Policies) -> t.List[str]:

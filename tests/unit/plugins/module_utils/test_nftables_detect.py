@@ -45,7 +45,7 @@ def objects(*rules: list[dict[str, t.Any]], policy: str = "accept", hook: str = 
     return made + [("rule", {**where, "chain": "c", "expr": rule}) for rule in rules]
 
 
-def examine(found: list[tuple[str, dict[str, t.Any]]], root: t.Any = "/nonexistent", **options: t.Any) -> environment.Outside:
+def examine(found: list[tuple[str, dict[str, t.Any]]], root: t.Any = "/nonexistent", **options: t.Any) -> environment.Environment:
     rules, problems = _ruleset.check(RULES, SETS)
     assert problems == []
     return environment.examine(found, rules, dict(reconcile.OPTIONS, address_sets=SETS, **options), str(root), str(root) + "/proc")

@@ -45,7 +45,7 @@ def table(before: str = "", user: str = "", after: str = "", block: str = "-A uf
     return xtables.parse_save(FRAME.format(before=before, user="\n".join((block, user, allow)), after=after))
 
 
-def examine(filter_: xtables.Filter, root: pathlib.Path, closed: bool = True, objects: t.Sequence[t.Any] = (), legacy: bool = False) -> environment.Outside:
+def examine(filter_: xtables.Filter, root: pathlib.Path, closed: bool = True, objects: t.Sequence[t.Any] = (), legacy: bool = False) -> environment.Environment:
     complete, problems = _ruleset.check([HTTPS, NEVER], {})
     assert problems == []
     options = {"address_sets": {}, "owner": "msports"}
@@ -53,7 +53,7 @@ def examine(filter_: xtables.Filter, root: pathlib.Path, closed: bool = True, ob
 
 
 def test_ufw_alone_says_nothing(tmp_path: pathlib.Path) -> None:
-    assert examine(table(), tmp_path) == environment.Outside([], [], [])
+    assert examine(table(), tmp_path) == environment.Environment([], [], [])
 
 
 CASES = {

@@ -17,6 +17,7 @@ from ansible_collections.portcullis.msports.plugins.module_utils import _options
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import reconcile as firewalld
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import reconcile as nftables
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import reconcile as ufw
+from ansible_collections.portcullis.msports.plugins.plugin_utils._render.wire import BACKENDS
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows import reconcile as windows
 
 ROOT = pathlib.Path(__file__).resolve().parents[4]
@@ -25,9 +26,9 @@ PREFIX = "host_firewall_"
 Spec = dict[str, dict[str, t.Any]]
 
 
-def documented(module: str) -> Spec:
-    """The options of a module as its DOCUMENTATION has them, without the words."""
-    tree = ast.parse(ROOT.joinpath("plugins", "modules", f"{module}.py").read_text(encoding="utf-8"))
+def documented(name: str, kind: str = "modules") -> Spec:
+    """The options of a plugin as its DOCUMENTATION has them, without the words."""
+    tree = ast.parse(ROOT.joinpath("plugins", kind, f"{name}.py").read_text(encoding="utf-8"))
     values = {node.targets[0].id: node.value for node in tree.body if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)}
     return bare(yaml.safe_load(ast.literal_eval(values["DOCUMENTATION"]))["options"])
 
@@ -105,3 +106,8 @@ def test_what_a_backend_does_not_have_is_dropped_and_reported() -> None:
     assert [text.partition(":")[0] for text in warnings] == ["firewalld_precedence is yield, which is about firewalld"]
     assert _options.drop_unsupported("ufw", {**given, "firewalld_precedence": "merge"})[1] == []
     assert _options.drop_unsupported("ufw", {**given, "state": "absent"})[1] == []
+
+
+def test_a_plan_is_rendered_for_every_backend() -> None:
+    assert documented("render", "filter")["backend"]["choices"] == sorted(_options.BACKENDS)
+    assert set(BACKENDS) == set(_options.BACKENDS)
