@@ -19,11 +19,11 @@ options:
     type: raw
     required: true
   source:
-    description: Who opens the connection, as an inventory host or a single address.
+    description: Who opens the connection, as an inventory host, an address or a network. An address of a host is a question about that host.
     type: str
     required: true
   destination:
-    description: Who is reached, as an inventory host or a single address.
+    description: Who is reached, as an inventory host, an address or a network. One of the two may be a network.
     type: str
     required: true
   port:
@@ -66,8 +66,11 @@ _value:
   type: dict
   contains:
     allowed:
-      description: Whether the planned rules of both managed ends let it through.
+      description: Whether the planned rules of both managed ends let it through, all of it.
       type: bool
+    extent:
+      description: How much of it is let through, V(all), V(some) or V(none) of the hosts and addresses that are asked about.
+      type: str
     question:
       description: What was asked.
       type: str

@@ -15,8 +15,11 @@ description:
 positional: _input, plan
 options:
   _input:
-    description: Source, destination and destination port. Ends are inventory hosts, with or without roles, or single addresses; a
-      network is refused, because a part of it may be let through. The port is V(tcp/445), V(udp/53) or V(icmp_echo).
+    description:
+      - Source, destination and destination port. Ends are inventory hosts, with or without roles, addresses, or one network, all of which
+        has to be let through.
+      - An address of a host is a question about that host; one that several hosts share, about each of them.
+      - The port is V(tcp/445), V(udp/53) or V(icmp_echo).
     type: list
     elements: str
     required: true

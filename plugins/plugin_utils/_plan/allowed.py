@@ -7,13 +7,26 @@
 
 from __future__ import annotations
 
+import functools
 import typing as t
 
-from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MsportsError, Problems
-from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import Addresses, parse_one
+from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MsportsError, Problem, Problems
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import Addresses, parse_one, union
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.ports import Ports, covers, parse_ports
 
 Plain = t.Mapping[str, t.Any]
+ALL, SOME, NONE = "all", "some", "none"
+
+
+class End(t.NamedTuple):
+    """One end of a question: whose ruleset counts (a host of the plan, or nobody's: the text that was asked for), and the addresses meant.
+
+    ``wide``: the addresses are a network of machines that the plan does not know, each of which is asked about.
+    """
+
+    name: str
+    addresses: Addresses
+    wide: bool = False
 
 
 class AllowedSet:
@@ -22,40 +35,90 @@ class AllowedSet:
     def __init__(self, plan: Plain) -> None:
         self._plan = plan
         self._sets: dict[str, Addresses] = {}
-        self._ends: dict[str, Addresses] = {}
+        self._ends: dict[str, tuple[End, ...]] = {}
         self._ports: dict[tuple[str, ...], Ports] = {}
 
     def allows(self, source: str, destination: str, protocol: str, port: t.Optional[int] = None) -> bool:
-        """Tell whether ``source`` may open a connection to ``destination``: inventory hosts, or single addresses.
+        """Tell whether ``source`` may open a connection to ``destination``: inventory hosts, addresses, or one network, all of it.
 
         A managed end must have a rule that admits it; an end without a ruleset admits everything, but at least one of
         the two must be managed by the plan for the answer to be yes. Traffic inside a managed host needs no rule.
+        An address of a host is a question about that host; one that several hosts have, about each of them.
         """
-        for end in (source, destination):
-            self._end(end)  # before anything else, so that an end that nobody knows is told, whatever the other one is
-        managed_source, managed_destination = source in self._plan["hosts"], destination in self._plan["hosts"]
+        return self.extent(source, destination, protocol, port) == ALL
+
+    def extent(self, source: str, destination: str, protocol: str, port: t.Optional[int] = None) -> str:
+        """Return how much of the question is let through: ``all``, ``some`` or ``none`` of the hosts and addresses that it is about."""
+        found = {self.extent_between(here, there, protocol, port) for here, there in self.pairs(source, destination)}
+        return found.pop() if len(found) == 1 else SOME
+
+    def pairs(self, source: str, destination: str) -> list[tuple[End, End]]:
+        """Return what a question is about: every end that its source means with every one that its destination means."""
+        sources, destinations = self.ends(source), self.ends(destination)  # both before anything else, so that an end that nobody knows is told
+        if any(end.wide for end in sources) and any(end.wide for end in destinations):
+            expected = "expected a host or a single address, since the other end is a network; ask for one network"
+            raise MsportsError([Problem("plan", repr(destination), expected)])
+        return [(here, there) for here in sources for there in destinations]
+
+    def ends(self, end: str) -> tuple[End, ...]:
+        """Return the hosts that an end means; raise :class:`MsportsError` for what is neither a host of the plan nor an address or a network."""
+        if not isinstance(end, str):
+            return (End(repr(end), self.addresses(end)),)  # which says what is wrong
+        if end not in self._ends:
+            self._ends[end] = self._meant(end)
+        return self._ends[end]
+
+    def _meant(self, end: str) -> tuple[End, ...]:
+        addresses = self.addresses(end)
+        if self._known(end):
+            return (End(end, addresses),)
+        held = tuple(End(name, found) for name, own in self._owners if (found := own & addresses))
+        _version, first, last = parse_one(end)
+        rest = addresses
+        for item in held:
+            rest -= item.addresses
+        return (*held, *((End(end, rest, wide=first != last),) if rest else ()))
+
+    @functools.cached_property
+    def _owners(self) -> tuple[tuple[str, Addresses], ...]:
+        hosts = {**self._plan["peers"], **self._plan["hosts"]}
+        return tuple((name, Addresses.parse(host["addresses"])) for name, host in sorted(hosts.items()) if host["addresses"])
+
+    def _known(self, name: str) -> bool:
+        return name in self._plan["hosts"] or name in self._plan["peers"]
+
+    def extent_between(self, source: End, destination: End, protocol: str, port: t.Optional[int]) -> str:
+        """Return :meth:`extent` for two ends that are known."""
+        managed_source, managed_destination = source.name in self._plan["hosts"], destination.name in self._plan["hosts"]
         if not managed_source and not managed_destination:
-            return False
-        if self.inside(source, destination):
-            return True
-        return any(
-            (bool(inbound) or not managed_destination) and (bool(outbound) or not managed_source)
-            for inbound, outbound in self._by_family(source, destination, protocol, port)
-        )
+            return NONE
+        if source.name == destination.name:
+            return ALL
+        by_family = list(self._by_family(source, destination, protocol, port))
+        if source.wide or destination.wide:
+            network = source if source.wide else destination
+            rules = [rule for inbound, outbound in by_family for rule in (inbound if source.wide else outbound)]
+            admitted = union(self.set(rule["remote"]) & network.addresses for rule in rules)
+            return NONE if not admitted else ALL if not network.addresses - admitted else SOME
+        passes = any((bool(inbound) or not managed_destination) and (bool(outbound) or not managed_source) for inbound, outbound in by_family)
+        return ALL if passes else NONE
 
     def inside(self, source: str, destination: str) -> bool:
         """Tell whether both ends are one host, by its name or by an address that no other host of the plan has."""
-        if source == destination:
-            return True
-        named = [end for end in (source, destination) if end in self._plan["hosts"] or end in self._plan["peers"]]
-        if len(named) != 1 or not self._end(source) & self._end(destination):
-            return False
-        address = self._end(destination if named == [source] else source)
-        hosts = {**self._plan["hosts"], **self._plan["peers"]}
-        return [name for name, host in hosts.items() if Addresses.parse(host["addresses"]) & address] == named
+        return all(here.name == there.name for here, there in self.pairs(source, destination))
 
     def rules_for(self, source: str, destination: str, protocol: str, port: t.Optional[int]) -> tuple[list[Plain], list[Plain]]:
-        """Return the rules at the destination and at the source that admit the connection, over whatever family."""
+        """Return the rules at the destination and at the source that admit the connection, over whatever family; of a network, any part of it."""
+        inbound: dict[str, Plain] = {}
+        outbound: dict[str, Plain] = {}
+        for here, there in self.pairs(source, destination):
+            admitted, let_out = self.rules_between(here, there, protocol, port)
+            inbound.update((rule["name"], rule) for rule in admitted)
+            outbound.update((rule["name"], rule) for rule in let_out)
+        return list(inbound.values()), list(outbound.values())
+
+    def rules_between(self, source: End, destination: End, protocol: str, port: t.Optional[int]) -> tuple[list[Plain], list[Plain]]:
+        """Return the rules at the destination and at the source that admit a connection between two hosts."""
         inbound: dict[str, Plain] = {}
         outbound: dict[str, Plain] = {}
         for there, here in self._by_family(source, destination, protocol, port):
@@ -63,24 +126,16 @@ class AllowedSet:
             outbound.update((rule["name"], rule) for rule in here)
         return list(inbound.values()), list(outbound.values())
 
-    def _by_family(self, source: str, destination: str, protocol: str, port: t.Optional[int]) -> t.Iterator[tuple[list[Plain], list[Plain]]]:
+    def _by_family(self, source: End, destination: End, protocol: str, port: t.Optional[int]) -> t.Iterator[tuple[list[Plain], list[Plain]]]:
         """Yield the rules at the destination and at the source for each family that both ends have: a packet has one family."""
         for version in (4, 6):
-            here, there = (self._end(end).family(version) for end in (source, destination))
+            here, there = source.addresses.family(version), destination.addresses.family(version)
             if here and there:
-                yield self._matching(destination, "in", here, there, protocol, port), self._matching(source, "out", there, here, protocol, port)
-
-    def _end(self, end: str) -> Addresses:
-        if not isinstance(end, str):
-            return self.addresses(end)  # which says what is wrong
-        if end not in self._ends:
-            self._ends[end] = self.addresses(end)
-        return self._ends[end]
+                yield self._matching(destination.name, "in", here, there, protocol, port), self._matching(source.name, "out", there, here, protocol, port)
 
     def addresses(self, end: str) -> Addresses:
-        """Return the addresses of an end; raise :class:`MsportsError` for what is neither a host of the plan nor a single address.
+        """Return the addresses of an end; raise :class:`MsportsError` for what is neither a host of the plan nor an address or a network.
 
-        Of a network, a range or ``any`` some addresses may be let through and others not, so there is no answer.
         A host of a population may have no address of its own: it is somewhere in the networks of its roles.
         """
         for section in ("hosts", "peers") if isinstance(end, str) else ():
@@ -89,13 +144,11 @@ class AllowedSet:
                 return Addresses.parse(host["addresses"] or self._networks(host["roles"]))
         problems = Problems()
         try:
-            _version, first, last = (4, 0, 1) if end == "any" else parse_one(end)
+            parse_one(end)  # which takes no any: that is everybody, and no question has one answer then
+            return Addresses.parse([end])
         except ValueError:
-            problems.add("plan", end, "expected an inventory host of the plan, or an IP address", [*self._plan["hosts"], *self._plan["peers"]])
-        else:
-            if first == last:
-                return Addresses.parse([end])
-            problems.add("plan", end, "expected a single IP address, or an inventory host of the plan; ask for each address that matters by itself")
+            expected = "expected an inventory host of the plan, or an IP address or a network"
+            problems.add("plan", end, expected, [*self._plan["hosts"], *self._plan["peers"]])
         raise MsportsError(problems)
 
     def _networks(self, roles: t.Mapping[str, t.Sequence[str]]) -> list[str]:

@@ -11,7 +11,7 @@ import typing as t
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import BARE_ROLES, Flow
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.ports import texts
-from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.allowed import AllowedSet
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.allowed import ALL, AllowedSet
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.flow_ports import FlowPorts
 
 Plain = t.Mapping[str, t.Any]
@@ -19,26 +19,46 @@ Answer = t.Dict[str, t.Any]
 
 
 def explain(plan: Plain, flows: t.Sequence[Flow], source: str, destination: str, protocol: str, port: t.Optional[int]) -> Answer:
-    """Return ``{"allowed", "question", "destination_rules", "source_rules", "why_not", "remarks"}``.
+    """Return ``{"allowed", "extent", "question", "destination_rules", "source_rules", "why_not", "remarks"}``.
 
     ``flows`` are all flows of the catalogs of the plan, supplements included. Each rule comes with its reasons and the
-    members of its peer set. ``why_not`` is empty when the connection is allowed; else a list of sentences. ``remarks`` are
-    sentences that help to understand the answer.
+    members of its peer set. ``extent`` is ``all``, ``some`` or ``none`` of the hosts and addresses that are asked about; ``why_not``
+    is empty when it is all; else a list of sentences. ``remarks`` are sentences that help to understand the answer.
     """
     known = AllowedSet(plan)
-    allowed = known.allows(source, destination, protocol, port)
-    inbound, outbound = known.rules_for(source, destination, protocol, port)
-    question = f"{source} -> {destination} {protocol}" + (f"/{port}" if port is not None else "")
+    extent = known.extent(source, destination, protocol, port)
+    pairs = known.pairs(source, destination)
+    inbound: dict[tuple[str, str], Answer] = {}
+    outbound: dict[tuple[str, str], Answer] = {}
+    why_not: list[str] = []
+    for here, there in pairs:
+        admits, lets_out = known.rules_between(here, there, protocol, port)
+        inbound.update({(there.name, rule["name"]): _because(plan, there.name, rule) for rule in admits})
+        outbound.update({(here.name, rule["name"]): _because(plan, here.name, rule) for rule in lets_out})
+        if extent != ALL and known.extent_between(here, there, protocol, port) != ALL:
+            why_not += _one_end(plan, here.name, there.name, admits, lets_out)
+            why_not += _why_not(plan, known, flows, here.name, there.name, protocol, port)
     return {
-        "question": question,
-        "allowed": allowed,
-        "destination_rules": [_because(plan, destination, rule) for rule in inbound],
-        "source_rules": [_because(plan, source, rule) for rule in outbound],
-        "why_not": []
-        if allowed
-        else [*_one_end(plan, source, destination, inbound, outbound), *_why_not(plan, known, flows, source, destination, protocol, port)],
-        "remarks": [f"{source} and {destination} are one host: traffic inside a host needs no rule"] if allowed and known.inside(source, destination) else [],
+        "question": f"{source} -> {destination} {protocol}" + (f"/{port}" if port is not None else ""),
+        "allowed": extent == ALL,
+        "extent": extent,
+        "destination_rules": list(inbound.values()),
+        "source_rules": list(outbound.values()),
+        "why_not": list(dict.fromkeys(why_not)),
+        "remarks": [*_whose(known, source), *_whose(known, destination), *_one_host(known, source, destination, extent)],
     }
+
+
+def _whose(known: AllowedSet, end: str) -> t.Iterator[str]:
+    """Say which hosts an address or a network means."""
+    names = [item.name for item in known.ends(end) if item.name != end]
+    if names:
+        yield f"{end} is of {', '.join(names)}: the question is about {'this host' if len(names) == 1 else 'each of these hosts'}"
+
+
+def _one_host(known: AllowedSet, source: str, destination: str, extent: str) -> t.Iterator[str]:
+    if extent == ALL and known.inside(source, destination):
+        yield f"{source} and {destination} are one host: traffic inside a host needs no rule"
 
 
 def _one_end(plan: Plain, source: str, destination: str, inbound: t.Sequence[Plain], outbound: t.Sequence[Plain]) -> t.Iterator[str]:
@@ -46,6 +66,10 @@ def _one_end(plan: Plain, source: str, destination: str, inbound: t.Sequence[Pla
     admits, lets_out = (", ".join(rule["name"] for rule in rules) for rules in (inbound, outbound))
     if inbound and outbound:
         yield f"{destination} admits it ({admits}) and {source} lets it out ({lets_out}), but not over the same address family"
+    elif inbound and source not in plan["hosts"]:
+        yield f"{destination} admits it ({admits}) from a part of {source} only"
+    elif outbound and destination not in plan["hosts"]:
+        yield f"{source} lets it out ({lets_out}) to a part of {destination} only"
     elif inbound:
         strict = plan["hosts"][source]["default_outbound"] == "block"
         yield f"{destination} admits it ({admits}), but {source} has no rule that lets it out; " + (
@@ -70,7 +94,7 @@ def _why_not(plan: Plain, known: AllowedSet, flows: t.Sequence[Flow], source: st
         if not roles:
             yield f"{end} holds no product role and is in no declared network"
     between = [flow for flow in flows if _joins(flow, here, there)]
-    ports = FlowPorts(plan)
+    ports = FlowPorts(plan, flows)
     matching = [flow for flow in between if ports.match(flow, source, destination, protocol, port)]
     if not matching:
         what = protocol + (f"/{port}" if port is not None else "")

@@ -21,8 +21,9 @@ REACHED = {"in": "local_ports", "out": "remote_ports"}  # the ports of the end t
 class FlowPorts:
     """Answers for one plan."""
 
-    def __init__(self, plan: Plain) -> None:
+    def __init__(self, plan: Plain, flows: t.Sequence[Flow] = ()) -> None:
         self._plan = plan
+        self._setting_of = {flow.id: (flow.setting, flow.protocol) for flow in flows if flow.setting and flow.setting_of == "destination"}
 
     def match(self, flow: Flow, opener: str, reached: str, protocol: str, port: t.Optional[int]) -> bool:
         """Tell whether a question is about ``flow``: over its documented ports, or over those that it has in the plan."""
@@ -38,6 +39,8 @@ class FlowPorts:
         planned = [self._here(flow, opener, reached)]
         if flow.ports != (RPC_DYNAMIC,):  # a range is of one host, a port that a setting gives may be that of all
             planned.append(parse_ports(self._anywhere.get(flow.id, ())))
+        if not planned[0] and flow.id in self._setting_of:
+            planned.append(self._moved(flow, reached))
         found = [ports for ports in planned if ports]
         documented = self._documented(flow, reached)
         return [*found, documented] if documented or not found else found  # no documented port = the user defines it
@@ -59,6 +62,16 @@ class FlowPorts:
             for rule in self._rules(host, direction)
             if any(why["kind"] == "flow" and why["name"] == flow.id for why in rule["because"])
             for text in rule[REACHED[direction]]
+        )
+
+    def _moved(self, flow: Flow, reached: str) -> Ports:
+        """Return the port that a setting gives a flow without a rule: that of the flows with the same setting which reach the same host."""
+        alike = {name for name, setting in self._setting_of.items() if setting == self._setting_of[flow.id]}
+        return parse_ports(
+            text
+            for rule in self._rules(reached, "in")
+            if any(why["kind"] == "flow" and why["name"] in alike for why in rule["because"])
+            for text in rule["local_ports"]
         )
 
     def _rules(self, host: str, direction: str) -> t.Iterator[Plain]:

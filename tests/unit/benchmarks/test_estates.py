@@ -41,11 +41,12 @@ def test_every_host_has_variables_of_its_own():
 
 
 def test_the_estate_of_servers_has_every_role_that_a_host_can_have():
-    catalogs = load_catalogs({}, ())
+    catalogs = load_catalogs({"configmgr": "1806", "exchange": "2013", "databox": "2019-12"}, ())
     held = {role for role, item in catalogs.roles.items() if item.kind == "host" and "." in role}
     groups = set(estates.networks(100)["groups"])
     implied = {"windows_server.domain_member"}
-    assert {role.replace(".", "_") for role in held - implied} <= groups
+    later = {"configmgr.wsus_sql_server", "data_box.device", "data_box_gateway.device"}  # than the estate, whose figures compare with those of other days
+    assert {role.replace(".", "_") for role in held - implied - later} <= groups
 
 
 def test_the_estate_of_servers_has_several_sites_and_populations_as_networks():

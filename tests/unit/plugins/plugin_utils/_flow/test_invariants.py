@@ -148,7 +148,7 @@ class Estate:
         if self.supplements:
             found["supplements"] = list(self.supplements)
         if self.release:
-            found["releases"] = {"configmgr": self.release}
+            found["releases"] = {**RELEASES, "configmgr": self.release}
         return found
 
     def switches(self) -> Plain:

@@ -90,31 +90,52 @@ def test_rules_that_hold_for_both_families_are_told_once() -> None:
 def test_a_name_that_the_plan_does_not_know() -> None:
     with pytest.raises(MsportsError) as error:
         AllowedSet(PLAN).allows("tilll", "till", "tcp", 1)
-    assert str(error.value) == "plan: 'tilll': expected an inventory host of the plan, or an IP address; did you mean 'till'?"
+    assert str(error.value) == "plan: 'tilll': expected an inventory host of the plan, or an IP address or a network; did you mean 'till'?"
 
 
-MANY = "expected a single IP address, or an inventory host of the plan; ask for each address that matters by itself"
+UNKNOWN = "expected an inventory host of the plan, or an IP address or a network"
 
 
-@pytest.mark.parametrize(
-    ("end", "message"),
-    [
-        ("10.0.0.0/24", MANY),
-        ("10.0.0.1-10.0.0.2", MANY),
-        ("::/0", MANY),
-        ("any", MANY),
-        ("nobody", "expected an inventory host of the plan, or an IP address"),
-        (["till"], "expected an inventory host of the plan, or an IP address"),
-        (7, "expected an inventory host of the plan, or an IP address"),
-    ],
-)
+@pytest.mark.parametrize("end", ["any", "nobody", "10.0.0.1/24", ["till"], 7])
 @pytest.mark.parametrize("other", ["till", "box", "10.0.0.9"])
-def test_an_end_is_one_host_or_one_address(end: t.Any, message: str, other: str) -> None:
-    """A part of a network may be let through and the rest not, and a name that nobody knows is a mistake, whoever the other is."""
+def test_an_end_that_nobody_knows(end: t.Any, other: str) -> None:
+    """A name that nobody knows is a mistake, whoever the other is."""
     for ends in ((end, other), (other, end)):
         with pytest.raises(MsportsError) as error:
             AllowedSet(PLAN).allows(*ends, "tcp", 443)
-        assert str(error.value).startswith(f"plan: {end!r}: {message}")
+        assert str(error.value).startswith(f"plan: {end!r}: {UNKNOWN}")
+
+
+@pytest.mark.parametrize(
+    ("source", "destination", "port", "extent"),
+    [
+        ("10.0.0.128/25", "till", 443, "all"),
+        ("10.0.0.0/23", "till", 443, "some"),
+        ("10.9.0.0/24", "till", 443, "none"),
+        ("10.0.0.0/24", "till", 8005, "some"),  # nobody's addresses may send what they like, desk has no rule for it
+        ("10.0.0.0-10.0.0.255", "till", 443, "all"),
+        ("fd00:9::/64", "till", 443, "none"),
+        ("till", "10.9.0.0/24", 443, "none"),
+        ("10.9.0.0/24", "10.0.9.77", 443, "none"),  # a plan says nothing of two ends that it does not manage
+    ],
+)
+def test_a_network_is_a_question_about_all_of_it(source: str, destination: str, port: int, extent: str) -> None:
+    found = AllowedSet(PLAN)
+    assert found.extent(source, destination, "tcp", port) == extent
+    assert found.allows(source, destination, "tcp", port) is (extent == "all")
+
+
+def test_one_network_at_a_time() -> None:
+    with pytest.raises(MsportsError) as error:
+        AllowedSet(PLAN).allows("10.0.0.0/24", "10.0.1.0/24", "tcp", 443)
+    assert str(error.value) == "plan: '10.0.1.0/24': expected a host or a single address, since the other end is a network; ask for one network"
+
+
+def test_an_address_of_a_host_is_a_question_about_the_host() -> None:
+    (desk,) = HOSTS["desk"]["addresses"]
+    found = AllowedSet(PLAN)
+    assert found.allows(desk, "till", "tcp", 443) and not found.allows(desk, "till", "tcp", 8005)  # desk has no rule that lets it out
+    assert found.allows("10.0.0.7", "till", "tcp", 8005)  # box is not managed, and sends everything
 
 
 def test_a_network_of_one_address_is_an_address() -> None:

@@ -11,7 +11,7 @@ import typing as t
 import pytest
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._compile import explain_plan
-from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import CatalogError, MsportsError
+from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import CatalogError
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.explain import explain
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._flow.estates import flow, host, plan
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._plan import plans
@@ -200,14 +200,53 @@ def test_a_host_and_itself() -> None:
     for other in ("mp02", "10.1.2.20"):
         answer = asked("mp02", other, "tcp", 7)
         assert answer["allowed"] and not answer["why_not"]
-        assert answer["remarks"] == [f"mp02 and {other} are one host: traffic inside a host needs no rule"]
+        assert answer["remarks"][-1] == f"mp02 and {other} are one host: traffic inside a host needs no rule"
     assert asked("site02", "mp02", "tcp", 445)["remarks"] == []
     assert asked("plain01", "plain01", "tcp", 7)["why_not"] == ["neither plain01 nor plain01 is managed by this plan, so it says nothing about them"]
 
 
-def test_ends_are_single() -> None:
-    with pytest.raises(MsportsError, match="expected a single IP address"):
-        asked("10.20.0.0/16", "mp01", "tcp", 443)
+def test_an_address_of_a_host_is_a_question_about_that_host() -> None:
+    answer = asked("site02", "10.1.2.20", "tcp", 445)
+    assert answer["allowed"] and answer["extent"] == "all"
+    assert [item["host"] for item in answer["destination_rules"]] == ["mp02"]
+    assert answer["remarks"] == ["10.1.2.20 is of mp02: the question is about this host"]
+    assert asked("10.1.2.20", "site02", "tcp", 9)["why_not"] == asked("mp02", "site02", "tcp", 9)["why_not"]
+
+
+def test_a_network_is_all_some_or_none() -> None:
+    made = plan(
+        {
+            "site01": host("configmgr.site_server", at="10.1.1.10"),
+            "mp01": host("configmgr.management_point", at="10.1.1.20", default_outbound="block"),
+        },
+        networks={"configmgr.client": ["10.20.0.0/16"]},
+        infrastructure={"dns": ["10.0.0.53"], "ntp": ["10.0.0.53"]},
+    )
+    inside = explain_plan(made, "10.20.1.0/24", "mp01", "tcp", 443)
+    assert (inside["allowed"], inside["extent"], inside["why_not"]) == (True, "all", [])
+    assert {item["host"] for item in inside["destination_rules"]} == {"mp01"}
+    wider = explain_plan(made, "10.20.0.0/15", "mp01", "tcp", 443)
+    assert (wider["allowed"], wider["extent"]) == (False, "some")
+    assert wider["why_not"][0] == "mp01 admits it (in tcp/443 from configmgr.client) from a part of 10.20.0.0/15 only"
+    servers = explain_plan(made, "10.1.1.0/24", "site01", "tcp", 445)
+    assert servers["extent"] == "some"  # mp01 may, nobody else there
+    assert servers["remarks"] == ["10.1.1.0/24 is of mp01, site01: the question is about each of these hosts"]
+    assert explain_plan(made, "10.9.9.0/24", "site01", "tcp", 445)["extent"] == "none"
+
+
+def test_a_flow_without_a_rule_has_the_port_that_its_setting_gives_the_host() -> None:
+    """A database replica on a port of its own: no rule joins the two servers, and the reason names the flow all the same."""
+    made = plan(
+        {
+            "site01": host("configmgr.site_server", at="10.1.1.20"),
+            "sql01": host("configmgr.sql_server", at="10.1.1.21"),
+            "replica01": host("configmgr.sql_server", at="10.1.1.24", settings={"configmgr.sql": 1533}),
+        }
+    )
+    answer = explain_plan(made, "sql01", "replica01", "tcp", 1533)
+    assert not answer["allowed"]
+    assert any(line.startswith("configmgr.sql_server.sql_server.sql.tcp (") and "parent_or_child" in line for line in answer["why_not"]), answer["why_not"]
+    assert any(line.startswith("configmgr.sql_server.sql_server.sql.tcp (") for line in explain_plan(made, "replica01", "sql01", "tcp", 1433)["why_not"])
 
 
 @functools.lru_cache(maxsize=1)
