@@ -217,15 +217,14 @@ class ActionModule(ActionBase):
         return marker
 
     def _tell_who_lags(self, run: Run, marker: t.Mapping[str, t.Any], task_vars: t.Mapping[str, t.Any]) -> None:
-        """Say once which hosts of the plan this play leaves with rules of another one, as far as that was recorded."""
+        """Say once a run which hosts of the plan this play leaves with rules of another one, as far as that was recorded."""
         if run.read(LAGGING) is not None:
             return
-        played = set(task_vars.get("ansible_play_hosts_all", ()))
-        records = {name: entry for name, entry in recorded(run.directory).items() if name not in played}
+        records = recorded(run.directory, leave_out=task_vars.get("ansible_play_hosts_all", ()))
         with ansible_errors(AnsibleActionFail):
             files = read_index(marker["plan"])["hosts"] if records else {}
             found = lagging(records, files, lambda name: deciding(load_host(marker["plan"], name, files[name]), name))
-        run.leave(LAGGING, found)
+        run.leave(LAGGING, {"hosts": len(found)})
         if found:
             self._display.warning(f"{len(found)} of the hosts that this play leaves out lag behind the plan: {some(found, 5)}; apply it to them, too")
 

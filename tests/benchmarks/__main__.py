@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-"""How fast the collection is, and how fast what people would use instead: ``python -m tests.benchmarks [--quick] [plan|play|apply|firewalld|ufw|windows ...]``.
+"""How fast the collection is, and how fast what people would use instead: ``python -m tests.benchmarks [--quick] [plan|play|sliced|apply|firewalld|ufw|windows ...]``.
 
 Times depend on the machine and on what else it does; the ratios are what counts. Nothing here decides whether a change is good.
 """
@@ -186,9 +186,28 @@ def play(options: argparse.Namespace) -> None:
             added = min(mine["wall"] - none["wall"] for mine, none in zip(series.values[key], series.values[nothing], strict=True))
             cpu = min(mine["cpu"] - none["cpu"] for mine, none in zip(series.values[key], series.values[nothing], strict=True))
             rows.append([size, case, _seconds(series, key, "wall"), _seconds(series, key, "task"), added, cpu])
-        rows.append([size, "apply: the controller's share for one host", "", f"{series.median(('apply', size), 'task'):.3f}", "", ""])
     print(f"\nSeconds, medians (minima) of {turns} turns; what is added: least difference to the no-op within one turn.\n")
     print(table(["hosts", "task", "whole play", "task", "added to the play", "added, CPU s"], rows))
+
+
+def sliced(options: argparse.Namespace) -> None:
+    """Measure what the controller spends on one host's apply, by the size of the plan; each size in a fresh process, sizes in turns."""
+    sizes = (1000, 10000) if options.quick else (1000, 10000, 100000)
+    turns = options.turns or (1 if options.quick else 3)
+    found: dict[int, list[dict[str, t.Any]]] = {}
+    for turn in range(turns):
+        for size in sizes:
+            command = [sys.executable, "-m", "tests.benchmarks.sliced", str(size)]
+            found.setdefault(size, []).append(json.loads(subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True).stdout))
+        _say(f"turn {turn + 1} of {turns}")
+    _keep("sliced", [item for items in found.values() for item in items])
+    best = {size: min(items, key=lambda item: item["host"]) for size, items in found.items()}
+    rows = [
+        [size, item["rules"], item["host"] * 1000, item["least"] * 1000, item["host"] / best[sizes[0]]["host"], item["index"], item["save"]]
+        for size, item in best.items()
+    ]
+    print(f"\nCPU, the best of {turns} turns; index: once a run; save: the whole plan.\n")
+    print(table(["hosts", "rules a host", "ms a host, median", "least", f"to {sizes[0]} hosts", "index, s", "save, s"], rows))
 
 
 def windows(options: argparse.Namespace) -> None:
@@ -241,6 +260,7 @@ def manager(name: str, options: argparse.Namespace) -> None:
 PARTS: dict[str, t.Callable[[argparse.Namespace], None]] = {
     "plan": plan,
     "play": play,
+    "sliced": sliced,
     "apply": apply,
     "firewalld": functools.partial(manager, "firewalld"),
     "ufw": functools.partial(manager, "ufw"),

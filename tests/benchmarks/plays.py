@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import pathlib
 import tempfile
-import time
 import typing as t
 
 from tests.benchmarks import estates
@@ -22,7 +21,6 @@ TASKS: dict[str, dict[str, t.Any]] = {
     PLANNED: {"portcullis.msports.plan": {"directory": "plan"}},
     AGAIN: {"portcullis.msports.plan": {"directory": "plan"}},
 }
-APPLIED = 20  # hosts for which the controller's share of an apply is measured
 
 
 def measure(turns: int, sizes: t.Sequence[int], say: t.Callable[[str], None]) -> Series:
@@ -43,18 +41,4 @@ def measure(turns: int, sizes: t.Sequence[int], say: t.Callable[[str], None]) ->
                         raise RuntimeError(f"{case}, {size} hosts: changed is {timed.changed}")
                     series.add((case, size), wall=timed.wall, task=timed.tasks[MEASURED], cpu=timed.cpu)
                 say(f"play of {size} hosts: turn {turn + 1} of {turns}")
-            series.add(("apply", size), task=_applied(work / "plan"))
     return series
-
-
-def _applied(plan: pathlib.Path) -> float:
-    """Return seconds that the controller spends on one host's apply besides Ansible's own task: read the saved plan and render."""
-    from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.read import load_host, read_index
-    from ansible_collections.portcullis.msports.plugins.plugin_utils._render.wire import render
-
-    files = read_index(plan)["hosts"]  # once a run
-    names = sorted(files)[:APPLIED]
-    started = time.perf_counter()
-    for name in names:
-        render(load_host(plan, name, files[name]), name, "nftables")
-    return (time.perf_counter() - started) / len(names)

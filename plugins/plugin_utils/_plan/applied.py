@@ -60,11 +60,12 @@ def record(directory: str, name: str, entry: t.Mapping[str, t.Any]) -> None:
         raise
 
 
-def recorded(directory: str) -> Records:
-    """Return host -> what was recorded last. A file that is not one of ours says nothing."""
+def recorded(directory: str, leave_out: t.Iterable[str] = ()) -> Records:
+    """Return host -> what was recorded last, but for hosts to ``leave_out``. A file that is not one of ours says nothing."""
     folder = folder_of(directory)
     found: Records = {}
-    for file in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
+    files = set(os.listdir(folder)) if os.path.isdir(folder) else set()
+    for file in sorted(files - set(map(file_name, leave_out)) if files else files):
         with contextlib.suppress(OSError, ValueError, MsportsError):
             entry = json.loads(read_file(os.path.join(folder, file)))
             if isinstance(entry, dict) and isinstance(entry.get("host"), str) and file == file_name(entry["host"]):
