@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-"""How fast the collection is, and how fast what people would use instead: ``python -m tests.benchmarks [--quick] [plan|play|sliced|apply|firewalld|ufw|windows ...]``.
+"""How fast the collection is, and what people would use instead: ``python -m tests.benchmarks [--quick] [plan|play|sliced|apply|firewalld|ufw|windows ...]``.
 
 Times depend on the machine and on what else it does; the ratios are what counts. Nothing here decides whether a change is good.
 """
