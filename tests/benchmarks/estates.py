@@ -136,12 +136,18 @@ def distinct(size: int) -> Plain:
 
 def branches(size: int) -> Plain:
     """Return an estate of many sites of twenty servers, none of which talks to another: what one host needs is the same, however many hosts there are."""
-    hosts = {}
+    hosts, sites = {}, []
     for number in range(size):
         block, place = divmod(number, len(BRANCH_ROLES))
-        site = "".join(SITE_LETTERS[block // len(SITE_LETTERS) ** power % len(SITE_LETTERS)] for power in (2, 1, 0))
-        hosts[f"srv{number:06d}"] = _host(number, site, BRANCH_ROLES[place])
-    return _inventory(hosts, {"msports_networks": {"configmgr.client": ["172.16.0.0/12"]}, "msports_not_deployed": ["windows_server.domain_controller"]})
+        if not place:
+            sites.append("".join(SITE_LETTERS[block // len(SITE_LETTERS) ** power % len(SITE_LETTERS)] for power in (2, 1, 0)))
+        hosts[f"srv{number:06d}"] = _host(number, sites[-1], BRANCH_ROLES[place])
+    everywhere: Plain = {
+        "msports_hierarchy": dict.fromkeys(sites),
+        "msports_networks": {"configmgr.client": ["172.16.0.0/12"]},
+        "msports_not_deployed": ["windows_server.domain_controller"],
+    }
+    return _inventory(hosts, everywhere)
 
 
 ESTATES: dict[str, t.Callable[[int], Plain]] = {"networks": networks, "enumerated": enumerated, "distinct": distinct}

@@ -53,7 +53,8 @@ def wire_name(name: str, suffix: str = "", without: str = "") -> str:
     ``suffix`` stands behind it whatever had to go; ``without`` are further characters that the backend refuses.
     """
     room = _ruleset.NAME_LIMIT - len(suffix)
-    safe = "".join(c if c.isascii() and c.isprintable() and c not in "\"'\\`" + without else "?" for c in name)
-    if safe == name and len(name) <= room:
+    refused = "\"'\\`" + without
+    if len(name) <= room and name.isascii() and name.isprintable() and not any(character in name for character in refused):
         return name + suffix
+    safe = "".join(c if c.isascii() and c.isprintable() and c not in refused else "?" for c in name)
     return f"{safe[: room - 10]}~{hashlib.sha256(name.encode()).hexdigest()[:8]}{suffix}"
