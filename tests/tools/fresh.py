@@ -165,14 +165,21 @@ def machine(release: str, keep: bool) -> t.Iterator[pathlib.Path]:
     with root.with_name("lock").open("w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         archive = base(release)
-        if not (keep and root.exists()):
-            clean_up(root, keep=False)  # of a run that was killed
-            root.mkdir()
-            subprocess.run(["tar", "-C", str(root), "-xpf", str(archive)], check=True)
         try:
+            if not (keep and root.exists()):
+                clean_up(root, keep=False)  # of a run that was killed
+                aside = root.with_name("unpacked")
+                subprocess.run(["rm", "-rf", str(aside)], check=True)
+                aside.mkdir()
+                subprocess.run(["tar", "-C", str(aside), "-xpf", str(archive)], check=True)
+                aside.rename(root)
             yield root
         finally:
+            for number in (signal.SIGINT, signal.SIGTERM):  # who is impatient does not leave half of it
+                signal.signal(number, signal.SIG_IGN)
             clean_up(root, keep)
+            subprocess.run(["rm", "-rf", str(root.with_name("unpacked"))], check=False)
+            listen()
 
 
 def enter(root: pathlib.Path, logs: pathlib.Path, environment: t.Mapping[str, str], shown: t.Sequence[tuple[pathlib.Path, str]]) -> None:
@@ -238,6 +245,12 @@ def run(release: str, words: t.Sequence[str], keep: bool) -> list[Result]:
     return [found.get(name, Result(f"{release}: make {name}", -1, 0, "did not end")) for name in targets]
 
 
+def listen() -> None:
+    """An end from outside is an end like the others: what was made is removed."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="Run the demo and the tests on bare machines.")
     parser.add_argument("--release", action="append", choices=RELEASES)
@@ -247,8 +260,7 @@ def main() -> int:
     if os.geteuid() != 0:
         print("a fresh machine needs root: namespaces, mounts and debootstrap", file=sys.stderr)
         return 1
-    # An end from outside is an end like the others: what was made is removed.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    listen()
     if subprocess.run(["git", "-c", "safe.directory=*", "status", "--porcelain"], cwd=ROOT, stdout=subprocess.PIPE, check=True).stdout:
         print("NOT IN IT: what is not committed", flush=True)
     results = []

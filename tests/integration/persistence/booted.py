@@ -41,10 +41,15 @@ tar -C "$2" -cf "$5" .
 """
 # firewalld starts after polkit, whose sandbox of its own needs rights that the container has not.
 POLKIT = """[Service]
+CapabilityBoundingSet=~
+DevicePolicy=auto
+LockPersonality=no
+MemoryDenyWriteExecute=no
+NoNewPrivileges=no
 PrivateDevices=no
 PrivateNetwork=no
 PrivateTmp=no
-PrivateUsers=no
+ProtectClock=no
 ProtectControlGroups=no
 ProtectHome=no
 ProtectHostname=no
@@ -52,9 +57,12 @@ ProtectKernelLogs=no
 ProtectKernelModules=no
 ProtectKernelTunables=no
 ProtectSystem=no
-ProcSubset=all
-ProtectProc=default
+RestrictAddressFamilies=
 RestrictNamespaces=no
+RestrictRealtime=no
+RestrictSUIDSGID=no
+SystemCallArchitectures=
+SystemCallFilter=
 """
 TOOLS = {"podman": "podman", "runc": "runc", "debootstrap": "debootstrap"}
 # runc, because crun does not start on hybrid cgroups; limits that need no CAP_SYS_RESOURCE.
