@@ -179,7 +179,7 @@ class ActionModule(ActionBase):
                 "Plan with the whole inventory, and hand the saved plan to the slices"
             )
         entry = run.entry(name)
-        if wanted > ACCEPTED and entry is not None and entry.own != inputs_of(one_host(name, task_vars["hostvars"][name]))[name]:
+        if wanted > ACCEPTED and entry is not None and entry.own != inputs_of(one_host(name, task_vars["hostvars"]))[name]:
             raise self._stale(marker["plan"], Stale(f"the variables or groups of {name} changed"))
         return marker, entry
 

@@ -14,7 +14,7 @@ from ansible import constants as C
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import ansible_errors
+from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import ansible_errors, seen_by
 from ansible_collections.portcullis.msports.plugins.plugin_utils._compile import compile_plan, inputs_of
 from ansible_collections.portcullis.msports.plugins.plugin_utils._inventory import inventory_of, one_host, play_variables
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.applied import lagging, orphans, recorded, settings_of
@@ -22,6 +22,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.differenc
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.folder import claim
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.read import load
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.store import save
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.shrinking import check_shrinking
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.text import Texts
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MsportsError
 from ansible_collections.portcullis.msports.plugins.plugin_utils._run import MADE, RESULT, Run, entries_of, marker_of
@@ -29,6 +30,8 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._run import MAD
 ARGUMENTS = {
     "directory": {"type": "path", "default": "msports-plan"},
     "partial_inventory": {"type": "bool", "default": False},
+    "expect_removed_hosts": {"type": "list", "elements": "str", "default": []},
+    "max_removed_rules": {"type": "int"},
 }
 NOTHING = {"hosts": 0, "sets": 0}
 
@@ -47,14 +50,14 @@ class ActionModule(ActionBase):
         _validation, arguments = self.validate_argument_spec(argument_spec=ARGUMENTS)
         task_vars = task_vars or {}
         hostvars = task_vars["hostvars"]
-        own = hostvars[task_vars["inventory_hostname"]]
+        own = seen_by(hostvars, task_vars["inventory_hostname"])
         self._refuse_play_variables(play_variables(task_vars, own, self._templar.template))
         run = Run(C.DEFAULT_LOCAL_TMP, arguments["directory"])
         with run.locked():
-            planned = run.read(RESULT) if self._is_planned(run, task_vars["inventory_hostname"], own) else None
+            planned = run.read(RESULT) if self._is_planned(run, task_vars["inventory_hostname"], hostvars) else None
             if planned is None:
                 with _uncollected():
-                    planned = self._plan(run, hostvars, arguments["partial_inventory"])
+                    planned = self._plan(run, hostvars, arguments)
             else:  # a later batch, or another host under the free strategy
                 planned = {**planned, "changed": False, "reused": True, "difference": {"changed": False, "hosts": {}, "sets": {}}, "left_out": NOTHING}
                 planned.pop("diff", None)
@@ -70,18 +73,18 @@ class ActionModule(ActionBase):
             )
 
     @staticmethod
-    def _is_planned(run: Run, name: str, own: t.Mapping[str, t.Any]) -> bool:
+    def _is_planned(run: Run, name: str, hostvars: t.Mapping[str, t.Any]) -> bool:
         """Tell whether this run has a plan, and this host's variables are those of then; names and facts that were looked up do not count."""
         if run.read() is None:
             return False
         entry = run.entry(name)
-        return entry is not None and entry.own == inputs_of(one_host(name, own))[name]
+        return entry is not None and entry.own == inputs_of(one_host(name, hostvars))[name]
 
-    def _plan(self, run: Run, hostvars: t.Mapping[str, t.Any], partial_inventory: bool) -> dict[str, t.Any]:
+    def _plan(self, run: Run, hostvars: t.Mapping[str, t.Any], arguments: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         """Compile, save, leave what later tasks of the run need, and return what this one gives."""
         with ansible_errors(AnsibleActionFail):
             saved = claim(run.directory).saved  # before the work, and in check mode, too
-            inventory = inventory_of(hostvars, whole=not partial_inventory)
+            inventory = inventory_of(hostvars, whole=not arguments["partial_inventory"])
             plan = compile_plan(inventory)
         records = recorded(run.directory)
         plan["orphaned"] = orphans(plan, saved, records)
@@ -89,6 +92,7 @@ class ActionModule(ActionBase):
         before = self._saved(run.directory, texts)
         difference = plan_diff(before, plan)
         with ansible_errors(AnsibleActionFail):
+            check_shrinking(before, plan, difference, arguments["expect_removed_hosts"], arguments["max_removed_rules"])
             done = save(plan, run.directory, texts, check=self._task.check_mode)
             written = run.temporary if self._task.check_mode else run.directory
             if self._task.check_mode:

@@ -26,6 +26,18 @@ options:
       - A plan of a part can be looked at, but M(portcullis.msports.apply) refuses it.
     type: bool
     default: false
+  expect_removed_hosts:
+    description:
+      - Hosts of the saved plan that may be missing in the inventory now, by name or pattern such as V(web*).
+      - Other hosts that are missing are refused - an inventory that lost them by mistake would cut them off from their peers.
+    type: list
+    elements: str
+    default: []
+  max_removed_rules:
+    description:
+      - How many rules of the saved plan may go from hosts that stay. More are refused, and nothing is written.
+      - Unset, a quarter of them may, and always 20.
+    type: int
 attributes:
   check_mode:
     support: full

@@ -13,14 +13,19 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import os
 import typing as t
 from collections.abc import Mapping, Sequence, Set
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
+from ansible.inventory.manager import IGNORED
+from ansible.utils.path import unfrackpath
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MsportsError, Problems
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.union import ProblemCollector, collect, value_of
 
+NO_INVENTORY = "/etc/ansible/hosts"  # where Ansible looks when nobody names an inventory
+TEMPLATE_ERRORS = (AnsibleError,)  # what a variable raises that cannot be rendered
 _PLAIN = frozenset((str, int, float, bool, type(None)))
 
 
@@ -51,6 +56,36 @@ def to_plain(value: t.Any) -> t.Any:
     if isinstance(value, t.Iterator):
         return [to_plain(item) for item in value]
     return str(value)
+
+
+def seen_by(hostvars: t.Mapping[str, t.Any], name: str) -> t.Mapping[str, t.Any]:
+    """Return the variables of a host, in whose templates ``hostvars`` is known as in any task: Ansible leaves it out of its own view."""
+    variables = hostvars[name]
+    written = getattr(variables, "_vars", None)
+    if isinstance(written, dict):
+        written.setdefault("hostvars", hostvars)
+    return variables
+
+
+def unparsed_sources(hostvars: t.Any) -> list[str]:
+    """Return the files and words of the inventory that none of Ansible's plugins could read. Of hosts from elsewhere nothing is known."""
+    manager = getattr(hostvars, "_inventory", None)
+    if manager is None:
+        return []
+    parsed = set(map(str, manager._inventory.processed_sources))
+    leaves = [leaf for source in manager._sources if source for leaf in _leaves(str(source))]
+    return [leaf for leaf in leaves if leaf not in parsed and (leaf != NO_INVENTORY or os.path.exists(leaf))]
+
+
+def _leaves(source: str) -> t.Iterator[str]:
+    """Yield the files below a directory as Ansible goes through it; anything else is one source."""
+    path = source if "," in source else unfrackpath(source, follow=False)
+    if not os.path.isdir(path):
+        yield path
+        return
+    for name in sorted(os.listdir(os.fsencode(path))):  # the pattern is of bytes
+        if not IGNORED.search(name):
+            yield from _leaves(os.path.join(path, os.fsdecode(name)))
 
 
 @contextlib.contextmanager

@@ -8,12 +8,14 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import ipaddress
 import socket
 import typing as t
 from collections.abc import Mapping
 
-from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import to_plain
+from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import TEMPLATE_ERRORS, seen_by, to_plain, unparsed_sources
+from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import InventoryError, Problem
 from ansible_collections.portcullis.msports.plugins.plugin_utils._facts import own_addresses
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.variables import BACKEND, PREFIX, is_variable, meant
 
@@ -27,10 +29,12 @@ def inventory_of(hostvars: t.Mapping[str, t.Mapping[str, t.Any]], whole: bool = 
     """Return the inventory as plain data: each host's ``msports_*`` and connection variables and its groups.
 
     One pass: only the variables that count are rendered, each once; hosts share what they have from the same group.
-    An undefined variable inside raises Ansible's error.
+    What cannot be rendered stands in ``unrendered``, as ``[host, variable, why]``, for the estate to tell with all other problems.
+    Raises :class:`InventoryError` for sources of the inventory that Ansible could not read: their hosts would be missing without a word.
     """
+    refuse_unparsed(unparsed_sources(hostvars))
     values = _Values()
-    hosts = {str(name): _host(hostvars[name], values) for name in hostvars}
+    hosts = {str(name): _host(str(name), seen_by(hostvars, name), values) for name in hostvars}
     groups: dict[str, list[str]] = {name: [] for name in _group_names(hostvars)}
     for name, host in hosts.items():
         for group in host["groups"]:
@@ -43,6 +47,7 @@ def inventory_of(hostvars: t.Mapping[str, t.Mapping[str, t.Any]], whole: bool = 
         "resolved": {},
         "facts": {},
         "left_out": {},
+        "unrendered": values.unrendered,
     }
     wanted = {source for host in hosts.values() for source in _address_sources(host["vars"])}
     if "dns" in wanted:
@@ -54,9 +59,23 @@ def inventory_of(hostvars: t.Mapping[str, t.Mapping[str, t.Any]], whole: bool = 
     return inventory
 
 
-def one_host(name: str, variables: t.Mapping[str, t.Any]) -> Plain:
+def one_host(name: str, hostvars: t.Mapping[str, t.Mapping[str, t.Any]]) -> Plain:
     """Return an inventory of one host, for the question whether that host changed."""
-    return {"hosts": {name: _host(variables, _Values())}}
+    return {"hosts": {name: _host(name, seen_by(hostvars, name), _Values())}}
+
+
+def refuse_unparsed(sources: t.Sequence[str]) -> None:
+    """Raise :class:`InventoryError` that names sources of the inventory which no plugin of Ansible could read."""
+    if sources:
+        raise InventoryError(
+            Problem(
+                f"inventory source {source}",
+                None,
+                "Ansible could not read it, so its hosts and variables are missing here and their peers would be cut off: correct it, or take it out of "
+                "the inventory. Ansible only warns of this; with ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED=true it stops at once",
+            )
+            for source in sources
+        )
 
 
 def play_variables(task_vars: t.Mapping[str, t.Any], own: t.Mapping[str, t.Any], rendered: t.Callable[[t.Any], t.Any]) -> list[str]:
@@ -65,7 +84,17 @@ def play_variables(task_vars: t.Mapping[str, t.Any], own: t.Mapping[str, t.Any],
     ``rendered`` renders the value of a variable as the play sees it.
     """
     names = [name for name in task_vars if str(name).startswith(PREFIX)]
-    return sorted(str(name) for name in names if name not in own or to_plain(rendered(task_vars[name])) != to_plain(own[name]))
+    return sorted(
+        str(name) for name in names if name not in own or _differs(functools.partial(rendered, task_vars[name]), functools.partial(own.__getitem__, name))
+    )
+
+
+def _differs(one: t.Callable[[], t.Any], other: t.Callable[[], t.Any]) -> bool:
+    """Tell whether two values differ; one that cannot be rendered is for the inventory to tell, of the hosts that it is about."""
+    try:
+        return bool(to_plain(one()) != to_plain(other()))
+    except TEMPLATE_ERRORS:
+        return False
 
 
 class _Values:
@@ -76,6 +105,7 @@ class _Values:
 
     def __init__(self) -> None:
         self._made: dict[int, tuple[t.Any, t.Any]] = {}  # id of the value -> the value, which keeps its id its own, and its plain form
+        self.unrendered: list[list[str]] = []
 
     def of(self, variables: t.Mapping[str, t.Any], name: str) -> t.Any:
         # Ansible's view of a host's variables renders whatever is read from it; underneath are the values as they were written.
@@ -102,10 +132,15 @@ def is_literal(value: t.Any) -> bool:
     return value is None or isinstance(value, (int, float, datetime.date))  # anything else, such as an encrypted text, is Ansible's to read
 
 
-def _host(variables: t.Mapping[str, t.Any], values: _Values) -> Plain:
+def _host(host: str, variables: t.Mapping[str, t.Any], values: _Values) -> Plain:
     names = [name for name in map(str, variables) if name.startswith(PREFIX) or (name[:1] in "mM" and meant(name))]
-    counted = {name: values.of(variables, name) for name in names if is_variable(name) or not _is_result(variables[name])}
-    counted.update((name, values.of(variables, name)) for name in OTHERS if name in variables)
+    counted = {}
+    for name in (*names, *(name for name in OTHERS if name in variables)):
+        try:
+            if is_variable(name) or name in OTHERS or not _is_result(variables[name]):
+                counted[name] = values.of(variables, name)
+        except TEMPLATE_ERRORS as error:
+            values.unrendered.append([host, name, str(error)])
     return {"vars": counted, "groups": list(values.of(variables, "group_names")) if "group_names" in variables else []}
 
 

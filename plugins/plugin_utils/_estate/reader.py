@@ -10,7 +10,7 @@ from __future__ import annotations
 import typing as t
 from collections.abc import Mapping
 
-from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import Problem, some
+from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MISSING, Problem, some
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.union import Declarations, ProblemCollector, near_name, plain, collect
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.variables import ESTATE, VARIABLES
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import Catalogs
@@ -43,6 +43,10 @@ class Reader:
             problems = ProblemCollector()
             self.declarations[name] = collect(variables, problems)
             self.add_all(name, problems)
+        self._unrendered = {(host, variable) for host, variable, _why in inventory.get("unrendered", ())}
+        for host, variable, why in inventory.get("unrendered", ()):
+            way = "; name hosts as group:<name> or host:<name> where a list of peers is meant" if "hostvars" in why else ""
+            self.add(host, variable, MISSING, f"cannot be rendered: {' '.join(why.split())}{way}")
         self._agree()
 
     def add_all(self, host: str, problems: ProblemCollector) -> None:
@@ -62,6 +66,8 @@ class Reader:
 
     def declares(self, host: str, name: str) -> bool:
         """Tell whether the host sees a value of the variable that is not empty, be it right or wrong."""
+        if any(seen == host and variable.partition("__")[0] == name for seen, variable in self._unrendered):
+            return True
         return any(value not in (None, [], {}) for key, value in self.variables[host].items() if key == name or key.startswith(f"{name}__"))
 
     def host_value(self, host: str, name: str, parse: Parse[T], default: t.Any, *needs: t.Any) -> T:

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from ansible_collections.portcullis.msports.plugins.action import apply as apply_action
+from ansible_collections.portcullis.msports.plugins.action import plan as plan_action
 from ansible_collections.portcullis.msports.plugins.module_utils import _options
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import reconcile as firewalld
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import reconcile as nftables
@@ -73,6 +74,8 @@ def test_apply_documents_what_it_takes_and_takes_what_the_table_passes_on() -> N
 def test_the_role_has_what_apply_has() -> None:
     options = role()
     assert options.pop("plan") == {"type": "bool", "default": True}
+    own = {name: options.pop(name) for name in set(plan_action.ARGUMENTS) - set(apply_action.ARGUMENTS)}
+    assert own == {name: option for name, option in bare(plan_action.ARGUMENTS).items() if name in own}
     assert options == bare(apply_action.ARGUMENTS)
 
 

@@ -1,0 +1,57 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
+"""Fewer is never silent: hosts that left the inventory, and many rules that would go, since the saved plan."""
+
+from __future__ import annotations
+
+import fnmatch
+import typing as t
+
+from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import InventoryError, Problem, some
+
+Plain = t.Mapping[str, t.Any]
+FEW = 20  # so many rules may always go
+SHARE = 4  # and a quarter of all
+
+
+def check_shrinking(before: Plain, plan: Plain, difference: Plain, expected: t.Sequence[str] = (), most: t.Optional[int] = None) -> None:
+    """Raise :class:`InventoryError` when ``plan`` lacks hosts of the saved plan that are not ``expected`` to be gone, or too many of its rules.
+
+    ``expected`` are names of hosts or patterns (``web*``). ``most`` is how many rules may go from hosts that stay; by default a quarter of them,
+    and always ``FEW``. ``difference`` is that of the two plans. A plan of a part of the inventory knows nothing of hosts that it lacks.
+    """
+    if plan["partial_inventory"] or before.get("partial_inventory"):
+        return
+    gone = sorted(set(before.get("inputs", {})) - set(plan["inputs"]))
+    problems = []
+    surprising = [name for name in gone if not any(fnmatch.fnmatchcase(name, pattern) for pattern in expected)]
+    if surprising:
+        names = ", ".join(surprising) if len(surprising) <= FEW else some(surprising, FEW)
+        problems.append(
+            Problem(
+                "expect_removed_hosts",
+                None,
+                f"these hosts are in the saved plan and no longer in the inventory: {names}. Their peers would no longer admit them. Mend the inventory, or, "
+                f"if they are gone, name them: expect_removed_hosts: [{', '.join(surprising[:3])}{', ...' if surprising[3:] else ''}]",
+            )
+        )
+    staying = {name: host for name, host in before["hosts"].items() if name not in gone}
+    removed = {name: len(found.get("removed", ())) for name, found in difference["hosts"].items() if name in staying}
+    total, count = sum(len(host["rules"]) for host in staying.values()), sum(removed.values())
+    bound = max(FEW, total // SHARE) if most is None else most
+    if count > bound:
+        first = sorted((name for name in removed if removed[name]), key=lambda name: (-removed[name], name))[:3]
+        where = ", ".join(f"{name} ({removed[name]})" for name in first) + (", ..." if sum(map(bool, removed.values())) > len(first) else "")
+        problems.append(
+            Problem(
+                "max_removed_rules",
+                str(bound),
+                f"{count} of the {total} rules of the saved plan would go, most of them at {where}. Look at what differs (filter plan_diff), and mend the "
+                f"inventory, or accept it: max_removed_rules: {count}",
+            )
+        )
+    if problems:
+        raise InventoryError(problems)
