@@ -49,7 +49,7 @@ EXAMPLES = r"""
     msg: "{{ (hostvars | portcullis.msports.plan | portcullis.msports.render('site01', 'windows')).rules | selectattr('service', 'defined') | first }}"
   # =>
   #   name: in tcp/135 from configmgr.console@CAS.tree
-  #   local_ports: [RPC-EPMap]
+  #   local_ports: ["135"]
   #   program: "%SystemRoot%\\system32\\svchost.exe"
   #   service: RpcSs
   #   "...": "..."

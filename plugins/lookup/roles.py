@@ -34,12 +34,13 @@ EXAMPLES = r"""
 - name: The roles of Exchange
   ansible.builtin.debug:
     msg: "{{ query('portcullis.msports.roles', 'exchange', query='[].id') }}"
-  # => [exchange.client, exchange.client_access, exchange.edge_transport, exchange.lync_server, exchange.mailbox]
+  # => [exchange.client, exchange.client_access, exchange.edge_transport, exchange.exchange_online, exchange.lync_server, exchange.mailbox, exchange.um_gateway]
 
 - name: Roles that are clients
   ansible.builtin.debug:
     msg: "{{ query('portcullis.msports.roles', kind='population') | map(attribute='id') }}"
-  # => [configmgr.client, configmgr.console, configmgr.mac_computer, configmgr.mobile_device, databox.lan_client, exchange.client]
+  # => [configmgr.client, configmgr.console, configmgr.mac_computer, configmgr.mobile_device, data_box.lan_client, data_box_gateway.lan_client,
+  #     databox.lan_client, exchange.client, exchange.um_gateway]
 """
 
 RETURN = r"""

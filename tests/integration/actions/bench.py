@@ -28,6 +28,7 @@ INVENTORY: dict[str, t.Any] = {
             "ansible_connection": "portcullis.counted.local",
             "ansible_python_interpreter": sys.executable,
             "ansible_user": "root",
+            "msports_releases": {"exchange": "2013"},  # which has both roles
             "msports_management": {"from": ["10.9.0.0/24"], "services": ["ssh"]},
             "msports_networks": {"exchange.client": ["10.20.0.0/16"]},
             "msports_not_deployed": ["windows_server.domain_controller"],
