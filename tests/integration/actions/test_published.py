@@ -19,6 +19,7 @@ import typing as t
 import pytest
 import yaml
 from bench import APPLY, PLAN, Bench
+from playbook_runs import ROOT
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.folder import file_name
 
@@ -229,7 +230,8 @@ def test_ansible_sign_signs_the_index_and_with_it_everything(bench: Bench) -> No
     gpg(bench, "--quick-gen-key", "ours@example.com", "ed25519", "sign", "never")
     project = bench.folder / "project"
     shutil.copytree(bench.folder / "msports-plan", project / "msports-plan")
-    project.joinpath("MANIFEST.in").write_text("include msports-plan/index.json\n")
+    page = ROOT.joinpath("docs", "plan.md").read_text(encoding="utf-8")
+    project.joinpath("MANIFEST.in").write_text(page.partition("```text\n# MANIFEST.in\n")[2].partition("```")[0])
 
     def sign(verb: str) -> int:
         words = [bench.program("ansible-sign"), "project", verb, "--gnupg-home", str(bench.folder / "gnupg"), str(project)]
