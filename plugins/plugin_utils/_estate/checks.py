@@ -132,7 +132,7 @@ def _check_not_deployed(reader: Reader, not_deployed: t.Container[str], entries:
             reader.add(host, path, role, "the role is held here, but msports_not_deployed says that this estate has none")
     for role, by_site in networks.items():
         if role in not_deployed and any(by_site.values()):
-            reader.add(reader.declarers["msports_networks"], f"msports_networks.{role}", MISSING, HELD_BY_NETWORKS)
+            reader.add("estate", f"msports_networks.{role}", MISSING, HELD_BY_NETWORKS)
 
 
 def _check_settings(reader: Reader, hosts: Mapping[str, Host], entries: Entries) -> None:

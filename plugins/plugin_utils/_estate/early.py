@@ -26,7 +26,7 @@ ASKED = ("msports_releases", "msports_catalog_paths")
 
 @dataclasses.dataclass(frozen=True)
 class Asked:
-    """Releases by product and folders of the user's, and where each is declared: the host, the variable and the place in it."""
+    """Releases by product and folders of the user's, and where each is declared: the variable and the place in it."""
 
     releases: t.Mapping[str, str]
     paths: t.Tuple[str, ...]
@@ -51,23 +51,21 @@ def asked_for(inventory: Mapping[str, t.Any]) -> Asked:
 
     From the first host that declares each. Raises nothing: what is wrong with them, and hosts that disagree, is told with everything else.
     """
-    found: dict[str, t.Tuple[str, Declarations]] = {}
+    found: dict[str, Declarations] = {}
     ignored = ProblemCollector()
-    for host, data in sorted(inventory["hosts"].items()):
+    for _host, data in sorted(inventory["hosts"].items()):
         variables = {name: value for name, value in (data.get("vars") or {}).items() if name.startswith(ASKED)}
         for name, declared in collect(variables, ignored).items() if variables else ():
-            found.setdefault(name, (host, declared))
+            found.setdefault(name, declared)
     places: dict[str, str] = {}
     releases: dict[str, str] = {}
-    host, declared = found.get("msports_releases", ("", ()))
-    for product, (path, value) in entries(declared, ignored).items():
+    for product, (path, value) in entries(found.get("msports_releases", ()), ignored).items():
         text = as_text(value)
         if text is not None and is_release(text):
             releases[str(product)] = text
-            places[f"releases.{product}"] = f"{host}: {path}"
-    host, declared = found.get("msports_catalog_paths", ("", ()))
-    paths = list(_paths(declared, ignored))
-    places.update({f"catalog_paths[{index}]": f"{host}: {path}" for index, (path, _text) in enumerate(paths)})
+            places[f"releases.{product}"] = f"estate: {path}"
+    paths = list(_paths(found.get("msports_catalog_paths", ()), ignored))
+    places.update({f"catalog_paths[{index}]": f"estate: {path}" for index, (path, _text) in enumerate(paths)})
     return Asked(releases, tuple(text for _path, text in paths), places)
 
 

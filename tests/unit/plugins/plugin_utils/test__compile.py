@@ -143,7 +143,7 @@ def test_explain_uses_the_catalogs_of_the_plan() -> None:
     assert answer["destination_rules"][0]["because"][0]["name"] == "exchange.internet.edge_transport.smtp.tcp"
 
 
-def test_catalogs_that_are_not_there_are_told_with_host_and_variable_and_all_else() -> None:
+def test_catalogs_that_are_not_there_are_told_with_the_variable_and_all_else() -> None:
     hosts = {
         "a": host("exchange.mailbox", at="10.0.0.256", rolse=["x"]),
         "b": host("exchange.mailbox", at="10.0.0.2", catalog_paths__x=["/nowhere/at/all"], default_inbound="bock", site=1),
@@ -154,17 +154,17 @@ def test_catalogs_that_are_not_there_are_told_with_host_and_variable_and_all_els
     assert [line.partition(": ")[0] + ": " + line.split(": ")[1] for line in told] == [
         "a: msports_addresses[0]",
         "a: msports_rolse",
-        "b: msports_catalog_paths__x[0]",
         "b: msports_default_inbound",
         "b: msports_site",
+        "estate: msports_catalog_paths__x[0]",
     ]
 
 
-def test_a_product_without_a_catalog_is_told_with_host_and_variable() -> None:
+def test_a_product_without_a_catalog_is_told_with_the_variable() -> None:
     with pytest.raises(CatalogError) as error:
         _compile.compile_plan(inventory({"a": host("exchange.mailbox", at="10.0.0.1", releases={"exchnge": "2013"})}))
     assert str(error.value) == (
-        "a: msports_releases.exchnge: 'exchnge': expected a product that has a catalog: configmgr, data_box, data_box_gateway, databox, exchange, "
+        "estate: msports_releases.exchnge: 'exchnge': expected a product that has a catalog: configmgr, data_box, data_box_gateway, databox, exchange, "
         "windows_server; did you mean 'exchange'?"
     )
 

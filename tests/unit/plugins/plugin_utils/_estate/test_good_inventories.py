@@ -291,10 +291,10 @@ def test_releases_and_paths_come_before_catalogs() -> None:
         "c": {"msports_releases": {"configmgr": "1902"}, "msports_catalog_paths": ["b", "a", 5]},
     })
     declared = {
-        "releases.configmgr": "b: msports_releases.configmgr",
-        "releases.exchange": "b: msports_releases__x.exchange",
-        "catalog_paths[0]": "c: msports_catalog_paths[0]",
-        "catalog_paths[1]": "c: msports_catalog_paths[1]",
+        "releases.configmgr": "estate: msports_releases.configmgr",
+        "releases.exchange": "estate: msports_releases__x.exchange",
+        "catalog_paths[0]": "estate: msports_catalog_paths[0]",
+        "catalog_paths[1]": "estate: msports_catalog_paths[1]",
     }
     assert asked_for(given) == Asked({"configmgr": "1806", "exchange": "2013"}, ("b", "a"), declared)
     assert asked_for(inventory({"a": {"msports_releases": [], "msports_catalog_paths": "x"}})) == Asked({}, (), {})
