@@ -17,7 +17,7 @@ __all__ = ["NAMES", "VARIABLE", "Call", "Done", "Engine", "EngineError", "chosen
 
 VARIABLE = "MSPORTS_ENGINE"
 # Module and class by name.
-NAMES = {"mono": ("mono", "Mono"), "pwsh": ("pwsh", "Pwsh")}
+NAMES = {"mono": ("mono", "Mono"), "pwsh": ("pwsh", "Pwsh"), "wine": ("wine", "Wine")}
 
 
 class Engine(t.Protocol):

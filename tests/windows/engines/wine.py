@@ -1,0 +1,124 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""PowerShell for Windows under Wine: the genuine payload, unchanged, with real COM calls, the registry, and TCP sessions of Windows.
+
+``run`` starts a PowerShell for each call, with the very command that ansible-core sends; ``run_all`` keeps one open, as ``pwsh`` does.
+The host itself is ``tests/windows/wine``. It starts with the first call and ends with the tests.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import pathlib
+import re
+import typing as t
+
+from wine import machine, root
+
+from . import archive, stand_in
+from .payload import Call, Done, EngineError, command_script, words_of
+from .pwsh import Session, for_pwsh
+
+VARIABLE = "MSPORTS_WINDOWS_POWERSHELL"
+
+
+def powershell() -> pathlib.Path:
+    """The folder of PowerShell for Windows: a folder or a release archive that ``MSPORTS_WINDOWS_POWERSHELL`` names."""
+    asked = os.environ.get(VARIABLE)
+    if not asked:
+        raise EngineError(f"{VARIABLE} names no PowerShell for Windows (a folder, or the archive of a release for x64)")
+    return archive.program_in(pathlib.Path(asked), "pwsh.exe").parent
+
+
+class Wine:
+    """The engine of ``MSPORTS_WINDOWS_POWERSHELL``."""
+
+    name = "wine"
+    core: t.Optional[str] = "2.21"
+
+    def __init__(self) -> None:
+        self._machine: t.Optional[machine.Machine] = None
+        self._session: t.Optional[OpenPowerShell] = None
+        atexit.register(self.close)
+
+    def missing(self) -> list[str]:
+        try:
+            powershell()
+        except EngineError as error:
+            return [str(error), *root.missing()]
+        return root.missing()
+
+    @property
+    def machine(self) -> machine.Machine:
+        if self._machine is None:
+            self._machine = machine.Machine(powershell())
+        return self._machine
+
+    def described(self) -> str:
+        versions = f"PowerShell {version(powershell())} for Windows under Wine {root.version()}"
+        return f"{versions}: genuine payload, COM calls, registry and sessions; the policy behind COM is the tests' own"
+
+    def run(self, call: Call, policy: t.Optional[pathlib.Path], wide: bool = True, timeout: float = 900) -> Done:
+        """``wide`` is always so in PowerShell 7."""
+        with stand_in.environment_for(policy, {}) as environment, self.machine.playing(policy) as variables:
+            process = self.machine.space.start(words_of(call.command), {**environment, **variables})
+            output, _error = process.communicate(call.wire(), timeout=timeout)
+        return Done(process.returncode, output, b"")
+
+    def run_all(self, calls: t.Sequence[tuple[Call, t.Optional[pathlib.Path]]], wide: bool = True, timeout: float = 900) -> list[Done]:
+        return [self._in_session(call, policy, timeout) for call, policy in calls]
+
+    def _in_session(self, call: Call, policy: t.Optional[pathlib.Path], timeout: float) -> Done:
+        code = json.dumps(dict(call.csharp))
+        if self._session is not None and (self._session.ended or self._session.code != code):
+            self._session.close()
+            self._session = None
+        if self._session is None:
+            self._session = OpenPowerShell(self.machine, code)
+        return self._session.run(call, policy, timeout)
+
+    def close(self) -> None:
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+        if self._machine is not None:
+            self._machine.close()
+            self._machine = None
+
+
+class OpenPowerShell(Session):
+    """A PowerShell that stays open on a host."""
+
+    def __init__(self, host: machine.Machine, code: str) -> None:  # pylint: disable=super-init-not-called
+        self.code = code
+        self._loaded = False
+        self._host = host
+        script = host.root.windows(stand_in.HERE / "session.ps1")
+        self._process = host.space.start(["powershell", "-NoProfile", "-NonInteractive", "-ExecutionPolicy", "Unrestricted", "-File", script])
+
+    def run(self, call: Call, policy: t.Optional[pathlib.Path], timeout: float) -> Done:
+        _words, data = for_pwsh(call.command, call.wire(), call.wrapper["PwshPath"], (), compiles=not self._loaded)
+        with stand_in.environment_for(policy, {}) as environment, self._host.playing(policy) as variables:
+            order: dict[str, t.Any] = {"bootstrap": command_script(call.command), "input": data.decode().split("\n")}
+            order["environment"] = {**environment, **variables, **call.environment}
+            answer = self._ask(json.dumps(order).encode() + b"\n", timeout)
+        if answer is None:
+            return Done(self._process.wait(timeout=60), b"", b"")
+        self._loaded = answer["loaded"]
+        return Done(answer["code"], answer["output"].encode(), answer["error"].encode())
+
+    def close(self) -> None:
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.kill()
+        self._process.wait()
+        self._process.stdin.close()
+        self._process.stdout.close()
+
+
+def version(folder: pathlib.Path) -> str:
+    """The version that a PowerShell says of itself, out of the resources of its library."""
+    found = re.search("ProductVersion".encode("utf-16-le") + b"\0+((?:[0-9.]\0)+)", folder.joinpath("System.Management.Automation.dll").read_bytes())
+    return found[1].decode("utf-16-le") if found else "of an unknown version"

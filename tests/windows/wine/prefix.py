@@ -1,0 +1,97 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The disk and registry of a host: a prefix of Wine with PowerShell for Windows in place of its own, the COM server and the recorder.
+
+One without our programs is kept below ``.cache``; each host gets a copy. Files of Windows, which nobody changes, are linked: a copy is cheap.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import inspect
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import typing as t
+
+from . import root
+from .space import Space
+
+SERVER = root.HERE / "server"
+#: Program by source, and what it is compiled and linked with.
+PROGRAMS = {
+    "firewall.cpp": ("msports_firewall.dll", ["-O1", "-shared"], ["-lole32", "-loleaut32", "-luuid", "-lws2_32"]),
+    "agent.cpp": ("msports_agent.exe", [], ["-ladvapi32", "-loleaut32", "-lws2_32"]),
+    "netsh.cpp": ("netsh.exe", ["-municode"], ["-ladvapi32", "-loleaut32"]),
+}
+AGENT = PROGRAMS["agent.cpp"][0]
+#: NetFwPolicy2 and NetFwRule.
+CLASSES = ("{E2B3C97F-6AE1-41AC-817A-F6F92166D7DD}", "{2C5BC43E-3369-4C33-AB0C-BE9469677AF4}")
+SYSTEM = pathlib.Path("drive_c/windows/system32")
+POWERSHELL = SYSTEM / "WindowsPowerShell" / "v1.0"
+
+
+def make(powershell: pathlib.Path, to: pathlib.Path) -> pathlib.Path:
+    """A prefix of its own at ``to``: linked files of Windows, everything else copied. ``powershell``: the folder with pwsh.exe in it."""
+    of, programs = _kept("prefix", [str(powershell), str(powershell.joinpath("pwsh.dll").stat().st_size)], functools.partial(_windows, powershell)), built()
+    windows = to / "drive_c" / "windows"
+    windows.parent.mkdir(parents=True)
+    subprocess.run(["cp", "--archive", "--link", str(of / "drive_c" / "windows"), str(windows)], check=True)
+    others = [path for path in (*of.iterdir(), *of.joinpath("drive_c").iterdir()) if path.name not in ("drive_c", "windows")]
+    for path in others:
+        subprocess.run(["cp", "--archive", str(path), str(to / path.relative_to(of).parent)], check=True)
+    for program, _options, _libraries in PROGRAMS.values():
+        to.joinpath(SYSTEM, program).unlink(missing_ok=True)
+        shutil.copy(programs / program, to / SYSTEM / program)
+    return to
+
+
+def built() -> pathlib.Path:
+    """The folder of our programs for Windows, compiled once."""
+    return _kept("programs", [path.read_text(encoding="utf-8") for path in sorted(SERVER.iterdir())], _programs)
+
+
+def _kept(what: str, parts: list[str], fill: t.Callable[[root.Root, pathlib.Path], None]) -> pathlib.Path:
+    found = root.find()
+    digest = hashlib.sha256("\0".join([str(found.path), inspect.getsource(sys.modules[__name__]), *parts]).encode()).hexdigest()[:16]
+    folder = root.CACHE / f"{what}-{digest}"
+    with root.locked(what):
+        if not folder.exists():
+            for old in root.CACHE.glob(f"{what}-*"):
+                shutil.rmtree(old)
+            beside = pathlib.Path(tempfile.mkdtemp(dir=root.CACHE))
+            fill(found, beside)
+            os.replace(beside, folder)
+    return folder
+
+
+def _programs(found: root.Root, folder: pathlib.Path) -> None:
+    headers = folder / "headers"
+    headers.mkdir()
+    # The headers of this library alone, not all of /usr/include.
+    headers.joinpath("nlohmann").symlink_to(pathlib.Path("/", root.JSON))
+    common = ["-std=c++17", "-Wall", "-Wextra", "-static", "-isystem", found.inside(headers)]
+    with contextlib.closing(Space(found, {})) as space:
+        for source, (program, options, libraries) in PROGRAMS.items():
+            space.run([root.COMPILER, *common, *options, "-o", found.inside(folder / program), found.inside(SERVER / source), *libraries], timeout=900)
+
+
+def _windows(powershell: pathlib.Path, found: root.Root, folder: pathlib.Path) -> None:
+    with contextlib.closing(Space(found, {"WINEPREFIX": found.inside(folder)})) as space:
+        space.run(["wineboot", "--init"])
+        space.run(["winecfg", "-v", "win10"])
+        # What ansible-core calls powershell is PowerShell: Wine's own answers nothing, with exit code 0.
+        shutil.rmtree(folder / POWERSHELL)
+        subprocess.run(["cp", "--archive", str(powershell), str(folder / POWERSHELL)], check=True)
+        folder.joinpath(POWERSHELL, "pwsh.exe").rename(folder / POWERSHELL / "powershell.exe")
+        for identifier in CLASSES:
+            key = rf"HKLM\SOFTWARE\Classes\CLSID\{identifier}\InprocServer32"
+            space.run(["wine", "reg", "add", key, "/ve", "/d", rf"C:\windows\system32\{PROGRAMS['firewall.cpp'][0]}", "/f"])
+            space.run(["wine", "reg", "add", key, "/v", "ThreadingModel", "/d", "Both", "/f"])
+        space.run(["wineserver", "--wait"])
