@@ -6,7 +6,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs-lint sanity unit integration windows windows-pwsh containers lab molecule fresh coverage bench build clean setup setup-demo
+.PHONY: help demo test lint docs-lint sanity unit integration windows windows-pwsh windows-wine containers lab molecule fresh coverage bench build clean setup setup-demo
 
 PY := .venv/bin/python
 # RELEASE: the release of Debian in the containers, bookworm or trixie.
@@ -49,6 +49,9 @@ windows: setup  ## what runs on Windows hosts, against the stand-in; by Mono, an
 
 windows-pwsh: setup  ## all of that by PowerShell: the one on PATH, or what MSPORTS_PWSH names
 	@MSPORTS_ENGINE=pwsh $(PY) -m pytest -q tests/integration/windows
+
+windows-wine: setup  ## the same under Wine: PowerShell for Windows (MSPORTS_WINDOWS_POWERSHELL) and real COM calls; as root
+	@$(CHECKS) windows-wine
 
 containers: setup  ## the backends on booted containers, with real firewall managers
 	@$(CHECKS) containers

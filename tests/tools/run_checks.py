@@ -49,6 +49,9 @@ FOLDERS = {"firewalld": ("firewalld",), "ufw": ("ufw",), "boot": ("persistence",
 # Tests of the part ``windows`` that a real PowerShell runs too: types of values, each kind of call by itself, and the columns of rules.
 BY_POWERSHELL = ("test_values", "test_alone", "test_executor_writes")
 TYPED = ("plugin_utils", "module_utils", "action", "filter", "lookup", "test")
+# What also runs under Wine: a call takes seconds there.
+WINE_FEW = ["tests/integration/windows/wine/test_wine_host.py"]
+WINE_ALL = ["tests/integration/windows/wine", *(f"tests/integration/windows/test_executor_{what}.py" for what in ("reads", "refuses", "writes", "undoes"))]
 COVERAGE = 95  # percent of lines and branches
 # One more than there are processors, because tests on containers wait much of the time.
 WORKERS = (os.cpu_count() or 2) + 1
@@ -240,6 +243,13 @@ def run_other_release(alone: bool) -> Outcome:
     return run_pytest("other-release", ["-m", "every_release", *paths], alone, MSPORTS_RELEASE=other)
 
 
+def run_wine(alone: bool) -> Outcome:
+    """PowerShell for Windows under Wine: all tests of the executor by itself, beside other parts a few calls of each kind."""
+    if not os.environ.get("MSPORTS_WINDOWS_POWERSHELL"):
+        return Outcome(said=["NOT RUN: windows-wine: MSPORTS_WINDOWS_POWERSHELL names no PowerShell for Windows: no test made a real COM call"])
+    return run_pytest("windows-wine", WINE_ALL if alone else WINE_FEW, alone, **{engines.VARIABLE: "wine"})
+
+
 def run_molecule(scenario: str, _alone: bool) -> Outcome:
     """The whole test sequence of one scenario, which counts as one check."""
     status, output = molecule_scenarios.run(scenario, environment())
@@ -262,12 +272,13 @@ PARTS = (
     *(Part(name, name if name == "windows" else "containers", functools.partial(run_folders, name)) for name in FOLDERS),
     Part("windows-pwsh", "windows", run_pwsh),
     Part("other-release", "containers", run_other_release),
+    Part("windows-wine", "windows-wine", run_wine),
     Part("lab", "lab", lambda alone: run_pytest("lab", ["tests/lab/test_lab.py"], alone)),
     *(Part(f"molecule-{name}", "molecule", functools.partial(run_molecule, name)) for name in molecule_scenarios.scenarios()),
 )
 MEASURED = Part("coverage", "coverage", coverage)
 # What takes long begins early. Cores share ansible-test's environments, and scenarios the bridge of the machine: those run one after the other.
-LONG_FIRST = ("firewalld", "integration", "windows", "windows-pwsh", "ufw", "unit", "lab", "boot", "other-release")
+LONG_FIRST = ("firewalld", "integration", "windows", "windows-pwsh", "windows-wine", "ufw", "unit", "lab", "boot", "other-release")
 CHAINS = (
     [part for part in PARTS if part.group == "sanity"],
     [part for part in PARTS if part.group == "molecule"],
