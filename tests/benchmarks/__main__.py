@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-"""How fast the collection is, and what people would use instead: ``python -m tests.benchmarks [--quick] [plan|play|sliced|apply|firewalld|ufw|windows ...]``.
+"""How fast the collection is, and what people would use instead:
+``python -m tests.benchmarks [--quick] [plan|play|sliced|apply|firewalld|ufw|windows|powershell ...]``.
 
 Times depend on the machine and on what else it does; the ratios are what counts. Nothing here decides whether a change is good.
 """
@@ -233,6 +234,20 @@ def windows(options: argparse.Namespace) -> None:
     print(table(["rules", "run", "play", "task", "CPU", "calls"], ratios))
 
 
+def powershell(options: argparse.Namespace) -> None:
+    """A module call by a real PowerShell, beside one that does nothing."""
+    from tests.benchmarks import powershell as part
+
+    try:
+        series = part.measure(options.turns or (2 if options.quick else 5), _say)
+    except part.engines.EngineError as why:
+        raise CannotMeasure(str(why)) from why
+    _keep("powershell", {"series": series.plain()})
+    print(f"\nProcessor seconds of a call by {part.engines.named('pwsh').described()}\n")
+    rows = [[case, _seconds(series, case, "cpu"), series.ratio(case, part.NOTHING, "cpu")] for case in (part.NOTHING, part.OURS, part.READ)]
+    print(table(["", "CPU s", f"ratio (goal for the second row: {part.GOAL} at most)"], rows))
+
+
 def manager(name: str, options: argparse.Namespace) -> None:
     """Apply rules through firewalld or ufw on a host that boots systemd; the measuring process has a network of its own."""
     from tests.benchmarks import managers as part
@@ -265,6 +280,7 @@ PARTS: dict[str, t.Callable[[argparse.Namespace], None]] = {
     "firewalld": functools.partial(manager, "firewalld"),
     "ufw": functools.partial(manager, "ufw"),
     "windows": windows,
+    "powershell": powershell,
 }
 
 
