@@ -43,7 +43,7 @@ def families(objects: t.Iterable[t.Tuple[str, Plain]], proc: str = "/proc") -> t
 # What firewalld itself puts into the chains of iptables, where that is its backend: its own chains, and these lines of the kernel's.
 _OWN_CHAIN = (
     r"(?:(?:IN|OUT|FWD|FWDI|FWDO|PRE|POST)_.+"
-    r"|(?:INPUT|OUTPUT|FORWARD|PREROUTING|POSTROUTING|BROUTING)_.*(?:direct|ZONES.*|POLICIES_p(?:re|ost))|RFC3964_IPv4)"
+    r"|(?:INPUT|OUTPUT|FORWARD|PREROUTING|POSTROUTING|BROUTING)_.*(?:direct|ZONES.*|POLICIES(?:_p(?:re|ost))?)|RFC3964_IPv4)"
 )
 _OWN_RULES = tuple(
     re.compile(form)
