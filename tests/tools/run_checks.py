@@ -52,6 +52,7 @@ TYPED = ("plugin_utils", "module_utils", "action", "filter", "lookup", "test")
 # What also runs under Wine: a call takes seconds there.
 WINE_FEW = ["tests/integration/windows/wine/test_wine_host.py"]
 WINE_ALL = ["tests/integration/windows/wine", *(f"tests/integration/windows/test_executor_{what}.py" for what in ("reads", "refuses", "writes", "undoes"))]
+UNIT = ["tests/unit", "tests/semantics"]
 COVERAGE = 95  # percent of lines and branches
 # One more than there are processors, because tests on containers wait much of the time.
 WORKERS = (os.cpu_count() or 2) + 1
@@ -176,7 +177,7 @@ def coverage(alone: bool) -> Outcome:
     for old in (CACHE / "coverage").glob("data*"):
         old.unlink()
     total = Outcome()
-    for name, paths in (("unit", ["tests/unit"]), ("integration", integration())):
+    for name, paths in (("unit", UNIT), ("integration", integration())):
         outcome = run_pytest(name, paths, alone, measured=True)
         total.passed, total.failed = total.passed + outcome.passed, total.failed + outcome.failed
         total.skipped, total.said = total.skipped + outcome.skipped, total.said + outcome.said
@@ -266,7 +267,7 @@ PARTS = (
     linter("host-sources", "python", str(ROOT / "tests/tools/host_sources.py")),
     Part("docs", "docs", docs),
     *(Part(f"sanity-{core}", "sanity", functools.partial(run_sanity, core)) for core in sanity.PYTHONS),
-    Part("unit", "unit", lambda alone: run_pytest("unit", ["tests/unit"], alone)),
+    Part("unit", "unit", lambda alone: run_pytest("unit", UNIT, alone)),
     Part("integration", "integration", lambda alone: run_pytest("integration", integration(), alone)),
     *(Part(f"core-{core}", "integration", functools.partial(run_on_core, core)) for core in other_cores()),
     *(Part(name, name if name == "windows" else "containers", functools.partial(run_folders, name)) for name in FOLDERS),

@@ -52,6 +52,7 @@ class Oracle:
         self.flows = wanted(self.catalogs, self.estate)
         self.proxies = self.estate.infrastructure.get("proxy") or []
         self._reasons = functools.cache(self._both_firewalls)  # the same pair is asked about many ports
+        self._unaddressed_of = functools.cache(lambda host: list(self._unaddressed(host)))  # whoever asks
 
     def allows(self, source: str, destination: str, protocol: str, port: int | None, family: int = 4) -> bool:
         """Would the first packet of a connection pass? No, too, where one of the two has no address of the family."""
@@ -99,7 +100,7 @@ class Oracle:
             yield Reason("msports_ping", "icmp_echo")
         yield from self._own_rules(host, "in", source, address)
         yield from self._by_flows(self.flows, self.estate.peers(source.name, address), host.own, host.dynamic_ports)
-        yield from self._unaddressed(host)
+        yield from self._unaddressed_of(host)
         yield from self._to_proxy(self.estate.peers(source.name, address), host, host.address(family))
         yield Reason("base", "igmp")  # the rest of the base rules is replies, other types, or wants a low source port
 
@@ -120,8 +121,10 @@ class Oracle:
 
     def _by_flows(self, flows: t.Iterable[Flow], starters: t.Sequence[End], others: t.Sequence[End], dynamic: str) -> t.Iterator[Reason]:
         """The flows by which one of ``starters`` may open connections to one of ``others``."""
+        here, there = {end.role for end in starters}, {end.role for end in others}
         for flow in flows:
-            if flow["delivery"] == "unaddressed":
+            either_way = ((flow["source"], flow["destination"]), (flow["destination"], flow["source"]))
+            if flow["delivery"] == "unaddressed" or not any(one in here and other in there for one, other in either_way):
                 continue
             for one in starters:
                 for other in others:

@@ -150,6 +150,9 @@ class Estate:
     def everybody(self) -> list[End]:
         return [end for host in self.hosts.values() for end in host.own] + [end for _network, end in self.networks + self.declared]
 
+    def has_sites(self, product: str) -> bool:
+        return any(end.sites for host in self.hosts.values() for end in host.held if end.role.split(".")[0] == product)
+
     def exists(self, role: str) -> bool:
         return any(end.role == role for end in self.everybody())
 

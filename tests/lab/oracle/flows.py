@@ -11,6 +11,7 @@ from .catalogs import Catalogs, Flow, holds_for, named
 from .estate import End, Estate, as_list
 
 SITE_SERVER = "configmgr.site_server"  # values of a site are read from its site server
+ROAMED = ("configmgr.management_point", "configmgr.distribution_point", "configmgr.software_update_point")
 
 
 def wanted(catalogs: Catalogs, estate: Estate) -> list[Flow]:
@@ -38,7 +39,7 @@ def joins(flow: Flow, source: End, destination: End, starter: str, estate: Estat
         return False
     if flow["protocol"] == "any" and any(end.settings.get("exchange.internal_unrestricted") is False for end in (source, destination)):
         return False
-    if flow["feature"] and flow["feature"] not in _features_at(flow["feature_at"], source, destination, estate):
+    if flow["feature"] and flow["feature"] not in _features_at(flow, source, destination, estate):
         return False
     return _in_scope(_scope(flow, destination, estate), source, destination, estate)
 
@@ -58,19 +59,20 @@ def _full(flow: Flow, name: str) -> str:
 
 
 def _scope(flow: Flow, destination: End, estate: Estate) -> str:
-    """Clients roam in the hierarchy, unless told otherwise."""
-    to_site_system = flow["source"] == "configmgr.client" and estate.catalogs.kinds.get(destination.role) == "host"
+    """Clients roam in the hierarchy, unless told otherwise: then those of three roles are sought in the client's own site."""
+    to_roamed = flow["source"] == "configmgr.client" and destination.role in ROAMED
     roaming = estate.settings.get("configmgr.client_roaming", True)
-    return "site" if flow["scope"] == "hierarchy" and to_site_system and roaming is False else flow["scope"]
+    return "site" if flow["scope"] == "hierarchy" and to_roamed and roaming is False else flow["scope"]
 
 
 def _in_scope(scope: str, source: End, destination: End, estate: Estate) -> bool:
     if scope == "top_site":
         return all(not end.sites or any(site not in estate.parents for site in end.sites) for end in (source, destination))
-    if scope == "any" or source.role.split(".")[0] != destination.role.split(".")[0]:
+    product = source.role.split(".")[0]
+    if scope == "any" or product != destination.role.split(".")[0]:
         return True
-    if not source.sites or not destination.sites:  # only ends with sites are compared
-        return True
+    if not source.sites or not destination.sites:  # only ends with sites are compared; where the product has none, its one site has no parent
+        return scope not in ("parent", "parent_or_child") or estate.has_sites(product)
     return any(_related(scope, one, other, estate.parents) for one in source.sites for other in destination.sites)
 
 
@@ -90,15 +92,19 @@ def _top(site: str, parents: t.Mapping[str, str]) -> str:
     return site
 
 
-def _site_servers(source: End, destination: End, estate: Estate) -> list[End]:
+def _of_sites(flow: Flow, source: End, destination: End, estate: Estate) -> list[list[End]]:
+    """The site servers of each site that joins the two: a site of the destination's, where it has any. Some site may have none."""
     servers = [end for host in estate.hosts.values() for end in host.held if end.role == SITE_SERVER]
-    sites = set(source.sites) & set(destination.sites) or {*source.sites, *destination.sites}
-    return [end for end in servers if not sites or not end.sites or sites & set(end.sites)]
+    scope = _scope(flow, destination, estate)
+    joined = [site for site in destination.sites if any(scope in ("any", "top_site") or _related(scope, one, site, estate.parents) for one in source.sites)]
+    sites = joined or destination.sites or source.sites
+    return [[end for end in servers if not end.sites or site in end.sites] for site in sites] or [servers]
 
 
-def _features_at(where: str, source: End, destination: End, estate: Estate) -> t.Collection[str]:
+def _features_at(flow: Flow, source: End, destination: End, estate: Estate) -> t.Collection[str]:
+    where = flow["feature_at"]
     if where == "site":
-        return {name for end in _site_servers(source, destination, estate) for name in end.features}
+        return {name for servers in _of_sites(flow, source, destination, estate) for end in servers for name in end.features}
     return {"source": source.features, "destination": destination.features, "estate": estate.features}[where]
 
 
@@ -110,7 +116,11 @@ def ports_of(flow: Flow, source: End, destination: End, estate: Estate) -> list[
         "source": [source.settings],
         "destination": [destination.settings],
         "estate": [estate.settings],
-        "site": [end.settings for end in _site_servers(source, destination, estate)] or [estate.settings],
+        "site": [
+            settings
+            for servers in _of_sites(flow, source, destination, estate)
+            for settings in ([end.settings for end in servers] or [estate.settings])
+        ],
     }
     default = estate.catalogs.defaults.get(flow["setting"])
     values = [item.get(flow["setting"], default) for item in places[flow["setting_of"]]]

@@ -12,29 +12,6 @@ from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._flo
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._flow.meaning import open_
 
 
-@pytest.mark.parametrize(
-    ("address", "inside"),
-    [
-        ("44.0.0.1", True), ("2600::1", True),
-        ("10.0.0.1", False), ("192.168.0.1", False), ("172.31.255.255", False),  # private
-        ("100.64.0.1", False),  # shared
-        ("169.254.0.1", False), ("127.0.0.1", False), ("0.0.0.1", False),
-        ("224.0.0.1", False), ("255.255.255.255", False), ("240.0.0.1", False),  # multicast and reserved
-        ("203.0.113.1", False), ("2001:db8::1", False),  # documentation
-        ("fd00::1", False), ("fe80::1", False), ("ff02::1", False), ("::1", False),
-        ("45.0.0.1", False),  # declared for another role
-    ],
-)  # fmt: skip
-def test_the_internet(address: str, inside: bool) -> None:
-    found = plan({"edge": host("exchange.edge_transport", at=["172.16.0.1", "fd00:1::1"])}, networks={"exchange.client": ["45.0.0.0/24"]})
-    assert open_(found, address, "edge", "tcp/25") is inside
-
-
-def test_the_internet_can_be_declared_and_any_must_be_written() -> None:
-    found = plan({"edge": host("exchange.edge_transport", at="172.16.0.1")}, networks={"internet": ["any"]})
-    assert open_(found, "10.0.0.1", "edge", "tcp/25")
-
-
 def test_web_traffic_to_external_ends_goes_to_the_proxy() -> None:
     hosts = {"sup": host("configmgr.software_update_point", at="10.0.0.1"), "edge": host("exchange.edge_transport", at="172.16.0.1")}
     found = plan(hosts, infrastructure={"proxy": [{"address": "10.1.1.1", "port": 8080}]})

@@ -9,7 +9,7 @@ import pytest
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import InventoryError
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._flow.estates import host, names, plan, rules, texts
-from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._flow.meaning import MEMBER2, open_
+from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._flow.meaning import open_
 
 
 def test_management_is_a_rule_on_every_managed_host() -> None:
@@ -41,15 +41,6 @@ def test_the_plan_holds_outbound_rules_whatever_the_default() -> None:
     assert names(plan({"edge": host("exchange.edge_transport", at="172.16.0.1")}), "edge", "exchange.edge_transport.internet.smtp.tcp") == [
         "out tcp/25 to internet"
     ]
-
-
-def test_members_reach_their_domain_controllers_and_these_each_other() -> None:
-    found = plan({"dc1": host("windows_server.domain_controller", at="10.0.0.1"), "dc2": host("windows_server.domain_controller", at="10.0.0.3"), **MEMBER2})
-    ports = ["tcp/88", "udp/88", "tcp/464", "udp/464", "tcp/389", "udp/389", "tcp/636", "tcp/3268", "tcp/3269", "tcp/445", "tcp/135", "tcp/50000", "udp/123"]
-    for port in [*ports, "tcp/53", "udp/53", "icmp_echo"]:
-        assert open_(found, "member2", "dc1", port), port
-        assert open_(found, "dc1", "dc2", port), port
-        assert not open_(found, "dc1", "member2", port), port
 
 
 def test_an_own_rule_for_what_no_catalog_knows() -> None:

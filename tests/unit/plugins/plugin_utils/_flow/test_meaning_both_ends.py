@@ -9,7 +9,7 @@ import typing as t
 import pytest
 
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._flow.estates import addresses, codes, host, names, plan, rules, texts
-from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._flow.meaning import Plain, open_, site_system
+from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._flow.meaning import Plain, open_
 
 
 def test_both_ends_have_their_rule() -> None:
@@ -29,36 +29,6 @@ def test_a_set_may_hold_the_host_itself() -> None:
     found = plan({"a": host("exchange.mailbox", at="10.0.0.1"), "b": host("exchange.mailbox", at="10.0.0.9")})
     (rule,) = rules(found, "a", "exchange.mailbox.mailbox.unrestricted.any")[:1]
     assert addresses(found, rule) == ["10.0.0.1", "10.0.0.9"]
-
-
-SYSTEMS = [
-    "management_point", "software_update_point", "fallback_status_point", "state_migration_point", "asset_intelligence_synchronization_point",
-    "endpoint_protection_point", "enrollment_point", "enrollment_proxy_point", "certificate_registration_point",
-    "application_catalog_website_point", "application_catalog_web_service_point",
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("role", SYSTEMS)
-def test_note_5_site_systems_start_connections_unless_told_not_to(role: str) -> None:
-    by_default, told = site_system(role), site_system(role, settings={"site_server_initiates": True})
-    for found in (by_default, told):
-        assert open_(found, "server", "system", "tcp/445")
-    assert open_(by_default, "system", "server", "tcp/445")
-    assert not open_(told, "system", "server", "tcp/445")
-
-
-@pytest.mark.parametrize("role", ["reporting_services_point", "distribution_point"])
-def test_reporting_services_and_distribution_points_never_start(role: str) -> None:
-    found = site_system(role)
-    assert open_(found, "server", "system", "tcp/445")
-    assert not open_(found, "system", "server", "tcp/445")
-
-
-def test_the_device_starts_towards_its_clients_only_by_feature() -> None:
-    for features, starts in (([], False), (["databox.device_initiates"], True)):
-        found = plan({"box": host("databox.device", at="10.0.0.1", managed=False, features=features), "lan": host("databox.lan_client", at="10.0.0.2")})
-        assert open_(found, "lan", "box", "tcp/443")
-        assert open_(found, "box", "lan", "tcp/443") is starts
 
 
 @pytest.mark.parametrize(
@@ -100,14 +70,6 @@ UNRESTRICTED |= {
 }
 
 
-def test_the_unrestricted_pairs_are_exactly_these() -> None:
-    found = exchange()
-    for one in INTERNAL:
-        for other in INTERNAL:
-            if one != other:
-                assert open_(found, one, other, "any") is (frozenset((one, other)) in UNRESTRICTED), (one, other)
-
-
 def test_the_pairs_can_be_narrowed_by_an_option_that_warns() -> None:
     found = exchange(settings={"exchange.internal_unrestricted": False})
     assert not open_(found, "cas", "mbx", "any")
@@ -121,41 +83,6 @@ def test_the_pairs_can_be_narrowed_by_an_option_that_warns() -> None:
 # What the table of mail flow with Edge says of an Edge, and nothing else (both ends of rows within the company).
 TABLE = {("edge", "mbx", "tcp/25"), ("edge", "mbx2", "tcp/25"), ("mbx", "edge", "tcp/25"), ("mbx2", "edge", "tcp/25")}
 TABLE |= {("mbx", "edge", "tcp/50636"), ("mbx2", "edge", "tcp/50636")}
-ASKED = [
-    "tcp/25",
-    "tcp/50636",
-    "tcp/53",
-    "udp/53",
-    "tcp/443",
-    "tcp/445",
-    "tcp/135",
-    "tcp/50000",
-    "tcp/389",
-    "udp/389",
-    "tcp/88",
-    "icmp_echo",
-    "tcp/80",
-    "tcp/3389",
-]
-
-
-def test_edge_reaches_inside_only_what_its_table_says_and_is_reached_only_so() -> None:
-    found = exchange()
-    for name in INTERNAL:
-        for port in ASKED:
-            for ends in (("edge", name, port), (name, "edge", port)):
-                assert name == "edge" or open_(found, *ends) is (ends in TABLE), ends
-
-
-def test_edge_asks_name_servers_and_the_internet() -> None:
-    found = plan({"edge": host("exchange.edge_transport", at="172.16.0.1"), "dns": host("windows_server.dns_server", at="10.0.0.1")})
-    for port in ("udp/53", "tcp/53"):
-        assert open_(found, "edge", "dns", port)
-    assert open_(found, "edge", "44.0.0.1", "tcp/25")
-    assert open_(found, "44.0.0.1", "edge", "tcp/25")
-    assert not open_(found, "44.0.0.1", "edge", "tcp/50636")
-
-
 def test_the_two_mail_flow_tables_are_alternatives() -> None:
     roles = {"cas": "exchange.client_access", "mbx": "exchange.mailbox"}
     without = plan({name: host(role, at=f"10.0.{number}.1") for number, (name, role) in enumerate(roles.items())})
@@ -165,11 +92,6 @@ def test_the_two_mail_flow_tables_are_alternatives() -> None:
     assert not open_(with_edge, "44.0.0.1", "cas", "tcp/25")
     assert not open_(with_edge, "mbx", "44.0.0.1", "tcp/25")
     assert {"flow": "exchange.mailbox.internet.smtp.tcp", "why": "holds only without exchange.edge_transport"} in with_edge["off"]
-
-
-def test_outbound_mail_through_client_access_is_a_feature() -> None:
-    for features, is_open in (([], False), (["exchange.outbound_proxy"], True)):
-        assert open_(plan({"cas": host("exchange.client_access", at="10.0.0.1", features=features)}), "cas", "44.0.0.1", "tcp/25") is is_open
 
 
 def test_unmanaged_hosts_are_peers_without_a_ruleset() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.releases import holds_in_release
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._flow.estates import addresses, host, names, plan, rules
-from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._flow.meaning import CLIENTS, IN_P01, IN_P02, edition, open_
+from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._flow.meaning import edition, open_
 
 
 def test_the_port_follows_the_setting_on_both_ends() -> None:
@@ -32,19 +32,6 @@ def test_two_destinations_of_one_role_with_different_ports() -> None:
     ]
     assert open_(found, "client", "sup1", "tcp/80")
     assert not open_(found, "client", "sup2", "tcp/80")  # alternatives never make rules
-
-
-def test_a_setting_of_the_site_is_read_from_its_site_server() -> None:
-    found = plan(
-        {
-            "s1": host("configmgr.site_server", at="10.1.0.1", site="P01", settings={"configmgr.wake_on_lan": 7}),
-            "s2": host("configmgr.site_server", at="10.2.0.1", site="P02"),
-        },
-        networks=CLIENTS,
-    )
-    assert open_(found, "s1", IN_P01, "udp/7")
-    assert not open_(found, "s1", IN_P01, "udp/9")
-    assert open_(found, "s2", IN_P02, "udp/9")
 
 
 @pytest.mark.parametrize(
@@ -74,17 +61,6 @@ def test_without_switches_off_by_pattern_with_the_reason() -> None:
     assert open_(found, "client", "mp", "tcp/10123")
     whys = {off["flow"]: off["why"] for off in found["off"]}
     assert whys["configmgr.client.management_point.http.tcp"] == "msports_excluded_flows configmgr.client.management_point.http*.tcp: none of it"
-
-
-@pytest.mark.parametrize(
-    ("named", "smb", "rpc"),
-    [([], False, False), (["client_push"], True, True), (["configmgr.site_server.client.rpc_endpoint_mapper.tcp"], False, True)],
-    ids=["none", "group", "id"],
-)
-def test_supplements_by_group_and_by_id(named: list[str], smb: bool, rpc: bool) -> None:
-    found = plan({"server": host("configmgr.site_server", at="10.0.0.1"), "client": host("configmgr.client", at="10.20.0.1")}, supplements=named)
-    assert open_(found, "server", "client", "tcp/445") is smb
-    assert open_(found, "server", "client", "tcp/135") is rpc
 
 
 def test_what_is_off_is_listed() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import InventoryError
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._flow.estates import addresses, host, names, plan, rules, texts
-from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._flow.meaning import MEMBER2, Plain, open_, site_system
+from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._flow.meaning import Plain, open_, site_system
 
 
 PXE = {"features": ["configmgr.pxe"]}
@@ -53,16 +53,6 @@ def test_a_relay_and_its_server() -> None:
     assert open_(found, "relay", "dhcp", "udp/67")
     assert open_(found, "dhcp", "relay", "udp/67")
     assert "out udp/67 to infrastructure.dhcp_relays port 67" in names(found, "dhcp")
-
-
-def test_wake_on_lan_and_the_wake_up_proxy_go_to_networks() -> None:
-    found = plan(
-        {"server": host("configmgr.site_server", at="10.0.0.1"), "client": host("configmgr.client", at="10.20.0.5")},
-        networks={"configmgr.client": ["10.20.0.0/16"]},
-    )
-    assert open_(found, "server", "10.20.255.255", "udp/9")  # a directed broadcast is an address of its network
-    assert open_(found, "10.20.9.9", "client", "udp/25536")
-    assert open_(found, "10.20.9.9", "client", "icmp_echo")
 
 
 def test_netbios_is_a_feature_and_has_a_helper_at_the_requester() -> None:
@@ -124,13 +114,6 @@ def test_udp_135_is_numeric() -> None:
     found = site_system("distribution_point")
     flow = "configmgr.site_server.distribution_point.rpc_endpoint_mapper.udp"
     assert [(rule["local_ports"], rule["rpc"]) for rule in rules(found, "system", flow)] == [(["135"], False)]
-
-
-def test_ping_is_documented_or_named() -> None:
-    found = plan({"dc": host("windows_server.domain_controller", at="10.0.0.1"), "edge": host("exchange.edge_transport", at="172.16.0.1"), **MEMBER2})
-    assert open_(found, "member2", "dc", "icmp_echo")
-    assert not open_(found, "10.9.0.1", "dc", "icmp_echo")
-    assert open_(plan({"edge": host("exchange.edge_transport", at="172.16.0.1")}, ping=["10.9.0.0/24"]), "10.9.0.1", "edge", "icmp_echo")
 
 
 def test_a_user_defined_port_needs_its_value() -> None:
