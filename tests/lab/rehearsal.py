@@ -34,7 +34,7 @@ WORK = pathlib.Path("/run/lab")  # the lab's own tmpfs
 STEPS = 10
 KEPT = {"plan": "msports-plan", "matrix of flows": "matrix.md", "rulesets as both systems hold them": "rulesets", "this report": "report.json"}
 # What is right in the lab: a namespace has no init; and the stand-in for Windows says of every host that it is one, and what runs the C#.
-RIGHT_WARNINGS = ("systemd does not run here", "is a stand-in for a Windows host", "NOT RUN BY POWERSHELL")
+RIGHT_WARNINGS = ("systemd does not run here", "is a stand-in for a Windows host")
 BESIDE = "fsp01"  # its few rules are shown as both systems say them
 
 
