@@ -7,7 +7,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import fcntl
 import hashlib
 import json
 import os
@@ -23,6 +25,8 @@ HOSTS, RULESETS, SETS = FOLDERS = ("hosts", "rulesets", "sets")
 UNFINISHED = ".msports-plan"  # says that the first save into this folder did not come to its end
 DIGEST = re.compile(r"[0-9a-f]{64}")
 LONGEST = 255 - len(".json")  # bytes that file systems allow for a name, less the suffix
+CANNOT_READ = "cannot be read ({0}); expected a plan directory that this user may read and write"
+Where = t.Union[str, "os.PathLike[str]"]
 HEAD = 150  # characters of a longer name that stay, for the reader
 
 
@@ -48,23 +52,44 @@ class Claimed(t.NamedTuple):
     files: frozenset[str]
 
 
-def claim(directory: t.Union[str, os.PathLike[str]]) -> Claimed:
+@contextlib.contextmanager
+def locked(folder: Where) -> t.Iterator[None]:
+    """Hold a plan directory: two runs may save into it, and what one has half done is nothing to judge it by."""
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(opened)
+
+
+def claim(directory: Where) -> Claimed:
     """Return what a plan directory holds of ours; no other file of the folder is.
 
     Raises :class:`MsportsError` unless the directory is missing, empty (but for hidden files) or holds a plan.
     """
+    folder = os.fspath(directory)
+    if not os.path.isdir(folder):
+        if os.path.isfile(folder):
+            raise refused(folder, "is a file; expected a plan directory, or a name that is free")
+        return Claimed({}, frozenset())
+    try:
+        with locked(folder):
+            return claim_held(folder)
+    except OSError as error:
+        raise refused(folder, CANNOT_READ.format(error.strerror)) from error
+
+
+def claim_held(directory: Where) -> Claimed:
+    """Do what :func:`claim` does, for whoever holds the directory."""
     folder = pathlib.Path(directory)
     try:
-        if not folder.is_dir():
-            if folder.exists():
-                raise refused(str(folder), "is a file; expected a plan directory, or a name that is free")
-            return Claimed({}, frozenset())
         if not os.path.lexists(folder / INDEX):
             return Claimed({}, _unfinished(folder))
         check_folders(folder)
         index = _parsed(read_file(str(folder / INDEX)))
     except OSError as error:
-        raise refused(str(folder), f"cannot be read ({error.strerror}); expected a plan directory that this user may read and write") from error
+        raise refused(str(folder), CANNOT_READ.format(error.strerror)) from error
     if not isinstance(index, dict) or not isinstance(index.get("format"), int) or not isinstance(index.get("hosts"), dict):
         raise refused(str(folder / INDEX), "is not the index of a plan; expected a plan directory or an empty folder: empty it, or name another one")
     return Claimed(index, frozenset(map(file_name, index["hosts"])))  # never what the index says of paths: those could lie outside
@@ -80,7 +105,7 @@ def _unfinished(folder: pathlib.Path) -> frozenset[str]:
     return frozenset()
 
 
-def check_folders(folder: t.Union[str, os.PathLike[str]]) -> None:
+def check_folders(folder: Where) -> None:
     """Refuse a plan directory whose folders are links to somewhere else."""
     problems = Problems()
     for name in FOLDERS:

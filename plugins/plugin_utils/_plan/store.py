@@ -13,7 +13,6 @@ So whoever is killed at whatever moment leaves the old plan or the new one.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -34,7 +33,9 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.folder im
     UNFINISHED,
     Claimed,
     claim,
+    claim_held,
     file_name,
+    locked,
     pending,
     read_file,
     refused,
@@ -68,27 +69,16 @@ def save(plan: Plain, directory: Where, texts: t.Optional[Texts] = None, generat
     Raises :class:`MsportsError` when the directory is something else's (:func:`claim`) or cannot be written.
     """
     folder = os.fspath(directory)
-    claim(folder)
     try:
-        with _locked(folder, check):
+        if check:
             return _Save(folder, claim(folder), texts or Texts(plan), check).run(plan, generation)
+        if not os.path.isdir(folder):
+            claim(folder)  # says what is in the way
+            os.makedirs(folder, exist_ok=True)
+        with locked(folder):
+            return _Save(folder, claim_held(folder), texts or Texts(plan), check).run(plan, generation)
     except OSError as error:
         raise refused(folder, f"cannot be written ({error.strerror}); expected a plan directory that this user may write") from error
-
-
-@contextlib.contextmanager
-def _locked(folder: str, check: bool) -> t.Iterator[None]:
-    """Make the folder, and hold it while it is written: two runs may save into it."""
-    if check:
-        yield
-        return
-    os.makedirs(folder, exist_ok=True)
-    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(opened, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(opened)
 
 
 class _Save:
