@@ -6,7 +6,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs-lint sanity unit integration windows windows-pwsh windows-wine containers lab molecule fresh coverage bench build clean setup setup-demo
+.PHONY: help demo test lint docs-lint sanity unit integration windows windows-pwsh windows-wine containers lab molecule fresh coverage bench build release-check clean setup setup-demo
 
 PY := .venv/bin/python
 # RELEASE: the release of Debian in the containers, bookworm or trixie.
@@ -69,6 +69,10 @@ fresh:  ## demo and tests on bare machines of Debian 12 and 13 (RELEASE=trixie: 
 
 build: setup-demo  ## the collection's tarball, in build/
 	@ANSIBLE_HOME=$(CURDIR)/.cache/ansible .venv/bin/ansible-galaxy collection build --force --output-path build .
+
+release-check: setup  ## what keeps the checkout from being released as the version of galaxy.yml
+	@.venv/bin/antsibull-changelog lint
+	@$(PY) tests/tools/release_check.py
 
 coverage: setup  ## unit and integration tests, measured; fails below 95 percent of lines and branches
 	@$(CHECKS) coverage
