@@ -19,7 +19,7 @@ options:
     description:
       - Mark of ownership, as in M(portcullis.msports.linux_ruleset).
     type: str
-    required: true
+    default: msports
   nonce:
     description:
       - The name of the change, as the module that made it has returned it.
