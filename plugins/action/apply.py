@@ -13,10 +13,18 @@ from ansible import constants as C
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.portcullis.msports.plugins.module_utils._options import BACKENDS, LINUX, PASSED_ON, backend_spec, drop_unsupported, passed_on_spec
+from ansible_collections.portcullis.msports.plugins.module_utils._options import (
+    BACKENDS,
+    LINUX,
+    OWNER,
+    PASSED_ON,
+    backend_spec,
+    drop_unsupported,
+    passed_on_spec,
+)
 from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import ansible_errors
 from ansible_collections.portcullis.msports.plugins.plugin_utils._compile import Stale, inputs_of, stale
-from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import some
+from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MsportsError, some
 from ansible_collections.portcullis.msports.plugins.plugin_utils._inventory import inventory_of, one_host
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.applied import (
     ABSENT,
@@ -92,7 +100,9 @@ class ActionModule(ActionBase):
         run = Run(C.DEFAULT_LOCAL_TMP, arguments["directory"])
         if arguments["state"] == "absent":
             backend = self._backend(name, self._there(), arguments["backend"])  # there may be no plan
-            applied: dict[str, t.Any] = {"state": ABSENT}
+            # The record is about all that this collection owns by its usual name: what another owner or one backend had is a part of it.
+            everything = arguments["owner"] == OWNER["owner"]["default"] and backend in CHOSEN
+            applied: dict[str, t.Any] = {"state": ABSENT} if everything else {}
         else:
             marker, entry = self._planned(run, name, task_vars, arguments)
             if entry is None or entry.kind != MANAGED:
@@ -121,7 +131,7 @@ class ActionModule(ActionBase):
             options["backend"] = backend
         result.update(self._reconcile(SYSTEMS[backend], options, task_vars))
         result.setdefault("backend", backend)
-        if not result.get("failed") and not result.get("unreachable") and not self._task.check_mode:
+        if applied and not result.get("failed") and not result.get("unreachable") and not self._task.check_mode:
             self._record(run.directory, name, applied)
         return result
 
@@ -221,9 +231,12 @@ class ActionModule(ActionBase):
         if run.read(LAGGING) is not None:
             return
         records = recorded(run.directory, leave_out=task_vars.get("ansible_play_hosts_all", ()))
-        with ansible_errors(AnsibleActionFail):
+        try:
             files = read_index(marker["plan"])["hosts"] if records else {}
             found = lagging(records, files, lambda name: deciding(load_host(marker["plan"], name, files[name]), name))
+        except MsportsError as error:  # of a host that this play leaves out, which is no reason to keep the others waiting
+            self._display.warning(f"which hosts lag behind the plan is not known: {error}")
+            found = []
         run.leave(LAGGING, {"hosts": len(found)})
         if found:
             self._display.warning(f"{len(found)} of the hosts that this play leaves out lag behind the plan: {some(found, 5)}; apply it to them, too")

@@ -10,6 +10,7 @@ import typing as t
 
 from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
+from ansible.plugins.connection import ConnectionBase
 
 from ansible_collections.portcullis.msports.plugins.module_utils._options import linux_spec
 from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import to_plain
@@ -56,7 +57,7 @@ class _Host:
         """Connect anew and confirm: a connection that is open proves nothing, since rules let what is established pass."""
         connection = self._action._connection
         try:
-            getattr(connection, "reset", connection.close)()
+            (connection.close if type(connection).reset is ConnectionBase.reset else connection.reset)()  # that of the base only warns
             return self._action._execute_module(module_name=CONFIRM, module_args={"owner": owner, "nonce": nonce}, task_vars=self._task_vars)
         except AnsibleConnectionFailure as error:
             return {"unreachable": True, "msg": str(error)}

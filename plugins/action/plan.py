@@ -89,7 +89,7 @@ class ActionModule(ActionBase):
         records = recorded(run.directory)
         plan["orphaned"] = orphans(plan, saved, records)
         texts = Texts(plan)
-        before = self._saved(run.directory, texts)
+        before = self._saved(run.directory, texts, saved)
         difference = plan_diff(before, plan)
         with ansible_errors(AnsibleActionFail):
             check_shrinking(before, plan, difference, arguments["expect_removed_hosts"], arguments["max_removed_rules"])
@@ -121,13 +121,15 @@ class ActionModule(ActionBase):
         run.write({**marker_of(written, {**plan, "digest": done.digest, "generation": done.generation}), "checked": MADE}, entries_of(plan, texts.hosts, own))
         return result
 
-    @staticmethod
-    def _saved(directory: str, texts: Texts) -> dict[str, t.Any]:
-        """Return the plan that lies there, to compare with, or an empty one: an unreadable plan is simply made anew."""
+    def _saved(self, directory: str, texts: Texts, index: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+        """Return the plan that lies there, to compare with. One that cannot be read is made anew, and what its ``index`` still says is compared."""
         try:
             return load(directory, beside=texts)
-        except MsportsError:
-            return {"hosts": {}, "sets": {}}
+        except MsportsError as error:
+            if index:
+                self._display.warning(f"the saved plan cannot be read, so nobody can say which of its rules go: {error}")
+            known = {key: index[key] for key in ("inputs", "partial_inventory") if key in index}
+            return {"hosts": {}, "sets": {}, **known}
 
 
 @contextlib.contextmanager

@@ -57,9 +57,11 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import NftError
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.rollback import confirm
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.sessions import find_sessions
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.shelf import Shelf
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.rollback import backend_of
 from ansible_collections.portcullis.msports.plugins.module_utils._options import OWNER
+from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
 
 
 def main():
@@ -69,8 +71,9 @@ def main():
         there = shelf.look()
         backend = backend_of(there[1].backend if there else "nftables")
         with backend.held():
-            result = confirm(shelf, backend, module.params["nonce"])
-    except (NftError, OSError, ValueError) as error:
+            sessions, _how = find_sessions()
+            result = confirm(shelf, backend, module.params["nonce"], sessions[0] if len(sessions) == 1 else None)
+    except (NftError, OSError, Refused, ValueError) as error:
         module.fail_json(msg=str(error))
     for warning in result.pop("warnings"):
         module.warn(warning)

@@ -16,7 +16,7 @@ PAUSE = 2.0
 
 ROLLED_BACK = "the change was taken back: {0}. The host has the rules from before this run"
 UNSEEN = (
-    "the rules have changed, and for {0:.0f} seconds no new connection came about that could confirm them ({1}). The host takes the change back by itself "
+    "the rules have changed, and for {0:.0f} seconds nothing could confirm them over a new connection ({1}). The host takes the change back by itself "
     "{2} seconds after it was made; that was not seen from here, and the next run reports it"
 )
 GONE = (

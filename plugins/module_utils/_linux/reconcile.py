@@ -40,6 +40,8 @@ def run(options: t.Mapping[str, t.Any], check_mode: bool = False) -> Result:
     note, warnings = rollback.settle(shelf, check_mode)
     if note:
         memory.take_back(check_mode)
+    else:
+        memory.trust(check_mode)
     absent = options.get("state") == "absent"
     if generation is not None and not allowed and not absent:
         warnings = warnings + memory.check(generation)

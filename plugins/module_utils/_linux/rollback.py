@@ -12,12 +12,10 @@ import time
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import rollback
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import NftError
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.rollback import Backend
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.shelf import ARMED, CONFIRMED, Note, Pending, Shelf, since_boot
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
 
-RESTARTED = "this host was restarted before the controller confirmed the change"
 UNFIRED = "the controller did not confirm the change, and the timer did not fire; a later run took the change back"
 LATER = "an earlier run has left its rollback unfinished; the next run that is no check finishes it"
 NOTED = "an earlier change was taken back ({0}): {1}"
@@ -32,7 +30,12 @@ def backend_of(name: str, root: str = "/") -> Backend:
     from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.apply import Host
 
     host = Host(root=root)
-    return Backend(lambda: lock.held(root, False), lambda pending: undo.restore(pending, host), lambda pending: undo.confirm(pending, host))
+    return Backend(
+        held=lambda: lock.held(root, False),
+        lost=lambda pending: undo.lost(pending, host),
+        restore=lambda pending: undo.restore(pending, host),
+        confirm=lambda pending: undo.confirm(pending, host),
+    )
 
 
 def settle(shelf: Shelf, check_mode: bool) -> t.Tuple[t.Optional[Note], t.List[str]]:
@@ -58,7 +61,7 @@ def settle(shelf: Shelf, check_mode: bool) -> t.Tuple[t.Optional[Note], t.List[s
 
 
 def _why(shelf: Shelf, pending: Pending) -> str:
-    return UNFIRED if pending.boot == shelf.boot() else RESTARTED
+    return UNFIRED if pending.boot == shelf.boot() else rollback.RESTARTED
 
 
 def _noted(note: t.Optional[Note], warnings: t.List[str]) -> t.Tuple[t.Optional[Note], t.List[str]]:
@@ -82,6 +85,6 @@ def main(arguments: t.Sequence[str]) -> int:
             with backend.held():
                 rollback.fire(shelf, backend, nonce)
             return 0
-        except (NftError, OSError, ValueError) as error:
+        except Exception as error:  # pylint: disable=broad-except  # whatever it is: without this process nobody opens the host again
             print("rollback of {0}: {1}".format(owner, error), file=sys.stderr, flush=True)
             time.sleep(RETRY_SECONDS)

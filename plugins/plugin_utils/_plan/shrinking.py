@@ -15,6 +15,10 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import 
 Plain = t.Mapping[str, t.Any]
 FEW = 20  # so many rules may always go
 SHARE = 4  # and a quarter of all
+OVER_A_WHOLE = (
+    "the plan that is saved there is of the whole inventory, and one of a part would take its place, and with it what the next one is compared with; "
+    "give it a directory of its own"
+)
 
 
 def check_shrinking(before: Plain, plan: Plain, difference: Plain, expected: t.Sequence[str] = (), most: t.Optional[int] = None) -> None:
@@ -23,6 +27,8 @@ def check_shrinking(before: Plain, plan: Plain, difference: Plain, expected: t.S
     ``expected`` are names of hosts or patterns (``web*``). ``most`` is how many rules may go from hosts that stay; by default a quarter of them,
     and always ``FEW``. ``difference`` is that of the two plans. A plan of a part of the inventory knows nothing of hosts that it lacks.
     """
+    if plan["partial_inventory"] and before.get("partial_inventory") is False:
+        raise InventoryError([Problem("partial_inventory", "true", OVER_A_WHOLE)])
     if plan["partial_inventory"] or before.get("partial_inventory"):
         return
     gone = sorted(set(before.get("inputs", {})) - set(plan["inputs"]))

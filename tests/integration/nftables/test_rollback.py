@@ -173,8 +173,110 @@ def test_after_a_restart_the_rules_from_before_are_told_of(apply: Apply, rule: t
     path.write_text(path.read_text().replace(shelf(apply).boot(), "an earlier boot"))
     run(f"nft delete table inet msports; nft -f {apply.saved}")
     note, warnings = composer.settle(shelf(apply), False)
-    assert note and (note.why, note.what) == (composer.RESTARTED, [undo.NEVER_WRITTEN])
+    assert note and (note.why, note.what) == (rollback.RESTARTED, [undo.NEVER_WRITTEN])
     assert ruleset() == before and done["rollback"]["nonce"] == note.nonce and len(warnings) == 1
+
+
+def test_who_comes_in_after_a_restart_confirms_nothing(apply: Apply, rule: t.Any) -> None:
+    """The host has the rules from before again: what locked the controller out must not be saved now."""
+    apply(rule("old"))
+    before, saved = ruleset(), pathlib.Path(apply.saved).read_text()
+    done = apply(rule("new"), rollback_timeout=60)
+    path = pathlib.Path(shelf(apply).folder, "armed.json")
+    path.write_text(path.read_text().replace(shelf(apply).boot(), "an earlier boot"))
+    run(f"nft delete table inet msports; nft -f {apply.saved}")
+    answer = confirm(apply, done)
+    assert (answer["confirmed"], answer["rolled_back"]) == (False, [rollback.RESTARTED, undo.NEVER_WRITTEN])
+    assert (ruleset(), pathlib.Path(apply.saved).read_text(), shelf(apply).look()) == (before, saved, None)
+
+
+@pytest.mark.parametrize(
+    ("by_hand", "seen"),
+    [
+        ("nft flush ruleset", undo.REMOVED_SINCE.format("msports")),
+        ("nft insert rule inet msports rules_in tcp dport 22 accept comment rescue", undo.CHANGED_SINCE.format("rule 'rescue'")),
+    ],
+)
+def test_who_comes_in_because_somebody_opened_the_host_by_hand_confirms_nothing(apply: Apply, rule: t.Any, by_hand: str, seen: str) -> None:
+    apply(rule("old"))
+    saved = pathlib.Path(apply.saved).read_text()
+    done = apply(rule("new"), rollback_timeout=60)
+    run(by_hand)
+    answer = confirm(apply, done)
+    assert (answer["confirmed"], answer["rolled_back"][0], seen in answer["rolled_back"]) == (False, undo.HAND, True)
+    assert pathlib.Path(apply.saved).read_text() == saved
+
+
+def test_a_table_that_slept_sleeps_again(apply: Apply, rule: t.Any) -> None:
+    """Somebody had switched our table off in an emergency: a run switches it on, and taking that back switches it off."""
+    apply(rule("old"))
+    run("nft add table inet msports '{ flags dormant; }'")
+    before = ruleset()
+    assert "dormant" in before
+    done = apply(rule("old"), rollback_timeout=60)
+    assert "dormant" not in ruleset()
+    rollback.fire(shelf(apply), composer.backend_of("nftables", apply.root), done["rollback"]["nonce"])
+    assert ruleset() == before
+
+
+def test_what_the_kernel_holds_is_taken_back_however_it_spells_it(apply: Apply, rule: t.Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    genuine = loading.load
+
+    def load(options: t.Any, host: t.Any, actual: t.Any, text: str, sessions: t.Any) -> None:
+        genuine(options, host, actual, text.replace("tcp dport 443 accept", "tcp dport 443 counter accept"), sessions)
+
+    before = ruleset()
+    monkeypatch.setattr(loading, "load", load)
+    done = apply(rule("new", local_ports=["443"]), rollback_timeout=60)
+    assert done["effective"]["in_force"] is False
+    rollback.fire(shelf(apply), composer.backend_of("nftables", apply.root), done["rollback"]["nonce"])
+    assert ruleset() == before
+
+
+def test_the_connection_from_before_confirms_nothing(apply: Apply, rule: t.Any) -> None:
+    session = ("192.0.2.1", 40000, "192.0.2.2", 22)
+    done = apply(rule("a"), rollback_timeout=60)
+    armed = shelf(apply).look()
+    assert armed
+    shelf(apply).amend(armed[1]._replace(session=list(session)))
+    backend = composer.backend_of("nftables", apply.root)
+    with pytest.raises(Refused, match="over the connection that was open before the change"):
+        rollback.confirm(shelf(apply), backend, done["rollback"]["nonce"], session)
+    assert rollback.confirm(shelf(apply), backend, done["rollback"]["nonce"], (*session[:1], 40001, *session[2:]))["confirmed"] is True
+
+
+def test_an_answer_that_was_lost_is_given_again(apply: Apply, rule: t.Any) -> None:
+    done = apply(rule("a"), rollback_timeout=60)
+    assert [confirm(apply, done)["confirmed"] for _turn in range(2)] == [True, True]
+    assert confirm(apply, {"rollback": {"nonce": "another"}})["confirmed"] is False
+
+
+def test_a_confirmation_that_cannot_save_says_so_and_stays(apply: Apply, rule: t.Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = apply(rule("a"), rollback_timeout=60)
+    after = ruleset()
+
+    def full(*_arguments: t.Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(loading, "save", full)
+        answer = confirm(apply, done)
+    assert answer["confirmed"] is True and "could not be saved for the next boot" in answer["warnings"][0]
+    composer.settle(shelf(apply), False)
+    assert (ruleset(), shelf(apply).look(), os.path.exists(apply.saved)) == (after, None, True)
+
+
+def test_a_shape_that_nobody_thought_of_does_not_keep_the_host_closed(apply: Apply, rule: t.Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = ruleset()
+    done = apply(rule("a"), rollback_timeout=60)
+
+    def stumble(*_arguments: t.Any) -> None:
+        raise KeyError("strange")
+
+    monkeypatch.setattr(undo.parse, "own_table", stumble)
+    rollback.fire(shelf(apply), composer.backend_of("nftables", apply.root), done["rollback"]["nonce"])
+    monkeypatch.undo()
+    assert ruleset() == before
 
 
 def test_the_table_that_a_first_run_warms_up_with_goes_too(apply: Apply, rule: t.Any) -> None:

@@ -15,7 +15,7 @@ import secrets
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import timer
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.shelf import CONFIRMED, FIRING, Note, Pending, Shelf, now, since_boot
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.shelf import ARMED, CONFIRMED, FIRING, Note, Pending, Shelf, now, since_boot
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
 
 NOT_ARMED = "the rules from before could not be kept for a rollback, nothing was changed (rollback_timeout: 0 goes without): {0}"
@@ -26,12 +26,19 @@ WAITS = (
 UNREADABLE = "what a run has left for its rollback is not understood, nothing was changed: {0}; look at it, remove it, and run again"
 UNFINISHED = "an earlier run has left its rollback unfinished in {0}, and it cannot be finished: {1}"
 NOT_CONFIRMED = "the controller did not confirm the change in time"
+RESTARTED = "this host was restarted before the controller confirmed the change"
+SAME = (
+    "the confirmation came over the connection that was open before the change, which shows nothing: rules let pass what is established. Connect anew "
+    "(does a proxy or a plugin keep the connection open?)"
+)
+NOT_SAVED = "the change is confirmed and in force, but could not be saved for the next boot: {0}; the next run saves it"
 
 
 class Backend(t.NamedTuple):
-    """What a backend does for it: hold its lock, and restore or save what was kept. All return sentences."""
+    """What a backend does for it: hold its lock, say why the host no longer has what was written (``None``: it has), restore or save what was kept."""
 
     held: t.Callable[[], t.ContextManager[t.List[str]]]
+    lost: t.Callable[[Pending], t.Optional[str]]
     restore: t.Callable[[Pending], t.List[str]]
     confirm: t.Callable[[Pending], t.List[str]]
 
@@ -44,20 +51,37 @@ def waiting(shelf: Shelf) -> t.Optional[t.Tuple[str, Pending]]:
         raise Refused(UNREADABLE.format(error)) from error
 
 
-def arm(shelf: Shelf, backend: str, seconds: int, previous: t.Any, written: t.Any, saved: t.Any) -> t.Dict[str, t.Any]:
-    """Keep what is there before it changes, start the timer, and return what the controller needs; ``Refused`` when nothing may change."""
+def refuse_while_waiting(shelf: Shelf) -> None:
+    """Raise ``Refused`` while a change waits: what it has loaded must neither be saved nor changed by another run."""
     there = waiting(shelf)
     if there:
         raise Refused(WAITS.format(shelf.owner, shelf.left(there[1])))
+
+
+def arm(
+    shelf: Shelf, backend: str, seconds: int, previous: t.Any, written: t.Any, saved: t.Any, session: t.Optional[t.Sequence[t.Any]] = None
+) -> t.Dict[str, t.Any]:
+    """Keep what is there before it changes, start the timer, and return what the controller needs; ``Refused`` when nothing may change."""
+    refuse_while_waiting(shelf)
     nonce = secrets.token_hex(8)
-    pending = Pending(nonce, shelf.owner, backend, shelf.boot(), since_boot() + seconds, previous, written, saved)
+    pending = Pending(nonce, shelf.owner, backend, shelf.boot(), since_boot() + seconds, list(session) if session else None, previous, written, saved)
     try:
         shelf.arm(pending, timer.code())
-        how = timer.start(shelf, pending, seconds)
     except (OSError, timer.TimerError) as error:
+        raise Refused(NOT_ARMED.format(error)) from error
+    try:
+        how = timer.start(shelf, pending, seconds)
+    except timer.TimerError as error:
         shelf.finish()
         raise Refused(NOT_ARMED.format(error)) from error
     return {"nonce": nonce, "seconds": seconds, "by": how}
+
+
+def amend(shelf: Shelf, nonce: str, written: t.Any) -> None:
+    """Keep what the host really has after a run has written: only what is that later is taken back."""
+    there = waiting(shelf)
+    if there and there[0] == ARMED and there[1].nonce == nonce:
+        shelf.amend(there[1]._replace(written=written))
 
 
 def disarm(shelf: Shelf, nonce: str) -> None:
@@ -77,19 +101,37 @@ def fire(shelf: Shelf, backend: Backend, nonce: str, why: str = NOT_CONFIRMED) -
     if pending is None:
         return False
     what = backend.restore(pending)
-    shelf.write_note(Note(nonce, shelf.owner, now(), why, what))
+    note = shelf.note()
+    if note is None or note.nonce != nonce:  # what was killed after it had said so has said it
+        shelf.write_note(Note(nonce, shelf.owner, now(), why, what))
     shelf.finish()
     return True
 
 
-def confirm(shelf: Shelf, backend: Backend, nonce: str) -> t.Dict[str, t.Any]:
-    """Confirm the change of a run. Returns ``confirmed``, ``rolled_back`` (sentences, when the host was faster) and ``warnings``."""
+def confirm(shelf: Shelf, backend: Backend, nonce: str, session: t.Optional[t.Sequence[t.Any]] = None) -> t.Dict[str, t.Any]:
+    """Confirm the change of a run. Returns ``confirmed``, ``rolled_back`` (sentences, when the host has taken it back) and ``warnings``.
+
+    Who comes in although the rules are no longer those of the run confirms nothing: the change is taken back then. So is what a restart has ended.
+    ``session`` is the management session that the confirmation comes by; ``Refused`` when it is the one that was open before.
+    """
+    there = waiting(shelf)
+    if there and there[0] == ARMED and there[1].nonce == nonce:
+        if session and there[1].session == list(session):
+            raise Refused(SAME)
+        why = RESTARTED if there[1].boot != shelf.boot() else backend.lost(there[1])
+        if why:
+            timer.stop(shelf, there[1])
+            fire(shelf, backend, nonce, why)
     pending = shelf.take(nonce, CONFIRMED)
     if pending is None:
         note = shelf.note()
         seen = [note.why] + note.what if note and note.nonce == nonce else []
-        return {"confirmed": False, "rolled_back": seen, "warnings": []}
+        return {"confirmed": not seen and shelf.remembered() == nonce, "rolled_back": seen, "warnings": []}
     timer.stop(shelf, pending)
-    warnings = backend.confirm(pending)
+    try:
+        warnings = backend.confirm(pending)
+    except OSError as error:
+        return {"confirmed": True, "rolled_back": [], "warnings": [NOT_SAVED.format(error)]}
+    shelf.remember(nonce)
     shelf.finish()
     return {"confirmed": True, "rolled_back": [], "warnings": warnings}

@@ -34,7 +34,8 @@ class Pending(t.NamedTuple):
     """Rules that were written and not confirmed yet.
 
     ``nonce`` names the run. ``backend`` restores ``previous``, where what is ours is still ``written``; ``saved`` is what a confirmation keeps for the
-    next boot. The three are JSON values that only the backend reads. ``boot`` is the id of the boot, ``deadline`` in seconds since that boot.
+    next boot. The three are JSON values that only the backend reads. ``boot`` is the id of the boot, ``deadline`` in seconds since that boot. ``session`` is
+    the one management session that the run came by, as a list, or ``None`` where that is not known.
     """
 
     nonce: str
@@ -42,6 +43,7 @@ class Pending(t.NamedTuple):
     backend: str
     boot: str
     deadline: float
+    session: t.Any
     previous: t.Any
     written: t.Any
     saved: t.Any
@@ -66,6 +68,7 @@ class Shelf:
         self.folder = os.path.join(root, FOLDER, owner)
         self.code = os.path.join(self.folder, CODE)
         self.root = root
+        self._last = os.path.join(root, "run", "portcullis-msports.{0}.confirmed".format(owner))
         self._proc = proc
 
     def boot(self) -> str:
@@ -94,7 +97,15 @@ class Shelf:
     def arm(self, pending: Pending, code: bytes) -> None:
         """Keep ``pending`` and the code that restores it; ``OSError`` when that fails, and nothing is armed then."""
         self._make_folder()
-        replace(self.code, code, 0o600)
+        try:
+            replace(self.code, code, 0o600)
+            self.amend(pending)
+        except OSError:
+            self.finish()
+            raise
+
+    def amend(self, pending: Pending) -> None:
+        """Keep another value of what waits, before anybody can have taken it."""
         replace(self._file(ARMED), json.dumps(dict(pending._asdict(), format=FORMAT), sort_keys=True), 0o600)
 
     def take(self, nonce: str, phase: str) -> t.Optional[Pending]:
@@ -118,6 +129,14 @@ class Shelf:
             if os.path.exists(self._file(phase)):
                 os.unlink(self._file(phase))
         self._tidy()
+
+    def remember(self, nonce: str) -> None:
+        """Remember which change was confirmed last, until the next boot: an answer that was lost on its way can be asked for again."""
+        replace(self._last, nonce, 0o600)
+
+    def remembered(self) -> t.Optional[str]:
+        """Return the nonce of the change that was confirmed last."""
+        return read_text(self._last)
 
     def note(self) -> t.Optional[Note]:
         """Return what the host did by itself, until somebody has read it."""

@@ -46,11 +46,12 @@ class Found(t.NamedTuple):
 
 
 def run(options: Options, check_mode: bool = False, host: t.Optional[Host] = None) -> Result:
-    """Reconcile and return the result; raise ``Refused`` or ``NftError`` (nothing was changed, or the old rules are back in force)."""
+    """Reconcile and return the result; raise ``Refused`` or ``NftError``: nothing was changed, or the old rules are back in force, or a timer waits."""
     options = dict(OPTIONS, **{key: value for key, value in options.items() if value is not None})
     _refusals.check_owner(options["owner"])
     host = host or Host()
     with lock.held(host.root, check_mode, host.pause) as warnings:
+        rollback.refuse_while_waiting(Shelf(options["owner"], host.root))
         found = _find(options["owner"], host)
         done = (_absent if options["state"] == "absent" else _present)(options, check_mode, host, found)
     return dict(done, warnings=done["warnings"] + warnings)
@@ -119,6 +120,8 @@ def _present(options: Options, check_mode: bool, host: Host, found: Found) -> Re
         loaded = _own(host.nft, options["owner"])
         in_force = loaded == wanted.table
         if not in_force:
+            if armed:
+                rollback.amend(Shelf(options["owner"], host.root), armed["nonce"], undo.keep(loaded))
             warnings.append("the kernel does not hold what was loaded: " + result.difference(wanted.table, loaded, options["owner"]))
     if not check_mode and not armed and not all(right for _line, right in saved):
         warnings += loading.save(options, found.store, wanted.text)
@@ -130,7 +133,7 @@ def _present(options: Options, check_mode: bool, host: Host, found: Found) -> Re
 
 def _load(options: Options, host: Host, actual: t.Optional[Table], wanted: desired.Desired, sessions: t.Sequence[Session]) -> t.Optional[Result]:
     """Put the rules into the kernel; return what waits for a confirmation, which saves them, or ``None`` without ``rollback_timeout``."""
-    armed = undo.arm(options, host, actual, wanted.table, wanted.text) if options["rollback_timeout"] else None
+    armed = undo.arm(options, host, actual, wanted.table, wanted.text, sessions) if options["rollback_timeout"] else None
     try:
         loading.load(options, host, actual, wanted.text, sessions)
     except NftError:

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.portcullis.msports.plugins.module_utils._guard import Session
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import rollback
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import NftError, split
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import split
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.shelf import Pending, Shelf
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import parse, table
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import apply as loading
@@ -22,10 +23,13 @@ from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.table import Chain, Table
 
 NOTHING = Table({}, {}, {}, ())
-NEVER_WRITTEN = "nothing had been written: the rules are those from before"
+NEVER_WRITTEN = "the rules are those from before: there was nothing to restore"
 RESTORED = "the rules from before are in force again"
 REMOVED = "the table inet {0} is removed again: there was none before"
 CHANGED_SINCE = "left alone, because it was changed after the run: {0}"
+REMOVED_SINCE = "left alone, because the table inet {0} was removed after the run: nothing of ours filters"
+NO_WORDS = "what was put into the table by hand after the run is gone: {0}"
+HAND = "the rules were changed or removed after the run, before they were confirmed"
 UNMERGED = "what was changed after the run could not stay ({0}), and the rules from before were restored as they were"
 
 
@@ -34,7 +38,7 @@ def keep(actual: t.Optional[Table]) -> t.Any:
     if actual is None:
         return None
     chains = {name: [chain.hook, chain.rules] for name, chain in actual.chains.items()}
-    return {"chains": chains, "sets": actual.sets, "helpers": actual.helpers}
+    return {"chains": chains, "sets": actual.sets, "helpers": actual.helpers, "others": actual.others}
 
 
 def kept(value: t.Any) -> t.Optional[Table]:
@@ -43,38 +47,49 @@ def kept(value: t.Any) -> t.Optional[Table]:
         return None
     chains = {name: Chain(tuple(hook) if hook else None, tuple(map(tuple, rules))) for name, (hook, rules) in value["chains"].items()}
     sets = {name: (version, tuple(map(tuple, intervals))) for name, (version, intervals) in value["sets"].items()}
-    return Table(chains, sets, {name: tuple(helper) for name, helper in value["helpers"].items()}, ())
+    return Table(chains, sets, {name: tuple(helper) for name, helper in value["helpers"].items()}, tuple(value["others"]))
 
 
-def arm(options: t.Mapping[str, t.Any], host: Host, actual: t.Optional[Table], desired: Table, text: str) -> t.Dict[str, t.Any]:
+def arm(
+    options: t.Mapping[str, t.Any], host: Host, actual: t.Optional[Table], desired: Table, text: str, sessions: t.Sequence[Session]
+) -> t.Dict[str, t.Any]:
     """Keep what is there, start the timer, and return what the controller needs; ``NftError`` or ``Refused``, and nothing is armed then."""
     owner = options["owner"]
     previous = {"table": keep(actual), "text": loading.AWAY.format(owner=owner) + (host.nft.text(owner) if actual else "")}
     host.nft.check(previous["text"])
     saved = {"persist": options["persist"], "text": text}
-    return rollback.arm(Shelf(owner, host.root), "nftables", options["rollback_timeout"], previous, keep(desired), saved)
+    session = sessions[0] if len(sessions) == 1 else None
+    return rollback.arm(Shelf(owner, host.root), "nftables", options["rollback_timeout"], previous, keep(desired), saved, session)
+
+
+def _present(pending: Pending, host: Host) -> t.Optional[Table]:
+    return parse.own_table(split(host.nft.list_objects(pending.owner), pending.owner)[0])
+
+
+def lost(pending: Pending, host: Host) -> t.Optional[str]:
+    """Return why the kernel no longer holds what the run wrote; ``None`` when it does."""
+    return None if _present(pending, host) == kept(pending.written) else HAND
 
 
 def restore(pending: Pending, host: Host) -> t.List[str]:
     """Put back the rules from before, and return what was done in sentences; ``NftError`` when it failed."""
-    previous, written = kept(pending.previous["table"]), kept(pending.written)
-    actual = parse.own_table(split(host.nft.list_objects(pending.owner), pending.owner)[0])
-    if _plain(actual) == _plain(previous):
-        return [NEVER_WRITTEN]
-    if _plain(actual) in (_plain(written), loading.WARM_UP_TABLE):
-        host.nft.load(pending.previous["text"])
-        return [RESTORED if previous else REMOVED.format(pending.owner)]
-    merged, theirs = merge(previous or NOTHING, written or NOTHING, actual or NOTHING)
     try:
-        host.nft.load(table.text(merged, pending.owner))
-        return [RESTORED] + [CHANGED_SINCE.format(name) for name in theirs]
-    except NftError as error:
+        previous, written = kept(pending.previous["table"]), kept(pending.written)
+        actual = _present(pending, host)
+        if actual == previous:
+            return [NEVER_WRITTEN]
+        if actual is None:
+            return [REMOVED_SINCE.format(pending.owner)]
+        if actual not in (written, loading.WARM_UP_TABLE):
+            merged, theirs = merge(previous or NOTHING, written or NOTHING, actual)
+            host.nft.load(table.text(merged, pending.owner))
+            wordless = sorted({*actual.others, *(previous or NOTHING).others} - set((written or NOTHING).others))
+            return [RESTORED] + [CHANGED_SINCE.format(name) for name in theirs] + [NO_WORDS.format(text) for text in wordless]
+    except Exception as error:  # pylint: disable=broad-except  # a table of a shape that nobody thought of must not keep a host closed
         host.nft.load(pending.previous["text"])
         return [RESTORED, UNMERGED.format(error)]
-
-
-def _plain(value: t.Optional[Table]) -> t.Optional[Table]:
-    return value._replace(others=()) if value else None
+    host.nft.load(pending.previous["text"])
+    return [RESTORED if previous else REMOVED.format(pending.owner)]
 
 
 def confirm(pending: Pending, host: Host) -> t.List[str]:

@@ -131,3 +131,14 @@ def test_a_run_that_fails_remembers_nothing(tmp_path: pathlib.Path, runs: list[t
     with pytest.raises(Refused, match="no"):
         reconcile.run({"generation": 7})
     assert files(tmp_path) == {}
+
+
+def test_a_rollback_of_a_run_that_never_came_to_remember_takes_back_no_more_than_that_run(tmp_path: pathlib.Path, runs: list[t.Any]) -> None:
+    """Generation 200 stands since it was confirmed. A run that dies before it remembers and is taken back leaves it standing."""
+    for number in (100, 200):
+        reconcile.run({"generation": number, "rollback_timeout": 60})
+    assert files(tmp_path) == {KEPT: "200 100\n"}
+    reconcile.run({"generation": 200})  # a later run that finds nothing waiting, and dies after it has armed
+    Shelf("msports", str(tmp_path)).write_note(Note("n", "msports", "2026-01-01T00:00:00Z", "why", ["what"]))
+    with pytest.raises(Refused, match="this host has generation 200"):
+        reconcile.run({"generation": 150})

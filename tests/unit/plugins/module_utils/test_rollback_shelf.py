@@ -21,7 +21,7 @@ def shelf(tmp_path: pathlib.Path) -> Shelf:
 
 
 def pending(shelf: Shelf, nonce: str = "one", seconds: float = 60, boot: str = "") -> Pending:
-    return Pending(nonce, "msports", "nftables", boot or shelf.boot(), since_boot() + seconds, {"old": 1}, {"new": [1, "é"]}, None)
+    return Pending(nonce, "msports", "nftables", boot or shelf.boot(), since_boot() + seconds, None, {"old": 1}, {"new": [1, "é"]}, None)
 
 
 def test_what_was_armed_is_read_back_and_gone_after_the_end(shelf: Shelf, tmp_path: pathlib.Path) -> None:

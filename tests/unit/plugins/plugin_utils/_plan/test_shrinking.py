@@ -74,3 +74,13 @@ def test_where_there_is_no_saved_plan_or_only_a_part_nothing_is_known() -> None:
     assert told({"hosts": {}, "sets": {}}, planned(a=1)) == []
     assert told(planned(a=1, b=1), planned(a=1, partial=True)) == []
     assert told(planned(a=1, b=1, partial=True), planned(a=1)) == []
+
+
+def test_a_plan_of_a_part_does_not_take_the_place_of_a_whole_one() -> None:
+    assert told(planned(a=1, b=1), planned(partial=True, a=1)) == ["partial_inventory"]
+    assert told(planned(partial=True, a=1, b=1), planned(partial=True, a=1)) == []
+    assert told({"hosts": {}, "sets": {}}, planned(partial=True, a=1)) == []
+
+
+def test_what_the_index_of_a_damaged_plan_says_is_compared_all_the_same() -> None:
+    assert told({"hosts": {}, "sets": {}, "inputs": {"a": "x", "b": "x"}, "partial_inventory": False}, planned(a=1)) == ["expect_removed_hosts"]
