@@ -46,7 +46,7 @@ EXAMPLES = r"""
 - name: Which editions of Exchange are there
   ansible.builtin.debug:
     msg: "{{ query('portcullis.msports.catalog', 'exchange', show='editions', query='[].[edition, title, dated]') }}"
-  # => [["2013", null, "2016-12-09"], ["2016", null, "2022-03-23"], ["2019", null, "2022-03-23"], ["2025", "Subscription Edition", "2025-05-09"]]
+  # => [["2013", null, "2016-12-09"], ["2016", null, "2022-03-23"], ["2019", null, "2022-03-23"], ["2025", "Subscription Edition", "2022-03-23"]]
 
 - name: What Configuration Manager 2509 does no longer need
   ansible.builtin.debug:

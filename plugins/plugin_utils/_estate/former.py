@@ -12,7 +12,7 @@ import typing as t
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import Catalogs, Former
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.union import ProblemCollector
-from ansible_collections.portcullis.msports.plugins.plugin_utils._model.releases import edition_for
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.releases import release
 
 
 def current(kind: str, name: t.Any, path: str, problems: ProblemCollector, catalogs: Catalogs) -> t.Any:
@@ -42,7 +42,10 @@ def gone_flow(pattern: str, path: str, problems: ProblemCollector, catalogs: Cat
 
 
 def choice_notes(catalogs: Catalogs, releases: t.Mapping[str, str], in_use: t.Iterable[str]) -> t.Iterator[str]:
-    """Yield a note for each product in use whose edition nobody chose, though there are several, or which is newer than what runs."""
+    """Yield a note for each product in use whose edition nobody chose, though there are several, or is not the one of the release that runs.
+
+    What runs may be older than all editions, or lie between two. Newer than all is the ordinary case, and no note.
+    """
     for product in sorted(set(in_use) & set(catalogs.products)):
         catalog, editions = catalogs.products[product], catalogs.editions.get(product, ())
         title = f" ({catalog.title})" if catalog.title else ""
@@ -50,5 +53,11 @@ def choice_notes(catalogs: Catalogs, releases: t.Mapping[str, str], in_use: t.It
             if len(editions) > 1:
                 declare = f'msports_releases: {{{product}: "{catalog.edition}"}} says the same without this note'
                 yield f"no release of {product} is declared, so its newest edition counts, {catalog.edition}{title}; {declare}"
-        elif edition_for((catalog.edition, releases[product])) != releases[product]:
-            yield f"{product} {releases[product]} is older than all its editions, so the oldest counts, {catalog.edition}{title}"
+            continue
+        running = releases[product]
+        newer = [edition for edition in editions if release(edition) > release(running)]
+        if release(catalog.edition) > release(running):
+            yield f"{product} {running} is older than all its editions, so the oldest counts, {catalog.edition}{title}"
+        elif newer and release(catalog.edition) < release(running):
+            between = f"lies between two editions, {catalog.edition}{title} and {min(newer, key=release)}"
+            yield f"{product} {running} {between}, so the older one counts"

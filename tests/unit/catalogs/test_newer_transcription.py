@@ -21,7 +21,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[3]
 CATALOGS = ROOT / "plugins" / "catalogs"
 TRANSCRIPTION = ROOT / "tests" / "transcription" / "newer.tsv"
 
-# transcription -> the catalogs that it holds for; the newer form of the page of Exchange has equal rows
+# transcription -> the catalogs that it holds for; that of Subscription Edition is written by the page of 2016 and 2019
 HOLDS_FOR = {
     "configmgr/2509": ("configmgr/2509",),
     "exchange/2019": ("exchange/2016", "exchange/2019", "exchange/2025"),

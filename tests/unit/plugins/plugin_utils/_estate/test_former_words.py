@@ -115,3 +115,18 @@ def test_a_choice_that_nobody_made_is_a_note(releases: dict[str, str], note: t.O
     given = dataclasses.replace(plain, products=products, editions={"configmgr": ("1706", "1806"), "exchange": ("2013", "2016")})
     estate = read_estate(inventory({"s": {**SP, **({"msports_releases": releases} if releases else {})}}), given)
     assert estate.notes == ((note,) if note else ())
+
+
+@pytest.mark.parametrize(
+    ("running", "note"),
+    [
+        ("1806", None),
+        ("2403", "configmgr 2403 lies between two editions, 1806 and 2509, so the older one counts"),
+        ("2603", "configmgr 2603 lies between two editions, 1806 and 2609, so the older one counts"),
+        ("2611", None),
+    ],
+)
+def test_a_release_between_two_editions_is_a_note(running: str, note: t.Optional[str]) -> None:
+    given = dataclasses.replace(catalogs(), editions={"configmgr": ("1706", "2609", "1806", "2509")})
+    estate = read_estate(inventory({"s": {**SP, "msports_releases": {"configmgr": running}}}), given)
+    assert estate.notes == ((note,) if note else ())
