@@ -11,7 +11,7 @@ EXAMPLES is a list of tasks, or of plays. What a debug task prints is shown in c
       # => 443
 
 Longer output goes on, or starts, in the comment lines that follow. ``...`` as an item of a list stands for any further items, and
-``...: ...`` in a mapping for any further keys. Examples run on the controller, with the small company of the lab as inventory; tasks
+``...: ...`` in a mapping for any further keys. Examples run on the controller, with the small company of docs/examples as inventory; tasks
 without shown output must just succeed.
 """
 
@@ -28,7 +28,7 @@ from playbook_runs import Place
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 KINDS = ("lookup", "filter", "test")
-INVENTORY = ROOT / "tests" / "lab" / "small_company" / "inventory.yml"
+INVENTORY = ROOT / "docs" / "examples" / "small_company" / "inventory.yml"
 _ARROW = re.compile(r"^\s*#\s*=>\s?(.*)$")
 _MORE = re.compile(r"^\s*#(.*)$")
 _NOTHING = object()

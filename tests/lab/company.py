@@ -81,6 +81,14 @@ def company_of(inventory: t.Mapping[str, t.Any]) -> Company:
     return Company({name: Machine(name, _interfaces(name, known["vars"]), tuple(known["groups"])) for name, known in hosts.items()}, inventory)
 
 
+def as_compiled(company: Company, today: str) -> dict[str, t.Any]:
+    """Return the inventory as ``compile_plan`` takes it: all of it, on the day ``today``."""
+    hosts = company.inventory["hosts"]
+    groups = sorted({group for host in hosts.values() for group in host["groups"]})
+    members = {group: [name for name, host in hosts.items() if group in host["groups"]] for group in groups}
+    return {"hosts": hosts, "groups": members, "whole": True, "today": today, "resolved": {}, "facts": {}}
+
+
 def router_of(network: Network) -> Interface:
     """Return the router's address in a subnet: the first one."""
     return ipaddress.ip_interface(f"{network[1]}/{network.prefixlen}")

@@ -23,7 +23,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description="A small company's inventory becomes firewall rules, applied to real kernels and proven with packets.")
-    parser.add_argument("--inventory", type=pathlib.Path, default=ROOT / "tests/lab/small_company", help="folder of the inventory")
+    parser.add_argument("--inventory", type=pathlib.Path, default=ROOT / "docs/examples/small_company", help="folder of the inventory")
     parser.add_argument("--output", type=pathlib.Path, default=ROOT / "build/demo", help="folder for the plan, the matrix and the rulesets")
     parser.add_argument("--shell", action="store_true", help="open a shell inside the lab at the end (leave it with exit)")
     chosen = parser.parse_args(arguments)

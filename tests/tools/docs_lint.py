@@ -5,7 +5,8 @@
 
 For every Markdown file of the checkout:
 
-* a link to a file, with or without ``#anchor``, leads to a file and a heading that are there;
+* a link to a file, with or without ``#anchor``, leads to a file and a heading that are there, and so does one to this repository's own address:
+  so pages of the package name what the package does not hold;
 * a block marked ``yaml``, ``json`` or ``python`` parses, one marked ``console`` or ``bash`` runs only targets that the Makefile has;
 * code in backticks that looks like a path of this repository is one; ``portcullis.msports.<name>`` is a plugin, role or playbook.
 
@@ -32,6 +33,8 @@ INLINE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 NAME = re.compile(r"\bportcullis\.msports\.([a-z_][a-z0-9_]*)")
 # First folders of the repository: what starts with one of them and a slash is a path, when it has no place holder in it.
 FOLDERS = ("plugins/", "tests/", "docs/", "roles/", "playbooks/", "meta/", "changelogs/", "extensions/", ".ci/", "LICENSES/")
+# A file of this repository by its address.
+OWN = re.compile(re.escape(yaml.safe_load(ROOT.joinpath("galaxy.yml").read_text(encoding="utf-8"))["repository"]) + "/(?:blob|tree)/main/(.*)")
 PLUGINS = ("action", "filter", "lookup", "modules", "test")
 
 
@@ -59,13 +62,23 @@ def anchors(text: str) -> set[str]:
     return set(found) | set(re.findall(r"<a (?:id|name)=\"([^\"]+)\"", text))
 
 
-def check_links(page: pathlib.Path, text: str) -> t.Iterator[str]:
+def links(text: str) -> t.Iterator[str]:
+    """The target of each link of a page."""
     for match in LINK.finditer(blank(text)):
-        target = match.group(1) or match.group(2)
-        if re.match(r"[a-z][a-z0-9+.-]*:", target):
+        yield match.group(1) or match.group(2)
+
+
+def is_address(target: str) -> bool:
+    return re.match(r"[a-z][a-z0-9+.-]*:", target) is not None
+
+
+def check_links(page: pathlib.Path, text: str) -> t.Iterator[str]:
+    for target in links(text):
+        own = OWN.fullmatch(target)
+        if is_address(target) and not own:
             continue  # another site: nothing here can tell
-        path, anchor = (target.split("#", 1) + [""])[:2]
-        there = (page.parent / path).resolve() if path else page
+        path, anchor = ((own.group(1) if own else target).split("#", 1) + [""])[:2]
+        there = ((ROOT if own else page.parent) / path).resolve() if path else page
         if not there.exists() or ROOT not in (there, *there.parents):
             yield f"link to {target}: there is no such file"
         elif anchor and there.suffix == ".md" and anchor not in anchors(there.read_text(encoding="utf-8")):

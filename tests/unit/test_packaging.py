@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import posixpath
 import subprocess
 import sys
 import tarfile
@@ -18,6 +19,9 @@ import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 GALAXY = pathlib.Path(sys.executable).parent / "ansible-galaxy"
+sys.path.insert(0, str(ROOT / "tests" / "tools"))
+
+import docs_lint  # noqa: E402
 
 # Runs in a fresh interpreter: loads every catalog that the installed collection brings and tells what it found, and from where.
 LOAD = """
@@ -123,6 +127,30 @@ def test_the_tarball_holds_nothing_else(names: list[str]) -> None:
     assert sorted({name.split("/")[0] for name in names} - allowed) == []
     scratch = [name for name in names if "__pycache__" in name or name.endswith((".pyc", ".orig", ".rej", "~"))]
     assert scratch == []
+
+
+def test_pages_of_the_package_link_to_what_it_holds(tarball: pathlib.Path, names: list[str]) -> None:
+    """What it does not hold (tests, TESTING.md) is linked to by the repository's address, which `make docs-lint` follows."""
+    found = []
+    with tarfile.open(tarball) as archive:
+        for page in (name for name in names if name.endswith(".md")):
+            file = archive.extractfile(page)
+            assert file is not None
+            for target in docs_lint.links(file.read().decode("utf-8")):
+                path = target.split("#", 1)[0]
+                if path and not docs_lint.is_address(target):
+                    found.append((page, target, posixpath.normpath(posixpath.join(posixpath.dirname(page), path))))
+    assert len(found) > 50
+    assert [(page, target) for page, target, path in found if path not in names] == []
+
+
+def test_links_of_the_package_lead_into_one_repository() -> None:
+    told = yaml.safe_load(ROOT.joinpath("galaxy.yml").read_text(encoding="utf-8"))
+    repository = told["repository"]
+    assert repository == f"https://github.com/{told['namespace']}/{told['name']}"
+    assert told["homepage"] == repository and told["issues"] == f"{repository}/issues"
+    own = docs_lint.OWN.fullmatch(told["documentation"])
+    assert own is not None and ROOT.joinpath(own.group(1)).is_dir()
 
 
 def test_the_tarball_is_small(tarball: pathlib.Path) -> None:

@@ -239,6 +239,8 @@ PAGE = """# Head line, with `code`!
 
 See [there](other.md#second-part), [gone](gone.md), [no heading](other.md#third) and [the web](https://example.com/).
 
+By address: [there](https://example.com/us/ours/blob/main/other.md#second-part), [gone](https://example.com/us/ours/blob/main/lost.md).
+
 ```yaml
 a: [1
 ```
@@ -254,11 +256,13 @@ $ make nonsense
 def test_docs_lint_sees_what_is_wrong_with_a_page(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     docs = load("docs_lint")
     monkeypatch.setattr(docs, "ROOT", tmp_path)
+    monkeypatch.setattr(docs, "OWN", re.compile("https://example.com/us/ours/blob/main/(.*)"))
     tmp_path.joinpath("other.md").write_text("# Other\n\n## Second part\n", encoding="utf-8")
     page = tmp_path / "page.md"
     complaints: t.List[str] = [*docs.check_links(page, PAGE), *docs.check_code(PAGE, {"test"}), *docs.check_mentions(PAGE, {"plan"}, {"test"})]
     assert [line.split(":")[0] for line in complaints] == [
-        "link to gone.md", "link to other.md#third", "line 5", "line 9", "`plugins/no_such_file.py`", "`plugins/*/no_such*.py`", "portcullis.msports.nonsense",
+        "link to gone.md", "link to other.md#third", "link to https", "line 7", "line 11",
+        "`plugins/no_such_file.py`", "`plugins/*/no_such*.py`", "portcullis.msports.nonsense",
     ]
     assert docs.anchors(PAGE) == {"head-line-with-code"}
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the portcullis.msports contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The Windows and the nftables rendering of a host allow the same: for every host of the lab's company, and of generated estates.
+"""The Windows and the nftables rendering of a host allow the same: for every host of the sample estate, and of generated estates.
 
 What is compared, and what is not:
 
@@ -37,10 +37,10 @@ from ansible_collections.portcullis.msports.tests.unit.goldens import regenerate
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._flow.test_invariants import ESTATES, Estate
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
-COMPANY = ROOT / "tests" / "lab" / "small_company"
+COMPANY = ROOT / "docs" / "examples" / "small_company"
 sys.path.insert(0, str(ROOT / "tests" / "lab"))
 
-from company import read_company  # noqa: E402
+from company import as_compiled, read_company  # noqa: E402
 
 Plain = dict[str, t.Any]
 
@@ -110,17 +110,8 @@ def both(plan: Plain, inventory: Plain, name: str, strict: bool) -> Both:
 
 @functools.cache
 def company() -> tuple[Plain, Plain]:
-    """Return the inventory of the lab's company and its plan."""
-    told = read_company(COMPANY).inventory["hosts"]
-    groups = sorted({group for host in told.values() for group in host["groups"]})
-    inventory = {
-        "hosts": told,
-        "groups": {group: [name for name, host in told.items() if group in host["groups"]] for group in groups},
-        "whole": True,
-        "today": regenerate.TODAY,
-        "resolved": {},
-        "facts": {},
-    }
+    """Return the inventory of the sample estate and its plan."""
+    inventory = as_compiled(read_company(COMPANY), regenerate.TODAY)
     return inventory, _compile.compile_plan(inventory)
 
 

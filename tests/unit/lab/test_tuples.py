@@ -56,7 +56,7 @@ TUPLES = read_tuples()
 
 @pytest.fixture(scope="module")
 def oracle() -> Oracle:
-    return Oracle(read_company(ROOT / "tests" / "lab" / "small_company").inventory, CATALOGS)
+    return Oracle(read_company(ROOT / "docs" / "examples" / "small_company").inventory, CATALOGS)
 
 
 def references(flow: t.Mapping[str, t.Any], catalog: t.Mapping[str, t.Any]) -> tuple[str, str, int | None]:
@@ -66,7 +66,7 @@ def references(flow: t.Mapping[str, t.Any], catalog: t.Mapping[str, t.Any]) -> t
 
 def documented() -> dict[str, tuple[str, str, int | None]]:
     """Where each documented flow comes from, by its id; supplements too."""
-    releases = yaml.safe_load((ROOT / "tests" / "lab" / "small_company" / "group_vars" / "all.yml").read_text(encoding="utf-8"))["msports_releases"]
+    releases = yaml.safe_load((ROOT / "docs" / "examples" / "small_company" / "group_vars" / "all.yml").read_text(encoding="utf-8"))["msports_releases"]
     names = [*releases.items(), ("windows_server", "2023-12")]
     catalogs = [yaml.safe_load((CATALOGS / product / f"{edition}.yml").read_text(encoding="utf-8")) for product, edition in names]
     return {flow["id"]: references(flow, catalog) for catalog in catalogs for flow in [*catalog["flows"], *catalog["supplements"]]}

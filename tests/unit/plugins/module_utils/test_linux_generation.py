@@ -106,7 +106,7 @@ def test_what_the_host_has_taken_back_it_does_not_have(tmp_path: pathlib.Path, r
     reconcile.run({"generation": 5})
     reconcile.run({"generation": 7, "rollback_timeout": 60})
     with pytest.raises(Refused):
-        reconcile.run({"generation": 6})
+        reconcile.run({"generation": 6}, True)
     Shelf("msports", str(tmp_path)).write_note(Note("n", "msports", "2026-11-29T08:00:00Z", "nobody confirmed", []))
     with pytest.raises(Refused, match="has generation 5 of the plan, and this is generation 4"):
         reconcile.run({"generation": 4}, True)

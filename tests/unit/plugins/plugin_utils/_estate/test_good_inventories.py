@@ -303,7 +303,7 @@ def test_releases_and_paths_come_before_catalogs() -> None:
 def _company() -> dict[str, t.Any]:
     """Read the example inventory the way the border does."""
     loader = DataLoader()
-    source = pathlib.Path(__file__).resolve().parents[5] / "tests" / "lab" / "small_company" / "inventory.yml"
+    source = pathlib.Path(__file__).resolve().parents[5] / "docs" / "examples" / "small_company" / "inventory.yml"
     manager = InventoryManager(loader=loader, sources=[str(source)])
     variables = VariableManager(loader=loader, inventory=manager)
     hosts = {}
