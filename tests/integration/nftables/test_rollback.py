@@ -289,6 +289,26 @@ def test_the_table_that_a_first_run_warms_up_with_goes_too(apply: Apply, rule: t
     assert ruleset() == before
 
 
+def killed(monkeypatch: pytest.MonkeyPatch, step: tuple[t.Any, str], after: bool, act: t.Callable[[], t.Any]) -> bool:
+    """Do something in a process of its own that is killed before or after a step; return whether it came to that."""
+    place, name = step
+    genuine = getattr(place, name)
+
+    def die(*arguments: t.Any, **named: t.Any) -> t.Any:
+        if after:
+            genuine(*arguments, **named)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    child = os.fork()
+    if child == 0:
+        try:
+            monkeypatch.setattr(place, name, die)
+            act()
+        finally:
+            os._exit(0)
+    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
+
+
 # Everything that a run does to the host, in its order: what is killed before one of them, or after it, must heal.
 STEPS: tuple[tuple[t.Any, str], ...] = ((Nft, "text"), (Nft, "check"), (Shelf, "arm"), (timer, "start"), (Nft, "load"))
 
@@ -302,24 +322,9 @@ def test_a_run_that_is_killed_at_a_step_ends_in_the_old_rules(
     if not first:
         apply(rule("old"))
     before = ruleset()
-    place, name = step
-    genuine = getattr(place, name)
-
-    def die(*arguments: t.Any, **named: t.Any) -> t.Any:
-        if after:
-            genuine(*arguments, **named)
-        os.kill(os.getpid(), signal.SIGKILL)
-
-    child = os.fork()
-    if child == 0:
-        try:
-            monkeypatch.setattr(place, name, die)
-            apply(rule("new"), rollback_timeout=1)
-        finally:
-            os._exit(0)
-    _pid, status = os.waitpid(child, 0)
+    _place, name = step
     never = first and name == "text"  # there is nothing to print
-    assert os.WIFSIGNALED(status) is not never
+    assert killed(monkeypatch, step, after, lambda: apply(rule("new"), rollback_timeout=1)) is not never
     if shelf(apply).look() and (name, after) in (("arm", True), ("start", False)):
         time.sleep(1.1)  # no timer was started: the next run does what it would have done
         composer.settle(shelf(apply), False)
@@ -337,24 +342,10 @@ def test_a_rollback_that_is_killed_is_done_again(
     apply(rule("old"))
     before = ruleset()
     done = apply(rule("new"), rollback_timeout=60)
-    place, name = step
-    genuine = getattr(place, name)
-
-    def die(*arguments: t.Any, **named: t.Any) -> t.Any:
-        if after:
-            genuine(*arguments, **named)
-        os.kill(os.getpid(), signal.SIGKILL)
-
-    child = os.fork()
-    if child == 0:
-        try:
-            monkeypatch.setattr(place, name, die)
-            rollback.fire(shelf(apply), composer.backend_of("nftables", apply.root), done["rollback"]["nonce"])
-        finally:
-            os._exit(0)
-    os.waitpid(child, 0)
-    assert confirm(apply, done)["confirmed"] is False  # the rollback has the token
-    composer.settle(shelf(apply), False)
+    backend = composer.backend_of("nftables", apply.root)
+    assert killed(monkeypatch, step, after, lambda: rollback.fire(shelf(apply), backend, done["rollback"]["nonce"]))
+    answer = confirm(apply, done)  # the rollback has the token, and is finished
+    assert (answer["confirmed"], answer["rolled_back"][0]) == (False, rollback.NOT_CONFIRMED)
     assert (shelf(apply).look(), ruleset()) == (None, before)
 
 

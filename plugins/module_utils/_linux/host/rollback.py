@@ -122,6 +122,8 @@ def confirm(shelf: Shelf, backend: Backend, nonce: str, session: t.Optional[t.Se
         if why:
             timer.stop(shelf, there[1])
             fire(shelf, backend, nonce, why)
+    elif there and there[0] == FIRING and there[1].nonce == nonce:
+        fire(shelf, backend, nonce)  # it was ended in the middle
     pending = shelf.take(nonce, CONFIRMED)
     if pending is None:
         note = shelf.note()

@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import os
 import subprocess
-import tempfile
 import typing as t
+
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.files import replace
 
 Lines = t.List[t.Tuple[str, bool]]
 
@@ -87,12 +88,12 @@ class Store:
     def save(self, text: str) -> bool:
         """Write what differs; return whether systemd must read its units again."""
         if _read(self.file) != text:
-            _write(self.file, text, 0o600)
+            replace(self.file, text, 0o600)
         changed = False
         if self.systemd:
             for path, wanted in self._wanted.items():
                 if _read(path) != wanted:
-                    _write(path, wanted, 0o644)
+                    replace(path, wanted, 0o644)
                     changed = True
             for path in self._links:
                 if not os.path.islink(path) or os.readlink(path) != self._link_target():
@@ -154,20 +155,3 @@ def _read(path: str) -> t.Optional[str]:
             return stream.read().decode("utf-8", "replace")
     except OSError:
         return None
-
-
-def _write(path: str, text: str, mode: int) -> None:
-    """Replace a file as a whole: readers see the old one or the new one."""
-    folder = os.path.dirname(path)
-    os.makedirs(folder, 0o755, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=".portcullis-", dir=folder)
-    try:
-        with os.fdopen(handle, "w") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.chmod(temporary, mode)
-        os.rename(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
