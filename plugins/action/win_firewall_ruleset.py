@@ -15,6 +15,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.reconcile import run
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.remote import BROKEN, further_ports, through
 
+
 class ActionModule(ActionBase):
     """``portcullis.msports.win_firewall_ruleset``. One remote call when nothing differs, two when something does."""
 

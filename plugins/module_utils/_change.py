@@ -14,7 +14,6 @@ from __future__ import annotations
 import typing as t
 
 
-
 class Change(t.NamedTuple):
     """Sorted lists of names. ``extra`` are own rules that nobody wants and that stay because nothing is purged."""
 

@@ -14,7 +14,6 @@ from ansible_collections.portcullis.msports.plugins.module_utils._evaluate impor
 from ansible_collections.portcullis.msports.plugins.module_utils._match import Plain
 
 
-
 class Session(t.NamedTuple):
     """One connection over the network: addresses as text (never v4-mapped), ports as numbers."""
 

@@ -86,5 +86,6 @@ def main(arguments: t.Sequence[str]) -> int:
                 rollback.fire(shelf, backend, nonce)
             return 0
         except Exception as error:  # pylint: disable=broad-except  # whatever it is: without this process nobody opens the host again
-            print("rollback of {0}: {1}".format(owner, error), file=sys.stderr, flush=True)
+            sys.stderr.write("rollback of {0}: {1}\n".format(owner, error))  # which systemd keeps in its journal
+            sys.stderr.flush()
             time.sleep(RETRY_SECONDS)

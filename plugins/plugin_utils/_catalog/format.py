@@ -251,4 +251,3 @@ WELL_KNOWN = Record(
     {"services": Table(NAME, Record({"title": TEXT, "protocol": words(PORT_PROTOCOLS), "port": PORT}, required=("title", "protocol", "port")))},
     required=("services",),
 )
-

@@ -16,7 +16,6 @@ from .root import Root
 
 #: No window asks for anything, nothing is traced, and netsh is the recorder. mscoree stays: assemblies without native code need it.
 WINE = {"WINEDEBUG": "-all", "WINEDLLOVERRIDES": "mshtml=;netsh.exe=n", "LANG": "C.UTF-8", "HOME": "/root", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
-_NONE: t.Mapping[str, str] = {}
 _HOLD = """
 set -e
 mount -t proc proc "$1/proc"
@@ -54,12 +53,12 @@ class Space:
         """A command of this machine on the host's network."""
         return ["nsenter", "--target", self._first, "--net", "--", *words]
 
-    def inside(self, words: t.Sequence[str], environment: t.Mapping[str, str] = _NONE) -> list[str]:
+    def inside(self, words: t.Sequence[str], environment: t.Optional[t.Mapping[str, str]] = None) -> list[str]:
         """A command of Debian 13."""
-        variables = [f"{name}={value}" for name, value in {**self.environment, **environment}.items()]
+        variables = [f"{name}={value}" for name, value in {**self.environment, **(environment or {})}.items()]
         return self.outside(["chroot", str(self.root.path), "env", "-i", *variables, *words])
 
-    def run(self, words: t.Sequence[str], environment: t.Mapping[str, str] = _NONE, timeout: float = 300) -> str:
+    def run(self, words: t.Sequence[str], environment: t.Optional[t.Mapping[str, str]] = None, timeout: float = 300) -> str:
         """Run to the end; both outputs. A failure is an error."""
         done = subprocess.run(
             self.inside(words, environment), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout, check=False
@@ -69,7 +68,7 @@ class Space:
             raise OSError(f"{' '.join(words)}: exit {done.returncode}: {said.strip()[-2000:]}")
         return said
 
-    def start(self, words: t.Sequence[str], environment: t.Mapping[str, str] = _NONE) -> subprocess.Popen[bytes]:
+    def start(self, words: t.Sequence[str], environment: t.Optional[t.Mapping[str, str]] = None) -> subprocess.Popen[bytes]:
         """Start a program for Windows with pipes as input and output. Its console is a terminal at standard error: PowerShell wants one."""
         master, slave = os.openpty()
         try:

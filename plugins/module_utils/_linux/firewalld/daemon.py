@@ -101,6 +101,7 @@ def _differing(left: t.Any, right: t.Any) -> t.List[str]:
 def _plain(value: t.Any) -> t.Any:
     return (sorted(value) or None) if isinstance(value, list) else (value or None)
 
+
 class NeedsReload(Exception):
     """A change that the running daemon cannot make by itself."""
 

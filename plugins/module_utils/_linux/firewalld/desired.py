@@ -29,7 +29,6 @@ class Desired(t.NamedTuple):
     warnings: t.List[str]
 
 
-
 def desire(
     options: Options, nft: t.Optional[Nft], actual: Actual, version: t.Tuple[int, ...], set_types: t.Optional[t.Sequence[str]] = None
 ) -> Desired:

@@ -58,7 +58,6 @@ def absent(owner: str, actual: Actual, changed: bool, watched: t.List[str]) -> R
     }
 
 
-
 def complaints(kernel: Kernel) -> str:
     """Return in words what the kernel lacks or has too much."""
     lines = [line for part in sorted(kernel.wrong) for line in kernel.wrong[part]]

@@ -42,7 +42,6 @@ class Environment(t.NamedTuple):
     warnings: t.List[str]
 
 
-
 def compare(tables: Tables, rules: t.Iterable[Plain], options: Options, closed: t.Mapping[str, bool]) -> t.Tuple[t.List[str], t.List[str]]:
     """Return ``(reasons, warnings)`` about the tables of others and our rules; ``closed`` tells by direction whether our default drops."""
     cut, killed = [], []

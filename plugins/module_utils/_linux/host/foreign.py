@@ -83,7 +83,7 @@ class Tables:
                     protocols = content if protocols is None else protocols & content
                     certain = certain and name == "protocols"
                 elif name == "ports":
-                    number, ports = content
+                    number, ports = content  # pylint: disable=unpacking-non-sequence
                     own = frozenset([number]) if number else None
                     protocols = own if protocols is None else protocols if own is None else protocols & own
                 elif name == "peers":

@@ -60,7 +60,6 @@ def absent(owner: str, actual: t.Optional[Table], saved: Lines) -> Result:
     }
 
 
-
 def _structure_changes(desired: Table, actual: t.Optional[Table], owner: str) -> t.List[str]:
     """Return the names of the parts (chains, base rules, sets, helpers) that differ."""
     wanted = table.structure_lines(desired, owner)

@@ -18,6 +18,7 @@ from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.xta
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import kernel, persist, settings
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.programs import Programs, UfwError
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.rulefile import RULES, RuleFile
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.settings import Record, Settings
 
 DEFAULTS, CONF = "etc/default/ufw", UFW_CONF
 USER = {4: "etc/ufw/user.rules", 6: "etc/ufw/user6.rules"}
@@ -46,9 +47,9 @@ class Found(t.NamedTuple):
 
     defaults: str
     conf: str
-    settings: settings.Settings
+    settings: Settings
     no_ipv6: str
-    record: settings.Record
+    record: Record
     files: t.Dict[int, RuleFile]
     before: t.Dict[int, str]
     after: t.Dict[int, str]

@@ -83,6 +83,8 @@ def test_the_pairs_can_be_narrowed_by_an_option_that_warns() -> None:
 # What the table of mail flow with Edge says of an Edge, and nothing else (both ends of rows within the company).
 TABLE = {("edge", "mbx", "tcp/25"), ("edge", "mbx2", "tcp/25"), ("mbx", "edge", "tcp/25"), ("mbx2", "edge", "tcp/25")}
 TABLE |= {("mbx", "edge", "tcp/50636"), ("mbx2", "edge", "tcp/50636")}
+
+
 def test_the_two_mail_flow_tables_are_alternatives() -> None:
     roles = {"cas": "exchange.client_access", "mbx": "exchange.mailbox"}
     without = plan({name: host(role, at=f"10.0.{number}.1") for number, (name, role) in enumerate(roles.items())})

@@ -43,7 +43,8 @@ def example(count: int = 2) -> dict[str, t.Any]:
 
 def test_a_rule_a_line() -> None:
     texts = Texts(example())
-    (digest,) = texts.rulesets
+    digest = next(iter(texts.rulesets))
+    assert list(texts.rulesets) == [digest]
     assert [json.loads(line.strip().rstrip(",")) for line in texts.ruleset(digest).splitlines()[2:5]] == example()["hosts"]["h0"]["rules"]
 
 
