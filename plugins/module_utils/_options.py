@@ -60,7 +60,7 @@ PASSED_ON = tuple(option.name for option in TABLE if option.passed_on)
 OWNER = {"owner": next(option.spec for option in TABLE if option.name == "owner")}
 
 ELSEWHERE = (
-    "{0} is {1}, which is about {2}: with {3} it changes nothing"
+    "{0} is {1}, which is about {2}: with {3} it changes nothing."
 )
 
 Options = t.Mapping[str, t.Any]
