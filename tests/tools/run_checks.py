@@ -278,14 +278,15 @@ PARTS = (
     *(Part(f"molecule-{name}", "molecule", functools.partial(run_molecule, name)) for name in molecule_scenarios.scenarios()),
 )
 MEASURED = Part("coverage", "coverage", coverage)
-# What takes long begins early. Cores share ansible-test's environments, and scenarios the bridge of the machine: those run one after the other.
-LONG_FIRST = ("firewalld", "integration", "windows", "windows-pwsh", "windows-wine", "ufw", "unit", "lab", "boot", "other-release")
+# What takes long begins early. Cores share ansible-test's environments, scenarios the bridge of the machine, and playbooks the files that hosts in network
+# namespaces keep about their rules below /var/lib and /run: those run one after the other.
+LONG_FIRST = ("firewalld", "windows", "windows-pwsh", "windows-wine", "ufw", "unit", "lab", "boot", "other-release")
 CHAINS = (
     [part for part in PARTS if part.group == "sanity"],
     [part for part in PARTS if part.group == "molecule"],
+    [part for part in PARTS if part.name == "integration" or part.name.startswith("core-")],
     *([part] for name in LONG_FIRST for part in PARTS if part.name == name),
     [part for part in PARTS if part.group in ("lint", "docs")],
-    [part for part in PARTS if part.name.startswith("core-")],
 )
 
 
