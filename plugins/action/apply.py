@@ -32,6 +32,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.applied i
     deciding,
     folder_of,
     lagging,
+    owner_of,
     record,
     recorded,
     settings_of,
@@ -100,9 +101,8 @@ class ActionModule(ActionBase):
         run = Run(C.DEFAULT_LOCAL_TMP, arguments["directory"])
         if arguments["state"] == "absent":
             backend = self._backend(name, self._there(), arguments["backend"])  # there may be no plan
-            # The record is about all that this collection owns by its usual name: what another owner or one backend had is a part of it.
-            everything = arguments["owner"] == OWNER["owner"]["default"] and backend in CHOSEN
-            applied: dict[str, t.Any] = {"state": ABSENT} if everything else {}
+            # With a backend of Linux by name, another one may still hold rules: that is no host without a ruleset.
+            applied: dict[str, t.Any] = {"state": ABSENT} if backend in CHOSEN else {}
         else:
             marker, entry = self._planned(run, name, task_vars, arguments)
             if entry is None or entry.kind != MANAGED:
@@ -132,7 +132,7 @@ class ActionModule(ActionBase):
         result.update(self._reconcile(SYSTEMS[backend], options, task_vars))
         result.setdefault("backend", backend)
         if applied and not result.get("failed") and not result.get("unreachable") and not self._task.check_mode:
-            self._record(run.directory, name, applied)
+            self._record(run.directory, name, {**applied, "owner": arguments["owner"]})
         return result
 
     def _record(self, directory: str, name: str, applied: t.Mapping[str, t.Any]) -> None:
@@ -140,7 +140,8 @@ class ActionModule(ActionBase):
         if not os.path.isdir(directory):
             return  # a host is emptied from a machine that has no plan, and gets no list of hosts by it
         try:
-            record(directory, name, applied)
+            if applied["state"] == PRESENT or owner_of(directory, name, OWNER["owner"]["default"]) == applied["owner"]:
+                record(directory, name, applied)
         except OSError as error:
             self._display.warning(f"{folder_of(directory)}: what was applied to {name} cannot be recorded ({error.strerror}); it will count as unknown")
 

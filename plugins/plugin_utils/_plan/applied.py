@@ -60,6 +60,14 @@ def record(directory: str, name: str, entry: t.Mapping[str, t.Any]) -> None:
         raise
 
 
+def owner_of(directory: str, name: str, default: str) -> str:
+    """Return the owner of what a host was recorded to have got; ``default`` where nothing is recorded."""
+    with contextlib.suppress(OSError, ValueError, MsportsError):
+        entry = json.loads(read_file(os.path.join(folder_of(directory), file_name(name))))
+        return str(entry.get("owner", default)) if isinstance(entry, dict) else default
+    return default
+
+
 def recorded(directory: str, leave_out: t.Iterable[str] = ()) -> Records:
     """Return host -> what was recorded last, but for hosts to ``leave_out``. A file that is not one of ours says nothing."""
     folder = folder_of(directory)

@@ -191,6 +191,8 @@ def test_who_lags_behind_is_told_and_an_orphan_leaves_when_it_was_emptied(bench:
     hosts["others"]["hosts"]["db02"] = hosts["exchange_mailbox"]["hosts"].pop("db02")
     orphaned = bench.play(PLAN, hosts="localhost").results["localhost"]
     assert (orphaned["orphaned"], orphaned["lagging"]) == (["db02"], lagging)
+    assert bench.play(apply_task(state="absent", owner="another"), hosts="db02").code == 0
+    assert bench.play(PLAN, hosts="localhost").results["localhost"]["orphaned"] == ["db02"], "what it was applied as is still there"
     assert bench.play(apply_task(state="absent", **own), hosts="db02").code == 0
     assert bench.play(PLAN, hosts="localhost").results["localhost"]["orphaned"] == []
 

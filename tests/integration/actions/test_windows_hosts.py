@@ -152,7 +152,7 @@ def test_audit_logs_and_leaves_the_default_actions(bench: WindowsBench) -> None:
     ("inventory", "options", "message"),
     [
         ({}, {"persist": False}, "persist"),
-        ({"msports_default_inbound": "reject"}, {}, "default_inbound: 'reject': the Windows firewall drops"),
+        ({"msports_default_inbound": "reject"}, {}, "default_inbound: windows: 'reject': Windows Firewall answers nothing to what it stops"),
     ],
 )
 def test_what_windows_cannot_do_is_refused_before_it_is_asked(
