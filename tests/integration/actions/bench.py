@@ -16,10 +16,10 @@ import yaml
 from playbook_runs import Place
 
 COUNTED = pathlib.Path(__file__).resolve().parent / "collections"
-# With a network and a /run of its own, where a host remembers what it has.
+# With a network, a /run and a /var/lib of its own, where a host remembers what it has and what it had.
 UNSHARE = [
     *("unshare", "--net", "--mount", *([] if os.geteuid() == 0 else ["--user", "--map-root-user"])),
-    *("sh", "-c", 'mount -t tmpfs tmpfs /run && exec "$@"', "sh"),
+    *("sh", "-c", 'mount -t tmpfs tmpfs /run && mount -t tmpfs tmpfs /var/lib && exec "$@"', "sh"),
 ]
 HOSTS = ("web01", "db01", "bare01")
 INVENTORY: dict[str, t.Any] = {
