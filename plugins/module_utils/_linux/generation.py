@@ -39,21 +39,19 @@ class Memory:
     def take_back(self, check_mode: bool) -> None:
         """Go back to the generation before the last one, because the host has taken that back."""
         self._taken_back = True
-        for path in self._files if not check_mode else ():
-            try:
-                numbers = _read(path)
-                if len(numbers) > 1:
-                    _write(path, numbers[1:])
-            except (OSError, ValueError):
-                pass  # which the check says
+        self._reduce(check_mode, slice(1, None))
 
     def trust(self, check_mode: bool) -> None:
         """Forget the generation before the last one: nothing waits and nothing was taken back, so the last one stands."""
+        self._reduce(check_mode, slice(1))
+
+    def _reduce(self, check_mode: bool, part: slice) -> None:
+        """Keep a part of the numbers of each file that has more than one."""
         for path in self._files if not check_mode else ():
             try:
                 numbers = _read(path)
                 if len(numbers) > 1:
-                    _write(path, numbers[:1])
+                    _write(path, numbers[part])
             except (OSError, ValueError):
                 pass  # which the check says
 

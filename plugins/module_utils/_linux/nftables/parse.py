@@ -12,11 +12,16 @@ import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils._addresses import Interval
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.express import L4PROTO, NotKnown, address, rule_text
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import RULE_CHAINS, Objects
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import RULE_CHAINS, Nft, Objects, split
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.table import Chain, Hook, Table, in_order, stops_first
 from ansible_collections.portcullis.msports.plugins.module_utils._match import Plain
 
 SET_KEYS = {"family", "name", "table", "type", "handle", "flags", "elem"}
+
+
+def present_table(nft: Nft, owner: str) -> t.Optional[Table]:
+    """Return the own table as the kernel holds it now."""
+    return own_table(split(nft.list_objects(owner), owner)[0])
 
 
 def own_table(own: Objects) -> t.Optional[Table]:

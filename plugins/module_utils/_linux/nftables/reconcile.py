@@ -117,7 +117,7 @@ def _present(options: Options, check_mode: bool, host: Host, found: Found) -> Re
     armed = None
     if not in_force and not check_mode:
         armed = _load(options, host, found.actual, wanted, sessions)
-        loaded = _own(host.nft, options["owner"])
+        loaded = parse.present_table(host.nft, options["owner"])
         in_force = loaded == wanted.table
         if not in_force:
             if armed:
@@ -141,8 +141,3 @@ def _load(options: Options, host: Host, actual: t.Optional[Table], wanted: desir
             rollback.disarm(Shelf(options["owner"], host.root), armed["nonce"])
         raise
     return armed
-
-
-def _own(nft: Nft, owner: str) -> t.Optional[Table]:
-    """Return the own table as the kernel holds it now."""
-    return parse.own_table(split(nft.list_objects(owner), owner)[0])

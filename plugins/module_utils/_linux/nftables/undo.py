@@ -14,7 +14,6 @@ import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils._guard import Session
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import rollback
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import split
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.shelf import Pending, Shelf
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import parse, table
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import apply as loading
@@ -62,20 +61,16 @@ def arm(
     return rollback.arm(Shelf(owner, host.root), "nftables", options["rollback_timeout"], previous, keep(desired), saved, session)
 
 
-def _present(pending: Pending, host: Host) -> t.Optional[Table]:
-    return parse.own_table(split(host.nft.list_objects(pending.owner), pending.owner)[0])
-
-
 def lost(pending: Pending, host: Host) -> t.Optional[str]:
     """Return why the kernel no longer holds what the run wrote; ``None`` when it does."""
-    return None if _present(pending, host) == kept(pending.written) else HAND
+    return None if parse.present_table(host.nft, pending.owner) == kept(pending.written) else HAND
 
 
 def restore(pending: Pending, host: Host) -> t.List[str]:
     """Put back the rules from before, and return what was done in sentences; ``NftError`` when it failed."""
     try:
         previous, written = kept(pending.previous["table"]), kept(pending.written)
-        actual = _present(pending, host)
+        actual = parse.present_table(host.nft, pending.owner)
         if actual == previous:
             return [NEVER_WRITTEN]
         if actual is None:
