@@ -24,6 +24,7 @@ class Machine:
     """``powershell``: the folder of PowerShell for Windows."""
 
     def __init__(self, powershell: pathlib.Path) -> None:
+        root.CACHE.mkdir(parents=True, exist_ok=True)
         _clear_away()
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"host-{os.getpid()}-", dir=root.CACHE))
         self.prefix = prefix.make(powershell, self.folder / "prefix")
