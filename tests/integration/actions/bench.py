@@ -13,7 +13,7 @@ import sys
 import typing as t
 
 import yaml
-from playbook_runs import Place
+from playbook_runs import PROGRAMS, Place
 
 COUNTED = pathlib.Path(__file__).resolve().parent / "collections"
 # With a network, a /run and a /var/lib of its own, where a host remembers what it has and what it had.
@@ -79,7 +79,8 @@ class Bench:
 
     def inside(self, command: t.Sequence[str]) -> subprocess.CompletedProcess[str]:
         """Run a program in namespaces like those of a play; it sees this checkout as the collection, too."""
-        environment = {**os.environ, **self._place.environment, **self.environment, "MSPORTS_CALLS": str(self.folder / "calls")}
+        path = os.pathsep.join([str(PROGRAMS), os.environ.get("PATH", os.defpath)])  # ansible-runner looks for its programs there
+        environment = {**os.environ, **self._place.environment, **self.environment, "PATH": path, "MSPORTS_CALLS": str(self.folder / "calls")}
         return subprocess.run([*UNSHARE, *command], cwd=self.folder, env=environment, capture_output=True, text=True, check=False, timeout=600)
 
     @staticmethod
