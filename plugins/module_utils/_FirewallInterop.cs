@@ -4,11 +4,13 @@
 //
 // Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
 //
-// The COM interfaces of the Windows firewall, early bound, and what the executor asks of a policy store.
+// The COM interfaces of the Windows firewall, early bound, what the executor asks of a policy store, and what its failures mean.
 // Early bound, because PowerShell's late binding cannot pass a null BSTR and looks every member up by name.
 // The order of the members is the layout of the vtable: a test compares every declaration with netfw.idl.
 using System;
 using System.Collections.Generic;
+using System.Globalization;
+using System.Reflection;
 using System.Runtime.InteropServices;
 
 namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallInterop
@@ -214,5 +216,51 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallI
 
         // What %SystemRoot% is, such as C:\Windows.
         string SystemRoot { get; }
+    }
+
+    // A failure that needs no stack trace: the sentence says it all.
+    public class FirewallException : Exception
+    {
+        public FirewallException(string message) : base(message)
+        {
+        }
+    }
+
+    public static class Failures
+    {
+        private static readonly Dictionary<int, string> Hints = new Dictionary<int, string>
+        {
+            { unchecked((int)0x80070005), "access denied: changing the firewall needs an elevated administrator" },
+            { unchecked((int)0x800706D9), "the service Windows Defender Firewall (MpsSvc) does not answer; is it running?" },
+            { unchecked((int)0x800706BA), "the service Windows Defender Firewall (MpsSvc) does not answer; is it running?" },
+            { unchecked((int)0x80070422), "the service Windows Defender Firewall (MpsSvc) is disabled" },
+            { unchecked((int)0x80070057), "Windows refuses a value of the rule" },
+            { unchecked((int)0xD000000D), "Windows refuses a value of the rule" },
+            { unchecked((int)0x80040154), "the firewall's COM class is not registered" }
+        };
+
+        public static string Text(Exception failure)
+        {
+            string hint;
+            return Hints.TryGetValue(Cause(failure).HResult, out hint) ? Short(failure) + ": " + hint : Short(failure);
+        }
+
+        public static string Short(Exception failure)
+        {
+            Exception cause = Cause(failure);
+            string number = String.Format(CultureInfo.InvariantCulture, "0x{0:X8}", cause.HResult);
+            // Most messages of COM tell the number by themselves, and our own need none.
+            if (cause is FirewallException || cause.Message.IndexOf(number, StringComparison.OrdinalIgnoreCase) >= 0)
+                return cause.Message.Trim();
+            return cause.Message.Trim().TrimEnd('.') + " (" + number + ")";
+        }
+
+        private static Exception Cause(Exception failure)
+        {
+            Exception cause = failure;
+            while (cause is TargetInvocationException && cause.InnerException != null)
+                cause = cause.InnerException;
+            return cause;
+        }
     }
 }

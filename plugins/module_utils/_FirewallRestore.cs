@@ -10,10 +10,10 @@
 using System;
 using System.Collections.Generic;
 using System.Linq;
-using ansible_collections.portcullis.msports.plugins.module_utils._FirewallFailures;
+using ansible_collections.portcullis.msports.plugins.module_utils._FirewallInterop;
+using ansible_collections.portcullis.msports.plugins.module_utils._FirewallOperations;
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallRules;
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallState;
-using ansible_collections.portcullis.msports.plugins.module_utils._FirewallWriter;
 
 namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallRestore
 {

@@ -9,7 +9,6 @@ using System;
 using System.Collections.Generic;
 using System.Linq;
 using System.Reflection;
-using ansible_collections.portcullis.msports.plugins.module_utils._FirewallFailures;
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallInterop;
 #if WINDOWS
 using Microsoft.Win32;

@@ -45,8 +45,8 @@ options:
   default_inbound:
     description:
       - What happens to inbound packets that no rule admits, in all three profiles. V(keep) leaves this to Windows, and takes back what an
-        earlier run of this owner has asked for. When no owner asks for anything any more, what was there before is put back, as long as it is
-        still what one of them has set.
+        earlier run of this owner has asked for. What was there before is put back then, as long as it is still what this owner has set.
+      - A host has one set of default actions, so they have one owner. A second owner that asks for another value than V(keep) is refused.
       - What is there is read back after it was written. Where something else (group policy) keeps it otherwise, RV(ignore:effective) says so.
       - V(reject) is refused, because Windows Firewall answers nothing.
     type: str

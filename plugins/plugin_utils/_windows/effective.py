@@ -10,7 +10,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import some
-from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.beside import Beside, capped, grouped
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.foreign_rules import ForeignRules, capped, grouped
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.host import Host, broken, guarded
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.rule import Rule
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.values import PROFILES
@@ -34,7 +34,7 @@ def view(host: Host, after: t.Sequence[Rule], profiles: t.Mapping[str, t.Mapping
     if not present:
         none = [] if host.unreadable[0] else [f"there are no rules of {options['owner']}"]
         return View(dict.fromkeys(PROFILES, none + unknown), frozenset(PROFILES), [])
-    beside = Beside(after, host.others)
+    foreign = ForeignRules(after, host.others)
     reasons: t.Dict[str, list[str]] = {}
     void = set()
     asks = options["default_outbound"] == "block" or any((rule.direction, rule.action) == ("out", "allow") for rule in after)
@@ -45,16 +45,16 @@ def view(host: Host, after: t.Sequence[Rule], profiles: t.Mapping[str, t.Mapping
         if stops:
             void.add(profile)
         else:
-            found += beside.stopping(profile)
+            found += foreign.stopping(profile)
             if profiles[profile]["inbound"] == "block":
-                inbound[profile] = beside.admitting(profile, "in")
+                inbound[profile] = foreign.admitting(profile, "in")
                 found += _admitted(inbound[profile], profile, "inbound")
             elif options["default_inbound"] != "allow":
                 found.append("what no rule admits comes in all the same: the default action inbound is allow")
             if profiles[profile]["outbound"] == "block" and not asks:
                 found.append("what no rule of others admits does not go out: the default action outbound is block, and these rules do not ask for that")
             elif profiles[profile]["outbound"] == "block":
-                outbound[profile] = beside.admitting(profile, "out")
+                outbound[profile] = foreign.admitting(profile, "out")
                 found += _admitted(outbound[profile], profile, "outbound")
         reasons[profile] = found + unknown + _audit(options, profiles[profile])
     return View(reasons, frozenset(void), capped(grouped(inbound) + grouped(outbound)))

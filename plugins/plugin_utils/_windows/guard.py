@@ -17,7 +17,7 @@ from ansible_collections.portcullis.msports.plugins.module_utils import _address
 from ansible_collections.portcullis.msports.plugins.module_utils._evaluate import NOT_ADMITTED
 from ansible_collections.portcullis.msports.plugins.module_utils._match import Match, touches
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import LOCKED_OUT, Refused
-from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.beside import shown
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.foreign_rules import shown
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.host import Host
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.reach import as_wire, shape, uncertain
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.rule import Rule

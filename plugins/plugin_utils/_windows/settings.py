@@ -5,16 +5,17 @@
 # Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
 """Default actions and logging of the profiles: what each owner wants of them, and what becomes of them when one or the last of them leaves.
 
-They belong to the host, not to one owner, so there is one memory a host (:mod:`memory`). What was there before is put back when nobody wants
-anything any more, and only where a setting is still what an owner made it.
+They belong to the host, so there is one text a host (:mod:`saved_defaults`). Default actions have one owner; logging is on while any owner audits.
+What was there before is put back when nobody wants anything any more, and only where a setting is still what an owner made it.
 """
 
 from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import some
-from ansible_collections.portcullis.msports.plugins.plugin_utils._windows import memory, values
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows import saved_defaults, values
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.host import Host
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.values import PROFILES
 
@@ -25,6 +26,10 @@ SETTINGS = {"in": ("inbound", "default_inbound"), "out": ("outbound", "default_o
 LOG_PATH = "%systemroot%\\system32\\LogFiles\\Firewall\\pfirewall.log"  # what Windows comes with
 LOG_SIZE = 16384  # kilobytes at least, while allowed connections are logged
 WHO = "group policy or somebody else sets it, too; change it there, or do not ask for it here"
+OTHER_OWNER = (
+    "{0}: the default actions of this host belong to the owner {1}, and a host has one set of them; nothing was changed. Leave default_inbound and "
+    "default_outbound of {2} at keep, or let {1} give them up: run it with both at keep, or with state: absent"
+)
 
 
 class Settings(t.NamedTuple):
@@ -43,11 +48,12 @@ class Settings(t.NamedTuple):
 
 
 def plan_settings(host: Host, options: t.Mapping[str, t.Any]) -> Settings:
-    """Return what to do to default actions, logging and memory. Audit leaves the default actions as they are."""
-    known, warnings = memory.read(host.memory)
+    """Return what to do to default actions, logging and saved_defaults. Audit leaves the default actions as they are."""
+    known, warnings = saved_defaults.read(host.memory)
+    _check_one_owner(known, options)
     dropped = bool(warnings)
     after: t.Dict[str, Plain] = {profile: dict(state) for profile, state in host.profiles.items()}
-    kept: memory.Memory = {"in": {}, "out": {}, "logging": {}}
+    kept: saved_defaults.Saved = {"in": {}, "out": {}, "logging": {}}
     operations: list[Plain] = []
     structure = []
     owner, auditing = options["owner"], options["state"] == "present" and options["mode"] == "audit"
@@ -59,10 +65,8 @@ def plan_settings(host: Host, options: t.Mapping[str, t.Any]) -> Settings:
                 kept[direction].update({profile: entry} if entry else {})
                 continue
             current = host.profiles[profile][key]
-            target, remembered = memory.settle(current, entry, owner, None if wanted == "keep" else wanted)
+            target, remembered = saved_defaults.settle(current, entry, owner, None if wanted == "keep" else wanted)
             kept[direction].update({profile: remembered} if remembered else {})
-            if wanted != "keep":
-                warnings += _contested(remembered, owner, f"default {key} of {profile}", wanted)
             if target != current:
                 after[profile][key] = target
                 structure.append(f"default {key} of {profile}")
@@ -71,7 +75,7 @@ def plan_settings(host: Host, options: t.Mapping[str, t.Any]) -> Settings:
         state = host.profiles[profile]
         current = _as_noted(log_of(state), known["logging"].get(profile), host.system_root)
         louder = {"allowed": True, "path": current["path"] or LOG_PATH, "size": max(current["size"], LOG_SIZE)}
-        target, remembered = memory.settle(current, known["logging"].get(profile), owner, louder if auditing else None)
+        target, remembered = saved_defaults.settle(current, known["logging"].get(profile), owner, louder if auditing else None)
         if state.get("log_policy"):  # nothing that is written here has an effect
             entry = known["logging"].get(profile) if options["state"] == "present" else remembered
             kept["logging"].update({profile: entry} if entry else {})
@@ -83,7 +87,7 @@ def plan_settings(host: Host, options: t.Mapping[str, t.Any]) -> Settings:
             after[profile].update(log_allowed=target["allowed"], log_path=target["path"], log_size=target["size"])
             structure.append(f"logging of {profile}")
             operations.append({"kind": "logging", "profile": profile, **target})
-    remember, forget = memory.notes(known, kept, dropped)
+    remember, forget = saved_defaults.notes(known, kept, dropped)
     if (remember or forget) and not operations:
         structure.append("memory")
     found = unheld(host, owner, options)
@@ -91,14 +95,15 @@ def plan_settings(host: Host, options: t.Mapping[str, t.Any]) -> Settings:
     return Settings(remember, operations, forget, after, structure, warnings, found)
 
 
-def _contested(entry: t.Optional[memory.Entry], owner: str, what: str, wanted: str) -> list[str]:
-    others = sorted(name for name, value in (entry["owners"] if entry else {}).items() if name != owner and value != wanted)
-    if not others:
-        return []
-    return [f"{what}: {owner} wants {wanted}, and {some(others)} wanted something else; there is one setting for all owners, so let them agree"]
+def _check_one_owner(saved: saved_defaults.Saved, options: t.Mapping[str, t.Any]) -> None:
+    """Raise ``Refused`` where another owner has set default actions that this one asks for, too: a host has one set of them."""
+    asked = [f"{option}: {options[option]}" for _key, option in SETTINGS.values() if options["state"] == "present" and options[option] != "keep"]
+    others = sorted(saved_defaults.holders(saved) - {options["owner"]})
+    if asked and others:
+        raise Refused(OTHER_OWNER.format(" and ".join(asked), some(others), options["owner"]))
 
 
-def _as_noted(current: Plain, entry: t.Optional[memory.Entry], root: str) -> Plain:
+def _as_noted(current: Plain, entry: t.Optional[saved_defaults.Entry], root: str) -> Plain:
     """Return logging in the words in which it was noted, where it is the same: Windows may spell the path otherwise."""
 
     def meaning(log: Plain) -> t.Tuple[t.Any, ...]:
@@ -117,7 +122,7 @@ def unheld(host: Host, owner: str, options: t.Optional[t.Mapping[str, t.Any]] = 
 
     With ``options`` only those that they still want; a wish that is given up is not missed.
     """
-    known, _warnings = memory.read(host.memory)
+    known, _warnings = saved_defaults.read(host.memory)
     found: t.Dict[str, t.List[str]] = {}
     for direction, (key, option) in SETTINGS.items():
         for profile, entry in known[direction].items():

@@ -12,7 +12,7 @@ import typing as t
 
 import policy_file
 import pytest
-from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.reconcile import HostFailed, inspect, run
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.reconcile import HostFailed, Refused, inspect, run
 
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._windows.wanted import Plain, options, rule
 from conftest import ROOT, Host
@@ -358,21 +358,24 @@ def test_a_failure_at_any_commit_leaves_everything_as_it_was(host: Host) -> None
 
 
 def test_the_last_of_two_owners_puts_everything_back(host: Host) -> None:
+    """Default actions have one owner, which gives them up for another to take; logging stays on while any owner audits."""
     with policy_file.edited(host.path) as content:
         for name in policy_file.PROFILES:
             content["profiles"][name]["inbound"] = 1  # allow
     start, call = host.content, caller(host)
-    common = {"rules": [rule("m", ["5986"], ["10.9.0.0/24"])], "default_inbound": "block", "mode": "enforce"}
+    common = {"rules": [rule("m", ["5986"], ["10.9.0.0/24"])], "mode": "enforce"}
+    one, two = ({**common, "owner": owner, "default_inbound": "block"} for owner in ("one", "two"))
 
     def defaults() -> list[int]:
         return [host.content["profiles"][name]["inbound"] for name in policy_file.PROFILES]
 
-    for owner in ("one", "two"):
-        assert run({**common, "owner": owner}, call)["effective"]["in_force"]
-        assert not run({**common, "owner": owner}, call)["changed"]
-    assert defaults() == [0] * 3
+    assert run(one, call)["effective"]["in_force"]
+    held = host.content
+    with pytest.raises(Refused, match="the default actions of this host belong to the owner one"):
+        run(two, call)
+    assert policy_file.state(host.content) == policy_file.state(held)
     run({"state": "absent", "owner": "one"}, call)
-    assert defaults() == [0] * 3 and not run({**common, "owner": "two"}, call)["changed"]
+    assert defaults() == [1] * 3 and run(two, call)["changed"] and defaults() == [0] * 3
     run({**common, "owner": "one", "mode": "audit"}, call)
     run({**common, "owner": "two", "mode": "audit"}, call)
     assert run({"state": "absent", "owner": "two", "allow_lockout": True}, call)["changed"]

@@ -9,7 +9,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.beside import GROUPS
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.foreign_rules import GROUPS
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.reconcile import inspect, run
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._windows.fake_host import Columns, FakeHost, foreign
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._windows.wanted import Plain, options, rule

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.reconcile import HostFailed, inspect, run
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.reconcile import HostFailed, Refused, inspect, run
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._windows.fake_host import PROFILE, FakeHost, foreign
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._windows.wanted import Plain, options, rule
 
@@ -242,21 +242,19 @@ def opened() -> FakeHost:
     return host
 
 
-@pytest.mark.parametrize(("first", "last"), [(one, two), (two, one)])
+@pytest.mark.parametrize("asked", [{"default_inbound": "block"}, {"default_outbound": "allow"}, {"default_inbound": "block", "mode": "audit"}])
 @pytest.mark.parametrize("leaves", [{"state": "absent"}, {"default_inbound": "keep"}])
-def test_the_last_owner_that_leaves_puts_back(first: t.Any, last: t.Any, leaves: Plain) -> None:
+def test_default_actions_have_one_owner(asked: Plain, leaves: Plain) -> None:
+    """A second one is refused in words, the first one is not disturbed, and it gives them up as it took them."""
     host = opened()
     run(options(WEB, **one(default_inbound="block")), host)
-    joined = run(options(WEB, **two(default_inbound="block")), host)
-    assert (joined["changed"], operations(host)) == (True, ["memory", "add"])
-    assert memory(host) == {"in": {name: wish("allow", one="block", two="block") for name in PROFILES}}
-    for given_options in (one, two):
-        assert not run(options(WEB, **given_options(default_inbound="block")), host)["changed"]
-    result = run(first(**leaves), host)
-    assert (inbound(host), result["changed"]) == (["block"] * 3, True), "the other one wants it still"
-    assert not run(first(**leaves), host)["changed"]
-    run(last(**leaves), host)
+    before = (inbound(host), outbound(host), host.memory, len(host.rules))
+    with pytest.raises(Refused, match="belong to the owner one, and a host has one set of them; nothing was changed. Leave .* of two at keep, or let one"):
+        run(options(WEB, **two(**asked)), host)
+    assert before == (inbound(host), outbound(host), host.memory, len(host.rules))
+    run(options(WEB, **one(**leaves)), host)
     assert (inbound(host), host.memory) == (["allow"] * 3, None)
+    run(options(WEB, **two(**asked)), host)
 
 
 def test_the_last_owner_of_an_audit_puts_the_logging_back() -> None:
@@ -269,18 +267,6 @@ def test_the_last_owner_of_an_audit_puts_the_logging_back() -> None:
     assert not run(options(WEB, **two(mode="audit")), host)["changed"]
     run(two(state="absent"), host)
     assert (logs(host), host.memory) == ([QUIET] * 3, None)
-
-
-def test_owners_that_want_different_things_are_told_and_the_one_that_stays_gets_its_own() -> None:
-    host = FakeHost()
-    run(options(WEB, **one(default_outbound="block")), host)
-    result = run(options(WEB, **two(default_outbound="allow")), host)
-    contested = "default outbound of domain: two wants allow, and one wanted something else; there is one setting for all owners, so let them agree"
-    assert (outbound(host), result["warnings"][0]) == (["allow"] * 3, contested)
-    run(two(state="absent"), host)
-    assert outbound(host) == ["block"] * 3, "the wish of the one that stays"
-    run(one(state="absent"), host)
-    assert (outbound(host), host.memory) == (["allow"] * 3, None)
 
 
 def test_an_owner_that_wanted_nothing_leaves_the_others_alone() -> None:
@@ -385,7 +371,11 @@ def test_when_all_owners_have_left_everything_is_as_it_was(steps: list[tuple[str
     before = json.dumps(host.profiles)
     for owner, few in steps:
         for step in few:
-            run({**step, "owner": owner}, host)
+            try:
+                run({**step, "owner": owner}, host)
+            except Refused as refusal:
+                assert "belong to the owner" in str(refusal)
+                continue
             assert run({**step, "owner": owner}, host)["changed"] is False
     for owner in ("two", "three", "one"):
         run({"state": "absent", "owner": owner}, host)

@@ -3,10 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
-"""The memory that lies on a host, one for all owners: what a setting was before us, and what each owner wants of it.
+"""What lies saved on a host, one text for all owners: what a setting was before us, and what each owner wants of it.
 
-It is JSON: ``{"in": {"domain": {"before": "allow", "owners": {"one": "block", "two": "block"}}}, "out": {}, "logging": {...}}``. Default actions
-are ``allow`` or ``block``, logging is ``{"allowed": bool, "path": text, "size": kilobytes}``.
+It is JSON: ``{"in": {"domain": {"before": "allow", "owners": {"msports": "block"}}}, "out": {}, "logging": {...}}``. Default actions
+are ``allow`` or ``block`` and have one owner, logging is ``{"allowed": bool, "path": text, "size": kilobytes}``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.values
 
 Plain = t.Dict[str, t.Any]
 Entry = t.Dict[str, t.Any]
-Memory = t.Dict[str, t.Dict[str, Entry]]
+Saved = t.Dict[str, t.Dict[str, Entry]]
 
 PARTS = ("in", "out", "logging")
 LOG = {"allowed": bool, "path": str, "size": int}
@@ -42,18 +42,17 @@ def settle(current: t.Any, entry: t.Optional[Entry], owner: str, wanted: t.Any) 
     del owners[owner]
     if not owners:
         return (before if made_by_us else current), None
-    # What the others want stands. Where they want different things, and none of them what is there, the strictest of it.
+    # What the others want stands: only logging has several owners.
     wishes = sorted(owners.values(), key=repr, reverse=True)
-    target = current if not made_by_us or current in wishes else next((wish for wish in wishes if wish == "block"), wishes[0])
-    return target, {"before": before, "owners": owners}
+    return (current if not made_by_us or current in wishes else wishes[0]), {"before": before, "owners": owners}
 
 
-def notes(known: Memory, kept: Memory, dropped: bool) -> t.Tuple[list[Plain], list[Plain]]:
+def notes(known: Saved, kept: Saved, dropped: bool) -> t.Tuple[list[Plain], list[Plain]]:
     """Return the memory operations: what is new is written down before anything is done, and what is old is dropped when all is done.
 
     In between both are remembered. ``dropped``: there is something on the host that could not be read, which goes.
     """
-    both: Memory = {part: {**known[part], **kept[part]} for part in kept}
+    both: Saved = {part: {**known[part], **kept[part]} for part in kept}
     for part, entries in both.items():
         for profile, entry in entries.items():
             old = known[part].get(profile, {}).get("owners", {})
@@ -65,15 +64,15 @@ def notes(known: Memory, kept: Memory, dropped: bool) -> t.Tuple[list[Plain], li
     return remember, ([{"kind": "memory", "value": text(kept)}] if kept != both or dropped and not remember else [])
 
 
-def text(memory: Memory) -> t.Optional[str]:
-    """Return a memory as it lies on a host, ``None`` when there is nothing to remember."""
-    filled = {part: entries for part, entries in memory.items() if entries}
+def text(saved: Saved) -> t.Optional[str]:
+    """Return what to save as it lies on a host, ``None`` when there is nothing."""
+    filled = {part: entries for part, entries in saved.items() if entries}
     return json.dumps(filled, sort_keys=True) if filled else None
 
 
-def read(given: t.Optional[str]) -> t.Tuple[Memory, list[str]]:
-    """Return ``(memory, warnings)``; what cannot be read is dropped, with a warning."""
-    found: Memory = {part: {} for part in PARTS}
+def read(given: t.Optional[str]) -> t.Tuple[Saved, list[str]]:
+    """Return ``(what was saved, warnings)``; what cannot be read is dropped, with a warning."""
+    found: Saved = {part: {} for part in PARTS}
     if not given:
         return found, []
     try:
@@ -112,3 +111,8 @@ def _lost(places: t.Sequence[str]) -> str:
         f"what earlier runs noted on this host about default actions and logging cannot be read{where}; it is dropped, and nothing of it is put back: "
         "look at the default actions and the logging of the profiles, and set what is not as it should be"
     )
+
+
+def holders(saved: Saved) -> set[str]:
+    """Return the owners of default actions: one, or none."""
+    return {owner for direction in ("in", "out") for entry in saved[direction].values() for owner in entry["owners"]}

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
-"""Rules of others beside ours: blocks of theirs that stop what we allow, and allows of theirs that admit more than the plan.
+"""Foreign rules: blocks that stop what we allow, and allows that admit more than the plan.
 
-On Windows a block beats every allow, and every allow adds to all others: default deny denies little while allows of others stand.
+On Windows a block beats every allow, and every allow adds to all others: default deny denies little while foreign allows stand.
 """
 
 from __future__ import annotations
@@ -73,8 +73,8 @@ def applies(rule: Rule, profile: str) -> bool:
     return rule.profiles == ANY or profile in rule.profiles or rule.profiles[0].startswith("?")
 
 
-class Beside:
-    """The enabled rules of others, compared with ours (as they are after the change) one direction and profile at a time."""
+class ForeignRules:
+    """The enabled foreign rules, compared with ours (as they are after the change) one direction and profile at a time."""
 
     def __init__(self, after: t.Sequence[Rule], others: t.Sequence[Held]) -> None:
         self._ours = [known(rule) for rule in after if rule.enabled and rule.action == "allow"]
