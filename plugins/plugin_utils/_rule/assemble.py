@@ -15,7 +15,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresse
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.connection import Connection, Group, Note
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate import Estate, Host
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.rule import AddressSet, Rule
-from ansible_collections.portcullis.msports.plugins.plugin_utils._rule.own import names_only, own_rules
+from ansible_collections.portcullis.msports.plugins.plugin_utils._rule.own import names_only, own_rules, served_by
 from ansible_collections.portcullis.msports.plugins.plugin_utils._rule.project import RELAYS, Projected, project
 
 Merged = t.Dict[t.Tuple[t.Any, ...], Rule]  # the key of a rule -> the rule with all its reasons
@@ -36,6 +36,8 @@ def assemble(estate: Estate, connections: t.Iterable[Connection]) -> Assembled:
     groups: dict[int, Group] = {}
     relays = _relays(estate)
     for connection in connections:
+        if _is_alone(connection):
+            continue
         groups[id(connection.at)] = connection.at
         by_group[id(connection.at)].extend(project(connection, relays))
     groups_of_host: dict[str, list[int]] = defaultdict(list)
@@ -43,6 +45,12 @@ def assemble(estate: Estate, connections: t.Iterable[Connection]) -> Assembled:
         for name in group.hosts:
             groups_of_host[name].append(number)
     return _Assembly(estate, by_group, groups_of_host).run()
+
+
+def _is_alone(connection: Connection) -> bool:
+    """Tell whether a host has only itself to speak with: nothing follows then, not even for packets that carry no address."""
+    at, peers = connection.at, connection.peers
+    return len(at.hosts) == 1 and peers.members == at.hosts and not at.addresses - peers.addresses
 
 
 class _Assembly:
@@ -64,7 +72,7 @@ class _Assembly:
 
     def _ruleset(self, host: Host) -> tuple[Rule, ...]:
         numbers = tuple(self._groups_of_host.get(host.name, ()))
-        key = (numbers, host.management, host.ping, host.allow, host.name if names_only(host) else None)
+        key = (numbers, host.management, host.ping, host.allow, served_by(host, self._estate), host.name if names_only(host) else None)
         if key not in self._made:
             documented = self._documented_of(numbers, host.name)
             self._made[key] = self._ordered(self._merge(host.name, own_rules(host, self._estate), documented))

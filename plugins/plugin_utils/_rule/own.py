@@ -23,11 +23,17 @@ INFRASTRUCTURE: dict[str, tuple[tuple[str, int], ...]] = {
     "dns": (("udp", 53), ("tcp", 53)),
     "ntp": (("udp", 123),),
 }
+MANAGED_HOSTS = "managed_hosts"
 
 
 def own_rules(host: Host, estate: Estate) -> list[Projected]:
     """Return the rules of ``host`` that do not come from a catalog."""
-    return [*_management(host, estate), *_ping(host, estate), *_allow(host, estate), *_infrastructure(estate)]
+    return [*_management(host, estate), *_ping(host, estate), *_allow(host, estate), *_infrastructure(estate), *_serves(host, estate)]
+
+
+def served_by(host: Host, estate: Estate) -> tuple[str, ...]:
+    """Return which infrastructure the host is itself: every managed host is sent to it, so it has to admit all of them."""
+    return tuple(name for name in INFRASTRUCTURE if host.addresses & getattr(estate, name))
 
 
 def names_only(host: Host) -> bool:
@@ -91,6 +97,17 @@ def _infrastructure(estate: Estate) -> t.Iterator[Projected]:
             peers = AddressSet(f"infrastructure.{name}", addresses, (f"infrastructure.{name}",))
             for protocol, port in sent:
                 yield _projected("out", protocol, (PortRange(port, port),), peers, Reason("infrastructure", name))
+
+
+def _serves(host: Host, estate: Estate) -> t.Iterator[Projected]:
+    for name in served_by(host, estate):
+        for protocol, port in INFRASTRUCTURE[name]:
+            yield _projected("in", protocol, (PortRange(port, port),), _managed_hosts(estate), Reason("infrastructure", name))
+
+
+def _managed_hosts(estate: Estate) -> AddressSet:
+    managed = [host for host in estate.hosts.values() if host.managed and host.addresses]
+    return AddressSet(MANAGED_HOSTS, union(host.addresses for host in managed), tuple(sorted(host.name for host in managed)))
 
 
 def _projected(direction: str, protocol: str, ports: Ports, peers: AddressSet, why: Reason) -> Projected:

@@ -102,6 +102,8 @@ class Oracle:
         yield from self._by_flows(self.flows, self.estate.peers(source.name, address), host.own, host.dynamic_ports)
         yield from self._unaddressed_of(host)
         yield from self._to_proxy(self.estate.peers(source.name, address), host, host.address(family))
+        if source.managed:
+            yield from self._infrastructure(host, host.address(family))
         yield Reason("base", "igmp")  # the rest of the base rules is replies, other types, or wants a low source port
 
     def _outbound(self, host: Host, destination: Host, family: int) -> t.Iterator[Reason]:
@@ -112,9 +114,7 @@ class Oracle:
         direct = [flow for flow in self.flows if not self._proxied(flow)]
         yield from self._by_flows(direct, host.own, self.estate.peers(destination.name, address), destination.dynamic_ports)
         yield from self._to_proxy(host.own, destination, address)
-        for service, protocol, port in (("dns", "udp", 53), ("dns", "tcp", 53), ("ntp", "udp", 123)):
-            if self.estate.selected(self.estate.infrastructure.get(service), destination.name, address):
-                yield Reason(f"msports_infrastructure {service}", protocol, [(port, port)])
+        yield from self._infrastructure(destination, address)
         yield Reason("base", "igmp")
 
     # ------------------------------------------------------------ what admits
@@ -139,6 +139,12 @@ class Oracle:
         for flow in self.flows:
             if flow["delivery"] == "unaddressed" and any(joins(flow, one, own, "source", self.estate) for one in others for own in host.own):
                 yield Reason(flow["id"], "udp", [(67, 67)])
+
+    def _infrastructure(self, server: Host, address: t.Any) -> t.Iterator[Reason]:
+        """What managed hosts are sent to, and admitted by, where the server is one of msports_infrastructure."""
+        for service, protocol, port in (("dns", "udp", 53), ("dns", "tcp", 53), ("ntp", "udp", 123)):
+            if self.estate.selected(self.estate.infrastructure.get(service), server.name, address):
+                yield Reason(f"msports_infrastructure {service}", protocol, [(port, port)])
 
     def _proxied(self, flow: Flow) -> bool:
         return flow["via_proxy"] and bool(self.proxies) and self.catalogs.kinds.get(flow["destination"]) == "external"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import itertools
 import json
 import pathlib
 import random
@@ -190,9 +191,9 @@ class Estate:
             hosts[name] = {"vars": variables, "groups": []}
         return inventory(hosts, **self.everywhere(), **more)
 
-    def questioned(self) -> Plain:
+    def questioned(self, infrastructure: t.Optional[Plain] = None) -> Plain:
         """The inventory with strict hosts, and with one host without a role in each network, and on the Internet."""
-        found = self.plain(default_outbound="block", infrastructure={"dns": ["203.0.113.53"], "ntp": ["203.0.113.123"]})
+        found = self.plain(default_outbound="block", infrastructure=infrastructure or {"dns": ["203.0.113.53"], "ntp": ["203.0.113.123"]})
         networks = [text for by_site in self.networks_by_role().values() for text in by_site.values()]
         for address in (*[text.replace("0.0/16", "7.7") for text in networks], "44.0.0.1"):
             everywhere = {key: value for key, value in next(iter(found["hosts"].values()))["vars"].items() if key not in OF_A_HOST}
@@ -297,7 +298,7 @@ def documented(of_a: frozenset[str], of_b: frozenset[str]) -> set[tuple[str, t.O
 @settings(SLOW, max_examples=50)
 @given(ESTATES, st.randoms(use_true_random=False))
 def test_a_rule_exists_exactly_when_a_flow_joins_the_two(estate: Estate, chance: t.Any) -> None:
-    plain = estate.questioned()
+    plain = estate.questioned(infrastructure(chance, len(estate.hosts)) if chance.random() < 0.5 else None)
     found, oracle = AllowedSet(_compile.compile_plan(plain)), Oracle(plain, ROOT / "plugins" / "catalogs")
     roles = {name: roles_of(oracle, name) for name in plain["hosts"]}
     managed = {name for name in plain["hosts"] if oracle.estate.hosts[name].managed}
@@ -312,6 +313,34 @@ def test_a_rule_exists_exactly_when_a_flow_joins_the_two(estate: Estate, chance:
                 passing += expected
     event("something passes" if passing else "nothing passes")
     event(f"{len(estate.hosts)} hosts, sites {estate.sites}")
+
+
+def infrastructure(chance: t.Any, hosts: int) -> Plain:
+    """Return servers of every kind, most of them at addresses of the first ``hosts`` hosts."""
+
+    def servers(last: int) -> list[str]:
+        return chance.choice([[f"10.0.{chance.randint(1, hosts)}.1"], [f"fd00::{chance.randint(1, hosts)}", f"203.0.113.{last}"]])
+
+    proxies = chance.choice([[], [{"address": address, "port": 8080} for address in servers(80)]])
+    return {"dns": servers(53), "ntp": servers(123), "dhcp_relays": chance.choice([[], servers(67)]), "proxy": proxies}
+
+
+@settings(SLOW, max_examples=50)
+@given(ESTATES, st.randoms(use_true_random=False))
+def test_who_is_sent_to_infrastructure_is_admitted_there(estate: Estate, chance: t.Any) -> None:
+    found = _compile.compile_plan(estate.questioned(infrastructure(chance, len(estate.hosts))))
+    known, hosts = AllowedSet(found), found["hosts"]
+    for name, host in hosts.items():
+        sent = [rule for rule in host["rules"] if rule["direction"] == "out" and rule["remote"].startswith("infrastructure.")]
+        for rule, (server, at) in itertools.product(sent, hosts.items()):
+            meant = Addresses.parse(found["sets"][rule["remote"]]["addresses"]) & Addresses.parse(at["addresses"])
+            if server == name or not {*meant.families()} & {*Addresses.parse(host["addresses"]).families()}:
+                continue
+            if "67" in rule["remote_ports"]:  # asked without an address
+                assert any(admits["direction"] == "in" and admits["local_ports"] == ["67"] for admits in at["rules"]), f"{server}: {rule['name']}"
+                continue
+            for port in rule["remote_ports"]:
+                assert known.allows(name, server, rule["protocol"], int(port)), f"{name} -> {server}: {rule['name']}"
 
 
 def rulesets(found: Plain) -> t.Any:
