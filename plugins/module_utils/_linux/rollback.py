@@ -14,6 +14,7 @@ import typing as t
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import rollback
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.rollback import Backend
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.shelf import ARMED, CONFIRMED, Note, Pending, Shelf, since_boot
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.timer import AT_BOOT
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
 
 UNFIRED = "the controller did not confirm the change, and the timer did not fire; a later run took the change back"
@@ -24,18 +25,11 @@ RETRY_SECONDS = 5
 
 def backend_of(name: str, root: str = "/") -> Backend:
     """Return what a backend does for a rollback; ``ValueError`` when there is none of that name. Each is imported only when it is used."""
-    if name != "nftables":
-        raise ValueError("no backend is called {0!r}".format(name))
-    from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import lock, undo
-    from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.apply import Host
+    if name == "nftables":
+        from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import undo as nftables
 
-    host = Host(root=root)
-    return Backend(
-        held=lambda: lock.held(root, False),
-        lost=lambda pending: undo.lost(pending, host),
-        restore=lambda pending: undo.restore(pending, host),
-        confirm=lambda pending: undo.confirm(pending, host),
-    )
+        return nftables.backend(root)
+    raise ValueError("no backend is called {0!r}".format(name))
 
 
 def settle(shelf: Shelf, check_mode: bool) -> t.Tuple[t.Optional[Note], t.List[str]]:
@@ -69,23 +63,28 @@ def _noted(note: t.Optional[Note], warnings: t.List[str]) -> t.Tuple[t.Optional[
 
 
 def main(arguments: t.Sequence[str]) -> int:
-    """Fire: ``OWNER NONCE ROOT [SECONDS]``, what a timer runs. It tries again for as long as it fails: nobody else will."""
+    """Fire: ``OWNER NONCE ROOT [SECONDS | boot]``, what a timer runs. It tries again for as long as it fails: nobody else will.
+
+    At a boot it tries once, because a service waits for it, and only for what an earlier boot has armed.
+    """
     owner, nonce, root = arguments[:3]
-    shelf = Shelf(owner, root)
-    end = since_boot() + float(arguments[3] if len(arguments) > 3 else 0)
+    shelf, booting = Shelf(owner, root), arguments[3:] == [AT_BOOT]
+    end = since_boot() + float(arguments[3] if arguments[3:] and not booting else 0)
     while True:
         try:
             there = shelf.look()
-            if there is None or there[1].nonce != nonce:
+            if there is None or there[1].nonce != nonce or (booting and there[1].boot == shelf.boot()):
                 return 0
             if since_boot() < end:
                 time.sleep(min(1.0, end - since_boot()))
                 continue
             backend = backend_of(there[1].backend, root)
             with backend.held():
-                rollback.fire(shelf, backend, nonce)
+                rollback.fire(shelf, backend, nonce, rollback.NOT_CONFIRMED if there[1].boot == shelf.boot() else rollback.RESTARTED)
             return 0
         except Exception as error:  # pylint: disable=broad-except  # whatever it is: without this process nobody opens the host again
             sys.stderr.write("rollback of {0}: {1}\n".format(owner, error))  # which systemd keeps in its journal
             sys.stderr.flush()
+            if booting:
+                return 1
             time.sleep(RETRY_SECONDS)

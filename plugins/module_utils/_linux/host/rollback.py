@@ -27,6 +27,12 @@ UNREADABLE = "what a run has left for its rollback is not understood, nothing wa
 UNFINISHED = "an earlier run has left its rollback unfinished in {0}, and it cannot be finished: {1}"
 NOT_CONFIRMED = "the controller did not confirm the change in time"
 RESTARTED = "this host was restarted before the controller confirmed the change"
+# What a backend says of taking a change back.
+NEVER_WRITTEN = "the rules are those from before: there was nothing to restore"
+RESTORED = "the rules from before are in force again"
+CHANGED_SINCE = "left alone, because it was changed after the run: {0}"
+HAND = "the rules were changed or removed after the run, before they were confirmed"
+UNMERGED = "what was changed after the run could not stay ({0}), and the rules from before were restored as they were"
 SAME = (
     "the confirmation came over the connection that was open before the change, which shows nothing: rules let pass what is established. Connect anew "
     "(does a proxy or a plugin keep the connection open?)"
@@ -59,9 +65,19 @@ def refuse_while_waiting(shelf: Shelf) -> None:
 
 
 def arm(
-    shelf: Shelf, backend: str, seconds: int, previous: t.Any, written: t.Any, saved: t.Any, session: t.Optional[t.Sequence[t.Any]] = None
+    shelf: Shelf,
+    backend: str,
+    seconds: int,
+    previous: t.Any,
+    written: t.Any,
+    saved: t.Any,
+    session: t.Optional[t.Sequence[t.Any]] = None,
+    service: t.Optional[str] = None,
 ) -> t.Dict[str, t.Any]:
-    """Keep what is there before it changes, start the timer, and return what the controller needs; ``Refused`` when nothing may change."""
+    """Keep what is there before it changes, start the timer, and return what the controller needs; ``Refused`` when nothing may change.
+
+    ``service`` loads files at a boot that the run writes before they are confirmed: a restart puts them back before it starts.
+    """
     refuse_while_waiting(shelf)
     nonce = secrets.token_hex(8)
     pending = Pending(nonce, shelf.owner, backend, shelf.boot(), since_boot() + seconds, list(session) if session else None, previous, written, saved)
@@ -70,9 +86,11 @@ def arm(
     except (OSError, timer.TimerError) as error:
         raise Refused(NOT_ARMED.format(error)) from error
     try:
+        if service:
+            timer.at_boot(shelf, pending, service)
         how = timer.start(shelf, pending, seconds)
-    except timer.TimerError as error:
-        shelf.finish()
+    except (OSError, timer.TimerError) as error:
+        _finish(shelf)
         raise Refused(NOT_ARMED.format(error)) from error
     return {"nonce": nonce, "seconds": seconds, "by": how}
 
@@ -89,7 +107,13 @@ def disarm(shelf: Shelf, nonce: str) -> None:
     pending = shelf.take(nonce, CONFIRMED)
     if pending:
         timer.stop(shelf, pending)
-        shelf.finish()
+        _finish(shelf)
+
+
+def _finish(shelf: Shelf) -> None:
+    """Forget what waited; the token goes last."""
+    timer.not_at_boot(shelf)
+    shelf.finish()
 
 
 def fire(shelf: Shelf, backend: Backend, nonce: str, why: str = NOT_CONFIRMED) -> bool:
@@ -104,7 +128,7 @@ def fire(shelf: Shelf, backend: Backend, nonce: str, why: str = NOT_CONFIRMED) -
     note = shelf.note()
     if note is None or note.nonce != nonce:  # what was killed after it had said so has said it
         shelf.write_note(Note(nonce, shelf.owner, now(), why, what))
-    shelf.finish()
+    _finish(shelf)
     return True
 
 
@@ -135,5 +159,5 @@ def confirm(shelf: Shelf, backend: Backend, nonce: str, session: t.Optional[t.Se
     except OSError as error:
         return {"confirmed": True, "rolled_back": [], "warnings": [NOT_SAVED.format(error)]}
     shelf.remember(nonce)
-    shelf.finish()
+    _finish(shelf)
     return {"confirmed": True, "rolled_back": [], "warnings": warnings}

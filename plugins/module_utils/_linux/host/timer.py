@@ -10,6 +10,7 @@ It runs a copy of this collection's code, kept with what it restores, by the int
 
 from __future__ import annotations
 
+import glob
 import importlib
 import io
 import os
@@ -18,7 +19,8 @@ import sys
 import typing as t
 import zipfile
 
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.shelf import Pending, Shelf
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.files import replace
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.shelf import FOLDER, Pending, Shelf
 
 PACKAGE = "ansible_collections.portcullis.msports.plugins.module_utils"
 ENTRY = PACKAGE + "._linux.rollback"
@@ -28,6 +30,23 @@ PROGRAMS = {
     "systemctl": ("/usr/bin/systemctl", "/bin/systemctl"),
 }
 RUNNING = "run/systemd/system"
+UNITS = "etc/systemd/system"
+AT_BOOT = "boot"
+# For a service that loads files: those of a change that a restart has ended go before it starts. Nothing waits for more than the timeout.
+BOOT_UNIT = """[Unit]
+Description=Takes back the unconfirmed change of firewall rules that a restart has ended (portcullis.msports)
+DefaultDependencies=no
+RequiresMountsFor=/{folder}
+After=local-fs.target
+Before={service}.service shutdown.target
+Conflicts=shutdown.target
+ConditionPathExists={code}
+
+[Service]
+Type=oneshot
+TimeoutStartSec=60
+ExecStart={command}
+"""
 
 
 class TimerError(Exception):
@@ -57,7 +76,7 @@ def code() -> bytes:
 
 def start(shelf: Shelf, pending: Pending, seconds: int) -> str:
     """Start what fires in so many seconds, and return what it is; ``TimerError`` when it cannot be."""
-    command = [sys.executable, "-I", shelf.code, pending.owner, pending.nonce, shelf.root]
+    command = _command(shelf, pending)
     if not os.path.isdir(os.path.join(shelf.root, RUNNING)):
         _detach(command + [str(seconds)])
         return "a process of its own, because systemd does not run here"
@@ -74,6 +93,36 @@ def stop(shelf: Shelf, pending: Pending) -> None:
     """Stop what waits. When that fails nothing is lost: what fires without a token does nothing."""
     if os.path.isdir(os.path.join(shelf.root, RUNNING)):
         _call("systemctl", ["stop", _unit(pending) + ".timer"])
+
+
+def at_boot(shelf: Shelf, pending: Pending, service: str) -> None:
+    """Have a restart take the change back before ``service`` starts, which loads files at once; ``OSError`` when that cannot be."""
+    if not os.path.isdir(os.path.join(shelf.root, RUNNING)):
+        return
+    command = " ".join('"{0}"'.format(word.replace("%", "%%")) for word in _command(shelf, pending) + [AT_BOOT])
+    unit = _boot_unit(shelf)
+    replace(os.path.join(shelf.root, UNITS, unit), BOOT_UNIT.format(folder=FOLDER, service=service, code=shelf.code, command=command), 0o644)
+    wants = os.path.join(shelf.root, UNITS, service + ".service.wants")
+    os.makedirs(wants, 0o755, exist_ok=True)
+    if not os.path.lexists(os.path.join(wants, unit)):
+        os.symlink("/{0}/{1}".format(UNITS, unit), os.path.join(wants, unit))
+
+
+def not_at_boot(shelf: Shelf) -> None:
+    """Remove what ``at_boot`` has made."""
+    units = os.path.join(glob.escape(shelf.root), UNITS)
+    for path in glob.glob(os.path.join(units, "*.wants", _boot_unit(shelf))) + glob.glob(os.path.join(units, _boot_unit(shelf))):
+        os.unlink(path)
+        if path.endswith(".wants/" + _boot_unit(shelf)) and not os.listdir(os.path.dirname(path)):
+            os.rmdir(os.path.dirname(path))
+
+
+def _command(shelf: Shelf, pending: Pending) -> t.List[str]:
+    return [sys.executable, "-I", shelf.code, pending.owner, pending.nonce, shelf.root]
+
+
+def _boot_unit(shelf: Shelf) -> str:
+    return "portcullis-msports-rollback-{0}.service".format(shelf.owner)
 
 
 def _unit(pending: Pending) -> str:

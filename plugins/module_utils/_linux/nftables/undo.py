@@ -14,22 +14,18 @@ import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils._guard import Session
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import rollback
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.rollback import CHANGED_SINCE, HAND, NEVER_WRITTEN, RESTORED, UNMERGED, Backend
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.shelf import Pending, Shelf
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import parse, table
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import lock, parse, table
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import apply as loading
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.apply import Host
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.persist import Store
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.table import Chain, Table
 
 NOTHING = Table({}, {}, {}, ())
-NEVER_WRITTEN = "the rules are those from before: there was nothing to restore"
-RESTORED = "the rules from before are in force again"
 REMOVED = "the table inet {0} is removed again: there was none before"
-CHANGED_SINCE = "left alone, because it was changed after the run: {0}"
 REMOVED_SINCE = "left alone, because the table inet {0} was removed after the run: nothing of ours filters"
 NO_WORDS = "what was put into the table by hand after the run is gone: {0}"
-HAND = "the rules were changed or removed after the run, before they were confirmed"
-UNMERGED = "what was changed after the run could not stay ({0}), and the rules from before were restored as they were"
 
 
 def keep(actual: t.Optional[Table]) -> t.Any:
@@ -59,6 +55,17 @@ def arm(
     saved = {"persist": options["persist"], "text": text}
     session = sessions[0] if len(sessions) == 1 else None
     return rollback.arm(Shelf(owner, host.root), "nftables", options["rollback_timeout"], previous, keep(desired), saved, session)
+
+
+def backend(root: str) -> Backend:
+    """Return what nftables does for a rollback."""
+    host = Host(root=root)
+    return Backend(
+        held=lambda: lock.held(root, False),
+        lost=lambda pending: lost(pending, host),
+        restore=lambda pending: restore(pending, host),
+        confirm=lambda pending: confirm(pending, host),
+    )
 
 
 def lost(pending: Pending, host: Host) -> t.Optional[str]:
