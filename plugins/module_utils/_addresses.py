@@ -137,10 +137,10 @@ def meet(left: Addresses, right: Addresses) -> Addresses:
 
 def overlaps(left: Addresses, right: Addresses) -> bool:
     """Tell whether two sets have an address in common."""
-    few, many = sorted((left, right), key=len)
+    few, many = (left, right) if len(left) <= len(right) else (right, left)
     for version, first, last in few:
-        near = _last_from(many, version, last)
-        if near and near[0] == version and near[2] >= first:
+        index = bisect.bisect_right(many, (version, last, LAST[6]))
+        if index and many[index - 1][0] == version and many[index - 1][2] >= first:
             return True
     return False
 

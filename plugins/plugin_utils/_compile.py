@@ -20,7 +20,8 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.connection import Note
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate import Estate
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.build import Compiled, build
-from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.explain import explain
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.explain import Explainer
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.index import Latest
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.store import digest
 from ansible_collections.portcullis.msports.plugins.plugin_utils._render.wire import check_plan
 from ansible_collections.portcullis.msports.plugins.plugin_utils._rule.assemble import assemble
@@ -121,6 +122,9 @@ def stale(plan: t.Mapping[str, t.Any], inventory: t.Mapping[str, t.Any], partial
     return None
 
 
+_explainer = Latest(lambda plan, catalogs: Explainer(plan, [*catalogs.flows, *catalogs.supplements]))
+
+
 def explain_plan(plan: t.Mapping[str, t.Any], source: str, destination: str, protocol: str, port: t.Optional[int], paths: t.Sequence[str] = ()) -> Plain:
     """Answer why a connection is open or not, from a plan and the catalogs that it was made with; ``paths`` are folders of the user's.
 
@@ -129,7 +133,7 @@ def explain_plan(plan: t.Mapping[str, t.Any], source: str, destination: str, pro
     editions = {product: item["edition"] for product, item in plan["catalogs"].items()}
     _require(editions, paths)
     catalogs = load_catalogs(paths=paths, editions=editions)
-    answer = explain(plan, [*catalogs.flows, *catalogs.supplements], source, destination, protocol, port)
+    answer = _explainer(plan, catalogs).explain(source, destination, protocol, port)
     others = [product for product, item in sorted(plan["catalogs"].items()) if catalogs.products[product].digest != item["digest"]]
     if others and not answer["allowed"]:
         answer["remarks"].append(

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 """How fast the collection is, and what people would use instead:
-``python -m tests.benchmarks [--quick] [plan|play|sliced|apply|firewalld|ufw|windows|powershell ...]``.
+``python -m tests.benchmarks [--quick] [plan|questions|play|sliced|apply|firewalld|ufw|windows|powershell ...]``.
 
 Times depend on the machine and on what else it does; the ratios are what counts. Nothing here decides whether a change is good.
 """
@@ -171,6 +171,26 @@ def plan(options: argparse.Namespace) -> None:
     print(table(["estate", "hosts", *STAGES, "rest", "save"], stages))
 
 
+def questions(options: argparse.Namespace) -> None:
+    """Ask plans; each size in a fresh process, sizes in turns."""
+    from tests.benchmarks import questions as part
+
+    sizes = (1000,) if options.quick else (1000, 10000)
+    turns = options.turns or (1 if options.quick else 3)
+    found: dict[int, list[dict[str, t.Any]]] = {}
+    for _turn in range(turns):
+        for size in sizes:
+            command = [sys.executable, "-m", "tests.benchmarks.questions", str(size)]
+            found.setdefault(size, []).append(json.loads(subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True).stdout))
+    _keep("questions", [item for items in found.values() for item in items])
+    rows = []
+    for size, items in found.items():
+        for kind, goal in part.GOALS.items():
+            rows.append([size, items[0]["rules"], kind, max(item[kind]["per_second"] for item in items), items[0][kind]["yes"], goal])
+    print(f"\nThe best of {turns} turns.\n")
+    print(table(["hosts", "rules", "question", "a second of CPU", "answered with yes", "wanted"], rows))
+
+
 def play(options: argparse.Namespace) -> None:
     """Measure what the plan adds to a play."""
     from tests.benchmarks import plays
@@ -274,6 +294,7 @@ def manager(name: str, options: argparse.Namespace) -> None:
 
 PARTS: dict[str, t.Callable[[argparse.Namespace], None]] = {
     "plan": plan,
+    "questions": questions,
     "play": play,
     "sliced": sliced,
     "apply": apply,

@@ -31,9 +31,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.folder im
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.signature import check_signature
 
 # What readers of a plan rely on.
-INDEX_KEYS = frozenset(
-    ("digest", "generation", "hosts", "partial_inventory", "today", "catalogs", "networks", "peers", "notes", "off", "orphaned", "inputs")
-)
+INDEX_KEYS = frozenset(("digest", "generation", "hosts", "partial_inventory", "today", "catalogs", "networks", "peers", "notes", "off", "orphaned", "inputs"))
 HOST_KEYS = frozenset(("system", "roles", "features", "addresses", "dynamic_ports", "default_inbound", "default_outbound", "management", "host", "ruleset"))
 RULESET_KEYS = frozenset(("rules", "sets"))
 SET_KEYS = frozenset(("addresses", "members"))

@@ -12,7 +12,7 @@ import pytest
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._compile import explain_plan
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import CatalogError
-from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.explain import explain
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.explain import Explainer
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._flow.estates import flow, host, plan
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._plan import plans
 
@@ -172,7 +172,7 @@ def test_an_end_that_never_starts() -> None:
         for host_ in made["hosts"].values():
             for rule in host_["rules"]:
                 rule["because"] = [{"kind": "flow", "name": wanted.id, "text": ""}]
-        answer = explain(made, [wanted], "till", "desk", "tcp", 1000)
+        answer = Explainer(made, [wanted]).explain("till", "desk", "tcp", 1000)
         assert answer["why_not"] == [f"{wanted.id} (page#table row 1): {why}"]
 
 
@@ -192,7 +192,7 @@ def test_which_end_admits_is_told_when_one_does() -> None:
         ("desk", 3): "till admits it (in tcp/3 from desk4) and desk lets it out (out tcp/3 to till6), but not over the same address family",
     }
     for (source, port), sentence in told.items():
-        answer = explain(made, [], source, "till", "tcp", port)
+        answer = Explainer(made, []).explain(source, "till", "tcp", port)
         assert (answer["allowed"], answer["why_not"][0]) == (False, sentence)
 
 
@@ -294,7 +294,7 @@ def test_a_port_that_the_user_defined_is_known() -> None:
     wanted = flow("shop.desk", "shop.till", ports=[])
     hosts["desk"]["rules"][0]["because"] = [{"kind": "management", "name": "x", "text": ""}, {"kind": "flow", "name": wanted.id, "text": ""}]
     for port, named in ((1000, True), (1001, False)):
-        assert any(line.startswith(wanted.id) for line in explain(made, [wanted], "desk", "till", "tcp", port)["why_not"]) is named
+        assert any(line.startswith(wanted.id) for line in Explainer(made, [wanted]).explain("desk", "till", "tcp", port)["why_not"]) is named
 
 
 def test_dhcp_rules_of_a_server_do_not_give_a_flow_the_port_of_its_answers() -> None:
@@ -305,7 +305,7 @@ def test_dhcp_rules_of_a_server_do_not_give_a_flow_the_port_of_its_answers() -> 
     }
     wanted = flow("shop.desk", "shop.till", protocol="udp", ports=["67"])
     hosts["till"]["rules"][0]["because"] = [{"kind": "flow", "name": wanted.id, "text": ""}]
-    answer = explain(plans.plan(hosts, {"desk": ["10.0.0.1"]}), [wanted], "desk", "other", "udp", 68)
+    answer = Explainer(plans.plan(hosts, {"desk": ["10.0.0.1"]}), [wanted]).explain("desk", "other", "udp", 68)
     assert "documented between them: udp/67" in answer["why_not"]
 
 
