@@ -6,7 +6,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs-lint sanity unit integration windows windows-pwsh windows-wine containers lab molecule fresh coverage bench build release-check clean setup setup-demo
+.PHONY: help demo test lint docs-lint sanity unit integration windows windows-pwsh windows-wine windows-acceptance containers lab molecule fresh coverage bench build release-check clean setup setup-demo
 
 PY := .venv/bin/python
 # RELEASE: the release of Debian in the containers, bookworm or trixie.
@@ -52,6 +52,9 @@ windows-pwsh: setup  ## all of that by PowerShell: the one on PATH, or what MSPO
 
 windows-wine: setup  ## the same under Wine: PowerShell for Windows (MSPORTS_WINDOWS_POWERSHELL) and real COM calls; as root
 	@$(CHECKS) windows-wine
+
+windows-acceptance: setup-demo  ## asks one real Windows host what is assumed about Windows (INVENTORY=hosts.yml HOSTS=win2022 ARGS="--only reads")
+	@$(PY) tests/windows/acceptance $(addprefix -i ,$(INVENTORY)) $(HOSTS) $(ARGS)
 
 containers: setup  ## the backends on booted containers, with real firewall managers
 	@$(CHECKS) containers

@@ -45,7 +45,7 @@ ROOT, CACHE = checkout.ROOT, checkout.CACHE
 RESULTS = CACHE / "test"
 BIN = pathlib.Path(sys.executable).parent
 # Folders of tests/integration by part; the part ``integration`` has the others.
-FOLDERS = {"firewalld": ("firewalld",), "ufw": ("ufw",), "boot": ("persistence",), "windows": ("acceptance", "benchmarks", "windows")}
+FOLDERS = {"firewalld": ("firewalld",), "ufw": ("ufw",), "boot": ("persistence",), "windows": ("benchmarks", "windows")}
 # Tests of the part ``windows`` that a real PowerShell runs too: types of values, each kind of call by itself, and the columns of rules.
 BY_POWERSHELL = ("test_values", "test_alone", "test_executor_writes")
 TYPED = ("plugin_utils", "module_utils", "action", "filter", "lookup", "test")
