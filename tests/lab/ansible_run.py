@@ -44,7 +44,7 @@ class Ansible:
     """A controller inside the lab. Everything it writes is below ``work``, which belongs to the lab."""
 
     def __init__(self, inventory: pathlib.Path, work: pathlib.Path, pids: t.Mapping[str, int], stores: pathlib.Path) -> None:
-        self.inventory = inventory
+        self.inventories = [inventory]  # what a later one says wins
         self.work = work
         hosts = work / "hosts.json"
         hosts.write_text(json.dumps({**pids, "localhost": os.getpid()}), encoding="utf-8")
@@ -72,7 +72,8 @@ class Ansible:
     def play(self, playbook: str, connection: str = LINUX) -> Played:
         """Run a playbook, by the name in a collection or by path, over one of the connections, and return what it said."""
         extra = json.dumps({"lab_work": str(self.work), **VARIABLES[connection]})
-        command = [_program("ansible-playbook"), "-i", str(self.inventory), "--connection", connection, "--extra-vars", extra, playbook]
+        sources = [word for inventory in self.inventories for word in ("-i", str(inventory))]
+        command = [_program("ansible-playbook"), *sources, "--connection", connection, "--extra-vars", extra, playbook]
         told = self.work / f"results.{connection}"  # runs over different connections may go on at once
         told.write_text("", encoding="utf-8")
         environment = {**self.environment, "MSPORTS_LAB_RESULTS": str(told)}

@@ -62,14 +62,16 @@ class Company:
         return [(source, destination) for source in able for destination in able if source is not destination]
 
 
-def read_company(folder: pathlib.Path, home: t.Optional[pathlib.Path] = None) -> Company:
-    """Let Ansible read the inventory, exactly as it will for the plan. ``home`` is where Ansible keeps its own files."""
-    command = [str(pathlib.Path(sys.executable).with_name("ansible-inventory")), "-i", str(folder), "--list"]
+def read_company(*folders: pathlib.Path, home: t.Optional[pathlib.Path] = None) -> Company:
+    """Let Ansible read the inventory, exactly as it will for the plan: what later folders say wins. ``home`` is where Ansible keeps its own files."""
+    sources = [word for folder in folders for word in ("-i", str(folder))]
+    command = [str(pathlib.Path(sys.executable).with_name("ansible-inventory")), *sources, "--list"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
     environment.update(ANSIBLE_NOCOLOR="1", ANSIBLE_HOME=str(home or pathlib.Path.home() / ".ansible"))
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=folder, check=False)
+    # From elsewhere: group_vars beside the place that a command is run from win over those of inventories.
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd="/", check=False)
     if done.returncode != 0:
-        raise ValueError(f"{folder}: ansible-inventory cannot read it: {done.stderr.strip()}")
+        raise ValueError(f"{folders[0]}: ansible-inventory cannot read it: {done.stderr.strip()}")
     told = json.loads(done.stdout)
     variables = told.pop("_meta")["hostvars"]
     return company_of({"hosts": {name: {"vars": variables[name], "groups": _groups_of(name, told)} for name in sorted(variables)}})

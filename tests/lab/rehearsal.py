@@ -3,53 +3,41 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-"""The whole run, step by step: set up, plan, apply, prove, turn red on purpose, repair, special cases."""
+"""The whole run, step by step: set up, plan, apply, prove, turn red on purpose, repair, special cases, upgrade."""
 
 import os
 import pathlib
-import re
-import shutil
 import typing as t
-from concurrent.futures import ThreadPoolExecutor
 
-import both_systems
 import on_purpose
 import special_cases
 import topology
-from ansible_run import ROOT, WINDOWS, Ansible, Played
+from ansible_run import ROOT, Ansible
 from background import Background
 from company import Company, company_of, read_company
-from namespace_host import HostFailed, NamespaceHost, everywhere
+from namespace_host import HostFailed
 from oracle import Oracle
 from probed_ports import ports_to_probe
-from proof import Findings, Probe, Prover, all_probes
+from proof import Probe, Prover, all_probes
 from report import Report
-from windows_hosts import Stores, listing, said
+from stage import BESIDE, WORK, LabFailed, Stage
+from windows_hosts import Stores
 from written_tuples import ECHO, PORTLESS, Written, read_tuples
 
 CATALOGS = ROOT / "plugins" / "catalogs"
 TUPLES = ROOT / "tests" / "lab" / "tuples"
 MATRIX = pathlib.Path(__file__).with_name("matrix.yml")
-WORK = pathlib.Path("/run/lab")  # the lab's own tmpfs
-STEPS = 10
+NEWEST = pathlib.Path(__file__).with_name("newest_editions")
+STEPS = 11
 KEPT = {"plan": "msports-plan", "matrix of flows": "matrix.md", "rulesets as both systems hold them": "rulesets", "this report": "report.json"}
-# What is right in the lab: a namespace has no init; and the stand-in for Windows says of every host that it is one, and what runs the C#.
-RIGHT_WARNINGS = ("systemd does not run here", "is a stand-in for a Windows host")
-BESIDE = "fsp01"  # its few rules are shown as both systems say them
 
 
-class LabFailed(Exception):
-    """The lab itself could not go on; the text says why."""
-
-
-class Rehearsal:
-    """One run. ``hosts`` are there after the first step."""
+class Rehearsal(Stage):
+    """One run."""
 
     def __init__(self, inventory: pathlib.Path, output: pathlib.Path) -> None:
+        super().__init__(Report(output, STEPS))
         self.inventory = inventory
-        self.report = Report(output, STEPS)
-        self.hosts: dict[str, NamespaceHost] = {}
-        self.pool = ThreadPoolExecutor(max_workers=1)
 
     def run(self) -> bool:
         """Do everything and return whether all agreed. A step that cannot be done ends the run as a disagreement."""
@@ -64,6 +52,7 @@ class Rehearsal:
             self._on_purpose()
             self._repair()
             self._special_cases()
+            self._upgrade()
         except (LabFailed, HostFailed, LookupError, ValueError, RuntimeError, OSError) as error:
             self.report.disagree([f"the run stopped: {type(error).__name__}: {error}"])
         self._conclude()
@@ -72,7 +61,7 @@ class Rehearsal:
     def _set_up(self) -> None:
         with self.report.step("Set up: every host of the inventory as a network namespace, on routed subnets"):
             WORK.mkdir()
-            self.company: Company = read_company(self.inventory, WORK / "ansible")
+            self.company: Company = read_company(self.inventory, home=WORK / "ansible")
             self.hosts = topology.build(self.company)
             self.stores = Stores(WORK / "windows", self.company)
             self.ansible = Ansible(self.inventory, WORK, {name: host.pid for name, host in self.hosts.items()}, self.stores.folder)
@@ -80,7 +69,8 @@ class Rehearsal:
             rejecting = {name for name, variables in told.items() if variables.get("msports_default_inbound") == "reject"}
             self.prover = Prover(self.company, self.hosts, rejecting)
             self.prover.prepare()
-            self.oracle = Background(_ask_oracle, self.company.inventory)
+            self.newest = read_company(self.inventory, NEWEST, home=WORK / "ansible")
+            self.oracles = Background(_ask_oracles, [self.company.inventory, self.newest.inventory])
             self.report.say(f"{len(self.company.machines)} hosts, {len(self.company.segments())} subnets, {len(self.company.pairs(6))} pairs with IPv6 too")
             self.report.say(f"{len(self.stores.names)} of them run Windows: each is played by a namespace, and by a policy store as well")
             self.report.count("hosts", len(self.company.machines))
@@ -141,26 +131,32 @@ class Rehearsal:
 
     def _prove(self) -> None:
         with self.report.step("Packet proof: every pair of hosts, every port, against the oracle"):
-            self.ports, allowed = self.oracle.result()
-            self.probes = all_probes(self.company, self.ports)
-            self.expected = {Probe(*item) for item in allowed}
+            told, self.told_of_newest = self.oracles.result()
+            self._expect(told)
             bare = sum(probe.destination not in self.managed for probe in self.expected)
             self.report.say(f"{len(self.ports)} ports from {self.ports[0]} to {self.ports[-1]}, TCP and UDP, IPv4 and IPv6")
             self.report.say(f"the oracle allows {len(self.expected)}: {bare} to hosts without a ruleset, {len(self.expected) - bare} to hosts with one")
             self._told("proof", self.prover.compare(self.probes, self.expected))
 
+    def _expect(self, told: tuple[list[int], list[tuple[t.Any, ...]]]) -> None:
+        self.ports, allowed = told
+        self.probes = all_probes(self.company, self.ports)
+        self.expected = {Probe(*item) for item in allowed}
+
     def _by_hand(self) -> None:
         with self.report.step("Packet proof: the tuples written by hand from the documents"):
-            path = TUPLES / f"{self.inventory.name}.tsv"
-            written = read_tuples(path, self.company.machines)
-            probes = {probe: item for item in written if (probe := item.probe())}
-            found = self.prover.compare(sorted(probes), {probe for probe, item in probes.items() if item.allowed})
-            wrong = [probes[probe] for probe in found.opened + found.closed]
-            wrong += [item for item in written if not item.probe() and self._passes(item) != item.allowed]
-            refused = sum(not item.allowed for item in written)
-            self.report.say(f"{len(written)} tuples, {len(written) - refused} allowed and {refused} refused, {len(wrong)} disagree")
-            self.report.count("tuples", len(written))
-            self.report.disagree(f"by hand: {path.name} {item}" for item in sorted(wrong, key=lambda item: item.line))
+            self._compare_tuples(TUPLES / f"{self.inventory.name}.tsv")
+
+    def _compare_tuples(self, path: pathlib.Path) -> None:
+        written = read_tuples(path, self.company.machines)
+        probes = {probe: item for item in written if (probe := item.probe())}
+        found = self.prover.compare(sorted(probes), {probe for probe, item in probes.items() if item.allowed})
+        wrong = [probes[probe] for probe in found.opened + found.closed]
+        wrong += [item for item in written if not item.probe() and self._passes(item) != item.allowed]
+        refused = sum(not item.allowed for item in written)
+        self.report.say(f"{len(written)} tuples, {len(written) - refused} allowed and {refused} refused, {len(wrong)} disagree")
+        self.report.count("tuples", len(written))
+        self.report.disagree(f"by hand: {path.name} {item}" for item in sorted(wrong, key=lambda item: item.line))
 
     def _passes(self, item: Written) -> bool:
         """Try what has no ports: an echo request, or a packet of another protocol."""
@@ -194,18 +190,31 @@ class Rehearsal:
                     self.report.disagree(f"on purpose, {fault.title} at {fault.host}: not seen as it is: {probe}" for probe in wrong)
 
     def _repair(self) -> None:
-        with self.report.step("Repaired by a new apply, which changes nothing else; proven again"):
+        with self.report.step("Repaired by a new apply, which changes nothing else; what was broken is proven again"):
             self._start_windows(1)
             changed = self._play("portcullis.msports.apply").changed()
             broken = {fault.host for fault in self.faults}
             self.report.say(f"changed: {', '.join(sorted(changed)) or 'nothing'}")
             self.report.disagree(f"repair: {name} was broken and is not repaired" for name in sorted(broken - changed))
             self.report.disagree(f"repair: {name} was in order and is changed all the same" for name in sorted(changed - broken))
-            self._told("proof", self.prover.compare(self.probes, self.expected))
+            self._told("proof", self.prover.compare(all_probes(self.company, self.ports, broken), self.expected))
             (again,) = self._windows()
             repaired = sorted(name for name, result in again.items() if result["changed"])
             self.report.say(f"changed among the policy stores: {', '.join(repaired) or 'nothing'}")
             self.report.disagree([f"repair: {BESIDE} alone had a rule less, and changed were: {repaired}"] if repaired != [BESIDE] else [])
+
+    def _upgrade(self) -> None:
+        with self.report.step("Upgraded: the newest edition of each product, planned, applied and proven as a whole"):
+            self.ansible.inventories.append(NEWEST)
+            self._play("portcullis.msports.plan")
+            changed = self._play("portcullis.msports.apply").changed()
+            expected = {Probe(*item) for item in self.told_of_newest[1]}
+            opened, closed = (len(one - other) for one, other in ((expected, self.expected), (self.expected, expected)))
+            self.report.say(f"{len(changed)} hosts changed; the oracle allows {opened} probes more, and {closed} no longer")
+            self.report.disagree([] if changed and opened and closed else ["upgrade: nothing came or nothing went, so it proves nothing"])
+            self._expect(self.told_of_newest)
+            self._told("proof", self.prover.compare(self.probes, self.expected))
+            self._compare_tuples(TUPLES / f"{NEWEST.name}.tsv")
 
     def _special_cases(self) -> None:
         with self.report.step("Special cases, each by a real exchange"):
@@ -230,85 +239,14 @@ class Rehearsal:
         for what, name in KEPT.items():
             print(f"  {what + ':':36}{_shown(self.report.folder / name)}")
 
-    def _play(self, playbook: str) -> Played:
-        return self._checked(playbook, self.ansible.play(playbook))
-
-    def _checked(self, playbook: str, played: Played) -> Played:
-        if played.code != 0:
-            raise LabFailed(f"{playbook} ended with {played.code}:\n{played.text}")
-        for line in played.text.splitlines():
-            if "[WARNING]" in line and not any(right in line for right in RIGHT_WARNINGS):
-                self.report.disagree([f"{playbook} warns: {line}"])
-        return played
-
-    def _say(self, played: Played, key: str) -> None:
-        for line in played.text.splitlines():
-            if f'"{key}":' in line:
-                self.report.say(line.split(":", 1)[1].strip(' ",'))
-
-    def _told(self, name: str, found: Findings) -> None:
-        wrong = found.disagreements()
-        self.report.count(f"{name} probes", found.probes)
-        self.report.count(f"{name} answers", found.cross_checked)
-        self.report.say(
-            f"{found.probes} probes in {found.seconds:.1f} s, {found.allowed} to pass and {found.probes - found.allowed} to be stopped; "
-            f"{found.cross_checked} cross-checked with what senders saw, {found.repeated} repeated, {len(wrong)} disagree"
-        )
-        self.report.disagree(f"{name}: {text}" for text in wrong)
-
-    def _keep(self, name: str) -> None:
-        source = WORK / name
-        if source.is_dir():
-            shutil.copytree(source, self.report.folder / name)
-        else:
-            shutil.copy(source, self.report.folder / name)
-
-    def _keep_rulesets(self) -> None:
-        folder = self.report.folder / "rulesets"
-        folder.mkdir()
-        listed = everywhere([self.hosts[name] for name in sorted(self.managed)], "run", command=["nft", "list", "table", "inet", on_purpose.TABLE])
-        for name, text in listed.items():
-            (folder / f"{name}.nft").write_text(text, encoding="utf-8")
-        for name in self.stores.names:
-            (folder / f"{name}.windows.txt").write_text(listing(self.stores.own(name)), encoding="utf-8")
-
-    def _start_windows(self, times: int) -> None:
-        """Begin to apply to the Windows hosts, so often one after the other, while packets fly: :meth:`_windows` waits for it."""
-        self.windows = self.pool.submit(lambda: [self.ansible.play("portcullis.msports.apply", WINDOWS) for _time in range(times)])
-
-    def _windows(self) -> list[dict[str, t.Mapping[str, t.Any]]]:
-        """Return what each host gave, for each of the runs."""
-        found = []
-        for played in self.windows.result():
-            results = self._checked("portcullis.msports.apply", played).results
-            if missing := sorted(set(self.stores.names) - set(results)):
-                raise LabFailed(f"windows: these hosts were not applied to: {', '.join(missing)}")
-            found.append({name: results[name] for name in self.stores.names})
-        return found
-
-    def _differing(self) -> dict[str, list[str]]:
-        """Return what only one of a host's two stand-ins allows, for the hosts where there is such a thing."""
-        found = {name: both_systems.differences(self.ansible.collections, self.hosts[name], self.stores.own(name)) for name in self.stores.names}
-        return {name: texts for name, texts in found.items() if texts}
-
-    def _show_beside(self) -> None:
-        """Say some rules of one host as each system holds them."""
-        listed = (self.report.folder / "rulesets" / f"{BESIDE}.nft").read_text(encoding="utf-8")
-        kernel: dict[str, list[str]] = {}
-        for text, name in re.findall(r'^\s*(.*) comment "([^"]*)"$', listed, re.MULTILINE):
-            kernel.setdefault(name, []).append(text)
-        rules = [rule for rule in self.stores.own(BESIDE) if rule["name"] in kernel]
-        self.report.say(f"{BESIDE} has {len(rules)} rules; some of them on Windows and on Linux:")
-        for rule in sorted(rules, key=lambda rule: str(rule["local_ports"]))[-4:]:
-            self.report.say(f"  {rule['name']}")
-            self.report.say(f"    Windows   {said(rule)}")
-            for text in kernel[rule["name"]]:
-                self.report.say(f"    nftables  {text}")
-
 
 def _written(result: t.Mapping[str, t.Any]) -> tuple[int, int, int]:
     """Return the rules, calls and commits of one ``apply`` on Windows."""
     return len(result["added"]), result["calls"]["remote_calls"], result["calls"]["commits"]
+
+
+def _ask_oracles(inventories: t.Sequence[t.Mapping[str, t.Any]]) -> list[tuple[list[int], list[tuple[t.Any, ...]]]]:
+    return list(map(_ask_oracle, inventories))
 
 
 def _ask_oracle(inventory: t.Mapping[str, t.Any]) -> tuple[list[int], list[tuple[t.Any, ...]]]:

@@ -134,11 +134,11 @@ class Oracle:
                             yield Reason(flow["id"], flow["protocol"], ports if flow["protocol"] in ("tcp", "udp") else None)
 
     def _unaddressed(self, host: Host) -> t.Iterator[Reason]:
-        """DHCP and PXE: who asks has no address yet, so the server lets in port 67 from anywhere, if anybody may ask at all."""
+        """DHCP and PXE: who asks has no address yet, so the server lets in the documented port from anywhere, if anybody may ask at all."""
         others = [end for end in self.estate.everybody() if end.host != host.name]
         for flow in self.flows:
             if flow["delivery"] == "unaddressed" and any(joins(flow, one, own, "source", self.estate) for one in others for own in host.own):
-                yield Reason(flow["id"], "udp", [(67, 67)])
+                yield Reason(flow["id"], "udp", [span for span in ranges(flow["ports"], "") if span != (68, 68)])
 
     def _infrastructure(self, server: Host, address: t.Any) -> t.Iterator[Reason]:
         """What managed hosts are sent to, and admitted by, where the server is one of msports_infrastructure."""

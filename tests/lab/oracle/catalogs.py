@@ -32,6 +32,7 @@ class Catalogs:
         self.defaults: dict[str, t.Any] = {}
         self.kinds: dict[str, str] = {"internet": "external"}
         self.implies: dict[str, t.Sequence[str]] = {}
+        self.renamed: dict[str, str] = {}  # roles that an edition no longer has, and what took their flows
         self.editions: dict[str, str] = {}
         for folder in (item for place in folders for item in sorted(place.iterdir()) if item.is_dir()):
             files = {item.stem: item for item in folder.glob("*.yml")}
@@ -45,6 +46,9 @@ class Catalogs:
         for name, role in catalog["roles"].items():
             self.kinds[f"{product}.{name}"] = role["kind"]
             self.implies[f"{product}.{name}"] = role.get("implies", ())
+        for name, role in _former_roles(catalog).items():
+            if "now" in role:
+                self.renamed[f"{product}.{name}"] = f"{product}.{role['now']}"
         for name, setting in (catalog.get("settings") or {}).items():
             self.defaults[f"{product}.{name}"] = setting.get("default")
         self.flows += [_flow(product, item) for item in catalog["flows"]]
@@ -53,6 +57,10 @@ class Catalogs:
     def shared(self, role: str) -> bool:
         """Shared roles and external ends have no site."""
         return role.startswith("windows_server.") or self.kinds.get(role) == "external"
+
+
+def _former_roles(catalog: t.Mapping[str, t.Any]) -> t.Mapping[str, t.Mapping[str, str]]:
+    return (catalog.get("former") or {}).get("roles") or {}
 
 
 def _edition(names: t.Sequence[str], release: object) -> str:
@@ -70,6 +78,7 @@ def _whole(path: pathlib.Path) -> t.Any:
         return delta
     base = _load(path.parent / f"{delta['base']}.yml")
     told = {**base, "edition": delta["edition"]}
+    told["former"] = {"roles": {**_former_roles(base), **_former_roles(delta)}}
     for table in ("roles", "settings", "features", "services"):
         told[table] = {name: item for name, item in {**(base.get(table) or {}), **delta.get(table, {})}.items() if item is not None}
     gone = delta.get("remove", {})

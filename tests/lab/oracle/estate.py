@@ -104,11 +104,11 @@ class Estate:
         mapping = self.whole("group_roles") or {}
         for group in host.groups:
             if group not in ignored:
-                entries += [{"role": role} for role in self.catalogs.kinds if "." in role and role.replace(".", "_") == group]
+                entries += [{"role": role} for role in (*self.catalogs.kinds, *self.catalogs.renamed) if "." in role and role.replace(".", "_") == group]
             entries += map(_entry, as_list(mapping.get(group)))
         entries += map(_entry, as_list(host.all_of("roles")))
         for entry in entries:
-            self._give(host, entry["role"], as_list(entry.get("site")), entry.get("settings") or {}, implied=False)
+            self._give(host, self.catalogs.renamed.get(entry["role"], entry["role"]), as_list(entry.get("site")), entry.get("settings") or {}, implied=False)
 
     def _give(self, host: Host, role: str, sites: t.Sequence[str], settings: Vars, implied: bool) -> None:
         product = role.split(".")[0]

@@ -79,7 +79,7 @@ def test_a_host_in_a_network_holds_no_role_of_it() -> None:
 def test_declared_dns_counts_as_holder() -> None:
     hosts = {"member": f"{WS}.domain_member", "edge": {"roles": [f"{EX}.edge_transport"], **STRICT}, "dns": {"at": "10.3.0.1"}, "no_dns": {"at": "10.3.0.2"}}
     oracle = ask(hosts, infrastructure={"dns": ["10.3.0.1"]})
-    assert oracle.why("edge", "dns", "udp", 53)[1:] == ["exchange.edge_transport.dns_server.dns.udp", "msports_infrastructure dns"]
+    assert set(oracle.why("edge", "dns", "udp", 53)) >= {"exchange.edge_transport.dns_server.dns.udp", "msports_infrastructure dns"}
     assert not passes(oracle, "edge no_dns udp/53")
     hosts["dns"] = {"at": "10.3.0.1", "roles": [f"{WS}.file_server"]}
     assert passes(ask(hosts, infrastructure={"dns": ["10.3.0.1"]}), "member dns tcp/53")
