@@ -1,0 +1,48 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The playbooks that ask a saved plan: one run of all of them."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import yaml
+from playbook_runs import Place, Played
+
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.store import save
+from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._flow.estates import host, plan
+
+ASKED = {"from": "mp01", "to": "site01", "port": "tcp/445", "host": "mp01", "before": "old-plan"}
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
+    place = Place(tmp_path_factory.mktemp("short-ways"))
+    made = plan({"site01": host("configmgr.site_server", at="10.1.1.10"), "mp01": host("configmgr.management_point", at="10.1.1.20")})
+    old = copy.deepcopy(made)
+    old["hosts"]["mp01"]["rules"] = old["hosts"]["mp01"]["rules"][1:]
+    save(made, place.folder / "msports-plan")
+    save(old, place.folder / "old-plan")
+    ways = [{"import_playbook": f"portcullis.msports.{name}"} for name in ("explain", "show", "diff")]
+    done = place.play(place.write("ways.yml", yaml.safe_dump(ways)), "-e", yaml.safe_dump(ASKED, default_flow_style=True))
+    assert done.code == 0, done.output
+    return done
+
+
+def test_explain_says_why(played: Played) -> None:
+    answer = played.by_task()["Say why a connection is open, or why it is not"]["msg"]
+    assert answer["question"] == "mp01 -> site01 tcp/445" and answer["allowed"] is True
+    assert answer["destination_rules"][0]["because"][0]["name"] == "configmgr.management_point.site_server.smb.tcp"
+
+
+def test_show_is_the_text_of_the_backend(played: Played) -> None:
+    lines = played.by_task()["Show the ruleset of a host as text of its backend"]["msg"]
+    assert lines[0] == "table inet msports"
+    assert any("ip saddr 10.1.1.10 tcp dport 445 accept" in line for line in lines)
+
+
+def test_diff_names_the_rule_that_came(played: Played) -> None:
+    difference = played.by_task()["Say what differs between two plans"]["msg"]
+    assert difference["changed"] and len(difference["hosts"]["mp01"]["added"]) == 1 and not difference["hosts"]["mp01"]["removed"]
