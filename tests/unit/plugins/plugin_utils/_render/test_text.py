@@ -53,7 +53,8 @@ def test_windows_is_a_command_for_each_rule_and_for_each_family_of_ping() -> Non
         "-LocalPort 443,8000-8010 -RemoteAddress 10.0.0.0/24",
         "New-NetFirewallRule -DisplayName 'in icmp_echo from both' -Direction Inbound -Action Allow -Protocol ICMPv4 -IcmpType 8 -RemoteAddress 10.0.0.1",
         "New-NetFirewallRule -DisplayName 'in icmp_echo from both' -Direction Inbound -Action Allow -Protocol ICMPv6 -IcmpType 128 -RemoteAddress fd00::1",
-        "New-NetFirewallRule -DisplayName 'in udp/5000 from o?brien~42f7d378' -Direction Inbound -Action Allow -Protocol UDP -LocalPort 5000 -RemoteAddress 10.0.0.9",
+        "New-NetFirewallRule -DisplayName 'in udp/5000 from o?brien~42f7d378' -Direction Inbound -Action Allow -Protocol UDP "
+        "-LocalPort 5000 -RemoteAddress 10.0.0.9",
     ]
 
 
