@@ -55,25 +55,20 @@ rolled_back:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import NftError
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.rollback import confirm
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.sessions import find_sessions
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.shelf import Shelf
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.rollback import backend_of
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.reconcile import failures
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.rollback import confirm
 from ansible_collections.portcullis.msports.plugins.module_utils._options import OWNER
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
 
 
 def main():
     module = AnsibleModule(argument_spec=dict(OWNER, nonce={"type": "str", "required": True}))
-    shelf = Shelf(module.params["owner"])
+    sessions, _how = find_sessions()
     try:
-        there = shelf.look()
-        backend = backend_of(there[1].backend if there else "nftables")
-        with backend.held():
-            sessions, _how = find_sessions()
-            result = confirm(shelf, backend, module.params["nonce"], sessions[0] if len(sessions) == 1 else None)
-    except (NftError, OSError, Refused, ValueError) as error:
+        result = confirm(Shelf(module.params["owner"]), module.params["nonce"], sessions[0] if len(sessions) == 1 else None)
+    except (OSError, Refused, ValueError) + failures() as error:
         module.fail_json(msg=str(error))
     for warning in result.pop("warnings"):
         module.warn(warning)

@@ -29,7 +29,21 @@ def backend_of(name: str, root: str = "/") -> Backend:
         from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import undo as nftables
 
         return nftables.backend(root)
+    if name == "ufw":
+        from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import undo as ufw
+
+        return ufw.backend(root)
     raise ValueError("no backend is called {0!r}".format(name))
+
+
+def confirm(shelf: Shelf, nonce: str, session: t.Optional[t.Sequence[t.Any]] = None) -> t.Dict[str, t.Any]:
+    """Confirm a change, or say what became of it when nothing waits any more. Returns what ``host.rollback.confirm`` does."""
+    there = rollback.waiting(shelf)
+    if there is None:
+        return rollback.outcome(shelf, nonce)
+    backend = backend_of(there[1].backend, shelf.root)
+    with backend.held():
+        return rollback.confirm(shelf, backend, nonce, session)
 
 
 def settle(shelf: Shelf, check_mode: bool) -> t.Tuple[t.Optional[Note], t.List[str]]:

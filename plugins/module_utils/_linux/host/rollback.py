@@ -64,6 +64,14 @@ def refuse_while_waiting(shelf: Shelf) -> None:
         raise Refused(WAITS.format(shelf.owner, shelf.left(there[1])))
 
 
+def refuse_beside(shelf: Shelf, backend: str) -> None:
+    """Raise ``Refused`` while a change of another owner waits in rules that all owners of a backend share."""
+    for owner in shelf.others():
+        there = waiting(Shelf(owner, shelf.root))
+        if there and there[1].backend == backend and shelf.left(there[1]):
+            raise Refused(WAITS.format(owner, shelf.left(there[1])))
+
+
 def arm(
     shelf: Shelf,
     backend: str,
@@ -150,9 +158,7 @@ def confirm(shelf: Shelf, backend: Backend, nonce: str, session: t.Optional[t.Se
         fire(shelf, backend, nonce)  # it was ended in the middle
     pending = shelf.take(nonce, CONFIRMED)
     if pending is None:
-        note = shelf.note()
-        seen = [note.why] + note.what if note and note.nonce == nonce else []
-        return {"confirmed": not seen and shelf.remembered() == nonce, "rolled_back": seen, "warnings": []}
+        return outcome(shelf, nonce)
     timer.stop(shelf, pending)
     try:
         warnings = backend.confirm(pending)
@@ -161,3 +167,10 @@ def confirm(shelf: Shelf, backend: Backend, nonce: str, session: t.Optional[t.Se
     shelf.remember(nonce)
     _finish(shelf)
     return {"confirmed": True, "rolled_back": [], "warnings": warnings}
+
+
+def outcome(shelf: Shelf, nonce: str) -> t.Dict[str, t.Any]:
+    """Return what became of a change that waits no more, as ``confirm`` does."""
+    note = shelf.note()
+    seen = [note.why] + note.what if note and note.nonce == nonce else []
+    return {"confirmed": not seen and shelf.remembered() == nonce, "rolled_back": seen, "warnings": []}

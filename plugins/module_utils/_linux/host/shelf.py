@@ -90,6 +90,11 @@ class Shelf:
                 raise ValueError("{0}/{1}.json cannot be read: {2}".format(self.shown, phase, error)) from error
         return None
 
+    def others(self) -> t.List[str]:
+        """Return the other owners who keep something here."""
+        folder = os.path.dirname(self.folder)
+        return sorted(set(os.listdir(folder)) - {self.owner}) if os.path.isdir(folder) else []
+
     def left(self, pending: Pending) -> float:
         """Return the seconds until a timer fires; 0 when its time is over, be it by a restart."""
         return max(0.0, pending.deadline - since_boot()) if pending.boot == self.boot() else 0.0

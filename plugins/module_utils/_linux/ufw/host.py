@@ -84,6 +84,11 @@ class Host:
         return (4,) if found.no_ipv6 else (4, 6)
 
 
+def written(owner: str, host: Host) -> t.List[str]:
+    """Return the paths of all files that a run may write."""
+    return [os.path.realpath(host.path(name)) for name in [*USER.values(), DEFAULTS, RECORD.format(owner)]]
+
+
 def require(host: Host, absent: bool = False) -> None:
     """Raise ``UfwError`` when there is no ufw. For ``absent`` the files that a removed package leaves are enough."""
     missing = [name for name in (DEFAULTS, CONF, USER[4]) if not os.path.exists(host.path(name))]

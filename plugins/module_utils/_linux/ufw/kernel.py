@@ -157,14 +157,54 @@ def transaction(parts: t.Iterable[Difference]) -> str:
     return "*filter\n{0}\nCOMMIT\n".format("\n".join(heads + [line for line in lines if not line.startswith(":")]))
 
 
+def named(parts: t.Iterable[Difference]) -> t.List[str]:
+    """Return the names of the chains that the lines of ``parts`` change."""
+    lines = [line for part in parts for line in part.lines]
+    return list(collections.OrderedDict.fromkeys(line[1:].split(" ")[0] if line.startswith(":") else line.split(" ")[1] for line in lines))
+
+
+def applied(table: Filter, parts: t.Iterable[Difference]) -> Filter:
+    """Return what ``table`` is when the lines of ``parts`` are loaded, as far as that can be told beforehand."""
+    policies, chains = dict(table.policies), {name: list(lines) for name, lines in table.chains.items()}
+    for line in transaction(parts).splitlines()[1:-1]:
+        if line.startswith(":"):
+            name, policy = line[1:].split(" ")[:2]
+            if policy == "-":
+                chains[name] = []
+            else:
+                policies[name] = policy
+        elif line.startswith("-D "):
+            value = xtables.canonical("-A" + line[2:])
+            rows = chains.get(line.split(" ")[1], [])
+            there = [number for number, row in enumerate(rows) if xtables.canonical(row) == value]
+            del rows[there[0] if there else len(rows) : there[0] + 1 if there else None]
+        elif line.startswith("-A "):
+            chains.setdefault(line.split(" ")[1], []).append(line)
+    return Filter(policies, chains)
+
+
+def replacing(wanted: Filter, actual: Filter, names: t.Iterable[str] = ()) -> str:
+    """Return the transaction that gives the chains of ``wanted`` their content where ``actual`` has another, and removes those of ``names`` without one."""
+    lines = []
+    for name, rows in wanted.chains.items():
+        builtin = name in wanted.policies
+        lines += [":{0} {1} [0:0]".format(name, wanted.policies[name])] if builtin else []
+        if rows != actual.chains.get(name):
+            lines += (["-F " + name] if builtin else [":{0} - [0:0]".format(name)]) + rows
+    gone = sorted(name for name in names if name not in wanted.chains and name in actual.chains)
+    return transaction([Difference("", [], lines + ["-F " + name for name in gone] + ["-X " + name for name in gone])])
+
+
 def restoring(table: Filter, parts: t.Sequence[Difference]) -> str:
     """Return the transaction that puts back what ``parts`` have changed in ``table``."""
-    names = collections.OrderedDict((line[1:].split(" ")[0] if line.startswith(":") else line.split(" ")[1], None) for part in parts for line in part.lines)
-    lines = []
-    for name in names:
-        if name in table.chains:
-            lines += [":{0} {1} [0:0]".format(name, table.policies.get(name, "-"))] + table.chains[name]
-    return transaction([Difference("", [], lines)])
+    names = [name for name in named(parts) if name in table.chains]
+    policies = {name: table.policies[name] for name in names if name in table.policies}
+    return replacing(Filter(policies, {name: table.chains[name] for name in names}), applied(table, parts))
+
+
+def is_ufws(name: str) -> bool:
+    """Tell whether a chain is one of ufw's."""
+    return name.startswith(tuple(prefix + "-" for prefix in tuples.PREFIX.values()))
 
 
 def whole(user_text: t.Optional[str], version: int) -> str:

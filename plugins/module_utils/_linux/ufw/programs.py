@@ -134,11 +134,11 @@ def commands(proc: str) -> t.Set[str]:
     return found
 
 
-def wait_for(pids: t.Set[str], proc: str, pause: t.Callable[[float], t.Any]) -> t.Set[str]:
+def wait_for(pids: t.Set[str], proc: str, pause: t.Callable[[float], t.Any], seconds: float = SECONDS) -> t.Set[str]:
     """Wait until none of the processes is left; return the ids of those that were still there in the end."""
     waited = 0.0
     left = pids & commands(proc)
-    while left and waited < SECONDS:
+    while left and waited < seconds:
         pause(STEP)
         waited += STEP
         left = left & commands(proc)

@@ -13,7 +13,10 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _refusals
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import rollback
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.files import tidy
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.sessions import find_sessions, guarded
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.shelf import Shelf
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.xtables import Filter
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import (
     desired,
@@ -53,7 +56,8 @@ STILL_THERE = (
 
 
 def run(options: Options, check_mode: bool = False, host: t.Optional[Host] = None) -> Result:
-    """Reconcile and return the result; raise ``Refused`` or ``UfwError`` (nothing was changed, or the old rules are back in force)."""
+    """Reconcile and return the result; raise ``Refused`` or ``UfwError`` (nothing was changed, or the old rules are back in
+    force, or a timer waits)."""
     options = dict(OPTIONS, **{key: value for key, value in options.items() if value is not None})
     _refusals.check_owner(options["owner"])
     if not options["persist"]:
@@ -63,7 +67,7 @@ def run(options: Options, check_mode: bool = False, host: t.Optional[Host] = Non
     done, others = _locked(options, check_mode, host)
     last, left = done, set()
     for _attempt in range(ATTEMPTS):
-        if check_mode or not last["changed"] or not others:
+        if check_mode or not last["changed"] or not others or "rollback" in last:
             break
         left |= programs.wait_for(others, host.proc, host.pause)
         last, others = _locked(options, check_mode, host)
@@ -82,7 +86,11 @@ def _locked(options: Options, check_mode: bool, host: Host) -> t.Tuple[Result, t
 
 
 def _run(options: Options, check_mode: bool, host: Host) -> Result:
+    rollback.refuse_while_waiting(Shelf(options["owner"], host.root))
+    rollback.refuse_beside(Shelf(options["owner"], host.root), "ufw")
     found = hosts.find(options["owner"], host)
+    if not check_mode:
+        tidy(hosts.written(options["owner"], host))
     wanted = desired.desire(options, found, host.versions(found))
     sessions, how = find_sessions(host.environment, host.proc)
     around = _around(options, host, found, wanted) if options["state"] == "present" else result.NOBODY
@@ -95,11 +103,12 @@ def _run(options: Options, check_mode: bool, host: Host) -> Result:
 
     texts = loading.texts(options["owner"], host, found, wanted)
     changed = bool(texts) or any(wanted.differences.values())
-    left = []
+    left, armed = [], None
     if changed:
         loading.check(host, found, wanted, texts)
     if changed and not check_mode:
-        left = _left(host, found, wanted, loading.apply(host, found, wanted, texts).tables)
+        now, armed = loading.apply(options, host, found, wanted, texts, sessions)
+        left = _left(host, found, wanted, now.tables)
     watched = guarded(sessions, how)
     if options["state"] == "absent":
         return dict(result.absent(options, found, wanted, changed, watched), warnings=wanted.warnings)
@@ -108,7 +117,8 @@ def _run(options: Options, check_mode: bool, host: Host) -> Result:
     warnings = wanted.warnings + around.warnings
     warnings += ["the kernel does not hold what was loaded: " + "; ".join(left[:4])] if left else []
     warnings += [result.STATES[found.state]] if found.state in result.STATES else []
-    return dict(result.present(options, found, wanted, changed, in_force, around, watched), warnings=warnings)
+    done = result.present(options, found, wanted, changed, in_force, around, watched)
+    return dict(done, warnings=warnings, **({"rollback": armed} if armed else {}))
 
 
 def _left(host: Host, found: hosts.Found, wanted: desired.Desired, tables: t.Mapping[int, Filter]) -> t.List[str]:

@@ -80,11 +80,15 @@ class FakeKernel(programs.Programs):
         for line in text.splitlines():
             words = line.split()
             if line.startswith(":"):
-                table.chains[words[0][1:]] = [] if words[1] == "-" else table.chains[words[0][1:]]
+                table.chains[words[0][1:]] = [] if words[1] == "-" else table.chains[words[0][1:]]  # a builtin chain keeps its lines
                 if words[1] != "-":
                     table.policies[words[0][1:]] = words[1]
             elif words[0] in ("-A", "-I"):
                 table.chains[words[1]].insert(0 if words[0] == "-I" else len(table.chains[words[1]]), "-A" + line[2:])
+            elif words[0] == "-F":
+                table.chains[words[1]].clear()
+            elif words[0] == "-X":
+                assert not table.chains.pop(words[1])
             elif words[0] == "-D":
                 same = [value for value in table.chains[words[1]] if xtables.canonical(value) == xtables.canonical("-A" + line[2:])]
                 table.chains[words[1]].remove(same[0])
@@ -198,36 +202,15 @@ def test_a_file_that_cannot_be_written_leaves_everything(machine: Machine, monke
     assert machine.state() == before
 
 
-def test_old_files_come_back_on_a_disk_that_is_full_by_now(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    there, gone, new = tmp_path / "user.rules", tmp_path / "record", tmp_path / "new"
-    there.write_text("old\n" * 1000)
-    there.chmod(0o640)
-    gone.write_text("kept")
-    inode = there.stat().st_ino
-    writing = persist.Writing({str(there): "short", str(gone): None, str(new): "text"})
-    writing.commit()
-    assert (there.read_text(), gone.exists(), new.read_text()) == ("short", False, "text")
-
-    def full(*_arguments: object, **_more: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(persist.tempfile, "mkstemp", full)
-    monkeypatch.setattr(persist, "open", full, raising=False)
-    writing.undo()
-    monkeypatch.undo()
-    assert (there.read_text(), gone.read_text(), there.stat().st_ino, there.stat().st_mode & 0o777) == ("old\n" * 1000, "kept", inode, 0o640)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["record", "user.rules"]
-
-
-def test_nothing_is_left_beside_the_files(tmp_path: pathlib.Path) -> None:
-    path = tmp_path / "portcullis" / "msports" / "x"
-    path.parent.mkdir(parents=True)
-    path.write_text("old")
-    path.with_name(".portcullis-kept-x").write_text("of a run that was killed")
-    writing = persist.Writing({str(path): None})
-    writing.commit()
-    writing.finish()
-    assert list(tmp_path.iterdir()) == []
+def test_a_failure_puts_back_a_builtin_chain_once(machine: Machine) -> None:
+    """A chain that is builtin keeps its lines in ``iptables-restore --noflush``, so putting it back must not add them again."""
+    machine.kernel.tables[4].policies["INPUT"] = "ACCEPT"
+    machine.kernel.tables[4].chains["INPUT"].insert(0, "-A INPUT -p tcp --dport 9 -j DROP")
+    before = machine.state()
+    machine.kernel.refuses = "load 6"
+    with pytest.raises(UfwError, match="made up; the rules from before are still in force"):
+        machine(SSH)
+    assert machine.state() == before
 
 
 def test_chains_that_are_missing_are_built_by_ufw_itself(machine: Machine) -> None:
