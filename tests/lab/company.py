@@ -79,8 +79,13 @@ def read_company(*folders: pathlib.Path, home: t.Optional[pathlib.Path] = None) 
 
 def company_of(inventory: t.Mapping[str, t.Any]) -> Company:
     """Return the company of an inventory that was read already."""
-    hosts = inventory["hosts"]
-    return Company({name: Machine(name, _interfaces(name, known["vars"]), tuple(known["groups"])) for name, known in hosts.items()}, inventory)
+    taken: set[Interface] = set()
+    machines = {}
+    for name, known in inventory["hosts"].items():
+        own = tuple(item for item in _interfaces(name, known["vars"]) if item not in taken)  # a shared address lies on its first holder
+        taken.update(own)
+        machines[name] = Machine(name, own, tuple(known["groups"]))
+    return Company(machines, inventory)
 
 
 def as_compiled(company: Company, today: str) -> dict[str, t.Any]:

@@ -62,14 +62,14 @@ class Rehearsal(Stage):
         with self.report.step("Set up: every host of the inventory as a network namespace, on routed subnets"):
             WORK.mkdir()
             self.company: Company = read_company(self.inventory, home=WORK / "ansible")
-            self.hosts = topology.build(self.company)
+            self.newest = read_company(self.inventory, NEWEST, home=WORK / "ansible")
+            self.hosts = topology.build(self.newest)
             self.stores = Stores(WORK / "windows", self.company)
             self.ansible = Ansible(self.inventory, WORK, {name: host.pid for name, host in self.hosts.items()}, self.stores.folder)
             told = {name: known["vars"] for name, known in self.company.inventory["hosts"].items()}
             rejecting = {name for name, variables in told.items() if variables.get("msports_default_inbound") == "reject"}
-            self.prover = Prover(self.company, self.hosts, rejecting)
+            self.prover = Prover(self.newest, self.hosts, rejecting)
             self.prover.prepare()
-            self.newest = read_company(self.inventory, NEWEST, home=WORK / "ansible")
             self.oracles = Background(_ask_oracles, [self.company.inventory, self.newest.inventory])
             self.report.say(f"{len(self.company.machines)} hosts, {len(self.company.segments())} subnets, {len(self.company.pairs(6))} pairs with IPv6 too")
             self.report.say(f"{len(self.stores.names)} of them run Windows: each is played by a namespace, and by a policy store as well")
@@ -89,7 +89,7 @@ class Rehearsal(Stage):
             self.ports = ports_to_probe(CATALOGS, self.company.inventory)
             self.probes = all_probes(self.company, self.ports)
             self._told("before", self.prover.compare(self.probes, set(self.probes)))
-            outcomes = special_cases.run_cases(special_cases.Lab(self.company, self.hosts))
+            outcomes = special_cases.run_cases(special_cases.Lab(self.company, self.hosts), special_cases.CASES)
             checks, refusals = (sum(map(count, outcomes)) for count in (lambda outcome: outcome.checks, lambda outcome: len(outcome.refused)))
             wrong = [text for outcome in outcomes for text in outcome.without_rules()]
             self.report.say(f"{checks} special exchanges, {refusals} of which must be refused later; {checks - len(wrong)} succeed now")
@@ -212,16 +212,21 @@ class Rehearsal(Stage):
             opened, closed = (len(one - other) for one, other in ((expected, self.expected), (self.expected, expected)))
             self.report.say(f"{len(changed)} hosts changed; the oracle allows {opened} probes more, and {closed} no longer")
             self.report.disagree([] if changed and opened and closed else ["upgrade: nothing came or nothing went, so it proves nothing"])
+            self.company = self.newest
             self._expect(self.told_of_newest)
             self._told("proof", self.prover.compare(self.probes, self.expected))
             self._compare_tuples(TUPLES / f"{NEWEST.name}.tsv")
+            self._tell_cases(special_cases.AFTER_THE_UPGRADE)
 
     def _special_cases(self) -> None:
         with self.report.step("Special cases, each by a real exchange"):
-            for outcome in special_cases.run_cases(special_cases.Lab(self.company, self.hosts)):
-                self.report.say(f"{outcome.title}: {outcome.checks - len(outcome.failures)} of {outcome.checks}")
-                self.report.count("special exchanges", outcome.checks)
-                self.report.disagree(outcome.failures)
+            self._tell_cases(special_cases.CASES)
+
+    def _tell_cases(self, cases: t.Sequence[special_cases.Case]) -> None:
+        for outcome in special_cases.run_cases(special_cases.Lab(self.company, self.hosts), cases):
+            self.report.say(f"{outcome.title}: {outcome.checks - len(outcome.failures)} of {outcome.checks}")
+            self.report.count("special exchanges", outcome.checks)
+            self.report.disagree(outcome.failures)
 
     def _conclude(self) -> None:
         counts = self.report.counts

@@ -16,6 +16,7 @@ from namespace_host import NamespaceHost
 
 GROUP, OTHER_GROUP, MULTICAST_PORT = "239.20.0.1", "239.20.0.9", 63500
 BROADCAST = "255.255.255.255"
+LISTENER = "10.1.1.19"  # of the availability group: an address that both replicas declare
 STREAM = 400_000  # bytes; some three hundred packets of 1,280
 
 
@@ -65,10 +66,13 @@ class Outcome:
         return wires + empty
 
 
-def run_cases(lab: Lab) -> list[Outcome]:
-    """Run every case."""
+Case = t.Callable[[Lab, Outcome], None]
+
+
+def run_cases(lab: Lab, cases: t.Sequence[Case]) -> list[Outcome]:
+    """Run the cases, one after the other."""
     outcomes = []
-    for case in (dhcp_broadcast, dhcp_relay, tftp, multicast, directed_broadcast, path_mtu, neighbour_discovery, echo, portless):
+    for case in cases:
         outcome = Outcome((case.__doc__ or "").strip().rstrip("."))
         case(lab, outcome)
         outcomes.append(outcome)
@@ -222,3 +226,38 @@ def portless(lab: Lab, outcome: Outcome) -> None:
         lab.do(destination, "listen", name="gre", port=47, kind="raw")
         lab.do(source, "send_protocol", address=lab.address(destination))
         outcome.expect(f"{destination} gets protocol 47 from {source}", lab.do(destination, "receive", name="gre") is not None, wanted)
+
+
+def _stream(lab: Lab, source: str, destination: str, address: str, port: int) -> int:
+    """Have ``source`` take ten bytes from a listener of ``destination``: how many came, or -1."""
+    lab.do(destination, "listen", name="stream", port=port, kind="tcp")
+    lab.hosts[destination].start("give_out", name="stream", size=10, seconds=1.0)
+    got = lab.do(source, "take_in", address=address, port=port, seconds=0.8)
+    lab.hosts[destination].result()
+    return int(got)
+
+
+def update_sync(lab: Lab, outcome: Outcome) -> None:
+    """Strict outbound: a software update point synchronizes by the proxy, and by no other way"""
+    outcome.expect("sup00 reaches the proxy", _stream(lab, "sup00", "proxy01", lab.address("proxy01"), 8080), 10)
+    outcome.expect("sup00 reaches the Internet past the proxy", _stream(lab, "sup00", "outsider", lab.address("outsider"), 443), -1)
+
+
+def failover(lab: Lab, outcome: Outcome) -> None:
+    """Strict outbound: an availability group mirrors and fails over, and the clients of its listener follow"""
+    for holder, other in (("sql01", "sql02"), ("sql02", "sql01")):
+        if holder == "sql02":
+            lab.do(other, "ip_batch", lines=[f"address del {LISTENER}/24 dev eth0"])
+            lab.do(holder, "ip_batch", lines=[f"address add {LISTENER}/24 dev eth0"])
+            run(["ip", "neigh", "flush", "all"])
+            for name in ("mp01", "site01"):
+                lab.do(name, "run", command=["ip", "neigh", "flush", "all"])
+        for source, wanted in (("mp01", 10), ("site01", 10), ("client01", -1)):
+            outcome.expect(f"{source} reaches the listener on {holder}", _stream(lab, source, holder, LISTENER, 1444), wanted)
+        outcome.expect(f"{other} mirrors to {holder}", _stream(lab, other, holder, lab.address(holder), 5022), 10)
+        outcome.expect(f"{holder} reaches the witness", _stream(lab, holder, "prov01", lab.address("prov01"), 445), 10)
+        outcome.expect(f"{holder} reaches anything else", _stream(lab, holder, "mon01", lab.address("mon01"), 445), -1)
+
+
+CASES: tuple[Case, ...] = (dhcp_broadcast, dhcp_relay, tftp, multicast, directed_broadcast, path_mtu, neighbour_discovery, echo, portless)
+AFTER_THE_UPGRADE: tuple[Case, ...] = (update_sync, failover)

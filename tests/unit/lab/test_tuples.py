@@ -114,9 +114,10 @@ def test_enough_and_balanced() -> None:
 
 def test_the_newer_pages_decide_what_the_older_ones_did_not(oracle: Oracle) -> None:
     """Tuples that both editions decide alike would pass with the older rules, too."""
-    new = [item for item in NEWER_TUPLES if bool(oracle.why(item.source, item.destination, item.protocol, item.port, item.family)) != item.allowed]
+    shared = [item for item in NEWER_TUPLES if {item.source, item.destination} <= set(oracle.estate.hosts)]
+    new = [item for item in shared if bool(oracle.why(item.source, item.destination, item.protocol, item.port, item.family)) != item.allowed]
     assert len(new) >= 45
-    assert {NEWER[match["document"]] for item in new for match in PLACE.finditer(item.place)} >= {"configmgr/2509", "exchange/2019"}
+    assert {NEWER.get(match["document"]) for item in new for match in PLACE.finditer(item.place)} >= {"configmgr/2509", "exchange/2019"}
 
 
 def test_nothing_twice() -> None:
@@ -125,9 +126,9 @@ def test_nothing_twice() -> None:
         assert sorted({item for item in asked if asked.count(item) > 1}) == []
 
 
-def test_hosts_exist_and_have_the_family(oracle: Oracle) -> None:
-    """A pair without a common family is refused for a reason that proves nothing."""
-    hosts = oracle.estate.hosts
+def test_hosts_exist_and_have_the_family(newer_oracle: Oracle) -> None:
+    """A pair without a common family is refused for a reason that proves nothing. The newer estate has one host more."""
+    hosts = newer_oracle.estate.hosts
     assert [item for item in TUPLES + NEWER_TUPLES for end in (item.source, item.destination) if not hosts[end].address(item.family)] == []
 
 
