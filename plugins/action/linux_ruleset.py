@@ -13,8 +13,8 @@ from ansible.plugins.action import ActionBase
 from ansible.plugins.connection import ConnectionBase
 
 from ansible_collections.portcullis.msports.plugins.module_utils._options import linux_spec
-from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import to_plain
-from ansible_collections.portcullis.msports.plugins.plugin_utils._confirm import confirmed
+from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import ports_of, to_plain
+from ansible_collections.portcullis.msports.plugins.plugin_utils._confirm import confirmed, network_port
 from ansible_collections.portcullis.msports.plugins.plugin_utils._render.refusals import refusal
 
 MODULE = "portcullis.msports.linux_ruleset"
@@ -41,8 +41,10 @@ class ActionModule(ActionBase):
         refused = None if self._task.action.rpartition(".")[2] == "apply" else refusal(options)
         if refused:
             return {**result, "failed": True, "msg": str(refused), "problems": refused.problems}
+        host = _Host(self, task_vars)
+        options.setdefault("connection_port", network_port(host.name, ports_of(self, task_vars or {})))
         done = self._execute_module(module_name=MODULE, module_args=options, task_vars=task_vars)
-        return {**result, **confirmed(done, _Host(self, task_vars), options["owner"])}
+        return {**result, **confirmed(done, host, options["owner"])}
 
 
 class _Host:

@@ -11,7 +11,7 @@ import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _ports
 from ansible_collections.portcullis.msports.plugins.module_utils._addresses import Addresses
-from ansible_collections.portcullis.msports.plugins.module_utils._match import PROTOCOLS, Match, Plain, Rule
+from ansible_collections.portcullis.msports.plugins.module_utils._match import LOOPBACK, PROTOCOLS, TCP, Match, Plain, Rule
 
 # A new connection comes from any of these source ports.
 EPHEMERAL = (1024, 65535)
@@ -20,11 +20,21 @@ BLOCKED = "the rule {0!r} blocks it"
 
 
 class Evaluator:
-    """Evaluates new TCP connections to this host."""
+    """Evaluates new connections to this host. ``TCP_ONLY`` tells that it knows nothing of other protocols."""
 
-    def why_blocked(self, peers: Addresses, port: _ports.Range, local: t.Optional[Addresses]) -> t.Optional[str]:
+    TCP_ONLY = False
+
+    def why_blocked(self, peers: Addresses, port: _ports.Range, local: t.Optional[Addresses], protocol: int = TCP) -> t.Optional[str]:
         """Return why not every one of ``peers`` may connect to every port of ``port``, or ``None``. ``local`` is ``None`` where our address is not known."""
         raise NotImplementedError
+
+    def admits_somebody(self, port: _ports.Range) -> bool:
+        """Tell whether anybody over the network may connect by TCP to a port."""
+        raise NotImplementedError
+
+    def closes_nothing(self) -> bool:
+        """Tell whether everybody may connect to everything."""
+        return self.why_blocked(_addresses.ANY, (0, 65535), None) is None
 
 
 class FirstMatch(Evaluator):
@@ -34,12 +44,14 @@ class FirstMatch(Evaluator):
         self._rules = rules
         self._closed = closed
 
-    def why_blocked(self, peers: Addresses, port: _ports.Range, local: t.Optional[Addresses]) -> t.Optional[str]:
+    def why_blocked(self, peers: Addresses, port: _ports.Range, local: t.Optional[Addresses], protocol: int = TCP) -> t.Optional[str]:
         left = _addresses.union(peers)
         for rule in self._rules:
             match = rule.match
             if not left:
                 return None
+            if match.protocols is not None and protocol not in match.protocols:
+                continue
             if not _ports.overlaps(match.ports, [port]) or not _addresses.overlaps(match.addresses, left):
                 continue
             if local is not None and not _addresses.overlaps(match.local, local):
@@ -50,6 +62,18 @@ class FirstMatch(Evaluator):
             elif _ports.covers(match.ports, [port]) and _everywhere(match, left, local):
                 left = _addresses.minus(left, match.addresses)
         return NOT_ADMITTED if left and self._closed else None
+
+    def admits_somebody(self, port: _ports.Range) -> bool:
+        left = _addresses.minus(_addresses.ANY, LOOPBACK)
+        for rule in self._rules:
+            match = rule.match
+            if not _ports.overlaps(match.ports, [port]) or (match.protocols is not None and TCP not in match.protocols):
+                continue
+            if rule.allows and _addresses.overlaps(match.addresses, left):
+                return True
+            if match.certain and _ports.covers(match.ports, [port]) and match.local == _addresses.ANY:
+                left = _addresses.minus(left, match.addresses)
+        return bool(left) and not self._closed
 
 
 def _everywhere(match: Match, peers: Addresses, local: t.Optional[Addresses]) -> bool:
@@ -67,15 +91,20 @@ class Ruleset(Evaluator):
         self._sets = address_sets
         self._parsed: t.Dict[t.Tuple[str, ...], Addresses] = {}
         self._closed = default_inbound in ("block", "reject")
-        inbound = [rule for rule in rules if rule["direction"] == "in" and rule["protocol"] in ("tcp", "any")]
+        inbound = [rule for rule in rules if rule["direction"] == "in" and rule["protocol"] != "icmp_echo"]
         # A rule that allows some source ports only is too little to admit anybody.
         useful = [rule for rule in inbound if rule["action"] == "block" or _ports.covers(_ports.of_rule(rule["remote_ports"]), [EPHEMERAL])]
         self._rules = [(rule, _ports.of_rule(rule["local_ports"])) for rule in sorted(useful, key=lambda rule: bool(rule["action"] != "block"))]
 
-    def why_blocked(self, peers: Addresses, port: _ports.Range, local: t.Optional[Addresses]) -> t.Optional[str]:
+    def why_blocked(self, peers: Addresses, port: _ports.Range, local: t.Optional[Addresses], protocol: int = TCP) -> t.Optional[str]:
+        return self._at(port).why_blocked(peers, port, local, protocol)
+
+    def admits_somebody(self, port: _ports.Range) -> bool:
+        return self._at(port).admits_somebody(port)
+
+    def _at(self, port: _ports.Range) -> FirstMatch:
         # Lists of addresses are read only when a port has matched.
-        rules = (self._rule(rule, ports) for rule, ports in self._rules if _ports.overlaps(ports, [port]))
-        return FirstMatch(rules, self._closed).why_blocked(peers, port, local)
+        return FirstMatch((self._rule(rule, ports) for rule, ports in self._rules if _ports.overlaps(ports, [port])), self._closed)
 
     def _rule(self, rule: Plain, ports: _ports.Ports) -> Rule:
         remote, local = (self._addresses(rule[key]) for key in ("remote_addresses", "local_addresses"))

@@ -14,6 +14,10 @@ from ansible_collections.portcullis.msports.plugins.module_utils._evaluate impor
 from ansible_collections.portcullis.msports.plugins.module_utils._match import Plain
 
 
+SSH = 22
+MULTICAST = _addresses.parse(["224.0.0.0/4", "ff00::/8"])
+
+
 class Session(t.NamedTuple):
     """One connection over the network: addresses as text (never v4-mapped), ports as numbers."""
 
@@ -21,6 +25,20 @@ class Session(t.NamedTuple):
     peer_port: int
     local: str
     local_port: int
+
+
+class Watch(t.NamedTuple):
+    """Who manages a host right now, as far as that can be seen, and ``how`` it was. ``unknown`` says why there may be more, in sentences.
+
+    Where nobody is there, ``listening`` are the ports by which somebody could come. ``own`` is the session that this process belongs to, which may
+    be one from the host itself.
+    """
+
+    sessions: t.Tuple[Session, ...]
+    how: str
+    unknown: t.Tuple[str, ...] = ()
+    listening: t.Tuple[int, ...] = ()
+    own: t.Optional[Session] = None
 
 
 def is_inside(session: Session) -> bool:

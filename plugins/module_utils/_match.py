@@ -49,7 +49,7 @@ class Rule(t.NamedTuple):
 EVERYTHING = Match(None, _ports.ALL, _addresses.ANY, True)
 # Which family a typed protocol has, whatever a rule says of addresses.
 FAMILY = {1: _addresses.ANY[:1], 58: _addresses.ANY[1:]}
-TCP = 6
+TCP, UDP = 6, 17
 
 
 def typed(number: int, types: t.Iterable[int] = range(256)) -> Protocols:

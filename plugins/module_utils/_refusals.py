@@ -10,10 +10,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.portcullis.msports.plugins.module_utils import _guard, _ports, _ruleset
-from ansible_collections.portcullis.msports.plugins.module_utils._evaluate import Evaluator
-from ansible_collections.portcullis.msports.plugins.module_utils._guard import Session
-from ansible_collections.portcullis.msports.plugins.module_utils._match import Plain
+from ansible_collections.portcullis.msports.plugins.module_utils import _ports, _ruleset
 from ansible_collections.portcullis.msports.plugins.module_utils._options import Options
 
 MANAGEMENT_KEYS = ("addresses", "ports")
@@ -82,11 +79,6 @@ def _is_port(port: t.Any) -> bool:
         return False
 
 
-def lockout(rules: t.Iterable[Plain], options: Options, sessions: t.Iterable[Session], evaluator: t.Optional[Evaluator] = None) -> None:
-    """Raise ``Refused`` when the rules would not admit a present session or ``management``, unless that is allowed."""
-    if options["allow_lockout"] or options["mode"] != "enforce":
-        return
-    judged = [rule for rule in rules if rule["direction"] == "in"]
-    found = _guard.lockout(judged, options["address_sets"], options["default_inbound"], options["management"], sessions, evaluator)
-    if found:
-        raise Refused(LOCKED_OUT, found)
+def takes_back(options: Options) -> bool:
+    """Tell whether the host takes a change back by itself when nobody confirms it."""
+    return bool(options.get("rollback_timeout")) and options["state"] == "present"

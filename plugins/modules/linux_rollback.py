@@ -65,9 +65,9 @@ from ansible_collections.portcullis.msports.plugins.module_utils._refusals impor
 
 def main():
     module = AnsibleModule(argument_spec=dict(OWNER, nonce={"type": "str", "required": True}))
-    sessions, _how = find_sessions()
+    own = find_sessions().own
     try:
-        result = confirm(Shelf(module.params["owner"]), module.params["nonce"], sessions[0] if len(sessions) == 1 else None)
+        result = confirm(Shelf(module.params["owner"]), module.params["nonce"], own)
     except (OSError, Refused, ValueError) + failures() as error:
         module.fail_json(msg=str(error))
     for warning in result.pop("warnings"):

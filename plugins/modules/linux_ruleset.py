@@ -111,8 +111,14 @@ options:
   allow_lockout:
     description:
       - Skip the check that the present management session and O(management) stay admitted.
+      - Without it, rules that would lock out are refused. What cannot be told is refused where O(rollback_timeout=0), else it is a warning.
     type: bool
     default: false
+  connection_port:
+    description:
+      - The port of the host by which the controller came. The action sets it, unless the connection does not go over the network.
+      - The guard takes the sessions at this port for those of management where the session of the run cannot be seen, or comes from the host itself.
+    type: int
   allow_other_manager:
     description:
       - Apply the rules although another manager of firewall rules is active besides the one that is used. Its rules stay, and what they stop stays stopped.

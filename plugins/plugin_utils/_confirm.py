@@ -24,6 +24,8 @@ GONE = (
     "and run again"
 )
 LOCAL = "the connection {0}, which no rule of this host can cut: nothing over the network was tried"
+LOCALS = ("local", "chroot", "podman", "docker", "buildah", "lxc", "lxd", "nsenter", "jail", "zone")
+SSH = 22
 ANEW = "a new connection by {0}"
 
 Result = dict[str, t.Any]
@@ -82,4 +84,11 @@ def _ask(armed: Result, remote: Remote, owner: str, clock: Clock) -> tuple[t.Opt
 
 def _how(name: str) -> str:
     short = name.rpartition(".")[2]
-    return (LOCAL if short in ("local", "chroot", "podman", "docker", "buildah", "lxc", "lxd", "nsenter", "jail", "zone") else ANEW).format(short)
+    return (LOCAL if short in LOCALS else ANEW).format(short)
+
+
+def network_port(name: str, known: t.Iterable[object]) -> t.Optional[int]:
+    """Return the port of the host that a connection leads to, ``None`` where it does not go over the network. ``known`` says which, best first."""
+    if name.rpartition(".")[2] in LOCALS:
+        return None
+    return next((int(text) for text in map(str, known) if text.isdigit() and 0 < int(text) <= 65535), SSH)

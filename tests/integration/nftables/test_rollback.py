@@ -222,8 +222,8 @@ def test_a_table_that_slept_sleeps_again(apply: Apply, rule: t.Any) -> None:
 def test_what_the_kernel_holds_is_taken_back_however_it_spells_it(apply: Apply, rule: t.Any, monkeypatch: pytest.MonkeyPatch) -> None:
     genuine = loading.load
 
-    def load(options: t.Any, host: t.Any, actual: t.Any, text: str, sessions: t.Any) -> None:
-        genuine(options, host, actual, text.replace("tcp dport 443 accept", "tcp dport 443 counter accept"), sessions)
+    def load(options: t.Any, host: t.Any, actual: t.Any, desired: t.Any, text: str, sessions: t.Any) -> None:
+        genuine(options, host, actual, desired, text.replace("tcp dport 443 accept", "tcp dport 443 counter accept"), sessions)
 
     before = ruleset()
     monkeypatch.setattr(loading, "load", load)

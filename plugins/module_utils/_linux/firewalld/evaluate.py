@@ -56,12 +56,26 @@ class Evaluator(_evaluate.Evaluator):
         self._names = {line: by_digest[mark] for mark, line in marks if mark in by_digest}
         self.already: t.List[str] = []
 
-    def why_blocked(self, peers: Addresses, port: _ports.Range, local: t.Optional[Addresses]) -> t.Optional[str]:
+    TCP_ONLY = True
+
+    def admits_somebody(self, port: _ports.Range) -> bool:
+        """Tell whether somebody may connect after the run; where nobody may before it, that is no work of ours, and counts as if somebody might."""
+        ways = self._ways()
+        return any(_passes(after, port, region) for region, _before, after in ways) or not any(_passes(before, port, region) for region, before, _after in ways)
+
+    def closes_nothing(self) -> bool:
+        already = list(self.already)
+        try:
+            return super().closes_nothing()
+        finally:
+            self.already = already
+
+    def why_blocked(self, peers: Addresses, port: _ports.Range, local: t.Optional[Addresses], protocol: int = TCP) -> t.Optional[str]:
         """Return why this run would stop some of ``peers``, or ``None``."""
-        if self._paths is None:
-            self._paths = self._read()
+        if protocol != TCP:
+            raise NotImplementedError
         peers, passes, stopped = _addresses.union(peers), False, []
-        for region, before, after in self._paths:
+        for region, before, after in self._ways():
             for part, unsure, last in _outcomes(_fitting(after, port, local), _addresses.meet(peers, region)):
                 passes = passes or last.allows or any(rule.allows for rule in unsure)
                 for index, rule in enumerate(unsure + (last,)):
@@ -94,6 +108,11 @@ class Evaluator(_evaluate.Evaluator):
             if last.allows:
                 return True
         return False
+
+    def _ways(self) -> t.List[Path]:
+        if self._paths is None:
+            self._paths = self._read()
+        return self._paths
 
     def _read(self) -> t.List[Path]:
         """Return the paths: one for each zone and way into it."""
@@ -174,6 +193,11 @@ def _in_order(chains: t.Iterable[Chain], zone: foreign_allows.Zone, rules: t.Lis
     met = sorted((chain for chain in chains if {"ANY", zone.name} & set(chain.zones)), key=lambda chain: chain[:2])
     first, later = ([rule for chain in met if (chain.priority < 0) is before for rule in chain.rules] for before in (True, False))
     return first + rules + later + [of_target("zone {0}".format(zone.name), zone.settings.get("target") or "default", False)]
+
+
+def _passes(rules: t.Iterable[Rule], port: _ports.Range, region: Addresses) -> bool:
+    """Tell whether some of the addresses may come in."""
+    return any(last.allows or any(rule.allows for rule in unsure) for _part, unsure, last in _outcomes(_fitting(rules, port, None), region))
 
 
 def _entry(text: str) -> _addresses.Interval:

@@ -19,7 +19,8 @@ from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewall
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.dbus import BusError
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.host import Found, Host
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.persist import Locked, Store
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import services
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import guard, services
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.foreign import Tables
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.managers import prefix
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.sessions import find_sessions, guarded
 from ansible_collections.portcullis.msports.plugins.module_utils._match import Plain
@@ -74,7 +75,7 @@ def inspect(owner: str, host: t.Optional[Host] = None) -> Result:
     host = host or Host()
     found = Found(owner, host)
     seen = environment.examine(found.daemon, found.ruleset, None, dict(OPTIONS, owner=owner), found.start, found.store, host.root, host.proc)
-    sessions, how = find_sessions(host.environment, host.proc)
+    watch = find_sessions(host.environment, host.proc)
     actual = found.actual
     in_force = bool(actual.running and actual.running.policies) and not actual.kernel.wrong and not actual.kernel.missing
     return {
@@ -84,7 +85,7 @@ def inspect(owner: str, host: t.Optional[Host] = None) -> Result:
         "lines": actual_state.all_lines(actual),
         "saved": sorted("/etc/firewalld/" + path for path in found.texts),
         "warnings": found.warnings + seen.warnings + _cleanup(found),
-        "effective": {"in_force": in_force, "reasons": seen.reasons, "guarded": guarded(sessions, how)},
+        "effective": {"in_force": in_force, "reasons": seen.reasons, "guarded": guarded(watch)},
     }
 
 
@@ -111,16 +112,19 @@ def _guarded(
 
     In audit mode and with ``absent``, too: nothing new is stopped by our rules then, but what they admitted until now may be by others'.
     """
-    sessions, how = find_sessions(host.environment, host.proc)
+    watch = find_sessions(host.environment, host.proc, came_by=options["connection_port"])
+    actual, told = found.actual, []
+    strict = options["default_outbound"] == "block" and options["mode"] == "enforce"
     if found.daemon is not None:
-        evaluator = evaluate.Evaluator(found.daemon, found.start, found.actual.running, wanted, found.filters())
-        _refusals.lockout([], dict(options, mode="enforce"), sessions, evaluator)
-        return guarded(sessions, how), evaluator.already
+        evaluator = evaluate.Evaluator(found.daemon, found.start, actual.running, wanted, found.filters())
+        ground = guard.Ground(rules, Tables(found.ruleset), actual_state.plain(actual.running) != actual_state.plain(wanted), strict, evaluator)
+        told = guard.check(dict(options, mode="enforce"), watch, ground)
+        return guarded(watch), told + evaluator.already
     if options["state"] == "present":
         # What the zones make of the rest is not known while firewalld does not run: then only what the rules themselves do is judged.
         closing = "allow" if options["default_inbound"] in ("allow", "keep") else "block"
-        _refusals.lockout(rules, dict(options, default_inbound=closing), sessions)
-    return guarded(sessions, how), []
+        told = guard.check(dict(options, default_inbound=closing), watch, guard.Ground(rules, closes=actual.saved != wanted))
+    return guarded(watch), told
 
 
 def _present(options: Options, check_mode: bool, host: Host, found: Found) -> Result:

@@ -15,9 +15,9 @@ import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _addresses
 from ansible_collections.portcullis.msports.plugins.module_utils._limits import some
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.foreign import LIMIT, Key, Tables
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.foreign import FAMILIES, LIMIT, Key, Tables
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import HOOKS, RULE_CHAINS
-from ansible_collections.portcullis.msports.plugins.module_utils._match import BASE, EVERYTHING, Match, Plain, covered, meet, named, touches
+from ansible_collections.portcullis.msports.plugins.module_utils._match import BASE, EVERYTHING, Match, Plain, Rule, covered, meet, named, touches
 from ansible_collections.portcullis.msports.plugins.module_utils._options import Options
 
 
@@ -42,21 +42,20 @@ class Environment(t.NamedTuple):
     warnings: t.List[str]
 
 
-def compare(tables: Tables, rules: t.Iterable[Plain], options: Options, closed: t.Mapping[str, bool]) -> t.Tuple[t.List[str], t.List[str]]:
+def compare(tables: Tables, rules: t.Sequence[Plain], options: Options, closed: t.Mapping[str, bool]) -> t.Tuple[t.List[str], t.List[str]]:
     """Return ``(reasons, warnings)`` about the tables of others and our rules; ``closed`` tells by direction whether our default drops."""
     cut, killed = [], []
-    for direction in ("in", "out"):
-        bases = list(tables.base_chains(direction)) if direction == "in" or closed[direction] else []
-        if bases:
-            own = named(rules, options["address_sets"], direction, "allow")
-            for base in bases:
-                found = _of_base(tables, base, own, direction, closed[direction])
-                cut += found[0]
-                killed += found[1]
+    for direction, ours in (("in", "in"), ("out", "out"), ("reply", "in")):
+        own = named(rules, options["address_sets"], ours, "allow") if direction != "out" or closed["out"] else []
+        for base in tables.base_chains(direction) if direction != "out" or closed["out"] else ():
+            found = _of_base(tables, base, own, direction, closed.get(direction, False))
+            cut += found[0]
+            killed += found[1]
+    moved = [_moved(rule, rules, options) for rule in tables.translations()]
     cut, ours_cut = _apart(cut, tables)
     killed, ours_killed = _apart(killed, tables)
     return (
-        [_cut_by_owner(name, found) for name, found in ours_cut.items()] + capped(_cut(finding) for finding in cut),
+        [_cut_by_owner(name, found) for name, found in ours_cut.items()] + capped(_cut(finding) for finding in cut) + capped(filter(None, moved)),
         [_killed_of_owner(name, found) for name, found in ours_killed.items()] + capped(_killed(finding) for finding in killed),
     )
 
@@ -66,8 +65,8 @@ def _of_base(
 ) -> t.Tuple[t.List[Finding], t.List[Finding]]:
     """Return ``(cut, killed)`` of the chains that packets of a direction pass from one base chain on."""
     cut, killed, accepted, seen = [], [], [], 0
-    final = closed and tables.chains[base]["hook"] in ("input", "output")
-    admitted = BASE[direction] + tuple(match for _name, match in own)
+    final = closed and tables.chains[base]["hook"] in ("input", "output") and tables.chains[base]["type"] == "filter" and base[0] in FAMILIES
+    admitted = BASE.get(direction, ()) + tuple(match for _name, match in own)
     # Packets of one family only pass a chain of that family; the rest of our rule is not its business.
     only = EVERYTHING._replace(addresses={"ip": _addresses.ANY[:1], "ip6": _addresses.ANY[1:]}.get(base[0], _addresses.ANY))
     parts = [(name, part) for name, part in ((name, meet(match, only)) for name, match in own) if part]
@@ -128,6 +127,16 @@ def _cut(finding: Finding) -> str:
 def _killed(finding: Finding) -> str:
     word = "accepts" if finding.certain else "may accept"
     return "{0}: '{1}' {2} what our default stops; our drop is final".format(place(finding.place), finding.text, word)
+
+
+def _moved(rule: Rule, rules: t.Sequence[Plain], options: Options) -> str:
+    """Say what a translation does to our rules; nothing where it leads what we do not allow to another host, which forwards and does not come in."""
+    names = [name for name, match in named(rules, options["address_sets"], "in", "allow") if touches(rule.match, match)]
+    takes = "; it takes what we allow: {0}".format(some(names, SOME)) if names else ""
+    if not names and not rule.allows:
+        return ""
+    where = "to another port of this host, and rules are asked about that one" if rule.allows else "to another host"
+    return "{0}: '{1}' sends connections {2}{3}".format(place(rule.place), rule.text, where, takes)
 
 
 def _cut_by_owner(table: str, findings: t.Sequence[Finding]) -> str:

@@ -12,15 +12,23 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _ports
+from ansible_collections.portcullis.msports.plugins.module_utils import _addresses
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.express import NotKnown, address, number_range, shown
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import Objects
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.statements import DECIDE, MAY, element, stays, target, verdict_of
 from ansible_collections.portcullis.msports.plugins.module_utils._match import EVERYTHING, Match, Plain, Ports, Protocols, Rule, meet, of_family, typed
 
 Key = t.Tuple[str, str, str]  # family, table, chain
 
-HOOKS = {"in": ("ingress", "prerouting", "input"), "out": ("output", "postrouting")}
-PEER = {"in": "saddr", "out": "daddr"}
+Verdict = t.Union[str, t.Tuple[str, str]]  # "" is none
+
+HOOKS = {"in": ("ingress", "prerouting", "input"), "out": ("output", "postrouting", "egress")}
+HOOKS["reply"] = HOOKS["out"]  # what leaves as an answer to a connection that came in
+PEER = {"in": "saddr", "out": "daddr", "reply": "daddr"}
+PORT = {"in": "dport", "out": "dport", "reply": "sport"}
+STATES: t.Dict[str, t.Set[t.Any]] = {"in": {8, "new"}, "out": {8, "new"}, "reply": {2, "established"}}
+FAMILIES = ("inet", "ip", "ip6", "netdev")
+PARTLY = ("bridge", "arp")  # families whose chains some packets of a host pass
 LIMIT = 400  # rules of others that are looked at in one direction
 NUMBERS = {"tcp": 6, "udp": 17, "icmp": 1, "icmpv6": 58, "ipv6-icmp": 58, "igmp": 2}
 TYPED = {"icmp": 1, "icmpv6": 58}
@@ -33,75 +41,128 @@ class Tables:
         self.chains: t.Dict[Key, Plain] = {}
         self.rules: t.Dict[Key, t.List[Plain]] = {}
         self.sets: t.Dict[Key, Plain] = {}
+        self._flagged: t.Set[t.Tuple[str, str]] = set()
         for kind, value in objects:
+            if kind == "table" and "flags" in value:
+                self._flagged.add((value["family"], value["name"]))
             if kind == "chain":
                 self.chains[(value["family"], value["table"], value["name"])] = value
             elif kind == "rule":
                 self.rules.setdefault((value["family"], value["table"], value["chain"]), []).append(value)
-            elif kind == "set":
+            elif kind in ("set", "map"):
                 self.sets[(value["family"], value["table"], value["name"])] = value
 
     def base_chains(self, direction: str) -> t.Iterator[Key]:
-        """Yield the keys of filter chains that packets of a direction pass."""
+        """Yield the keys of chains that packets of a direction pass; in one for translation, a drop is a drop."""
         for key, chain in self.chains.items():
-            if chain.get("hook") in HOOKS[direction] and chain.get("type") == "filter" and key[0] in ("inet", "ip", "ip6", "netdev"):
+            if chain.get("hook") in HOOKS[direction] and chain.get("type") in ("filter", "nat", "route") and key[0] in FAMILIES + PARTLY:
                 yield key
 
     def rules_met(self, base: Key, direction: str) -> t.Iterator[Rule]:
         """Yield every rule that packets can meet from a base chain on, in order, and its policy as a last one."""
-        yield from self._walk(base, direction, EVERYTHING, frozenset())
+        # A table with a flag may sleep; nft 1.0.6 prints the flag of one that does in no word that can be read.
+        everything = EVERYTHING._replace(certain=base[0] in FAMILIES and base[:2] not in self._flagged)
+        yield from self._walk(base, direction, everything, frozenset())
         if self.chains[base].get("policy") == "drop":
-            yield Rule(base, "policy drop", of_family(EVERYTHING, base[0]), False)
+            yield Rule(base, "policy drop", of_family(everything, base[0]), False)
 
     def _walk(self, key: Key, direction: str, within: Match, passed: t.FrozenSet[Key]) -> t.Iterator[Rule]:
-        if key in passed:
-            return
-        for rule in self.rules.get(key, []):
-            own, verdict = self._read(rule, key, direction)
-            match = meet(of_family(own, key[0]), within) if own else None
-            if match is None:
-                continue
-            if isinstance(verdict, tuple):
-                yield from self._walk((key[0], key[1], verdict[1]), direction, match, passed | {key})
-            elif verdict:
-                yield Rule(key, shown(rule["expr"]), match, verdict == "accept")
+        whole = of_family(within, key[0])
+        for rule in self.rules.get(key, []) if key not in passed else []:
+            for own, verdict in self._read(rule, key, direction):
+                match = meet(of_family(own, key[0]), within)
+                if match is None:
+                    continue
+                if isinstance(verdict, tuple):
+                    yield from self._walk((key[0], key[1], verdict[1]), direction, match, passed | {key})
+                elif verdict in DECIDE:
+                    yield Rule(key, shown(rule["expr"]), match._replace(certain=match.certain and verdict != MAY), verdict == "accept")
+                if verdict == "return" or verdict[:1] == ("goto",):
+                    if match == whole:
+                        return
+                    within = within._replace(certain=False)  # some packets have left
 
-    def _read(self, rule: Plain, key: Key, direction: str) -> t.Tuple[t.Optional[Match], t.Union[str, t.Tuple[str, str], None]]:
-        """Return ``(Match or None when no new connection over the network can match, verdict)``; a jump is a verdict ``(kind, chain)``."""
-        protocols: t.Optional[Protocols] = None
-        ports: Ports = _ports.ALL
-        peers, certain = _addresses.ANY, True
-        verdict: t.Union[str, t.Tuple[str, str], None] = None
+    def untracked(self) -> t.Iterator[Rule]:
+        """Yield the rules that take inbound packets from connection tracking; those about what leaves are uncertain, because they are read from outside."""
+        for key, rules in self.rules.items():
+            for rule in rules:
+                if any(name == "notrack" or target(name, value) in ("CT", "NOTRACK") for expression in rule["expr"] for name, value in expression.items()):
+                    for match, _verdict in self._read(rule, key, "in"):
+                        yield Rule(key, shown(rule["expr"]), of_family(match, key[0]), False)
+
+    def translations(self) -> t.Iterator[Rule]:
+        """Yield the rules that send inbound connections to another port or another host; ``allows`` tells that they stay on this host."""
+        for key, chain in self.chains.items():
+            if chain.get("hook") != "prerouting" or chain.get("type") != "nat":
+                continue
+            for rule, match in self._all(key, EVERYTHING, frozenset()):
+                kinds = {target(name, value) or name: value for expression in rule["expr"] for name, value in expression.items()}
+                if {"redirect", "REDIRECT"} & set(kinds) or ("dnat" in kinds and stays(kinds["dnat"])):
+                    yield Rule(key, shown(rule["expr"]), match, True)
+                elif {"dnat", "DNAT", "NETMAP"} & set(kinds):
+                    yield Rule(key, shown(rule["expr"]), match, False)
+
+    def _all(self, key: Key, within: Match, passed: t.FrozenSet[Key]) -> t.Iterator[t.Tuple[Plain, Match]]:
+        """Yield every rule from a chain on, with what it matches."""
+        for rule in self.rules.get(key, []) if key not in passed else []:
+            for own, verdict in self._read(rule, key, "in"):
+                match = meet(of_family(own, key[0]), within)
+                if match is None:
+                    continue
+                yield rule, match
+                if isinstance(verdict, tuple):
+                    yield from self._all((key[0], key[1], verdict[1]), match, passed | {key})
+
+    def _read(self, rule: Plain, key: Key, direction: str) -> t.List[t.Tuple[Match, Verdict]]:
+        """Return what a rule matches of new connections over the network, with its verdict; of a verdict map, entry by entry. A jump is ``(kind, chain)``."""
+        match, verdict = EVERYTHING, ""
         for expression in rule["expr"]:
             ((kind, value),) = expression.items()
             if kind == "match":
-                read = self._condition(value, key, direction)
-                if read is None:
-                    return None, None
-                name, content = read
-                if name in ("protocols", "implied"):
-                    protocols = content if protocols is None else protocols & content
-                    certain = certain and name == "protocols"
-                elif name == "ports":
-                    number, ports = content  # pylint: disable=unpacking-non-sequence
-                    own = frozenset([number]) if number else None
-                    protocols = own if protocols is None else protocols if own is None else protocols & own
-                elif name == "peers":
-                    peers = content
-                elif name != "nothing":
-                    certain = False
-            elif kind in ("accept", "drop", "reject"):
-                verdict = "drop" if kind != "accept" else kind
+                narrowed = self._narrowed(match, value, key, direction)
+                if narrowed is None:
+                    return []
+                match = narrowed
+            elif kind == "vmap":
+                return list(self._entries(match, value, key, direction))
             elif kind in ("jump", "goto"):
-                verdict = (kind, value["target"])
-            elif kind == "xt":
-                # Rules of iptables: nft tells the name of a match or target at best, never its parameters.
-                name = (value or {}).get("name", "")
-                verdict = "drop" if name in ("DROP", "REJECT") else verdict
-                certain = certain and name in ("comment", "DROP", "REJECT")
-            elif kind not in ("counter", "log"):
-                certain = False
-        return Match(protocols, ports, peers, certain), verdict
+                return [(match, (kind, value["target"]))]
+            else:
+                verdict, certain = verdict_of(kind, value)
+                match = match._replace(certain=match.certain and certain)
+            if verdict:
+                break
+        return [(match, verdict)]
+
+    def _entries(self, match: Match, value: Plain, key: Key, direction: str) -> t.Iterator[t.Tuple[Match, Verdict]]:
+        """Yield the entries of a verdict map; what cannot be read of it may stop everything."""
+        data: t.Any = value.get("data")
+        if isinstance(data, str) and data.startswith("@"):
+            data = {"set": self.sets.get((key[0], key[1], data[1:]), {}).get("elem", [])}
+        try:
+            entries = [(entry, *list(then.items())[0]) for entry, then in data["set"]]
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+            yield match._replace(certain=False), MAY
+            return
+        for entry, kind, content in entries:
+            narrowed = self._narrowed(match, {"left": value["key"], "right": element(entry), "op": "=="}, key, direction)
+            if narrowed is not None:
+                yield narrowed, (kind, content["target"]) if kind in ("jump", "goto") else verdict_of(kind, content)[0]
+
+    def _narrowed(self, match: Match, value: Plain, key: Key, direction: str) -> t.Optional[Match]:
+        """Return a match with one condition more, or ``None`` when nothing is left that a new connection over the network could match."""
+        read = self._condition(value, key, direction)
+        if read is None:
+            return None
+        name, content = read
+        if name in ("protocols", "implied"):
+            return meet(match, EVERYTHING._replace(protocols=content, certain=name == "protocols"))
+        if name == "ports":
+            number, ports = content  # pylint: disable=unpacking-non-sequence
+            return meet(match, EVERYTHING._replace(protocols=frozenset([number]) if number else None, ports=ports))
+        if name == "peers":
+            return meet(match, EVERYTHING._replace(addresses=content))
+        return match if name == "nothing" else match._replace(certain=False)
 
     def _condition(self, value: Plain, key: Key, direction: str) -> t.Optional[t.Tuple[str, t.Any]]:
         """Return ``(what, content)`` of one match, or ``None`` when it excludes new connections over the network."""
@@ -110,7 +171,7 @@ class Tables:
         try:
             if kind == "ct" and field.get("key") == "state" and operation in ("in", "=="):
                 states: t.Any = right.get("|", right.get("set", [])) if isinstance(right, dict) else right if isinstance(right, list) else [right]
-                return ("nothing", None) if set(states) & {8, "new"} else None
+                return ("nothing", None) if set(states) & STATES[direction] else None
             if kind == "meta" and field["key"] in ("iif", "iifname", "oif", "oifname") and operation == "==" and set(_items(right)) <= {"lo", "lo*"}:
                 return None
             if operation != "==":
@@ -124,7 +185,7 @@ class Tables:
         return "other", None
 
     def _payload(self, protocol: str, field: str, right: t.Any, key: Key, direction: str) -> t.Tuple[str, t.Any]:
-        if field == "dport" and protocol in ("tcp", "udp", "th"):
+        if field == PORT[direction] and protocol in ("tcp", "udp", "th"):
             return "ports", (NUMBERS.get(protocol), _port_ranges(right))
         if protocol in ("ip", "ip6") and field == PEER[direction]:
             version = 4 if protocol == "ip" else 6

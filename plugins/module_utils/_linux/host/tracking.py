@@ -12,13 +12,15 @@ By itself the kernel learns a session only when it says something. Numbers are t
 from __future__ import annotations
 
 import errno
+import os
 import socket
 import struct
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils._guard import Session
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.netlink import NETFILTER, attribute, nest
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.services import read_text
 
-NETLINK_NETFILTER = 12
 NEW_CONNECTION = 1 << 8  # subsystem of connection tracking, message 0
 FLAGS = 0x1 | 0x4 | 0x200 | 0x400  # request, with an answer, never change one that is there, create
 TUPLE_ORIGINAL, TUPLE_REPLY, STATUS, PROTOCOL_INFO, TIMEOUT = 1, 2, 3, 4, 7
@@ -29,10 +31,31 @@ LIBERAL = struct.pack("BB", 0x2 | 0x8, 0x2 | 0x8)
 LASTING = 432000  # seconds, the kernel's own default; the first packet sets what this kernel is told to keep
 
 
+NEARLY_FULL = (
+    "connection tracking holds {0} connections, {1} are open, and there is room for {2} (nf_conntrack_max). When it is full, the kernel drops what is "
+    "new, whatever the rules say. Give it more: 'sysctl -w net.netfilter.nf_conntrack_max={3}'"
+)
+NOT_LOOSE = "nf_conntrack_tcp_loose is 0: TCP sessions older than the first rule of anybody that tracks connections may be cut"
+
+
+def warnings(proc: str, sessions: int) -> t.List[str]:
+    """Return what may go wrong with the tracking of so many open sessions."""
+    count, room, loose = (_setting(proc, name) for name in ("nf_conntrack_count", "nf_conntrack_max", "nf_conntrack_tcp_loose"))
+    found = [NOT_LOOSE] if loose == 0 else []
+    if count is not None and room and max(count, sessions) * 10 > room * 9:
+        found.append(NEARLY_FULL.format(count, sessions, room, 2 * room))
+    return found
+
+
+def _setting(proc: str, name: str) -> t.Optional[int]:
+    text = read_text(os.path.join(proc, "sys/net/netfilter", name)).strip()
+    return int(text) if text.isdigit() else None
+
+
 def learn(sessions: t.Iterable[Session]) -> bool:
     """Make each of ``sessions`` (addresses as text, ports as numbers) known as established; tell whether all are."""
     try:
-        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER) as kernel:
+        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETFILTER) as kernel:
             kernel.bind((0, 0))
             kernel.settimeout(1)
             known = [_learn(kernel, number, session) for number, session in enumerate(sessions)]
@@ -57,8 +80,8 @@ def message(number: int, session: Session) -> bytes:
     ports = (session.peer_port, session.local_port)
     body = struct.pack(">BBH", family, 0, 0)
     body += _tuple(TUPLE_ORIGINAL, family, ends, ports) + _tuple(TUPLE_REPLY, family, ends[::-1], ports[::-1])
-    body += _attribute(STATUS, struct.pack(">I", SEEN_REPLY_ASSURED_CONFIRMED)) + _attribute(TIMEOUT, struct.pack(">I", LASTING))
-    body += _nest(PROTOCOL_INFO, _nest(1, _attribute(1, struct.pack("B", ESTABLISHED)) + _attribute(4, LIBERAL) + _attribute(5, LIBERAL)))
+    body += attribute(STATUS, struct.pack(">I", SEEN_REPLY_ASSURED_CONFIRMED)) + attribute(TIMEOUT, struct.pack(">I", LASTING))
+    body += nest(PROTOCOL_INFO, nest(1, attribute(1, struct.pack("B", ESTABLISHED)) + attribute(4, LIBERAL) + attribute(5, LIBERAL)))
     return struct.pack("=IHHII", 16 + len(body), NEW_CONNECTION, FLAGS, number, 0) + body
 
 
@@ -69,14 +92,7 @@ def _ends(session: Session) -> t.Tuple[int, t.Tuple[bytes, ...]]:
 
 def _tuple(kind: int, family: int, ends: t.Sequence[bytes], ports: t.Sequence[int]) -> bytes:
     source = 3 if family == socket.AF_INET6 else 1
-    addresses = _attribute(source, ends[0]) + _attribute(source + 1, ends[1])
-    transport = _attribute(1, struct.pack("B", socket.IPPROTO_TCP)) + _attribute(2, struct.pack(">H", ports[0])) + _attribute(3, struct.pack(">H", ports[1]))
-    return _nest(kind, _nest(1, addresses) + _nest(2, transport))
+    addresses = attribute(source, ends[0]) + attribute(source + 1, ends[1])
+    transport = attribute(1, struct.pack("B", socket.IPPROTO_TCP)) + attribute(2, struct.pack(">H", ports[0])) + attribute(3, struct.pack(">H", ports[1]))
+    return nest(kind, nest(1, addresses) + nest(2, transport))
 
-
-def _attribute(kind: int, value: bytes) -> bytes:
-    return struct.pack("=HH", 4 + len(value), kind) + value + b"\0" * (-len(value) % 4)
-
-
-def _nest(kind: int, value: bytes) -> bytes:
-    return _attribute(0x8000 | kind, value)

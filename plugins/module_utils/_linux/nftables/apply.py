@@ -16,6 +16,7 @@ from ansible_collections.portcullis.msports.plugins.module_utils._guard import S
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import tracking
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import Nft, NftError
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.sessions import established
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import table
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.persist import Store, reload_systemd
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.table import Chain, Table
 from ansible_collections.portcullis.msports.plugins.module_utils._options import Options
@@ -65,33 +66,27 @@ def _nudge() -> None:
     sys.stdout.flush()
 
 
-def load(options: Options, host: Host, actual: t.Optional[Table], text: str, sessions: t.Sequence[Session]) -> None:
-    """Load the rules; before a first default drop the sessions that are open are made known to connection tracking, which knows none yet.
+def load(options: Options, host: Host, actual: t.Optional[Table], desired: Table, text: str, sessions: t.Sequence[Session]) -> None:
+    """Load the rules. Where they stop anything, the sessions that are open are made known to connection tracking before, and what began meanwhile after it.
 
-    Where the kernel cannot be told, it gets a moment to learn ``sessions``, those of the management, from what they say.
+    Where the kernel cannot be told and a direction begins to stop, it gets a moment to learn ``sessions``, those of the management, from what they say.
     """
-    closes = options["mode"] == "enforce" and (options["default_inbound"] in ("block", "reject") or options["default_outbound"] == "block")
-    warm = closes and actual is None and _untracked(host.proc) and bool(established(host.proc))
-    if warm:
-        host.nft.load(WARM_UP.format(owner=options["owner"]))  # from here on it sees what begins
-        if not host.learn(established(host.proc)) and sessions:
-            host.nudge()
-            host.pause(WARM_UP_SECONDS)
+    stops = [hook for hook in desired.chains if table.stops_in(desired, hook)]
+    warm = False
+    if stops and not host.learn(established(host.proc)) and sessions and not all(table.stops_in(actual, hook) for hook in stops):
+        warm = actual is None
+        if warm:
+            host.nft.load(WARM_UP.format(owner=options["owner"]))  # from here on it sees what begins
+        host.nudge()
+        host.pause(WARM_UP_SECONDS)
     try:
         host.nft.load(text)
     except NftError:
         if warm:
             host.nft.load(AWAY.format(owner=options["owner"]))
         raise
-
-
-def _untracked(proc: str) -> bool:
-    """Tell whether connection tracking knows no connection: it learns nothing before a rule that uses it is loaded."""
-    try:
-        with open(os.path.join(proc, "sys/net/netfilter/nf_conntrack_count")) as stream:
-            return int(stream.read()) == 0
-    except (OSError, ValueError):
-        return True
+    if stops:
+        host.learn(established(host.proc))
 
 
 def save(options: Options, store: Store, text: str) -> t.List[str]:

@@ -7,15 +7,16 @@
 
 from __future__ import annotations
 
-import os
 import typing as t
 
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import compare
+from ansible_collections.portcullis.msports.plugins.module_utils._evaluate import Evaluator, FirstMatch
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import compare, tracking
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import foreign as others
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.compare import Environment
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.managers import legacy_tables, other_managers
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import Objects
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.services import installed, read_text, starts
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.services import installed, starts
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.sessions import established
 from ansible_collections.portcullis.msports.plugins.module_utils._match import Plain
 from ansible_collections.portcullis.msports.plugins.module_utils._options import Options
 
@@ -24,6 +25,12 @@ FIREWALLD_LATER = (
     "firewalld is stopped, but enabled: at the next boot it filters again, beside the table of ours. Disable it for good ('systemctl disable firewalld'), "
     "or start it before the next run and use the backend firewalld"
 )
+
+
+def evaluator(own: Objects) -> Evaluator:
+    """Return what evaluates our own table as nft printed it."""
+    tables = others.Tables(own)
+    return FirstMatch([rule for base in tables.base_chains("in") for rule in tables.rules_met(base, "in")], False)
 
 
 def examine(objects: Objects, rules: t.Optional[t.Sequence[Plain]], options: Options, root: str = "/", proc: str = "/proc") -> Environment:
@@ -48,8 +55,7 @@ def examine(objects: Objects, rules: t.Optional[t.Sequence[Plain]], options: Opt
     for key, text in tables.mentions("notrack"):
         consequence = "replies to them are dropped as if nobody had asked"
         reasons.append("{0} takes packets out of connection tracking ({1}): {2}".format(compare.place(key), text, consequence))
-    if read_text(os.path.join(proc, "sys/net/netfilter/nf_conntrack_tcp_loose")).strip() == "0":
-        warnings.append("nf_conntrack_tcp_loose is 0: TCP sessions older than the first rule of anybody that tracks connections may be cut")
+    warnings += tracking.warnings(proc, len(established(proc)))
     if "firewalld is running" not in managers and installed("firewalld", root) and starts("firewalld", root):
         warnings.append(FIREWALLD_LATER)
     warnings += others.containers(tables)

@@ -13,8 +13,10 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _refusals
-from ansible_collections.portcullis.msports.plugins.module_utils._guard import Session
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import rollback
+from ansible_collections.portcullis.msports.plugins.module_utils._evaluate import Evaluator
+from ansible_collections.portcullis.msports.plugins.module_utils._guard import Watch
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import guard, rollback
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.foreign import Tables
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import Nft, NftError, Objects, split
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.sessions import find_sessions, guarded
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.shelf import Shelf
@@ -37,9 +39,11 @@ OTHER_MANAGER = (
 
 
 class Found(t.NamedTuple):
-    """``actual`` is the own Table or ``None``, ``foreign`` are the objects of other tables, ``store`` is what is kept for the next boot."""
+    """``actual`` is the own Table or ``None``, ``evaluator`` evaluates it, ``foreign`` are the objects of other tables, ``store`` is what is kept for the
+    next boot."""
 
     actual: t.Optional[Table]
+    evaluator: t.Optional[Evaluator]
     foreign: Objects
     store: Store
     warnings: t.List[str]
@@ -65,14 +69,14 @@ def inspect(owner: str, host: t.Optional[Host] = None) -> Result:
         found = _find(owner, host)
         saved = found.store.lines(None)
     outside = environment.examine(found.foreign, None, dict(OPTIONS, owner=owner), host.root, host.proc)
-    sessions, how = find_sessions(host.environment, host.proc)
+    watch = find_sessions(host.environment, host.proc)
     return {
         "present": found.actual is not None,
         "names": sorted(table.rule_lines(found.actual)) if found.actual else [],
         "lines": table.all_lines(found.actual, owner),
         "saved": result.shown(saved),
         "warnings": found.warnings + outside.warnings,
-        "effective": {"in_force": found.actual is not None, "reasons": outside.reasons, "guarded": guarded(sessions, how)},
+        "effective": {"in_force": found.actual is not None, "reasons": outside.reasons, "guarded": guarded(watch)},
     }
 
 
@@ -80,7 +84,8 @@ def _find(owner: str, host: Host) -> Found:
     """Read everything once, and return ``Found``."""
     objects, warnings = _read_all(host.nft, owner)
     own, foreign = split(objects, owner)
-    return Found(parse.own_table(own), foreign, Store(owner, host.nft.path, host.root), warnings)
+    actual = parse.own_table(own)
+    return Found(actual, environment.evaluator(own) if actual and not actual.others else None, foreign, Store(owner, host.nft.path, host.root), warnings)
 
 
 def _read_all(nft: Nft, owner: str) -> t.Tuple[t.List[t.Dict[str, t.Any]], t.List[str]]:
@@ -107,16 +112,16 @@ def _present(options: Options, check_mode: bool, host: Host, found: Found) -> Re
     outside = environment.examine(found.foreign, wanted.rules, options, host.root, host.proc)
     if outside.managers and not options["allow_other_manager"]:
         raise Refused(OTHER_MANAGER, outside.managers)
-    sessions, how = find_sessions(host.environment, host.proc)
-    _refusals.lockout(wanted.rules, options, sessions)
-
     in_force = wanted.table == found.actual
-    warnings = found.warnings + wanted.warnings
+    watch = find_sessions(host.environment, host.proc, came_by=options["connection_port"])
+    strict = options["default_outbound"] == "block"
+    ground = guard.Ground(wanted.rules, Tables(found.foreign), not in_force, strict, before=found.evaluator)
+    warnings = found.warnings + wanted.warnings + guard.check(options, watch, ground)
     if not in_force:
         host.nft.check(wanted.text)
     armed = None
     if not in_force and not check_mode:
-        armed = _load(options, host, found.actual, wanted, sessions)
+        armed = _load(options, host, found.actual, wanted, watch)
         loaded = parse.present_table(host.nft, options["owner"])
         in_force = loaded == wanted.table
         if not in_force:
@@ -127,15 +132,15 @@ def _present(options: Options, check_mode: bool, host: Host, found: Found) -> Re
         warnings += loading.save(options, found.store, wanted.text)
     if options["persist"] and not found.store.systemd:
         warnings.append("systemd does not run here: {0} is written, but nothing loads it at the next boot".format(found.store.shown))
-    done = result.present(options, found.actual, wanted, saved, in_force, outside, guarded(sessions, how))
+    done = result.present(options, found.actual, wanted, saved, in_force, outside, guarded(watch))
     return dict(done, warnings=warnings + outside.warnings, **({"rollback": armed} if armed else {}))
 
 
-def _load(options: Options, host: Host, actual: t.Optional[Table], wanted: desired.Desired, sessions: t.Sequence[Session]) -> t.Optional[Result]:
+def _load(options: Options, host: Host, actual: t.Optional[Table], wanted: desired.Desired, watch: Watch) -> t.Optional[Result]:
     """Put the rules into the kernel; return what waits for a confirmation, which saves them, or ``None`` without ``rollback_timeout``."""
-    armed = undo.arm(options, host, actual, wanted.table, wanted.text, sessions) if options["rollback_timeout"] else None
+    armed = undo.arm(options, host, actual, wanted.table, wanted.text, watch.own) if options["rollback_timeout"] else None
     try:
-        loading.load(options, host, actual, wanted.text, sessions)
+        loading.load(options, host, actual, wanted.table, wanted.text, watch.sessions)
     except NftError:
         if armed:
             rollback.disarm(Shelf(options["owner"], host.root), armed["nonce"])

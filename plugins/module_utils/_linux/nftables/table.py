@@ -19,7 +19,7 @@ import typing as t
 from ansible_collections.portcullis.msports.plugins.module_utils import _addresses
 from ansible_collections.portcullis.msports.plugins.module_utils._addresses import Interval
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.express import UNKNOWN
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import RULE_CHAINS
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import HOOKS, RULE_CHAINS
 
 Hook = t.Tuple[str, int, str]  # hook, priority, policy
 Rules = t.Tuple[t.Tuple[str, str], ...]  # comment and text
@@ -125,6 +125,15 @@ def helpers_of(rule: str) -> t.List[str]:
 def stops(rule: str) -> bool:
     """Tell whether a rule's text stops packets, or in audit mode logs that it would."""
     return rule.endswith(" drop") or rule == "drop" or " reject" in rule or "log prefix" in rule
+
+
+def stops_in(table: t.Optional[Table], hook: str) -> bool:
+    """Tell whether the chains of a hook stop anything: by default, or by a rule."""
+    if table is None or hook not in table.chains or table.chains[hook].hook is None:
+        return False
+    direction = next(direction for direction, name in HOOKS.items() if name == hook)
+    rules = [rule for chain in (hook, RULE_CHAINS[direction]) if chain in table.chains for _comment, rule in table.chains[chain].rules]
+    return any(stops(rule) and "log prefix" not in rule for rule in rules)
 
 
 def in_order(rules: t.Iterable[t.Tuple[str, str]]) -> Rules:

@@ -46,14 +46,16 @@ def kept(value: t.Any) -> t.Optional[Table]:
 
 
 def arm(
-    options: t.Mapping[str, t.Any], host: Host, actual: t.Optional[Table], desired: Table, text: str, sessions: t.Sequence[Session]
+    options: t.Mapping[str, t.Any], host: Host, actual: t.Optional[Table], desired: Table, text: str, session: t.Optional[Session]
 ) -> t.Dict[str, t.Any]:
-    """Keep what is there, start the timer, and return what the controller needs; ``NftError`` or ``Refused``, and nothing is armed then."""
+    """Keep what is there, start the timer, and return what the controller needs; ``NftError`` or ``Refused``, and nothing is armed then.
+
+    ``session`` is the one that this run came by; it is none to confirm over.
+    """
     owner = options["owner"]
     previous = {"table": keep(actual), "text": loading.AWAY.format(owner=owner) + (host.nft.text(owner) if actual else "")}
     host.nft.check(previous["text"])
     saved = {"persist": options["persist"], "text": text}
-    session = sessions[0] if len(sessions) == 1 else None
     return rollback.arm(Shelf(owner, host.root), "nftables", options["rollback_timeout"], previous, keep(desired), saved, session)
 
 

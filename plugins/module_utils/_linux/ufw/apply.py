@@ -52,7 +52,7 @@ def check(host: Host, found: Found, wanted: Desired, changes: Texts) -> None:
 
 
 def apply(
-    options: Options, host: Host, found: Found, wanted: Desired, changes: Texts, sessions: t.Sequence[Session]
+    options: Options, host: Host, found: Found, wanted: Desired, changes: Texts, session: t.Optional[Session]
 ) -> t.Tuple[Found, t.Optional[Result]]:
     """Write what differs. Return ``Found`` with what the kernel holds then, and what waits for a confirmation, which writes the files; ``None``
     where they are written. After ``UfwError`` the old rules are in force and saved, or a timer puts them back."""
@@ -61,7 +61,7 @@ def apply(
     armed = None
     if options["rollback_timeout"] and options["state"] == "present" and parts:
         writing.discard()  # there is room, and no obstacle
-        armed = undo.arm(options, host, found, {} if found.state == hosts.BROKEN else parts, changes, sessions)
+        armed = undo.arm(options, host, found, {} if found.state == hosts.BROKEN else parts, changes, session)
     now = _start(host, found, wanted, writing, armed) if found.state == hosts.BROKEN else _load(options["owner"], host, found, parts, writing, armed)
     if armed:
         undo.loaded(options["owner"], host, armed["nonce"], now.tables)

@@ -26,7 +26,7 @@ class Evaluator(FirstMatch):
 def _rule(entry: Entry) -> t.Optional[Rule]:
     """Return a rule for new TCP connections. One that is bound to an interface is not certain: a session that is there came in by some interface."""
     parsed = entry.parsed
-    if parsed is None or parsed.forward or parsed.rule.direction != "in" or parsed.rule.protocol not in ("tcp", "any"):
+    if parsed is None or parsed.forward or parsed.rule.direction != "in" or parsed.rule.protocol not in PROTOCOLS:
         return None
     rule = parsed.rule
     try:

@@ -13,9 +13,11 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _refusals
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import rollback
+from ansible_collections.portcullis.msports.plugins.module_utils._guard import Watch
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import guard, rollback, tracking
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.files import tidy
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.sessions import find_sessions, guarded
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.foreign import Tables
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.sessions import established, find_sessions, guarded
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.shelf import Shelf
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.xtables import Filter
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import (
@@ -92,33 +94,51 @@ def _run(options: Options, check_mode: bool, host: Host) -> Result:
     if not check_mode:
         tidy(hosts.written(options["owner"], host))
     wanted = desired.desire(options, found, host.versions(found))
-    sessions, how = find_sessions(host.environment, host.proc)
+    watch = find_sessions(host.environment, host.proc, came_by=options["connection_port"])
     around = _around(options, host, found, wanted) if options["state"] == "present" else result.NOBODY
     if options["state"] == "present" and around.managers and not options["allow_other_manager"]:
         raise Refused(OTHER_MANAGER, around.managers)
-    if found.state != hosts.REMOVED:
-        # Audit tightens nothing, but removes rules all the same; and ufw's own default stays.
-        evaluator = evaluate.Evaluator([wanted.files[version] for version in host.versions(found)], wanted.policies["in"] != "ACCEPT")
-        _refusals.lockout([], dict(options, mode="enforce"), sessions, evaluator)
-
+    told = _guarded(options, host, found, wanted, watch) if found.state != hosts.REMOVED else []
     texts = loading.texts(options["owner"], host, found, wanted)
     changed = bool(texts) or any(wanted.differences.values())
     left, armed = [], None
     if changed:
         loading.check(host, found, wanted, texts)
     if changed and not check_mode:
-        now, armed = loading.apply(options, host, found, wanted, texts, sessions)
+        tracking.learn(established(host.proc))
+        now, armed = loading.apply(options, host, found, wanted, texts, watch.own)
         left = _left(host, found, wanted, now.tables)
-    watched = guarded(sessions, how)
+    watched = guarded(watch)
     if options["state"] == "absent":
-        return dict(result.absent(options, found, wanted, changed, watched), warnings=wanted.warnings)
+        return dict(result.absent(options, found, wanted, changed, watched), warnings=wanted.warnings + told)
     loaded = found.state in (hosts.RUNNING, hosts.BROKEN)
     in_force = loaded and not left and not (check_mode and any(wanted.differences.values()))
-    warnings = wanted.warnings + around.warnings
+    warnings = wanted.warnings + told + around.warnings
     warnings += ["the kernel does not hold what was loaded: " + "; ".join(left[:4])] if left else []
     warnings += [result.STATES[found.state]] if found.state in result.STATES else []
     done = result.present(options, found, wanted, changed, in_force, around, watched)
     return dict(done, warnings=warnings, **({"rollback": armed} if armed else {}))
+
+
+def _guarded(options: Options, host: Host, found: hosts.Found, wanted: desired.Desired, watch: Watch) -> t.List[str]:
+    """Return the guard's warnings. Audit tightens nothing, but removes rules all the same; and ufw's own default stays."""
+    after, before = (
+        evaluate.Evaluator([files[version] for version in host.versions(found)], policies["in"] != "ACCEPT")
+        for files, policies in ((wanted.files, wanted.policies), (found.files, found.settings.policies))
+    )
+    blocks = {rule["name"] for rule in wanted.given_rules if rule["action"] == "block"}
+    change = wanted.change
+    closes = bool(wanted.policies != found.settings.policies or change.changed or change.removed or blocks & set(change.added))
+    strict = wanted.policies["out"] != "ACCEPT"
+    ground = guard.Ground(wanted.given_rules, _foreign(host, found) if strict else None, closes, strict, after, before)
+    return guard.check(dict(options, mode="enforce"), watch, ground)
+
+
+def _foreign(host: Host, found: hosts.Found) -> t.Optional[Tables]:
+    try:
+        return Tables([pair for item in host.programs.foreign_tables(hosts.own_tables(found)) for pair in item.items() if pair[0] != "metainfo"])
+    except UfwError:  # which is told with what stands around ufw
+        return None
 
 
 def _left(host: Host, found: hosts.Found, wanted: desired.Desired, tables: t.Mapping[int, Filter]) -> t.List[str]:
@@ -160,7 +180,7 @@ def inspect(owner: str, host: t.Optional[Host] = None) -> Result:
         keep = {settings.POLICY_KEYS[direction]: policy for direction, policy in found.settings.policies.items()}
         wanted = desired.as_found(found, host.versions(found))
         around = _around(options, host, found, wanted)
-        sessions, how = find_sessions(host.environment, host.proc)
+        watch = find_sessions(host.environment, host.proc)
     own = rulefile.rule_lines(*found.files.values())
     left = ["{0} (IPv{1}): {2}".format(part.part, version, text) for version, parts in wanted.drift.items() for part in parts for text in part.found]
     in_force = found.state == hosts.RUNNING and bool(own) and not left
@@ -172,5 +192,5 @@ def inspect(owner: str, host: t.Optional[Host] = None) -> Result:
         "saved": ["{0}: {1}".format(key, policy) for key, policy in sorted(keep.items())]
         + ["{0} was {1} before us".format(key, value["before"].strip()) for key, value in sorted(found.record.items())],
         "warnings": around.warnings,
-        "effective": {"in_force": in_force, "reasons": state + left + around.reasons, "guarded": guarded(sessions, how)},
+        "effective": {"in_force": in_force, "reasons": state + left + around.reasons, "guarded": guarded(watch)},
     }

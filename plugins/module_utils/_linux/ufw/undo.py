@@ -58,7 +58,7 @@ def held(host: Host) -> t.Iterator[t.List[str]]:
 
 
 def arm(
-    options: t.Mapping[str, t.Any], host: Host, found: Found, parts: t.Mapping[int, t.Sequence[kernel.Difference]], texts: Texts, sessions: t.Sequence[Session]
+    options: t.Mapping[str, t.Any], host: Host, found: Found, parts: t.Mapping[int, t.Sequence[kernel.Difference]], texts: Texts, session: t.Optional[Session]
 ) -> t.Dict[str, t.Any]:
     """Keep what ``parts`` will change, start the timer, and return what the controller needs; ``UfwError`` or ``Refused``, and nothing is armed then.
 
@@ -71,7 +71,6 @@ def arm(
         host.programs.check(version, kernel.replacing(kept, Filter({}, {})))
     saved = [[path, persist.read(path), text] for path, text in texts.items()]
     written = None if broken else _written(previous, expected)
-    session = sessions[0] if len(sessions) == 1 else None
     return rollback.arm(Shelf(options["owner"], host.root), "ufw", options["rollback_timeout"], _plain(previous), written, saved, session)
 
 

@@ -41,6 +41,8 @@ class Firewalld:
         for folder in ("policies", "ipsets", "services", "zones"):
             (root / "etc/firewalld" / folder).mkdir(parents=True, exist_ok=True)
         (root / "etc/firewalld/firewalld.conf").write_text("DefaultZone=public\nCleanupOnExit=yes\n")
+        (root / "proc/net").mkdir(parents=True, exist_ok=True)
+        (root / "proc/net/tcp").write_text("no socket\n")
         program = root / "usr/sbin/firewalld"
         program.parent.mkdir(parents=True, exist_ok=True)
         program.write_text("#!/bin/sh\n")

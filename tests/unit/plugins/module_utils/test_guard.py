@@ -15,7 +15,7 @@ import typing as t
 
 import pytest
 from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _guard, _ruleset
-from ansible_collections.portcullis.msports.plugins.module_utils._guard import Session
+from ansible_collections.portcullis.msports.plugins.module_utils._guard import Session, Watch
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import sessions
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -61,8 +61,13 @@ class Proc:
         for number, inode in enumerate(inodes):
             (folder / "fd" / str(number)).symlink_to(f"socket:[{inode}]")
 
+    def watch(self, pid: int = 50, came_by: t.Optional[int] = None, **environment: str) -> Watch:
+        return sessions.find_sessions(environment, str(self.root), pid, came_by)
+
     def find(self, pid: int = 50, **environment: str) -> tuple[list[Session], str]:
-        return sessions.find_sessions(environment, str(self.root), pid)
+        watch = self.watch(pid, **environment)
+        assert watch.unknown == ()
+        return list(watch.sessions), watch.how
 
 
 @pytest.fixture
@@ -130,15 +135,18 @@ def test_from_any_sshd_where_the_ancestors_are_lost(proc: Proc) -> None:
 
 @pytest.mark.parametrize("value", ["", "x", "1 2 3", "10.9.0.5 a 10.0.1.11 22", "nonsense 50022 10.0.1.11 22", variable(PEER._replace(peer_port=1))])
 def test_a_session_that_is_not_here_is_none(proc: Proc, value: str) -> None:
-    proc.socket(PEER, 7)
+    elsewhere = PEER._replace(local_port=443)
+    proc.socket(elsewhere, 7)
     proc.socket(PEER6, 8, state="06")
     proc.process(50, 1, "python3")
-    assert proc.find(SSH_CONNECTION=value)[0] == []
-    assert "nothing to guard" in proc.find(SSH_CONNECTION=value)[1]
+    for text in (value, variable(PEER6)):
+        assert proc.find(SSH_CONNECTION=text) == ([], sessions.NOBODY)
 
 
-def test_an_empty_proc_is_no_error(tmp_path: pathlib.Path) -> None:
-    assert sessions.find_sessions({"SSH_CONNECTION": variable(PEER)}, str(tmp_path / "none"), 1)[0] == []
+def test_sockets_that_cannot_be_read_are_not_none(tmp_path: pathlib.Path) -> None:
+    watch = sessions.find_sessions({"SSH_CONNECTION": variable(PEER)}, str(tmp_path / "none"), 1)
+    assert watch.sessions == ()
+    assert "No such file" in watch.unknown[0]
 
 
 def test_the_real_proc_of_a_real_ancestor() -> None:
@@ -147,7 +155,8 @@ def test_the_real_proc_of_a_real_ancestor() -> None:
         accepted, _address = server.accept()
         peer, local = client.getsockname(), server.getsockname()
         code = f"import sys; sys.path[:0] = {sys.path!r}\n"
-        code += "from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import sessions\nprint(sessions.find_sessions())\n"
+        code += "from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import sessions\n"
+        code += "sessions.is_inside = lambda session: False\nsessions._Sockets.is_inside = lambda self, session: False\nprint(sessions.find_sessions())\n"
         shell = f"env -u SSH_CONNECTION {sys.executable} -c '{code.replace(chr(39), chr(34))}'; true"
         environment = {**os.environ, "SSH_CONNECTION": f"{peer[0]} {peer[1]} {local[0]} {local[1]}"}
         output = subprocess.run(["sh", "-c", shell], env=environment, capture_output=True, text=True, check=True).stdout

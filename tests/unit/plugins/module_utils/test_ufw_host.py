@@ -112,6 +112,8 @@ class Machine:
         self.kernel = FakeKernel()
         self.environment: dict[str, str] = {}
         (root / "proc/sys/net/ipv6").mkdir(parents=True)
+        (root / "proc/net").mkdir()
+        (root / "proc/net/tcp").write_text("no socket\n")
         (root / "run").mkdir()
         for name, text in (("default/ufw", DEFAULTS), ("ufw/ufw.conf", CONF), ("ufw/user.rules", USER), ("ufw/user6.rules", USER.replace("ufw-", "ufw6-"))):
             self.write(name, text)

@@ -73,7 +73,7 @@ def test_success(monkeypatch: pytest.MonkeyPatch, capsys: t.Any) -> None:
     options, check = done["given"]
     assert check is False
     assert options["firewalld_precedence"] == "override"
-    assert set(OPTIONS) - set(options) == {"max_removals", "default_inbound"}, "what is not set is the backend's business"
+    assert set(OPTIONS) - set(options) == {"max_removals", "default_inbound", "connection_port"}, "what is not set is the backend's business"
     elsewhere = ran(linux_ruleset, answer, monkeypatch, capsys, backend="ufw", firewalld_precedence="override")
     assert "firewalld_precedence" not in elsewhere["given"][0]
     assert "firewalld_precedence is override, which is about firewalld: with ufw it changes nothing" in elsewhere["warned"][1]
