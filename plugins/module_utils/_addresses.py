@@ -103,7 +103,7 @@ def union(intervals: t.Iterable[Interval]) -> Addresses:
 def minus(left: Addresses, right: Addresses) -> Addresses:
     """Return what of ``left`` is not in ``right``."""
     remaining: t.List[Interval] = []
-    start = 0
+    start = max(bisect.bisect_right(right, left[0]) - 1, 0) if left else 0  # a few addresses beside many: those before them are passed over
     for version, first, last in left:
         while start < len(right) and (right[start][0], right[start][2]) < (version, first):
             start += 1
@@ -123,7 +123,7 @@ def meet(left: Addresses, right: Addresses) -> Addresses:
     if left == ANY:
         return right
     common: t.List[Interval] = []
-    here = there = 0
+    here, there = (max(bisect.bisect_right(mine, other[0]) - 1, 0) if other else 0 for mine, other in ((left, right), (right, left)))
     while here < len(left) and there < len(right):
         one, other = left[here], right[there]
         if one[0] == other[0] and one[1] <= other[2] and other[1] <= one[2]:

@@ -20,6 +20,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.connection import Note
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate import Estate
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.build import Compiled, build
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.claims import broken
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.explain import Explainer
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.index import Latest
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.store import digest
@@ -41,6 +42,9 @@ def compile_plan(inventory: t.Mapping[str, t.Any]) -> Plain:
     catalogs = catalogs_of(inventory)
     estate = estate_of(inventory, catalogs)
     plan = plan_of(estate, catalogs, inputs_of(inventory), not inventory.get("whole", True))
+    problems = broken(plan, [(claim, estate.addresses(claim.sources), estate.addresses(claim.destinations)) for claim in estate.claims])
+    if problems:
+        raise InventoryError(problems)
     check_plan(plan, {name: str(host["vars"].get(BACKEND)) for name, host in inventory["hosts"].items()})
     return plan
 

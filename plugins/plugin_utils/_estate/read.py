@@ -13,7 +13,7 @@ import typing as t
 from collections.abc import Mapping
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import InventoryError
-from ansible_collections.portcullis.msports.plugins.plugin_utils._estate import checks, defaults, networks, roles, rules, settings, sites
+from ansible_collections.portcullis.msports.plugins.plugin_utils._estate import checks, claims, defaults, networks, roles, rules, settings, sites
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.addresses import HostAddresses, parse_sources
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.early import parse_paths
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.former import choice_notes
@@ -51,6 +51,7 @@ def read_estate(inventory: Mapping[str, t.Any], catalogs: Catalogs, services: t.
         ntp=infrastructure.ntp,
         dhcp_relays=infrastructure.dhcp_relays,
         proxies=infrastructure.proxies,
+        claims=reader.estate_value("msports_claims", claims.parse_claims, (), ends),
         today=datetime.date.fromisoformat(str(inventory.get("today") or "1970-01-01")),
         **_whole(reader, places),
     )

@@ -89,8 +89,8 @@ def parse_allow(declared: Declarations, problems: ProblemCollector, ends: Ends) 
             problems.add(path, item, "expected a mapping with name, in or out, from or to, and because")
             continue
         only_keys(item, ALLOW_KEYS, path, problems)
-        name = _text(item, "name", "a name for the rule", path, problems)
-        because = _text(item, "because", "why this is allowed: a ticket, a document, a sentence", path, problems)
+        name = required_text(item, "name", "a name for the rule", path, problems)
+        because = required_text(item, "because", "why this is allowed: a ticket, a document, a sentence", path, problems)
         if name in names:
             problems.add(f"{path}.name", name, f"{names[name]} has this name and says something else")
         names.setdefault(name, path)
@@ -104,12 +104,12 @@ def parse_allow(declared: Declarations, problems: ProblemCollector, ends: Ends) 
         else:
             peers = ends.read_list(item[key], f"{path}.{key}", problems)
         until = _until(item["until"], f"{path}.until", problems) if "until" in item else None
-        for protocol, ports in sorted(_specs(item[direction], f"{path}.{direction}", problems).items()):
+        for protocol, ports in sorted(parse_specs(item[direction], f"{path}.{direction}", problems).items()):
             found.append(Allow(name, direction, protocol, ports, peers, because, until))
     return tuple(sorted(found, key=lambda allow: (allow.name, allow.protocol)))
 
 
-def _text(item: Mapping[str, t.Any], key: str, what: str, path: str, problems: ProblemCollector) -> str:
+def required_text(item: Mapping[str, t.Any], key: str, what: str, path: str, problems: ProblemCollector) -> str:
     text = as_text(item.get(key))
     if text is None:
         problems.add(f"{path}.{key}", item.get(key, MISSING), f"expected {what}")
@@ -127,7 +127,7 @@ def _direction(item: Mapping[str, t.Any], path: str, problems: ProblemCollector)
     return given[0]
 
 
-def _specs(value: t.Any, path: str, problems: ProblemCollector) -> dict[str, Ports]:
+def parse_specs(value: t.Any, path: str, problems: ProblemCollector) -> dict[str, Ports]:
     """Return the ports of each protocol named; none = any port, which only ``icmp_echo`` and ``any`` have."""
     listed = isinstance(value, (list, tuple))
     found: dict[str, list[PortRange]] = {}
@@ -169,8 +169,8 @@ def parse_excluded_flows(declared: Declarations, problems: ProblemCollector, cat
             problems.add(path, item, "expected a mapping with flow and because")
             continue
         only_keys(item, ("flow", "because"), path, problems)
-        pattern = _text(item, "flow", "the id of a flow, or a pattern of ids", path, problems)
-        because = _text(item, "because", "why this estate does not want the flow", path, problems)
+        pattern = required_text(item, "flow", "the id of a flow, or a pattern of ids", path, problems)
+        because = required_text(item, "because", "why this estate does not want the flow", path, problems)
         known = any(fnmatch.fnmatchcase(name, pattern) for name in ids)
         if pattern and not known and not gone_flow(pattern, f"{path}.flow", problems, catalogs):
             problems.add(f"{path}.flow", pattern, "no documented flow has an id like this", near=near_name(pattern, ids))

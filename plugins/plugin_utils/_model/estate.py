@@ -11,8 +11,8 @@ import datetime
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import NOBODY, Addresses
-from ansible_collections.portcullis.msports.plugins.plugin_utils._model.ports import PortRange, Ports
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import NOBODY, Addresses, union
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.ports import PortRange, Ports, texts
 
 SYSTEMS = ("linux", "windows")
 DEFAULTS_INBOUND = ("block", "reject", "allow", "keep")
@@ -61,6 +61,24 @@ class Allow:
     peers: tuple[Selection, ...]
     because: str
     until: t.Optional[datetime.date] = None
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What must hold of every plan (``msports_claims``): ``kind`` ``never`` or ``always``, over one protocol and its ports (none: any)."""
+
+    path: str  # where it is written
+    kind: str
+    protocol: str
+    ports: Ports
+    sources: tuple[Selection, ...]
+    destinations: tuple[Selection, ...]
+    because: str
+
+    def __str__(self) -> str:
+        spec = self.protocol + (f"/{','.join(texts(self.ports))}" if self.ports else "")
+        ends = (", ".join(item.label for item in items) for items in (self.sources, self.destinations))
+        return f"{self.kind} {spec} from {' to '.join(ends)}"
 
 
 @dataclass(frozen=True)
@@ -132,4 +150,9 @@ class Estate:
     dhcp_relays: Addresses = NOBODY
     proxies: tuple[Proxy, ...] = ()
     today: datetime.date = datetime.date(1970, 1, 1)
+    claims: tuple[Claim, ...] = ()
     notes: tuple[str, ...] = ()
+
+    def addresses(self, selections: t.Iterable[Selection]) -> Addresses:
+        """Return the addresses of some ends together."""
+        return union(found for item in selections for found in (item.addresses, *(self.hosts[name].addresses for name in item.hosts)))

@@ -47,6 +47,7 @@ VARIABLES: t.Mapping[str, Variable] = {
         ("addresses", HOST, LIST),
         ("allow", HOST, LIST),
         ("catalog_paths", ESTATE, LIST),
+        ("claims", ESTATE, LIST),
         ("default_inbound", HOST, TEXT),
         ("default_outbound", HOST, TEXT),
         ("dynamic_ports", HOST, TEXT),

@@ -63,6 +63,7 @@ def build(estate: Estate, catalogs: Catalogs, compiled: Compiled, partial_invent
         "notes": [{"code": note.code, "host": note.host or None, "text": note.text} for note in sorted(set(compiled.notes))],
         "off": [{"flow": off.flow, "why": off.why} for off in compiled.off],
         "orphaned": [],
+        "claims": [{"claim": str(claim), "because": claim.because} for claim in estate.claims],
     }
 
 

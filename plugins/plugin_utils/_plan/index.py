@@ -81,7 +81,7 @@ class RulesetIndex:
     """The rules of one ruleset, always in its order."""
 
     def __init__(self, rules: t.Sequence[Plain], addresses: t.Callable[[str], Addresses]) -> None:
-        self._rules = rules
+        self.rules = rules
         self._addresses = addresses
         self._by_port: dict[tuple[str, str], _ByPort] = {}
 
@@ -89,7 +89,7 @@ class RulesetIndex:
         """Return the rules that admit a port, whoever the peer is; without a port, those that ask for none."""
         key = (direction, protocol)
         if key not in self._by_port:
-            rules = [rule for rule in self._rules if rule["direction"] == direction and rule["protocol"] in (protocol, "any")]
+            rules = [rule for rule in self.rules if rule["direction"] == direction and rule["protocol"] in (protocol, "any")]
             self._by_port[key] = _ByPort([(self._candidate(rule), ports_of(tuple(rule[REACHED[direction]]))) for rule in rules])
         return self._by_port[key].at(port)
 
@@ -101,7 +101,7 @@ class RulesetIndex:
     def flows(self) -> t.Mapping[tuple[str, str], t.Sequence[Plain]]:
         """Direction and flow -> the rules that it made."""
         made: dict[tuple[str, str], list[Plain]] = {}
-        for rule in self._rules:
+        for rule in self.rules:
             for flow in dict.fromkeys(why["name"] for why in rule["because"] if why["kind"] == "flow"):
                 made.setdefault((rule["direction"], flow), []).append(rule)
         return made
@@ -109,7 +109,7 @@ class RulesetIndex:
     @functools.cached_property
     def dynamic_ports(self) -> Ports:
         """The ports of the rules for dynamic RPC."""
-        return merge(item for rule in self._rules if rule["rpc"] and rule["direction"] == "in" for item in ports_of(tuple(rule["local_ports"])))
+        return merge(item for rule in self.rules if rule["rpc"] and rule["direction"] == "in" for item in ports_of(tuple(rule["local_ports"])))
 
 
 class _Places:
@@ -180,7 +180,20 @@ class PlanIndex:
 
     def owners(self, addresses: Addresses) -> list[tuple[str, Addresses]]:
         """Return the hosts that have some of the addresses, by name, each with its own."""
-        return [(name, self._own[name] & addresses) for name in sorted(self._owners.of(addresses.intervals))]
+        return [(name, own & addresses) for name, own in self.owners_whole(addresses)]
+
+    def own(self, host: str) -> Addresses:
+        """Return the addresses that a host has itself."""
+        return self._own.get(host, Addresses())
+
+    def own_of(self, address: str) -> Intervals:
+        """Return the addresses that every host with this address has: the address itself where nobody has it."""
+        found = [own.intervals for _name, own in self.owners_whole(Addresses.parse([address]))]
+        return functools.reduce(_addresses.meet, found) if found else Addresses.parse([address]).intervals
+
+    def owners_whole(self, addresses: Addresses) -> list[tuple[str, Addresses]]:
+        """Return the hosts that have some of the addresses, by name, each with all that it has."""
+        return [(name, self._own[name]) for name in sorted(self._owners.of(addresses.intervals))]
 
     @functools.cached_property
     def _own(self) -> t.Mapping[str, Addresses]:

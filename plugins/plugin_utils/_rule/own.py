@@ -65,7 +65,7 @@ def until_matters(estate: Estate) -> bool:
 def management_addresses(host: Host, estate: Estate) -> Addresses:
     """Return from where ``host`` is managed, for the guard."""
     sources = host.management.sources if host.management else ()
-    return union(_addresses(selection, estate) for selection in sources)
+    return estate.addresses(sources)
 
 
 def _management(host: Host, estate: Estate) -> t.Iterator[Projected]:
@@ -117,11 +117,7 @@ def _projected(direction: str, protocol: str, ports: Ports, peers: AddressSet, w
 
 def _set(kind: str, selection: Selection, estate: Estate) -> AddressSet:
     members = tuple(sorted(selection.hosts)) or (selection.label,)
-    return AddressSet(f"{kind}:{selection.label}", _addresses(selection, estate), members)
-
-
-def _addresses(selection: Selection, estate: Estate) -> Addresses:
-    return union([selection.addresses, *(estate.hosts[name].addresses for name in selection.hosts)])
+    return AddressSet(f"{kind}:{selection.label}", estate.addresses([selection]), members)
 
 
 def _is_over(allow: Allow, today: datetime.date) -> bool:
