@@ -24,19 +24,18 @@ from ansible_collections.portcullis.msports.plugins.module_utils._options import
 )
 from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import ansible_errors
 from ansible_collections.portcullis.msports.plugins.plugin_utils._compile import Stale, inputs_of, stale
-from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MsportsError, some
+from ansible_collections.portcullis.msports.plugins.plugin_utils._diff import shortened
 from ansible_collections.portcullis.msports.plugins.plugin_utils._inventory import inventory_of, one_host
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.applied import (
     ABSENT,
     PRESENT,
-    deciding,
     folder_of,
-    lagging,
     owner_of,
     record,
-    recorded,
     settings_of,
+    state_of,
 )
+from ansible_collections.portcullis.msports.plugins.plugin_utils._outcome import outcome, skipped
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.read import load_host, read_index
 from ansible_collections.portcullis.msports.plugins.plugin_utils._render.wire import render
 from ansible_collections.portcullis.msports.plugins.plugin_utils._run import (
@@ -77,11 +76,10 @@ UNFIT = {
 # kind of host -> why it has no ruleset
 WHY_NONE = {
     ORPHANED: "it no longer holds a role (orphaned); state: absent removes the ruleset that it still has",
-    UNMANAGED: "it is not managed (msports_managed: false)",
+    UNMANAGED: "it is not managed: msports_managed is false, or it is an appliance and msports_managed does not say true",
     ROLELESS: "it holds no product role",
     None: "the plan does not know this host; plan again with an inventory that has it",
 }
-LAGGING = "lagging.json"
 
 
 class ActionModule(ActionBase):
@@ -106,7 +104,9 @@ class ActionModule(ActionBase):
         else:
             marker, entry = self._planned(run, name, task_vars, arguments)
             if entry is None or entry.kind != MANAGED:
-                return {**result, "changed": False, "skipped": True, "msg": f"{name} has no ruleset in the plan: {WHY_NONE[entry.kind if entry else None]}"}
+                why = WHY_NONE[entry.kind if entry else None]
+                run.tell(name, skipped(entry is not None and entry.kind == ORPHANED or state_of(run.directory, name) == PRESENT))
+                return {**result, "changed": False, "skipped": True, "msg": f"{name} has no ruleset in the plan: {why}"}
             with ansible_errors(AnsibleActionFail):
                 plan = load_host(marker["plan"], name, entry.file)
             backend = self._backend(name, plan["hosts"][name]["system"], arguments["backend"])
@@ -131,6 +131,10 @@ class ActionModule(ActionBase):
             options["backend"] = backend
         result.update(self._reconcile(SYSTEMS[backend], options, task_vars))
         result.setdefault("backend", backend)
+        if "diff" in result:
+            result["diff"] = shortened(result["diff"])
+        if not result.get("unreachable"):
+            run.tell(name, outcome(result))
         if applied and not result.get("failed") and not result.get("unreachable") and not self._task.check_mode:
             self._record(run.directory, name, {**applied, "owner": arguments["owner"]})
         return result
@@ -167,9 +171,7 @@ class ActionModule(ActionBase):
         )
         return action.run(task_vars=task_vars)
 
-    def _planned(
-        self, run: Run, name: str, task_vars: t.Mapping[str, t.Any], arguments: t.Mapping[str, t.Any]
-    ) -> tuple[dict[str, t.Any], t.Optional[Entry]]:
+    def _planned(self, run: Run, name: str, task_vars: t.Mapping[str, t.Any], arguments: t.Mapping[str, t.Any]) -> tuple[dict[str, t.Any], t.Optional[Entry]]:
         """Return which plan it is and what it says of this host; refuse a plan that is not the one that was meant."""
         expected, wanted = arguments["expected_digest"], self._wanted(arguments)
         with run.locked():
@@ -178,7 +180,6 @@ class ActionModule(ActionBase):
                 marker = self._checked(run, task_vars["hostvars"], arguments, wanted)
             if arguments["keyring"] not in (None, marker.get("signed_by")):
                 marker = self._signed(run, marker, arguments["keyring"])
-            self._tell_who_lags(run, marker, task_vars)
         if expected is not None and marker["digest"] != expected:
             raise AnsibleActionFail(
                 f"{marker['plan']}: the plan is not the expected one: its digest is {marker['digest']}, expected_digest is {expected}; "
@@ -227,21 +228,6 @@ class ActionModule(ActionBase):
         run.leave(MARKER, marker)
         return marker
 
-    def _tell_who_lags(self, run: Run, marker: t.Mapping[str, t.Any], task_vars: t.Mapping[str, t.Any]) -> None:
-        """Say once a run which hosts of the plan this play leaves with rules of another one, as far as that was recorded."""
-        if run.read(LAGGING) is not None:
-            return
-        records = recorded(run.directory, leave_out=task_vars.get("ansible_play_hosts_all", ()))
-        try:
-            files = read_index(marker["plan"])["hosts"] if records else {}
-            found = lagging(records, files, lambda name: deciding(load_host(marker["plan"], name, files[name]), name))
-        except MsportsError as error:  # of a host that this play leaves out, which is no reason to keep the others waiting
-            self._display.warning(f"which hosts lag behind the plan is not known: {error}")
-            found = []
-        run.leave(LAGGING, {"hosts": len(found)})
-        if found:
-            self._display.warning(f"{len(found)} of the hosts that this play leaves out lag behind the plan: {some(found, 5)}; apply it to them, too")
-
     @staticmethod
     def _stale(directory: str, found: Stale) -> AnsibleActionFail:
         return AnsibleActionFail(f"{directory}: the plan is stale: {found.why} since it was made; {found.remedy}")
@@ -256,7 +242,5 @@ class ActionModule(ActionBase):
         if SYSTEMS[backend] != there:
             connection = getattr(self._connection, "ansible_name", None) or self._connection.transport
             what = f"the backend {backend} does" if backend != "linux" else "the backends of Linux do"
-            raise AnsibleActionFail(
-                f"{what} not fit {name}: the connection {connection} speaks to a shell of {there}; {UNFIT[SYSTEMS[backend]]}"
-            )
+            raise AnsibleActionFail(f"{what} not fit {name}: the connection {connection} speaks to a shell of {there}; {UNFIT[SYSTEMS[backend]]}")
         return backend

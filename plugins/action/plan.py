@@ -18,11 +18,12 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import
 from ansible_collections.portcullis.msports.plugins.plugin_utils._compile import compile_plan, inputs_of
 from ansible_collections.portcullis.msports.plugins.plugin_utils._inventory import inventory_of, one_host, play_variables
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.applied import lagging, orphans, recorded, settings_of
-from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.difference import plan_diff, shortened
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.difference import plan_diff, shortened, text_of_difference
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.folder import claim
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.read import load
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.store import save
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.shrinking import check_shrinking
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.summary import summary
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.text import Texts
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MsportsError
 from ansible_collections.portcullis.msports.plugins.plugin_utils._run import MADE, RESULT, Run, entries_of, marker_of
@@ -113,8 +114,9 @@ class ActionModule(ActionBase):
             "left_out": left_out,
             "reused": False,
         }
+        result["summary"] = summary(plan, difference, None if self._task.check_mode else written)
         if self._task.diff and difference["changed"]:
-            result["diff"] = {"before": _text(before), "after": _text(plan), "before_header": "saved plan", "after_header": "plan"}
+            result["diff"] = {**text_of_difference(difference), "before_header": "saved plan", "after_header": "plan"}
         # What DNS and facts found counts for the plan, but is not asked again for each task: those inputs are the same without them mostly.
         own = inputs_of({"hosts": inventory["hosts"]}) if inventory["resolved"] or inventory["facts"] else plan["inputs"]
         run.leave(RESULT, result)
@@ -146,10 +148,3 @@ def _uncollected() -> t.Iterator[None]:
         gc.freeze()
         if was_enabled:
             gc.enable()
-
-
-def _text(plan: t.Mapping[str, t.Any]) -> str:
-    """Return one line for each rule and set, for Ansible's diff output."""
-    lines = [f"{host}: {rule['name']}" for host, found in sorted(plan["hosts"].items()) for rule in found["rules"]]
-    lines += [f"set {name}: {', '.join(found['addresses'])}" for name, found in sorted(plan["sets"].items())]
-    return "".join(f"{line}\n" for line in lines)

@@ -72,6 +72,9 @@ _raw:
     essential:
       description: Whether an estate that needs the role and has no holder of it is a problem.
       type: bool
+    appliance:
+      description: Whether a holder gets no rules unless C(msports_managed) says so.
+      type: bool
     implies:
       description: Roles that each holder has, too.
       type: list

@@ -44,7 +44,7 @@ attributes:
     description: Compiles and compares, and writes only to the temporary folder of the run, from where M(portcullis.msports.apply) reads it.
   diff_mode:
     support: full
-    description: Shows one line for each rule and address set.
+    description: Shows one line for each rule, option and address that came or went.
   platform:
     support: full
     platforms: posix
@@ -122,10 +122,15 @@ difference:
 left_out:
   description:
     - The number of C(hosts) and of address C(sets) that differ, too, and are more than RV(difference) has room for. Mostly none.
-    - Diff mode shows every line, and P(portcullis.msports.plan_diff#filter) with the paths of two plan directories returns everything.
+    - Diff mode shows all of them, and P(portcullis.msports.plan_diff#filter) with the paths of two plan directories returns everything.
   returned: success
   type: dict
   sample: {"hosts": 0, "sets": 0}
+summary:
+  description: The plan in a few lines, as M(portcullis.msports.summary) prints them. What closes comes first.
+  returned: success
+  type: list
+  elements: str
 reused:
   description: Whether an earlier task of the run had compiled the plan.
   returned: success

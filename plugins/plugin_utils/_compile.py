@@ -27,6 +27,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.store imp
 from ansible_collections.portcullis.msports.plugins.plugin_utils._render.wire import check_plan
 from ansible_collections.portcullis.msports.plugins.plugin_utils._rule.assemble import assemble
 from ansible_collections.portcullis.msports.plugins.plugin_utils._rule.own import expired, management_addresses, until_matters
+from ansible_collections.portcullis.msports.plugins.plugin_utils._rule.remarks import remarks
 
 Plain = t.Dict[str, t.Any]
 NO_HOSTS = "the inventory has no hosts, so its plan would have no rules: name the right inventory (ansible-playbook -i)"
@@ -68,7 +69,8 @@ def plan_of(estate: Estate, catalogs: Catalogs, inputs: t.Mapping[str, str], par
     """Return the plan of an estate that was read."""
     connected = connect(estate, catalogs)
     assembled = assemble(estate, connected.connections)
-    notes = (*(Note("estate", text) for text in estate.notes), *connected.notes, *assembled.notes, *expired(estate))
+    remarked = remarks(estate, catalogs, assembled.rulesets, assembled.sets)
+    notes = (*(Note("estate", text) for text in estate.notes), *connected.notes, *assembled.notes, *expired(estate), *remarked)
     management = {host.name: management_addresses(host, estate) for host in estate.hosts.values() if host.managed}
     compiled = Compiled(assembled.rulesets, assembled.sets, management, connected.off, notes)
     today = str(estate.today) if until_matters(estate) else None

@@ -97,6 +97,19 @@ def some(names: t.Iterable[str], most: int = 3) -> str:
     return ", ".join(ordered[:most]) + (f" and {len(ordered) - most} more" if len(ordered) > most else "")
 
 
+def counted(number: int, thing: str, things: str = "") -> str:
+    """Return ``1 host`` or ``2 hosts``."""
+    return f"{number} {thing if number == 1 else things or thing + 's'}"
+
+
+def capped(lines: t.Iterable[str], most: int = 10) -> t.Iterator[str]:
+    """Yield the first of many lines, and how many are left out."""
+    every = list(lines)
+    yield from every[:most]
+    if len(every) > most:
+        yield f"... and {len(every) - most} more like these"
+
+
 def nearest(name: str, known: t.Iterable[str]) -> t.Optional[str]:
     """Return the valid name that is most like ``name``, or ``None`` when none is near, or when two are equally so.
 

@@ -22,7 +22,7 @@ import pathlib
 import typing as t
 
 Marker = t.Dict[str, t.Any]
-MARKER, RESULT, ENTRIES = "marker.json", "result.json", "entries"
+MARKER, RESULT, ENTRIES, OUTCOMES, TOLD = "marker.json", "result.json", "entries", "outcomes", "told.json"
 # How well the plan of a run is known to be the present one; each answers the questions before it, too.
 ACCEPTED, PARTLY, CHECKED, MADE = range(4)
 MANAGED, ORPHANED, UNMANAGED, ROLELESS = "managed", "orphaned", "unmanaged", "roleless"
@@ -101,6 +101,20 @@ class Run:
                     return Entry(*rest.decode().split("\t"))
                 low, high = (end + 1, high) if key < wanted else (low, start)
         return None
+
+    def tell(self, host: str, outcome: t.Any) -> None:
+        """Leave what became of one host, for the summary at the end."""
+        self._base.joinpath(OUTCOMES).mkdir(parents=True, exist_ok=True)
+        self._put(f"{OUTCOMES}/{hashlib.sha256(host.encode()).hexdigest()[:32]}", json.dumps([host, outcome]).encode())
+
+    def told(self) -> dict[str, t.Any]:
+        """Return what became of each host since this was asked last."""
+        found = {}
+        for path in self._base.joinpath(OUTCOMES).glob("*[0-9a-f]"):
+            host, outcome = json.loads(path.read_bytes())
+            path.unlink()
+            found[host] = outcome
+        return dict(sorted(found.items()))
 
     def _put(self, name: str, content: bytes) -> None:
         temporary = self._base / f"{name}.new"

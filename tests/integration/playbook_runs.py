@@ -15,6 +15,7 @@ import typing as t
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Where the programs of ansible-core lie: of the one that runs the tests, or of another that is supported (MSPORTS_ANSIBLE).
 PROGRAMS = pathlib.Path(os.environ.get("MSPORTS_ANSIBLE") or pathlib.Path(sys.executable).parent)
+END = "Say what was planned and done"
 # writes down what each task gave; the display of ansible-playbook is for people
 _CALLBACK = """
 from __future__ import annotations
@@ -54,8 +55,8 @@ class Played(t.NamedTuple):
         return {task: result for _host, task, result in self.results}
 
     def by_host(self) -> dict[str, dict[str, t.Any]]:
-        """The last task's result of each host."""
-        return {host: result for host, _task, result in self.results}
+        """The last task's result of each host, but for the summary that the role ends with."""
+        return {host: result for host, task, result in self.results if task != END}
 
 
 class Place:

@@ -42,7 +42,7 @@ def test_there_is_an_estate() -> None:
 def test_it_plans_as_its_page_says(estate: pathlib.Path) -> None:
     _inventory, plan = planned(estate)
     page = EXAMPLES.joinpath("README.md").read_text(encoding="utf-8")
-    shown = re.search(rf"-i {estate.name} portcullis\.msports\.plan .*\n\"msg\": \"(\d+) rules for (\d+) hosts in .*, (\d+) notes\"", page)
+    shown = re.search(rf"-i {estate.name} portcullis\.msports\.plan .*\n\"(\d+) rules for (\d+) hosts in .*, (\d+) notes\"", page)
     assert shown is not None
     rules = sum(len(host["rules"]) for host in plan["hosts"].values())
     assert [int(number) for number in shown.groups()] == [rules, len(plan["hosts"]), len(plan["notes"])]

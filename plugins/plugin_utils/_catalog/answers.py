@@ -174,6 +174,7 @@ def _role(role: Role) -> dict[str, t.Any]:
         "title_fr": list(role.title_fr),
         "kind": role.kind,
         "essential": role.essential,
+        "appliance": role.appliance,
         "implies": list(role.implies),
     }
 

@@ -46,6 +46,7 @@ def _role(full: str, item: Plain) -> Role:
         title=item["title"],
         kind=item["kind"],
         essential=item.get("essential", False),
+        appliance=item.get("appliance", False),
         implies=tuple(item.get("implies", ())),
         title_fr=tuple(item.get("title_fr", ())),
     )

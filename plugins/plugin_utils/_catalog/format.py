@@ -85,7 +85,7 @@ _DOCUMENTS = Record(
 )
 
 _ROLE_RECORD = Record(
-    {"title": TEXT, "title_fr": Many(TEXT), "kind": words(KINDS), "essential": BOOL, "implies": _ROLES, "text": TEXT},
+    {"title": TEXT, "title_fr": Many(TEXT), "kind": words(KINDS), "essential": BOOL, "appliance": BOOL, "implies": _ROLES, "text": TEXT},
     required=("title", "kind"),
 )
 

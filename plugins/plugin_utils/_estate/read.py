@@ -21,7 +21,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.infrast
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.reader import Reader, deduplicate
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.selections import Ends
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import Catalogs
-from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate import WINDOWS_DYNAMIC, Estate, Host
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate import WINDOWS_DYNAMIC, Estate, Holding, Host
 
 NOTHING: t.Mapping[str, t.Any] = {}
 
@@ -84,13 +84,17 @@ def _whole(reader: Reader, places: checks.Places) -> dict[str, t.Any]:
     }
 
 
+def _is_appliance(holdings: t.Iterable[Holding], catalogs: Catalogs) -> bool:
+    return any(catalogs.roles[holding.role].appliance for holding in holdings)
+
+
 def _host(reader: Reader, name: str, places: checks.Places, addresses: HostAddresses, ends: Ends, services: t.Mapping[str, int]) -> Host:
     """Return one host. Variables of hosts without roles are read as well: a mistake there would show the day they get one."""
     catalogs = reader.catalogs
     holdings = places.holdings.get(name, ())
     return Host(
         name=name,
-        managed=reader.host_value(name, "msports_managed", defaults.parse_bool, True) and bool(holdings),
+        managed=reader.host_value(name, "msports_managed", defaults.parse_bool, not _is_appliance(holdings, catalogs)) and bool(holdings),
         system=defaults.system_of(reader, name),
         addresses=addresses.of[name],
         holdings=holdings,

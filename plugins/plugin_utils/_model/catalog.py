@@ -43,6 +43,7 @@ class Role:
     title: str
     kind: str
     essential: bool = False
+    appliance: bool = False  # nobody puts rules on it, unless the inventory says so
     implies: tuple[str, ...] = ()
     title_fr: tuple[str, ...] = ()
 

@@ -62,10 +62,19 @@ def record(directory: str, name: str, entry: t.Mapping[str, t.Any]) -> None:
 
 def owner_of(directory: str, name: str, default: str) -> str:
     """Return the owner of what a host was recorded to have got; ``default`` where nothing is recorded."""
+    return str(_entry(directory, name).get("owner", default))
+
+
+def state_of(directory: str, name: str) -> t.Optional[str]:
+    """Return whether what a host was recorded to have got last is ``present`` or ``absent``; ``None`` where nothing is recorded."""
+    return _entry(directory, name).get("state")
+
+
+def _entry(directory: str, name: str) -> Plain:
     with contextlib.suppress(OSError, ValueError, MsportsError):
         entry = json.loads(read_file(os.path.join(folder_of(directory), file_name(name))))
-        return str(entry.get("owner", default)) if isinstance(entry, dict) else default
-    return default
+        return entry if isinstance(entry, dict) else {}
+    return {}
 
 
 def recorded(directory: str, leave_out: t.Iterable[str] = ()) -> Records:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import Addresses
+
 Plain = t.Mapping[str, t.Any]
 OPTIONS = ("managed", "system", "dynamic_ports", "default_inbound", "default_outbound", "management")
 MOST = 5000
@@ -18,6 +20,7 @@ def plan_diff(before: Plain, after: Plain) -> dict[str, t.Any]:
     """Return ``{"changed": bool, "hosts": {name: {added, removed, changed, options}}, "sets": {name: {added, removed}}}``.
 
     A rule counts as changed when its name stays and what it filters, or the addresses of a set that it names, differ.
+    A set has the addresses that came and went.
     ``options`` maps what decides beside rules to ``{"before": ..., "after": ...}``: whether the host is managed, its system, its
     dynamic ports, its defaults and its management.
     """
@@ -35,6 +38,22 @@ def shortened(difference: Plain, most: int = MOST) -> tuple[dict[str, t.Any], di
     return {**difference, **kept}, {kind: len(difference[kind]) - len(found) for kind, found in kept.items()}
 
 
+def text_of_difference(difference: Plain) -> dict[str, str]:
+    """Return ``before`` and ``after`` for Ansible's diff output: a line for each rule, option and address that came or went, and nothing else."""
+    lines: dict[str, list[str]] = {"before": [], "after": []}
+    for name, found in difference["hosts"].items():
+        lines["before"] += [f"{name}: {rule}" for rule in found["removed"]]
+        lines["after"] += [f"{name}: {rule}" for rule in found["added"]]
+        for option, change in found["options"].items():
+            for end, told in lines.items():
+                if change[end] is not None or "managed" not in found["options"]:  # a host that is not there has no options
+                    told.append(f"{name}: {option}: {change[end]}")
+    for name, found in difference["sets"].items():
+        lines["before"] += [f"set {name}: {address}" for address in found["removed"]]
+        lines["after"] += [f"set {name}: {address}" for address in found["added"]]
+    return {end: "".join(f"{line}\n" for line in told) for end, told in lines.items()}
+
+
 def _first(entries: t.Mapping[str, Plain], most: int) -> dict[str, t.Any]:
     found, size = {}, 0
     for name, entry in entries.items():
@@ -46,8 +65,11 @@ def _first(entries: t.Mapping[str, Plain], most: int) -> dict[str, t.Any]:
 
 
 def _set(before: Plain, after: Plain, name: str) -> dict[str, list[str]]:
-    old, new = (set(plan["sets"].get(name, {}).get("addresses", ())) for plan in (before, after))
-    return {"added": sorted(new - old), "removed": sorted(old - new)} if old != new else {}
+    texts = [plan["sets"].get(name, {}).get("addresses", ()) for plan in (before, after)]
+    if set(texts[0]) == set(texts[1]):
+        return {}
+    old, new = map(Addresses.parse, texts)  # as addresses: a network that two addresses grow into takes none of them away
+    return {"added": (new - old).cidrs(), "removed": (old - new).cidrs()}
 
 
 def _host(before: Plain, after: Plain, name: str, sets: t.Mapping[str, t.Any]) -> dict[str, t.Any]:

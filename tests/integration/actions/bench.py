@@ -90,3 +90,4 @@ class Bench:
 
 PLAN = {"portcullis.msports.plan": {}}
 APPLY = {"portcullis.msports.apply": {"persist": False}}
+SUMMARY = {"portcullis.msports.summary": {}}

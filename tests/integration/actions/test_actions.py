@@ -323,6 +323,21 @@ def test_role_and_playbooks(bench: Bench) -> None:
 
 
 @pytest.mark.every_core
+def test_limit_applies_to_one_host_and_the_run_ends_with_a_summary_without_v(bench: Bench) -> None:
+    """Also where every host fails; and what stays has no line in the diff."""
+    bench.variables["msports_networks"]["exchange.client"] = [f"10.20.{number}.0/24" for number in range(0, 200, 2)]
+    limited = ("portcullis.msports.apply", "--limit", "web01,bare01", "-e", "host_firewall_persist=false", "--diff")
+    first = " ".join(bench.run(*limited).output.split())
+    closing = '"CLOSES NEWLY: first rules at 2 hosts: db01, web01; what no rule names is stopped there", "NEWLY CLOSED: the first rules at 1 host: web01"'
+    assert closing + ', "11 rules for 2 hosts in ' in first, first
+    assert '"1 of 2 hosts changed: rules 6 added, 0 changed, 0 removed", "skipped, without rules in the plan: bare01"' in first, first
+    bench.variables["msports_management"]["services"] = ["rdp"]
+    failing = bench.run(*limited, "-e", "host_firewall_owner=Not-one")
+    assert failing.code != 0 and '"1 host FAILED, the reasons stand above: web01"' in failing.output, failing.output
+    assert "10.20.0.0" not in failing.output and "web01: in tcp/22 from management:10.9.0.0/24" in failing.output
+
+
+@pytest.mark.every_core
 def test_role_refuses_an_unknown_choice(bench: Bench) -> None:
     role = {"ansible.builtin.include_role": {"name": "portcullis.msports.host_firewall"}, "vars": {"host_firewall_mode": "enforced"}}
     run = bench.play(role, hosts="web01")

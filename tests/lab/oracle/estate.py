@@ -53,7 +53,8 @@ class Host:
 
     @property
     def managed(self) -> bool:
-        return bool(self.held) and self.all_of("managed") is not False
+        said = self.all_of("managed")
+        return bool(self.held) and (said if said is not None else not any(end.role.endswith(".device") for end in self.held))
 
     @property
     def strict(self) -> bool:

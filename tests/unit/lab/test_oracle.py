@@ -82,7 +82,8 @@ def test_declared_dns_counts_as_holder() -> None:
     assert set(oracle.why("edge", "dns", "udp", 53)) >= {"exchange.edge_transport.dns_server.dns.udp", "msports_infrastructure dns"}
     assert not passes(oracle, "edge no_dns udp/53")
     hosts["dns"] = {"at": "10.3.0.1", "roles": [f"{WS}.file_server"]}
-    assert passes(ask(hosts, infrastructure={"dns": ["10.3.0.1"]}), "member dns tcp/53")
+    managed = ask(hosts, infrastructure={"dns": ["10.3.0.1"]})
+    assert passes(managed, "member dns tcp/53") and "msports_infrastructure dns" in managed.why("member", "dns", "tcp", 53)
     assert not passes(ask(hosts), "member dns tcp/53")
 
 

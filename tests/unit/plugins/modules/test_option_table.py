@@ -83,7 +83,8 @@ def test_the_role_sets_every_default_and_hands_every_option_on() -> None:
     values = yaml.safe_load(ROLE.joinpath("defaults", "main.yml").read_text(encoding="utf-8"))
     assert values == {PREFIX + name: option["default"] for name, option in role().items() if "default" in option}
     tasks = yaml.safe_load(ROLE.joinpath("tasks", "main.yml").read_text(encoding="utf-8"))
-    (handed,) = [task["portcullis.msports.apply"] for task in tasks if "portcullis.msports.apply" in task]
+    every = [inner for task in tasks for inner in task.get("block", [task])]
+    (handed,) = [task["portcullis.msports.apply"] for task in every if "portcullis.msports.apply" in task]
     assert set(handed) == set(apply_action.ARGUMENTS)
     assert all(f"{PREFIX}{name}" in text for name, text in handed.items())
 

@@ -269,6 +269,7 @@ def test_roles(options: dict[str, t.Any]) -> None:
             "title_fr": ["Serveur"],
             "kind": "host",
             "essential": True,
+            "appliance": False,
             "implies": ["windows_server.domain_member"],
         }
     ]

@@ -76,7 +76,7 @@ CASES = {
     "essential as a word": Case({"roles.server.essential": "yes"}, ["roles.server.essential: 'yes': expected true or false"]),
     "title empty": Case({"roles.server.title": " "}, ["roles.server.title: ' ': expected a text"]),
     "role as a text": Case(
-        {"roles.cloud": "Cloud"}, ["roles.cloud: 'Cloud': expected a mapping with the keys title, title_fr, kind, essential, implies, text"]
+        {"roles.cloud": "Cloud"}, ["roles.cloud: 'Cloud': expected a mapping with the keys title, title_fr, kind, essential, appliance, implies, text"]
     ),
     "implied bare": Case({"roles.server.implies": ["agent"]}, [f"roles.server.implies[0]: 'agent': {ROLE}"]),
     "implied unknown": Case(

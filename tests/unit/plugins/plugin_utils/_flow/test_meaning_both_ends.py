@@ -46,7 +46,7 @@ def test_a_set_may_hold_the_host_itself() -> None:
 def test_what_the_device_does_in_some_cases(feature: str, flow: str, source: str, destination: str, port: str) -> None:
     def box(*features: str) -> Plain:
         others = {"lan": host("databox.lan_client", at="10.0.0.2"), "dhcp": host("windows_server.dhcp_server", at="10.0.0.3")}
-        return plan({"box": host("databox.device", at="10.0.0.1", features=list(features)), **others})
+        return plan({"box": host("databox.device", at="10.0.0.1", managed=True, features=list(features)), **others})
 
     assert rules(box(), "box", flow) == []
     found = box(f"databox.{feature}")
@@ -97,7 +97,7 @@ def test_the_two_mail_flow_tables_are_alternatives() -> None:
 
 
 def test_unmanaged_hosts_are_peers_without_a_ruleset() -> None:
-    found = plan({"box": host("databox.device", at="10.0.0.1", managed=False), "lan": host("databox.lan_client", at="10.0.0.2")})
+    found = plan({"box": host("databox.device", at="10.0.0.1"), "lan": host("databox.lan_client", at="10.0.0.2")})
     assert sorted(found["hosts"]) == ["lan"]
     assert found["peers"]["box"] == {"roles": {"databox.device": []}, "features": [], "addresses": ["10.0.0.1"]}
     assert addresses(found, rules(found, "lan", "databox.lan_client.device.https.tcp")[0]) == ["10.0.0.1"]

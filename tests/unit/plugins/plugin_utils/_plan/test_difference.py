@@ -85,7 +85,7 @@ def test_a_first_plan_has_nothing_before_it() -> None:
 def _grown(hosts: int, rules: int, addresses: int = 1) -> Plain:
     """The difference to a first plan of so many hosts with so many rules each, and as many sets as hosts."""
     ruleset = [rule("in", "tcp", "s0", [str(1000 + number)]) for number in range(rules)]
-    sets = {f"s{number}": [f"10.{number}.{last}.0/24" for last in range(addresses)] for number in range(hosts)}
+    sets = {f"s{number}": [f"10.{number}.{2 * last}.0/24" for last in range(addresses)] for number in range(hosts)}
     return plan_diff(plan({}, {}), plan({f"h{number}": host(*ruleset) for number in range(hosts)}, sets))
 
 
