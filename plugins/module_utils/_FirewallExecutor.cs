@@ -15,6 +15,7 @@ using System.Text.RegularExpressions;
 using Ansible.Basic;
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallInterop;
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallOperations;
+using ansible_collections.portcullis.msports.plugins.module_utils._FirewallRules;
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallState;
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallStore;
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallTransaction;

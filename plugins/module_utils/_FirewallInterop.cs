@@ -162,6 +162,31 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallI
         [DispId(15)] NET_FW_MODIFY_STATE LocalPolicyModifyState { get; }
     }
 
+    // A product that has registered for categories of rules, as NET_FW_RULE_CATEGORY has them.
+    [ComImport, Guid("71881699-18F4-458B-B892-3FFCE5E07F75"), InterfaceType(ComInterfaceType.InterfaceIsDual)]
+    public interface INetFwProduct
+    {
+        [DispId(1)] object RuleCategories { [return: MarshalAs(UnmanagedType.Struct)] get; [param: MarshalAs(UnmanagedType.Struct)] set; }
+        [DispId(2)] string DisplayName { [return: MarshalAs(UnmanagedType.BStr)] get; [param: MarshalAs(UnmanagedType.BStr)] set; }
+        [DispId(3)] string PathToSignedProductExe { [return: MarshalAs(UnmanagedType.BStr)] get; }
+    }
+
+    [ComImport, Guid("39EB36E0-2097-40BD-8AF2-63A13B525362"), InterfaceType(ComInterfaceType.InterfaceIsDual)]
+    public interface INetFwProducts
+    {
+        [DispId(1)] int Count { get; }
+        [DispId(2)] [return: MarshalAs(UnmanagedType.IUnknown)]
+        object Register([In, MarshalAs(UnmanagedType.Interface)] INetFwProduct product);
+        [DispId(3)] [return: MarshalAs(UnmanagedType.Interface)]
+        INetFwProduct Item([In] int index);
+        [DispId(-4)] object _NewEnum { [return: MarshalAs(UnmanagedType.IUnknown)] get; }
+    }
+
+    [ComImport, Guid("CC19079B-8272-4D73-BB70-CDB533527B61")]
+    public class NetFwProducts
+    {
+    }
+
     [ComImport, Guid("E2B3C97F-6AE1-41AC-817A-F6F92166D7DD")]
     public class NetFwPolicy2
     {
@@ -197,7 +222,14 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallI
         // A detached rule: nothing is in force until it is given to Rules.Add.
         INetFwRule3 NewRule();
 
-        bool LocalRulesApply(int profile);
+        // What group policy, or the policy of a device management, gives for a profile: names and values as the registry has them.
+        IDictionary<string, object> Given(int profile);
+
+        // Rules of the same two, which COM does not list: where each is from, its id, and its text in the grammar of MS-GPFAS 2.2.2.
+        IList<string[]> PolicyRules();
+
+        // Other products that may have taken over from the Windows firewall.
+        INetFwProducts Products();
 
         ProfileLog ReadLog(int profile);
 

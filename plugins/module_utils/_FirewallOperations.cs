@@ -128,6 +128,8 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallO
             operation.Text = logging
                 ? "logging of the " + operation.Profile + " profile"
                 : String.Format(CultureInfo.InvariantCulture, "{0}bound default of the {1} profile", operation.Inbound ? "in" : "out", operation.Profile);
+            if (!logging && operation.Profile != "" && state.DefaultGivenByPolicy(operation.Profile, operation.Inbound))
+                Problem("group policy gives the {0}; a local value would be without effect", operation.Text);
             if (!logging)
                 return;
             if (operation.Profile != "" && state.LogGivenByPolicy(operation.Profile))

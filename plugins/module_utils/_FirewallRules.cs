@@ -4,18 +4,73 @@
 //
 // Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
 //
-// A rule as a row of columns: one table says how each column is read from the COM object, and how it is put there.
+// One pass over the rules, its cost, and a rule as a row of columns: one table says how each is read from the COM object, and how it is put there.
 using System;
 using System.Collections;
 using System.Collections.Generic;
 using System.Globalization;
 using System.Linq;
+using System.Runtime.InteropServices;
+using System.Runtime.InteropServices.ComTypes;
 using System.Security.Cryptography;
 using System.Text;
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallInterop;
 
 namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallRules
 {
+    public class Counts
+    {
+        public int Enumerations;
+        public int Commits;
+
+        public Dictionary<string, object> Result()
+        {
+            return new Dictionary<string, object> { { "enumerations", Enumerations }, { "commits", Commits } };
+        }
+    }
+
+    public static class Rules
+    {
+        public static IEnumerable<object> Enumerate(INetFwRules rules, Counts counts)
+        {
+            counts.Enumerations++;
+            return Items(rules._NewEnum);
+        }
+
+        // One at a time, the way of every documented use of this enumerator; it works within the process, so batches would save nothing.
+        public static IEnumerable<object> Items(object enumerator)
+        {
+            IEnumVARIANT items = (IEnumVARIANT)enumerator;
+            object[] one = new object[1];
+            IntPtr fetched = Marshal.AllocCoTaskMem(sizeof(int));
+            try
+            {
+                while (true)
+                {
+                    Marshal.WriteInt32(fetched, 0);
+                    int status = items.Next(1, one, fetched);
+                    if (status < 0)
+                        Marshal.ThrowExceptionForHR(status);
+                    if (status != 0 || Marshal.ReadInt32(fetched) == 0)
+                        yield break;
+                    yield return one[0];
+                }
+            }
+            finally
+            {
+                Marshal.FreeCoTaskMem(fetched);
+            }
+        }
+
+        public static INetFwRule3 Cast(object item)
+        {
+            INetFwRule3 rule = item as INetFwRule3;
+            if (rule == null)
+                throw new FirewallException("the rule has no INetFwRule3: Windows Server 2012 or newer is needed");
+            return rule;
+        }
+    }
+
     public enum ColumnType { Text, Number, Flag, Texts }
 
     public class Column

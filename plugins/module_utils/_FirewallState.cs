@@ -4,29 +4,16 @@
 //
 // Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
 //
-// What the host has, read in one pass over the rules, the digest by which a later call knows that it is still so, and what reading costs.
+// What the host has, read in one pass over the rules, and the digest by which a later call knows that it is still so.
 using System;
 using System.Collections.Generic;
 using System.Globalization;
 using System.Linq;
-using System.Runtime.InteropServices;
-using System.Runtime.InteropServices.ComTypes;
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallInterop;
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallRules;
 
 namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallState
 {
-    public class Counts
-    {
-        public int Enumerations;
-        public int Commits;
-
-        public Dictionary<string, object> Result()
-        {
-            return new Dictionary<string, object> { { "enumerations", Enumerations }, { "commits", Commits } };
-        }
-    }
-
     public static class Profiles
     {
         public static readonly KeyValuePair<string, int>[] All =
@@ -39,43 +26,6 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
         public static NET_FW_PROFILE_TYPE2 Find(string name)
         {
             return (NET_FW_PROFILE_TYPE2)All.First(profile => profile.Key == name).Value;
-        }
-    }
-
-    public static class Rules
-    {
-        // One at a time, the way of every documented use of this enumerator; it works within the process, so batches would save nothing.
-        public static IEnumerable<object> Enumerate(INetFwRules rules, Counts counts)
-        {
-            counts.Enumerations++;
-            IEnumVARIANT items = (IEnumVARIANT)rules._NewEnum;
-            object[] one = new object[1];
-            IntPtr fetched = Marshal.AllocCoTaskMem(sizeof(int));
-            try
-            {
-                while (true)
-                {
-                    Marshal.WriteInt32(fetched, 0);
-                    int status = items.Next(1, one, fetched);
-                    if (status < 0)
-                        Marshal.ThrowExceptionForHR(status);
-                    if (status != 0 || Marshal.ReadInt32(fetched) == 0)
-                        yield break;
-                    yield return one[0];
-                }
-            }
-            finally
-            {
-                Marshal.FreeCoTaskMem(fetched);
-            }
-        }
-
-        public static INetFwRule3 Cast(object item)
-        {
-            INetFwRule3 rule = item as INetFwRule3;
-            if (rule == null)
-                throw new FirewallException("the rule has no INetFwRule3: Windows Server 2012 or newer is needed");
-            return rule;
         }
     }
 
@@ -132,7 +82,17 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
 
         public bool LogGivenByPolicy(string profile)
         {
-            return true.Equals(((Dictionary<string, object>)profiles[profile])["log_policy"]);
+            return true.Equals(Profile(profile)["log_policy"]);
+        }
+
+        public bool DefaultGivenByPolicy(string profile, bool inbound)
+        {
+            return ((IDictionary<string, object>)Profile(profile)["given"]).ContainsKey(inbound ? "DefaultInboundAction" : "DefaultOutboundAction");
+        }
+
+        private Dictionary<string, object> Profile(string name)
+        {
+            return (Dictionary<string, object>)profiles[name];
         }
 
         public void Count(string name, int change)
@@ -205,13 +165,17 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
             INetFwPolicy2 policy = store.Policy;
             NET_FW_PROFILE_TYPE2 profile = (NET_FW_PROFILE_TYPE2)number;
             ProfileLog log = store.ReadLog(number);
+            object merge;
+            IDictionary<string, object> given = store.Given(number);
             return new Dictionary<string, object>
             {
                 { "enabled", policy.get_FirewallEnabled(profile) },
                 { "inbound", ActionName(policy.get_DefaultInboundAction(profile)) },
                 { "outbound", ActionName(policy.get_DefaultOutboundAction(profile)) },
                 { "block_all", policy.get_BlockAllInboundTraffic(profile) },
-                { "local_rules", store.LocalRulesApply(number) },
+                { "local_rules", !(given.TryGetValue("AllowLocalPolicyMerge", out merge) && 0.Equals(merge)) },
+                { "unicast_responses", !policy.get_UnicastResponsesToMulticastBroadcastDisabled(profile) },
+                { "given", given },
                 { "excluded_interfaces", Columns.Texts(policy.get_ExcludedInterfaces(profile)) },
                 { "log_allowed", log.Allowed },
                 { "log_path", log.Path },
@@ -233,17 +197,34 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
                 { "sessions", store.ManagementPeers(ports).Select(peer => (object)Session(peer)).ToList() },
                 { "ssh_connection", String.IsNullOrEmpty(ssh) ? null : ssh },
                 { "system", store.SystemVersion },
-                { "system_root", store.SystemRoot }
+                { "system_root", store.SystemRoot },
+                { "policy_rules", store.PolicyRules() },
+                { "products", ReadProducts(store) }
             };
             // Only what is ours or what we may change: whatever others do meanwhile does not make a plan stale.
             List<object> seen = Own.Select(rule => rule.Id).OrderBy(id => id, StringComparer.Ordinal).Cast<object>().ToList();
             foreach (KeyValuePair<string, int> profile in Profiles.All)
             {
-                Dictionary<string, object> values = (Dictionary<string, object>)profiles[profile.Key];
+                Dictionary<string, object> values = Profile(profile.Key);
                 seen.AddRange(new[] { "inbound", "outbound", "log_allowed", "log_path", "log_size" }.Select(key => values[key]));
             }
             seen.Add(memory == null ? "no memory" : "memory " + memory);
             Digest = RuleCopy.Digest(seen);
+        }
+
+        // By name, with the categories of rules that each has taken over; a text in their place says why they are not known.
+        private static object ReadProducts(IPolicyStore store)
+        {
+            try
+            {
+                return Rules.Items(store.Products()._NewEnum).Cast<INetFwProduct>()
+                    .Select(product => (object)new object[] { product.DisplayName ?? "", ((Array)product.RuleCategories).Cast<object>().Select(Convert.ToInt32).ToArray() })
+                    .ToList();
+            }
+            catch (Exception failure)
+            {
+                return Failures.Text(failure);
+            }
         }
 
         private static Dictionary<string, object> Session(TcpPeer peer)

@@ -54,6 +54,9 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
         private const string Memory = MemoryParent + @"\msports";
         private const string DefaultLogPath = @"%systemroot%\system32\LogFiles\Firewall\pfirewall.log";
         private const int DefaultLogSize = 4096;
+        // Older than the private and the public profile, for both of them (MS-GPFAS 2.2.3), but not for what is younger than it.
+        private const string Legacy = "StandardProfile";
+        private const string Merge = "AllowLocalPolicyMerge";
         private static readonly int[] ManagementPorts = { 22, 5985, 5986 };
 
         // Profile: key of group policy, key of the local policy, name for netsh. The local key of the private profile is of older days.
@@ -62,6 +65,17 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
             { 1, new[] { "DomainProfile", "DomainProfile", "domainprofile" } },
             { 2, new[] { "PrivateProfile", "StandardProfile", "privateprofile" } },
             { 4, new[] { "PublicProfile", "PublicProfile", "publicprofile" } }
+        };
+
+        private static readonly string[] Settings =
+        {
+            "EnableFirewall", "DefaultInboundAction", "DefaultOutboundAction", "DoNotAllowExceptions", "DisabledInterfaces",
+            "DisableUnicastResponsesToMulticastBroadcast", Merge
+        };
+
+        private static readonly Dictionary<string, string> RulePlaces = new Dictionary<string, string>
+        {
+            { "group policy", Policies + "FirewallRules" }, { "device management", Local + @"Mdm\FirewallRules" }
         };
 
         private readonly INetFwPolicy2 policy;
@@ -88,10 +102,22 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
             return rule;
         }
 
-        // Where a policy says so, the local rules are stored as ever and have no effect.
-        public bool LocalRulesApply(int profile)
+        // COM tells the local values, and what is given goes before them.
+        public IDictionary<string, object> Given(int profile)
         {
-            return Number(Given(profile, "", "AllowLocalPolicyMerge"), 1) != 0;
+            return Settings.Select(name => new KeyValuePair<string, object>(name, Given(profile, "", name)))
+                .Where(pair => pair.Value is int || pair.Value is string || pair.Value is string[])
+                .ToDictionary(pair => pair.Key, pair => pair.Value);
+        }
+
+        public IList<string[]> PolicyRules()
+        {
+            return RulePlaces.SelectMany(place => Texts(place.Value).Select(rule => new[] { place.Key, rule.Key, rule.Value })).ToList();
+        }
+
+        public INetFwProducts Products()
+        {
+            return (INetFwProducts)new NetFwProducts();
         }
 
         public ProfileLog ReadLog(int profile)
@@ -180,7 +206,9 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
         // What group policy, or the policy of a device management, gives for a profile; null if neither does.
         private static object Given(int profile, string below, string name)
         {
-            string[] places = { Policies + Names[profile][0], Local + @"Mdm\" + Names[profile][0], Local + @"Mdm\" + Names[profile][1] };
+            List<string> places = new List<string> { Policies + Names[profile][0], Local + @"Mdm\" + Names[profile][0], Local + @"Mdm\" + Names[profile][1] };
+            if (profile != 1 && name != Merge)
+                places.Insert(1, Policies + Legacy);
             return places.Select(place => Value(place + below, name)).FirstOrDefault(value => value != null);
         }
 
@@ -202,6 +230,14 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
             using (RegistryKey machine = Machine())
             using (RegistryKey key = machine.OpenSubKey(path))
                 return key == null ? null : key.GetValue(name, null, RegistryValueOptions.DoNotExpandEnvironmentNames);
+        }
+
+        // The texts of a key by their names; a value that is no text is an empty one, which is no rule that can be read.
+        private static Dictionary<string, string> Texts(string path)
+        {
+            using (RegistryKey machine = Machine())
+            using (RegistryKey key = machine.OpenSubKey(path))
+                return key == null ? new Dictionary<string, string>() : key.GetValueNames().ToDictionary(name => name, name => key.GetValue(name) as string ?? "");
         }
 
         private static int Number(object value, int otherwise)

@@ -212,7 +212,7 @@ effective:
   sample:
     in_force: true
     exact: false
-    reasons: ["domain: 3 inbound rules of others admit more than these rules: Remote Desktop (3)"]
+    reasons: ["domain: 3 inbound foreign rules admit more than these rules: Remote Desktop (3)"]
     guarded: ["10.1.1.20 port 5986 from 10.9.0.5 (established)"]
     profiles: {}
     foreign_allows:

@@ -69,6 +69,15 @@ SWITCHES: dict[str, tuple[t.Any, str]] = {
     "fail_memory": (False, "writing to the registry is denied"),
 }
 
+
+def _given(**values: t.Any) -> Content:
+    return {"profiles": {"domain": {"given": values}}}
+
+
+def _policy_rules(*texts: str) -> Content:
+    return {"policy_rules": [{"origin": "group policy", "id": f"{{{number}}}", "text": f"v2.31|{text}"} for number, text in enumerate(texts)]}
+
+
 #: What group policy or an administrator may have made of a host: the values, and what they mean. ``set_state`` puts them into a store.
 STATES: dict[str, tuple[Content, str]] = {
     "firewall_off": ({"profiles": {"domain": {"enabled": False}}}, "the profile filters nothing"),
@@ -76,6 +85,17 @@ STATES: dict[str, tuple[Content, str]] = {
     "local_rules_ignored": ({"profiles": {"domain": {"local_rules": False}}}, "group policy has the profile ignore local rules"),
     "excluded_interface": ({"profiles": {"domain": {"excluded_interfaces": ["Ethernet"]}}}, "nothing is filtered on this interface"),
     "log_given": ({"profiles": {"domain": {"log_policy": True}}}, "group policy gives the logging; a local value is without effect"),
+    "policy_off": (_given(EnableFirewall=0), "group policy has the profile filter nothing, whatever the local setting is"),
+    "policy_opens": (_given(DefaultInboundAction=0), "group policy has what no rule admits come in"),
+    "policy_block_all": (_given(DoNotAllowExceptions=1), "group policy blocks everything inbound, whatever rules say"),
+    "policy_excludes": (_given(DisabledInterfaces="Ethernet"), "group policy has nothing filtered on this interface"),
+    "policy_rule_admits": (
+        _policy_rules("Action=Allow|Active=TRUE|Dir=In|Protocol=6|LPort=8080|Name=Theirs|"),
+        "a rule of group policy, which COM does not list",
+    ),
+    "policy_rule_blocks": (_policy_rules("Action=Block|Active=TRUE|Dir=In|Protocol=6|LPort=8080|Name=Theirs|"), "the same, and it blocks"),
+    "other_product": ({"products": [{"name": "Other Firewall", "categories": [0, 2]}]}, "another product has taken over; what it admits is not known"),
+    "products_unknown": ({"products": None}, "whether another product has taken over cannot be asked"),
     "gp_override": ({"modify_state": 1}, "group policy overrides: changes of the local policy are without effect"),
     "inbound_blocked": ({"modify_state": 2}, "everything inbound is blocked, whatever rules say"),
 }
@@ -118,6 +138,8 @@ _PROFILE: Content = {
     "log_path": "%systemroot%\\system32\\LogFiles\\Firewall\\pfirewall.log",
     "log_size": 4096,
     "log_policy": False,
+    "unicast_responses": True,
+    "given": {},
 }
 _COUNTERS = dict.fromkeys(("calls", "enumerations", "commits", "failed_commits", "lookups", "memory_writes", "last_key"), 0)
 
@@ -142,6 +164,8 @@ def empty(**switches: t.Any) -> Content:
         "memory": {},
         "sessions": [],
         "environment": {},
+        "policy_rules": [],
+        "products": [],
         "system": "10.0.20348.0",
         "system_root": "C:\\Windows",
         "counters": dict(_COUNTERS),
@@ -173,9 +197,10 @@ def set_state(content: Content, name: str) -> Content:
 
 def admits(content: Content, port: int, profile: str = "domain", interface: str = "Ethernet") -> bool:
     """Whether a host lets a TCP connection from anywhere in: what counts in the end, after everything that may stand above a rule."""
-    values = content["profiles"][profile]
-    if not values["enabled"] or interface in (values["excluded_interfaces"] or ()):
-        return True
+    values = _effective(content["profiles"][profile])
+    taken_over = content["products"] is None or any(2 in product["categories"] for product in content["products"])
+    if taken_over or not values["enabled"] or interface in (values["excluded_interfaces"] or ()):
+        return True  # as far as anybody knows
     if values["block_all"] or content["modify_state"] == 2:
         return False
     local = values["local_rules"] and content["modify_state"] != 1
@@ -187,7 +212,21 @@ def admits(content: Content, port: int, profile: str = "domain", interface: str 
         if one["local_ports"] == "*" or str(port) in one["local_ports"].split(",")
         if one["remote_addresses"] == "*" and not (one["program"] or one["service"] or one["app_package"])
     ]
+    given = [dict(field.split("=", 1) for field in one["text"].split("|")[1:] if field) for one in content["policy_rules"]]
+    matching += [ALLOW if one["Action"] == "Allow" else BLOCK for one in given if one["Dir"] == "In" and one["LPort"] == str(port)]
     return bool(BLOCK not in matching and (ALLOW in matching or values["inbound"] == ALLOW))
+
+
+def _effective(profile: Content) -> Content:
+    """A profile with what group policy gives in place of its own values."""
+    given = profile["given"]
+    policy = {
+        "enabled": bool(given.get("EnableFirewall", profile["enabled"])),
+        "inbound": (ALLOW, BLOCK)[given["DefaultInboundAction"]] if "DefaultInboundAction" in given else profile["inbound"],
+        "block_all": bool(given.get("DoNotAllowExceptions", profile["block_all"])),
+        "excluded_interfaces": given["DisabledInterfaces"].split(",") if "DisabledInterfaces" in given else profile["excluded_interfaces"],
+    }
+    return {**profile, **policy}
 
 
 def add(content: Content, *rules: Rule) -> Content:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import some
-from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.foreign_rules import ForeignRules, capped, grouped
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.foreign_rules import ForeignRules, Known, capped, grouped, is_baseline
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.host import Host, broken, guarded
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.rule import Rule
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.values import PROFILES
@@ -21,9 +21,13 @@ NAMED = 4  # groups of others that a reason names
 
 
 class View(t.NamedTuple):
-    """What the rules come to, but for whether they are written: ``void`` are profiles in which nothing of ours decides."""
+    """What the rules come to, but for whether they are written: ``void`` are profiles in which nothing of ours decides.
+
+    ``baseline`` are those of the ``reasons`` that tell only of rules that come with Windows or an app.
+    """
 
     reasons: t.Dict[str, t.List[str]]
+    baseline: t.FrozenSet[str]
     void: t.FrozenSet[str]
     foreign_allows: t.List[Plain]
 
@@ -33,57 +37,75 @@ def view(host: Host, after: t.Sequence[Rule], profiles: t.Mapping[str, t.Mapping
     unknown = [f"{text} left as found: nobody knows what that admits or stops" for text in broken(host.unreadable)]
     if not present:
         none = [] if host.unreadable[0] else [f"there are no rules of {options['owner']}"]
-        return View(dict.fromkeys(PROFILES, none + unknown), frozenset(PROFILES), [])
+        return View(dict.fromkeys(PROFILES, none + unknown), frozenset(), frozenset(PROFILES), [])
     foreign = ForeignRules(after, host.others)
     reasons: t.Dict[str, list[str]] = {}
-    void = set()
+    baseline: set[str] = set()
+    void = set(PROFILES if host.taken_over else ())
     asks = options["default_outbound"] == "block" or any((rule.direction, rule.action) == ("out", "allow") for rule in after)
     inbound: t.Dict[str, t.Any] = {}
     outbound: t.Dict[str, t.Any] = {}
     for profile in PROFILES:
         found, stops = _state_reasons(profiles[profile], profile in (host.active or PROFILES) and host.modify_state)
+        found = host.taken_over + found
         if stops:
             void.add(profile)
         else:
             found += foreign.stopping(profile)
             if profiles[profile]["inbound"] == "block":
                 inbound[profile] = foreign.admitting(profile, "in")
-                found += _admitted(inbound[profile], profile, "inbound")
+                found += _admitted(inbound[profile], profile, "inbound", baseline)
             elif options["default_inbound"] != "allow":
                 found.append("what no rule admits comes in all the same: the default action inbound is allow")
             if profiles[profile]["outbound"] == "block" and not asks:
-                found.append("what no rule of others admits does not go out: the default action outbound is block, and these rules do not ask for that")
+                found.append("what no foreign rule admits does not go out: the default action outbound is block, and these rules do not ask for that")
             elif profiles[profile]["outbound"] == "block":
                 outbound[profile] = foreign.admitting(profile, "out")
-                found += _admitted(outbound[profile], profile, "outbound")
+                found += _admitted(outbound[profile], profile, "outbound", baseline)
         reasons[profile] = found + unknown + _audit(options, profiles[profile])
-    return View(reasons, frozenset(void), capped(grouped(inbound) + grouped(outbound)))
+    return View(reasons, frozenset(baseline), frozenset(void), capped(grouped(inbound) + grouped(outbound)))
 
 
 def _state_reasons(state: t.Mapping[str, t.Any], modify_state: t.Union[str, bool]) -> t.Tuple[list[str], bool]:
     """Return ``(reasons, whether nothing of ours decides)`` of the state of a profile."""
     found, void = [], False
     for holds, text in (
-        (not state["enabled"], "the firewall is off"),
+        (not state["enabled"], "the firewall is off" + _given(state, "enabled")),
         (not state["local_rules"], "group policy ignores local rules"),
         (modify_state == "gp_override", "group policy overrides local changes"),
-        (modify_state == "inbound_blocked" or state["block_all"], "all inbound traffic is blocked, whatever the rules admit"),
+        (modify_state == "inbound_blocked" or state["block_all"], f"all inbound traffic is blocked{_given(state, 'block_all')}, whatever the rules admit"),
     ):
         if holds:
             found.append(text)
             void = True
     if state["excluded_interfaces"] and state["enabled"]:
-        found.append(f"nothing is filtered on these interfaces, they are excluded: {some(state['excluded_interfaces'])}")
+        text = f"nothing is filtered on these interfaces, they are excluded{_given(state, 'excluded_interfaces')}: "
+        found.append(text + some(state["excluded_interfaces"]))
+    if not state["unicast_responses"] and state["enabled"]:
+        text = "answers of single hosts to a broadcast or multicast are dropped" + _given(state, "unicast_responses")
+        found.append(text + ": names are not found by NetBIOS broadcast")
     return found, void
 
 
-def _admitted(found: t.Sequence[t.Any], profile: str, word: str) -> list[str]:
+def _given(state: t.Mapping[str, t.Any], key: str) -> str:
+    return " by group policy" if key in state["policy"] else ""
+
+
+def _admitted(found: t.Sequence[Known], profile: str, word: str, baseline: set[str]) -> list[str]:
+    """Return in sentences what foreign rules admit more; what tells of rules that come with Windows or an app goes to ``baseline``, too."""
+    shipped = [item for item in found if is_baseline(item)]
+    said = _more([item for item in found if not is_baseline(item)], profile, f"{word} foreign rule", "{} admits", "{}s admit")
+    with_windows = _more(shipped, profile, f"{word} rule", "{} that comes with Windows or an app admits", "{}s that come with Windows or an app admit")
+    baseline.update(with_windows)
+    return said + with_windows
+
+
+def _more(found: t.Sequence[Known], profile: str, word: str, one: str, many: str) -> list[str]:
     if not found:
         return []
     groups = [f"{item['group']} ({item['rules']})" if item["rules"] > 1 else item["group"] for item in grouped({profile: found})]
     named = ", ".join(groups[:NAMED]) + (f" and {len(groups) - NAMED} more groups" if len(groups) > NAMED else "")
-    many = f"{len(found)} {word} rules of others admit" if len(found) > 1 else f"1 {word} rule of others admits"
-    return [f"{many} more than these rules: {named}"]
+    return [f"{len(found)} {(many if len(found) > 1 else one).format(word)} more than these rules: {named}"]
 
 
 def _audit(options: t.Mapping[str, t.Any], state: t.Mapping[str, t.Any]) -> list[str]:
@@ -100,13 +122,17 @@ def effective(found: View, host: Host, in_force: bool, unheld: t.Mapping[str, t.
     """
     reasons = {profile: [*unheld.get(profile, ()), *texts] for profile, texts in found.reasons.items()}
     profiles = {
-        profile: {"in_force": in_force and profile not in found.void and profile not in unheld, "exact": not texts, "reasons": texts}
+        profile: {
+            "in_force": in_force and profile not in found.void and profile not in unheld,
+            "exact": not texts,
+            "exact_beyond_baseline": found.baseline.issuperset(texts),
+            "reasons": texts,
+        }
         for profile, texts in reasons.items()
     }
     shown = host.active or list(PROFILES)
     return {
-        "in_force": all(profiles[profile]["in_force"] for profile in shown),
-        "exact": all(profiles[profile]["exact"] for profile in shown),
+        **{verdict: all(profiles[profile][verdict] for profile in shown) for verdict in ("in_force", "exact", "exact_beyond_baseline")},
         "reasons": _together({profile: reasons[profile] for profile in shown}),
         "guarded": guarded(host),
         "profiles": profiles,

@@ -51,6 +51,14 @@ GROUPS = {
     "@firewallapi.dll,-50323": "SNMP Trap",
     "@sstpsvc.dll,-35001": "Secure Socket Tunneling Protocol",
 }
+# NET_FW_AUTHENTICATE_TYPE: what a rule asks of a connection.
+SECURE: t.Dict[t.Union[int, str], str] = {
+    1: "if authenticated (IPsec without encapsulation)",
+    2: "if authenticated (IPsec)",
+    3: "if authenticated (IPsec, encryption is negotiated)",
+    4: "if authenticated and encrypted (IPsec)",
+}
+APP = "S-1-15-2-"  # how the id of an app package begins
 _PACKAGE = re.compile(r"^@\{([^_}?]+)")
 _FOLDER = re.compile(r"^@%systemroot%\\system32\\")
 
@@ -62,10 +70,11 @@ class Known(t.NamedTuple):
     shape: Match
     binding: t.Tuple[str, str]
     grouping: str
+    origin: str
 
 
-def known(rule: Rule, grouping: str = "") -> Known:
-    return Known(rule, shape(rule), binding(rule), grouping)
+def known(rule: Rule, grouping: str = "", origin: str = "") -> Known:
+    return Known(rule, shape(rule), binding(rule), grouping, origin)
 
 
 def applies(rule: Rule, profile: str) -> bool:
@@ -78,7 +87,7 @@ class ForeignRules:
 
     def __init__(self, after: t.Sequence[Rule], others: t.Sequence[Held]) -> None:
         self._ours = [known(rule) for rule in after if rule.enabled and rule.action == "allow"]
-        self._others = [known(other.rule, other.grouping) for other in others if other.rule.enabled]
+        self._others = [known(other.rule, other.grouping, other.origin) for other in others if other.rule.enabled]
         self._allows: t.Dict[t.Tuple[str, str], t.Tuple[int, list[Known]]] = {}
         self._memo: t.Dict[t.Any, bool] = {}
 
@@ -90,8 +99,8 @@ class ForeignRules:
                 names = [ours.rule.name for direction in directions(block.rule) for ours in self._allowed(profile, direction)[1] if self._meets(block, ours)]
                 if names:
                     word = "stops" if block.shape.certain and block.binding == ("", "") else "may stop"
-                    found.append(f"the rule {shown(block.rule.name)!r} of others {word} what we allow: {some(names)}")
-        return found[:SHOWN] + ([f"{len(found) - SHOWN} more rules of others stop what we allow"] if len(found) > SHOWN else [])
+                    found.append(f"the foreign rule {shown(block.rule.name)!r}{of(block.origin)} {word} what we allow: {some(names)}")
+        return found[:SHOWN] + ([f"{len(found) - SHOWN} more foreign rules stop what we allow"] if len(found) > SHOWN else [])
 
     def admitting(self, profile: str, direction: str) -> list[Known]:
         """Return the allows of others that admit something in a profile which ours and the basic needs of a host do not."""
@@ -153,7 +162,8 @@ def directions(rule: Rule) -> t.Tuple[str, ...]:
 def grouped(found: t.Mapping[str, t.Sequence[Known]]) -> list[dict[str, t.Any]]:
     """Return the allows of others (by profile) as a list for people: by group, the largest first, capped.
 
-    Each has ``group``, ``direction``, ``rules`` (how many), ``profiles``, ``examples`` (names), ``admits`` (what, in words).
+    Each has ``group``, ``direction``, ``rules`` (how many), ``profiles``, ``examples`` (names), ``admits`` (what, in words), and ``baseline``: all
+    of them come with Windows or an app.
     """
     groups: t.Dict[t.Tuple[str, str], t.Dict[int, Known]] = {}
     where: t.Dict[t.Tuple[str, str], set[str]] = {}
@@ -172,6 +182,7 @@ def grouped(found: t.Mapping[str, t.Sequence[Known]]) -> list[dict[str, t.Any]]:
                 "profiles": [profile for profile in PROFILES if profile in where[key]],
                 "examples": sorted({shown(item.rule.name) for item in items.values()})[:OF_ONE_GROUP],
                 "admits": sorted({admits(item.rule) for item in items.values()})[:OF_ONE_GROUP],
+                "baseline": all(map(is_baseline, items.values())),
             }
         )
     return listed
@@ -182,15 +193,19 @@ def capped(groups: t.Sequence[dict[str, t.Any]]) -> list[dict[str, t.Any]]:
     rest = groups[SHOWN:]
     if not rest:
         return list(groups)
-    more = {"direction": "", "profiles": [], "examples": [], "admits": []}
+    more: t.Dict[str, t.Any] = {"direction": "", "profiles": [], "examples": [], "admits": [], "baseline": all(item["baseline"] for item in rest)}
     return [*groups[:SHOWN], {"group": f"{len(rest)} more groups", **more, "rules": sum(item["rules"] for item in rest)}]
 
 
 def group_name(item: Known) -> str:
     """Return a name that people know for the group of a rule, or for the rule when it has none."""
     if not item.grouping:
-        return f"the rule {shown(item.rule.name)!r}"
-    return GROUPS.get(_FOLDER.sub("@", item.grouping.lower()), shown(item.grouping))
+        return f"the rule {shown(item.rule.name)!r}{of(item.origin)}"
+    return GROUPS.get(_FOLDER.sub("@", item.grouping.lower()), shown(item.grouping)) + of(item.origin)
+
+
+def of(origin: str) -> str:
+    return f" of {origin}" if origin else ""
 
 
 def shown(name: str) -> str:
@@ -209,7 +224,40 @@ def admits(rule: Rule) -> str:
         what += f" {_few(rule.icmp)}"
     program = rule.program.rpartition("\\")[2]
     bound = "".join([f" to {program}" if program else "", f" (service {rule.service})" if rule.service else ""])
-    return f"{what} {'from' if inbound else 'to'} {_few(rule.remote_addresses)}" + (bound if inbound else bound.replace(" to ", " by ", 1))
+    limits = ", ".join(conditions(rule))
+    return "".join(
+        [
+            f"{what} {'from' if inbound else 'to'} {_few(rule.remote_addresses)}",
+            bound if inbound else bound.replace(" to ", " by ", 1),
+            f", only {limits}" if limits else "",
+        ]
+    )
+
+
+def conditions(rule: Rule) -> list[str]:
+    """Return in words under which conditions a rule applies, besides near ports, far addresses, program and service."""
+    far = rule.remote_ports if rule.direction != "out" else rule.local_ports
+    said = [
+        (SECURE.get(rule.secure, f"with IPsec ({str(rule.secure).lstrip('?')})"), bool(rule.secure)),
+        (f"over {_few(rule.interface_types)}", rule.interface_types != ANY),
+        (f"on {_few(rule.interfaces)}", rule.interfaces != ANY),
+        *((_who(text), True) for text in rule.users.split("|") if text),
+        (f"at the far port {_few(far)}", far != ANY),
+        (f"at the address {_few(rule.local_addresses)}", rule.local_addresses != ANY),
+    ]
+    return [text for text, limits in said if limits]
+
+
+def _who(text: str) -> str:
+    """Return whom a security descriptor or an id of a rule names."""
+    if text.startswith(APP):
+        return f"for the app {text}"
+    return f"for the user {text}" if text.startswith("S-1-") else f"for users or computers {text}"
+
+
+def is_baseline(item: Known) -> bool:
+    """Tell whether Windows ships a rule, by the reference that stands for its group, or an app brought it."""
+    return not item.origin and (item.grouping.startswith("@") or bool(_PACKAGE.match(item.rule.name)) or APP in item.rule.users)
 
 
 def _few(texts: t.Sequence[str]) -> str:

@@ -17,6 +17,7 @@ from ansible_collections.portcullis.msports.plugins.module_utils import _address
 from ansible_collections.portcullis.msports.plugins.module_utils._evaluate import NOT_ADMITTED
 from ansible_collections.portcullis.msports.plugins.module_utils._match import Match, touches
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import LOCKED_OUT, Refused
+from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import some
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.foreign_rules import shown
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.host import Host
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.reach import as_wire, shape, uncertain
@@ -24,10 +25,14 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.rule i
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.values import ANY, PROFILES
 
 SSH_PORT = 22
-IGNORED = "group policy ignores local rules, so this change cuts nothing there, and admits nothing; the guard did not judge it"
+IGNORED = "group policy ignores local rules, so this change cuts nothing there, and admits nothing"
 CLOSED = (
-    "group policy ignores local rules here, but the default action inbound would go from allow to block, and that may count: only rules of group policy "
-    "admit anybody then; leave it as it is (default_inbound: keep), or see to it that group policy admits management, and set allow_lockout: true"
+    "group policy ignores local rules here, so only its own rules admit anybody once the default action inbound goes from allow to block; leave it as it "
+    "is (default_inbound: keep), or have group policy admit management"
+)
+REAUTHORISED = (
+    "{0}: the default action inbound goes from allow to block. Windows authorises open connections again when its policy changes: an inbound session that "
+    "no rule admits is cut at its next packet"
 )
 NOBODY = (
     "nothing was guarded: no management session over the network was found on the host, and management is empty, so these rules may lock out whoever "
@@ -47,18 +52,25 @@ def watch(host: Host, after: t.Sequence[Rule], inbound: t.Mapping[str, str], opt
     management = options["management"]
     if writes and remote and not host.sessions and not (management.get("addresses") and management.get("ports")) and not options["allow_lockout"]:
         warnings.append(NOBODY)
+    closing = [
+        profile for profile in PROFILES if host.profiles[profile]["enabled"] and (host.profiles[profile]["inbound"], inbound[profile]) == ("allow", "block")
+    ]
+    if closing and writes:
+        warnings.append(REAUTHORISED.format(some(closing)))
     for profile in PROFILES:
         state = host.profiles[profile]
-        if not state["local_rules"] and state["enabled"]:
-            if profile in active:
-                if (state["inbound"], inbound[profile]) == ("allow", "block"):
-                    locked.append(f"profile {profile}: {CLOSED}")
-                else:
-                    warnings.append(f"profile {profile}: {IGNORED}")
-            continue
-        if not state["enabled"] and profile not in active:
+        if not state["enabled"] and profile not in active or not state["local_rules"] and state["enabled"] and profile not in active:
             continue
         found = lockout(host, after, inbound[profile], profile, management)
+        if not state["local_rules"] and state["enabled"]:
+            if found and (state["inbound"], inbound[profile]) == ("allow", "block"):
+                locked += [f"profile {profile}: {reason}; {CLOSED}" for reason in found]
+            else:
+                text = f"profile {profile}: {IGNORED}"
+                warnings.append(
+                    text + (f"; its own rules do not certainly admit whoever manages this host: {found[0]}{_more(len(found) - 1)}" if found else "")
+                )
+            continue
         if not state["enabled"]:
             if found:
                 text = f"profile {profile}: its firewall is off; switched on, it would lock out whoever manages this host: {found[0]}"
@@ -87,7 +99,8 @@ def lockout(host: Host, after: t.Sequence[Rule], inbound: str, profile: str, man
     if host.profiles[profile]["block_all"]:
         rules.append({**_NOTHING, "name": "block all inbound traffic"})
     allows = []
-    for rule in [*after, *(other.rule for other in host.others)]:
+    local = host.profiles[profile]["local_rules"]
+    for rule in [*(after if local else ()), *(other.rule for other in host.others if local or other.origin)]:
         if rule.profiles != ANY and profile not in rule.profiles and not rule.profiles[0].startswith("?"):
             continue
         wire = as_wire(rule, ssh_ports, winrm_ports)

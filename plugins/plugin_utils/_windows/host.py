@@ -11,14 +11,20 @@ import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils._guard import Session, parse_session, plain_address
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import some
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows import group_policy
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.rule import Held, held
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.values import PROFILES
 
 Plain = t.Mapping[str, t.Any]
 
+FIREWALL_CATEGORY = 2  # NET_FW_RULE_CATEGORY_FIREWALL: who registers for it filters in place of Windows Firewall
+
 
 class Host(t.NamedTuple):
-    """One reading of a host. ``others`` are the enabled rules that are not ours; ``active`` are the profiles in use now."""
+    """One reading of a host. ``others`` are the enabled foreign rules, also those of group policy; ``active`` are the profiles in use now.
+
+    ``profiles`` are as they are in force. ``taken_over`` says in sentences what else decides about traffic than Windows Firewall, or may.
+    """
 
     digest: str
     rules: t.List[Held]
@@ -32,18 +38,21 @@ class Host(t.NamedTuple):
     warnings: t.List[str]
     unreadable: t.Tuple[t.List[str], t.List[str]]  # names of own rules, and of rules of others, that could not be read
     system_root: str  # "C:\\Windows", or "" when it is not known
+    taken_over: t.List[str]
 
 
 def host_of(state: Plain) -> Host:
     """Return the value of what the host sent (``state`` of a read)."""
     sessions, how = _sessions(state)
     root = str(state.get("system_root") or "")
-    unreadable = _unreadable(state.get("unreadable") or [])
+    policy, broken_policy = group_policy.rules(state["policy_rules"], root)
+    own_broken, others_broken = _unreadable(state.get("unreadable") or [])
+    unreadable = own_broken, others_broken + broken_policy
     return Host(
         digest=state["digest"],
         rules=held(state["fields"], state["rules"], root),
-        others=held(state["fields"], state["others"], root),
-        profiles={name: state["profiles"][name] for name in PROFILES},
+        others=held(state["fields"], state["others"], root) + [one for one in policy if one.rule.enabled],
+        profiles=profiles_of(state["profiles"]),
         active=[name for name in PROFILES if name in state["active"]],
         modify_state=state["modify_state"],
         memory=state.get("memory"),
@@ -52,7 +61,19 @@ def host_of(state: Plain) -> Host:
         warnings=[f"{text} left as found: mend or remove what is broken there" for text in broken(unreadable)],
         unreadable=unreadable,
         system_root=root,
+        taken_over=_taken_over(state["products"]),
     )
+
+
+def profiles_of(profiles: t.Mapping[str, Plain]) -> t.Dict[str, Plain]:
+    """Return the profiles that a host told as they are in force, with what group policy gives."""
+    return {name: group_policy.settings(profiles[name]) for name in PROFILES}
+
+
+def _taken_over(products: t.Any) -> list[str]:
+    if isinstance(products, str):
+        return [f"it cannot be asked whether another product has taken over from Windows Firewall: {products}"]
+    return [f"{name} has taken over from Windows Firewall" for name, categories in products if FIREWALL_CATEGORY in categories]
 
 
 def _sessions(state: Plain) -> t.Tuple[list[Session], str]:

@@ -18,11 +18,11 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._windows import
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.desired import OPTIONS, at, desire
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.effective import effective, view
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.guard import watch
-from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.host import Host, host_of
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.host import Host, host_of, profiles_of
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.operations import plan_rules
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.result import HostFailed, Plain
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.rule import COLUMNS, held
-from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.settings import missed, plan_settings
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.settings import joined, missed, overruled, plan_settings
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.settings import unheld as unheld_of
 
 __all__ = ["OPTIONS", "HostFailed", "Refused", "inspect", "run"]
@@ -58,8 +58,10 @@ def run(options: t.Mapping[str, t.Any], call: Call, check_mode: bool = False, po
         if not in_force:
             warnings.append("Windows does not hold what was written: " + result.difference(planned.written, written))
         if done.get("profiles"):  # read after the writes: what is there counts, not what was asked for
-            profiles, unheld = done["profiles"], missed(settings.operations, done["profiles"])
-            warnings += [f"profile {profile}: {text}" for profile, texts in unheld.items() for text in texts if not present]
+            profiles = profiles_of(done["profiles"])
+            not_taken = missed(settings.operations, profiles)
+            unheld = joined(not_taken, overruled(host, options))
+            warnings += [f"profile {profile}: {text}" for profile, texts in not_taken.items() for text in texts if not present]
     around = view(host, planned.after, profiles, options, present)
     return {
         "changed": bool(operations),

@@ -76,11 +76,12 @@ class Rule(t.NamedTuple):
 
 
 class Held(t.NamedTuple):
-    """A rule that a host holds: its id there, its canonical form, its group."""
+    """A rule that a host holds: its id there, its canonical form, its group, and where it is from, ``""`` for the local store."""
 
     id: str
     rule: Rule
     grouping: str = ""
+    origin: str = ""
 
 
 def held(fields: t.Sequence[str], rows: t.Iterable[t.Sequence[t.Any]], root: str = "") -> list[Held]:

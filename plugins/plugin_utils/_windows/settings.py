@@ -65,6 +65,9 @@ def plan_settings(host: Host, options: t.Mapping[str, t.Any]) -> Settings:
                 kept[direction].update({profile: entry} if entry else {})
                 continue
             current = host.profiles[profile][key]
+            if key in host.profiles[profile]["policy"]:  # nothing that is written here has an effect
+                kept[direction].update({profile: entry} if entry and options["state"] == "present" else {})
+                continue
             target, remembered = saved_defaults.settle(current, entry, owner, None if wanted == "keep" else wanted)
             kept[direction].update({profile: remembered} if remembered else {})
             if target != current:
@@ -90,7 +93,7 @@ def plan_settings(host: Host, options: t.Mapping[str, t.Any]) -> Settings:
     remember, forget = saved_defaults.notes(known, kept, dropped)
     if (remember or forget) and not operations:
         structure.append("memory")
-    found = unheld(host, owner, options)
+    found = joined(unheld(host, owner, options), overruled(host, options))
     warnings += [f"profile {profile}: {text}" for profile, texts in found.items() for text in texts]
     return Settings(remember, operations, forget, after, structure, warnings, found)
 
@@ -130,6 +133,25 @@ def unheld(host: Host, owner: str, options: t.Optional[t.Mapping[str, t.Any]] = 
             if wish not in (None, current) and (options is None or options["state"] == "present" and options[option] == wish):
                 found.setdefault(profile, []).append(f"default {key} was set to {wish} by an earlier run and is {current}: {WHO}")
     return found
+
+
+def overruled(host: Host, options: t.Mapping[str, t.Any]) -> t.Dict[str, t.List[str]]:
+    """Return by profile, in sentences, which default actions these options ask for in vain, because group policy gives another one."""
+    found: t.Dict[str, t.List[str]] = {}
+    if options["state"] != "present" or options["mode"] == "audit":
+        return found
+    for key, option in SETTINGS.values():
+        for profile, state in host.profiles.items():
+            if key in state["policy"] and options[option] not in ("keep", state[key]):
+                found.setdefault(profile, []).append(f"default {key} is {state[key]} by group policy, which goes before {option}: {options[option]}")
+    return found
+
+
+def joined(*several: t.Mapping[str, t.Sequence[str]]) -> t.Dict[str, t.List[str]]:
+    """Return the sentences of all by profile, each once."""
+    return {
+        profile: list(dict.fromkeys(text for one in several for text in one.get(profile, ()))) for profile in PROFILES if any(profile in one for one in several)
+    }
 
 
 def missed(operations: t.Iterable[Plain], there: t.Optional[Profiles]) -> t.Dict[str, t.List[str]]:

@@ -384,6 +384,18 @@ def test_the_last_of_two_owners_puts_everything_back(host: Host) -> None:
     assert policy_file.state(host.content) == policy_file.state(start)
 
 
+def test_what_is_said_of_a_host_is_what_it_does(make_host: t.Callable[..., Host]) -> None:
+    """In every state that group policy, an administrator or another product can make: in force and exact means just that, and is said of no such state."""
+    wanted = {"rules": [rule("web", ["8080"], ["any"])], "default_inbound": "block", "allow_lockout": True}
+    for name in ["", *policy_file.STATES]:
+        host = make_host(policy_file.set_state(policy_file.empty(), name) if name else policy_file.empty(), name or "plain")
+        run(wanted, caller(host))
+        told = run(wanted, caller(host))["effective"]["profiles"]["domain"]
+        does = policy_file.admits(host.content, 8080) and not policy_file.admits(host.content, 80)
+        assert does or not (told["in_force"] and told["exact"]), (name, told)
+        assert (told["in_force"] and told["exact"]) == (name in ("", "log_given")) or name == "policy_rule_admits", (name, told)
+
+
 def test_a_default_that_group_policy_keeps_is_not_in_force(host: Host) -> None:
     """What the real executor tells after its writes is taken for what is there."""
 

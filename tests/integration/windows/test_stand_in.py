@@ -323,6 +323,12 @@ namespace naive
             return Again("naive").Enabled && Again("naive").Action == NET_FW_ACTION.NET_FW_ACTION_BLOCK;
         }
 
+        public static object ClosesTheRest(string value)
+        {
+            store.Policy.set_DefaultInboundAction(NET_FW_PROFILE_TYPE2.NET_FW_PROFILE2_DOMAIN, NET_FW_ACTION.NET_FW_ACTION_BLOCK);
+            return store.Policy.get_DefaultInboundAction(NET_FW_PROFILE_TYPE2.NET_FW_PROFILE2_DOMAIN) == NET_FW_ACTION.NET_FW_ACTION_BLOCK;
+        }
+
         // What was written is what is in force.
         public static object Logs(string value)
         {
@@ -467,6 +473,14 @@ STATES: dict[str, tuple[str, str, t.Callable[[policy_file.Content], bool]]] = {
     "local_rules_ignored": ("Opens", "8080", lambda content: policy_file.admits(content, 8080)),
     "excluded_interface": ("Closes", "8080", lambda content: not policy_file.admits(content, 8080)),
     "log_given": ("Logs", "D:\\fw.log", lambda content: bool(content["profiles"]["domain"]["log_allowed"])),
+    "policy_off": ("Closes", "8080", lambda content: not policy_file.admits(content, 8080)),
+    "policy_opens": ("ClosesTheRest", "8080", lambda content: not policy_file.admits(content, 8080)),
+    "policy_block_all": ("Opens", "8080", lambda content: policy_file.admits(content, 8080)),
+    "policy_excludes": ("Closes", "8080", lambda content: not policy_file.admits(content, 8080)),
+    "policy_rule_admits": ("ClosesTheRest", "8080", lambda content: not policy_file.admits(content, 8080)),
+    "policy_rule_blocks": ("Opens", "8080", lambda content: policy_file.admits(content, 8080)),
+    "other_product": ("Closes", "8080", lambda content: not policy_file.admits(content, 8080)),
+    "products_unknown": ("Closes", "8080", lambda content: not policy_file.admits(content, 8080)),
     "gp_override": ("Opens", "8080", lambda content: policy_file.admits(content, 8080)),
     "inbound_blocked": ("Opens", "8080", lambda content: policy_file.admits(content, 8080)),
 }

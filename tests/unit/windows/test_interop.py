@@ -36,8 +36,8 @@ def test_every_declaration_is_that_of_the_idl(ours: Declarations, idl: Declarati
 
 
 def test_what_is_compared_is_all_there_is(ours: Declarations) -> None:
-    assert set(ours.interfaces) == {"INetFwRule", "INetFwRule3", "INetFwRules", "INetFwServiceRestriction", "INetFwPolicy2"}
-    assert set(ours.classes) == {"NetFwPolicy2", "NetFwRule"}
+    assert set(ours.interfaces) == {"INetFwRule", "INetFwRule3", "INetFwRules", "INetFwServiceRestriction", "INetFwPolicy2", "INetFwProduct", "INetFwProducts"}
+    assert set(ours.classes) == {"NetFwPolicy2", "NetFwRule", "NetFwProducts"}
     assert set(ours.enums) == {"NET_FW_PROFILE_TYPE2", "NET_FW_RULE_DIRECTION", "NET_FW_ACTION", "NET_FW_MODIFY_STATE"}
     # get and put of 18 and 25 properties
     assert {name: len(interface.members) for name, interface in ours.interfaces.items()} == {
@@ -46,10 +46,12 @@ def test_what_is_compared_is_all_there_is(ours: Declarations) -> None:
         "INetFwRules": 5,
         "INetFwServiceRestriction": 3,
         "INetFwPolicy2": 22,
+        "INetFwProduct": 5,
+        "INetFwProducts": 4,
     }
     # Counted in the text, so that no reader leaves one out.
     assert SOURCE.count("[ComImport") == len(ours.interfaces) + len(ours.classes)
-    assert SOURCE.count("[DispId(") == 18 + 25 + 5 + 3 + 22
+    assert SOURCE.count("[DispId(") == 18 + 25 + 5 + 3 + 22 + 3 + 4
 
 
 def test_known_members_are_read_right(ours: Declarations) -> None:

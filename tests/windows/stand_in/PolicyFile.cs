@@ -116,6 +116,21 @@ namespace portcullis.msports.tests
         public string log_path = "%systemroot%\\system32\\LogFiles\\Firewall\\pfirewall.log";
         public int log_size = 4096;
         public bool log_policy;
+        public bool unicast_responses = true;
+        public Dictionary<string, object> given = new Dictionary<string, object>();
+    }
+
+    public class PolicyRuleRecord
+    {
+        public string origin;
+        public string id;
+        public string text;
+    }
+
+    public class ProductRecord
+    {
+        public string name;
+        public List<int> categories = new List<int>();
     }
 
     public class PeerRecord
@@ -159,6 +174,8 @@ namespace portcullis.msports.tests
         public Dictionary<string, string> memory = new Dictionary<string, string>();
         public List<PeerRecord> sessions = new List<PeerRecord>();
         public Dictionary<string, string> environment = new Dictionary<string, string>();
+        public List<PolicyRuleRecord> policy_rules = new List<PolicyRuleRecord>();
+        public List<ProductRecord> products = new List<ProductRecord>();
         public string system = "10.0.20348.0";
         public string system_root = "C:\\Windows";
         public Counters counters = new Counters();

@@ -141,9 +141,25 @@ namespace portcullis.msports.tests
             return new StandInRule(this, record, false);
         }
 
-        public bool LocalRulesApply(int profile)
+        public IDictionary<string, object> Given(int profile)
         {
-            return One(profile).local_rules;
+            ProfileRecord record = One(profile);
+            Dictionary<string, object> given = new Dictionary<string, object>(record.given);
+            if (!record.local_rules)
+                given["AllowLocalPolicyMerge"] = 0;
+            return given;
+        }
+
+        public IList<string[]> PolicyRules()
+        {
+            return file.policy_rules.Select(rule => new[] { rule.origin, rule.id, rule.text }).ToList();
+        }
+
+        public INetFwProducts Products()
+        {
+            if (file.products == null)
+                throw Refuse.Rpc();
+            return new StandInProducts(file.products);
         }
 
         public ProfileLog ReadLog(int profile)
@@ -341,7 +357,7 @@ namespace portcullis.msports.tests
 
         public bool get_UnicastResponsesToMulticastBroadcastDisabled(NET_FW_PROFILE_TYPE2 profileType)
         {
-            throw new NotSupportedException();
+            return !One((int)profileType).unicast_responses;
         }
 
         public void set_UnicastResponsesToMulticastBroadcastDisabled(NET_FW_PROFILE_TYPE2 profileType, bool disabled)

@@ -18,6 +18,7 @@ MEMORY_PARENT = r"SOFTWARE\portcullis"
 POLICIES = r"SOFTWARE\Policies\Microsoft\WindowsFirewall"
 LOCAL = r"SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy"
 VERSION = r"SOFTWARE\Microsoft\Windows NT\CurrentVersion"
+RULES = {"group policy": rf"{POLICIES}\FirewallRules", "device management": rf"{LOCAL}\Mdm\FirewallRules"}
 # The local key of the private profile is of older days.
 LOCAL_KEYS = {"domain": "DomainProfile", "private": "StandardProfile", "public": "PublicProfile"}
 POLICY_KEYS = {"domain": "DomainProfile", "private": "PrivateProfile", "public": "PublicProfile"}
@@ -44,6 +45,10 @@ def written(content: policy_file.Content) -> Order:
         values[rf"{place}\Logging"] = {value: _kept(profile[column]) for column, value in LOGGING.items()}
         if not profile["local_rules"]:
             values.setdefault(rf"{POLICIES}\{POLICY_KEYS[name]}", {})["AllowLocalPolicyMerge"] = 0
+        if profile["given"]:
+            values.setdefault(rf"{POLICIES}\{POLICY_KEYS[name]}", {}).update(profile["given"])
+    for rule in content["policy_rules"]:
+        values.setdefault(RULES[rule["origin"]], {})[rule["id"]] = rule["text"]
     denied = [MEMORY_PARENT] if content["switches"]["fail_memory"] else []
     return {"clear": [MEMORY_PARENT, POLICIES, LOCAL], "set": values, "deny": denied, "read": [], "sessions": content["sessions"]}
 

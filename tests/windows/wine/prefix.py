@@ -31,8 +31,8 @@ PROGRAMS = {
     "netsh.cpp": ("netsh.exe", ["-municode"], ["-ladvapi32", "-loleaut32"]),
 }
 AGENT = PROGRAMS["agent.cpp"][0]
-#: NetFwPolicy2 and NetFwRule.
-CLASSES = ("{E2B3C97F-6AE1-41AC-817A-F6F92166D7DD}", "{2C5BC43E-3369-4C33-AB0C-BE9469677AF4}")
+#: NetFwPolicy2, NetFwRule and NetFwProducts.
+CLASSES = ("{E2B3C97F-6AE1-41AC-817A-F6F92166D7DD}", "{2C5BC43E-3369-4C33-AB0C-BE9469677AF4}", "{CC19079B-8272-4D73-BB70-CDB533527B61}")
 SYSTEM = pathlib.Path("drive_c/windows/system32")
 POWERSHELL = SYSTEM / "WindowsPowerShell" / "v1.0"
 

@@ -74,3 +74,32 @@ def test_values_of_another_type_are_none(host: Host) -> None:
     """As a text where a number belongs: Windows takes no notice, and so it is told."""
     found = profile(host, "public", {rf"{hives.POLICIES}\PublicProfile": {"AllowLocalPolicyMerge": "0"}})
     assert found["local_rules"] is True
+
+
+def test_settings_that_a_policy_gives_are_told_as_they_are_kept(host: Host) -> None:
+    given: dict[str, hives.Values] = {
+        rf"{hives.POLICIES}\DomainProfile": {"EnableFirewall": 0, "DefaultInboundAction": 1, "DisabledInterfaces": "{A},{B}", "Other": 1}
+    }
+    found = profile(host, "domain", given)
+    assert found["given"] == {"EnableFirewall": 0, "DefaultInboundAction": 1, "DisabledInterfaces": "{A},{B}"}
+    assert found["enabled"] is True, "COM tells the local value"
+
+
+@pytest.mark.parametrize(("name", "seen"), [("domain", False), ("private", True), ("public", True)])
+def test_the_older_profile_stands_for_private_and_public(name: str, seen: bool, host: Host) -> None:
+    """But for the merging of local rules, which is younger than it; and what the profile itself is given goes first."""
+    older = rf"{hives.POLICIES}\StandardProfile"
+    found = profile(host, name, {older: {"EnableFirewall": 0, "AllowLocalPolicyMerge": 0}})
+    assert (found["given"], found["local_rules"]) == ({"EnableFirewall": 0} if seen else {}, True)
+    found = profile(host, name, {older: {"EnableFirewall": 0}, rf"{hives.POLICIES}\{hives.POLICY_KEYS[name]}": {"EnableFirewall": 1}})
+    assert found["given"] == {"EnableFirewall": 1}
+
+
+def test_rules_and_products_are_read_where_they_are(make_host: t.Callable[..., Host]) -> None:
+    content = policy_file.set_state(policy_file.set_state(policy_file.empty(), "policy_rule_admits"), "other_product")
+    content["policy_rules"].append({"origin": "device management", "id": "two", "text": "v2.31|Action=Block|Dir=In|Name=Ä|"})
+    state = make_host(content)()["state"]
+    assert sorted(state["policy_rules"]) == sorted([one["origin"], one["id"], one["text"]] for one in content["policy_rules"])
+    assert state["products"] == [["Other Firewall", [0, 2]]]
+    state = make_host(policy_file.set_state(policy_file.empty(), "products_unknown"), "unknown")()["state"]
+    assert isinstance(state["products"], str) and "0x800706BE" in state["products"]

@@ -11,6 +11,7 @@
 #include "attempts.cpp"
 #include "policy.cpp"
 #include "ports.cpp"
+#include "products.cpp"
 #include "rule.cpp"
 #include "server.cpp"
 #include "store.cpp"

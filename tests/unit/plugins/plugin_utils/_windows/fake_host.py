@@ -53,6 +53,8 @@ PROFILE: Columns = {
     "log_path": "%systemroot%\\system32\\LogFiles\\Firewall\\pfirewall.log",
     "log_size": 4096,
     "log_policy": False,
+    "unicast_responses": True,
+    "given": {},
 }
 
 
@@ -77,6 +79,8 @@ class FakeHost:
         self.ssh_connection: t.Optional[str] = None
         self.unreadable: list[list[t.Any]] = []
         self.system_root = "C:\\Windows"
+        self.policy_rules: list[list[str]] = []
+        self.products: t.Any = []
         self.stubborn: dict[str, Columns] = {}  # profile -> what group policy says there, whatever is written
         self.calls: list[Columns] = []
         self.commits = 0
@@ -138,6 +142,8 @@ class FakeHost:
             "system": "10.0.17763.0",
             "unreadable": self.unreadable,
             "system_root": self.system_root,
+            "policy_rules": self.policy_rules,
+            "products": self.products,
         }
 
     def _row(self, text: str, rule: Columns) -> list[t.Any]:

@@ -33,7 +33,7 @@ def domain(*rules: Columns, given: t.Optional[Plain] = None, **changed: t.Any) -
 
 def test_nothing_else_is_there() -> None:
     found = effective()
-    alone = {"in_force": True, "exact": True, "reasons": []}
+    alone = {"in_force": True, "exact": True, "exact_beyond_baseline": True, "reasons": []}
     assert found == {
         **alone,
         "guarded": ["no management session over the network was found: there is nothing to guard"],
@@ -54,7 +54,7 @@ STATES: list[tuple[Columns, bool, str]] = [
 @pytest.mark.parametrize(("changed", "in_force", "reason"), STATES)
 def test_states_of_a_profile(changed: Columns, in_force: bool, reason: str) -> None:
     found = effective(**changed)
-    assert found["profiles"]["domain"] == {"in_force": in_force, "exact": False, "reasons": [reason]}
+    assert found["profiles"]["domain"] == {"in_force": in_force, "exact": False, "exact_beyond_baseline": False, "reasons": [reason]}
     assert found["profiles"]["public"]["exact"]
     assert (found["in_force"], found["exact"], found["reasons"]) == (in_force, False, [f"domain: {reason}"])
 
@@ -77,11 +77,11 @@ def test_above_stands_what_is_active() -> None:
     assert (found["exact"], found["reasons"], found["profiles"]["public"]["exact"]) == (True, [], False)
     host.active = []
     found = run(options(WEB), host)["effective"]
-    assert (found["exact"], found["reasons"]) == (False, ["public: 1 inbound rule of others admits more than these rules: the rule 'open'"])
+    assert (found["exact"], found["reasons"]) == (False, ["public: 1 inbound foreign rule admits more than these rules: the rule 'open'"])
 
 
 def more(text: str, count: int = 1) -> list[str]:
-    return [f"{f'{count} inbound rules of others admit' if count > 1 else '1 inbound rule of others admits'} more than these rules: {text}"]
+    return [f"{f'{count} inbound foreign rules admit' if count > 1 else '1 inbound foreign rule admits'} more than these rules: {text}"]
 
 
 @pytest.mark.parametrize(
@@ -174,13 +174,20 @@ def test_several_of_ours_cover_one_of_theirs() -> None:
     assert domain(foreign("x", protocol=6, local_ports="80,443", remote_addresses="10.0.0.0/24"), given=wanted) == more("the rule 'x'")
 
 
+BASELINE = "{} inbound rules that come with Windows or an app admit more than these rules: File and Printer Sharing (5){}, the rule 'Microsoft.Windows.Search'"
+
+
 def test_groups_are_named_counted_and_capped() -> None:
     smb = [foreign(f"SMB {number}", protocol=6, local_ports=str(445 + number), grouping="@FirewallAPI.dll,-28502") for number in range(5)]
     mdns = foreign("mDNS (UDP-In)", protocol=17, local_ports="5353", grouping="@%SystemRoot%\\system32\\firewallapi.dll,-37302", profiles=1)
     exchange = [foreign(f"MSExchange - RPC {number}", protocol=6, local_ports="RPC", grouping="Microsoft Exchange") for number in range(2)]
     app = foreign("@{Microsoft.Windows.Search_1.14.2_neutral_cw5n1h2txyewy?ms-resource://x}", protocol=17, local_ports="1")
     found = effective(*smb, mdns, *exchange, app)
-    assert found["profiles"]["domain"]["reasons"] == more("File and Printer Sharing (5), Microsoft Exchange (2), mDNS, the rule 'Microsoft.Windows.Search'", 9)
+    assert found["profiles"]["domain"]["reasons"] == [*more("Microsoft Exchange (2)", 2), BASELINE.format(7, ", mDNS")]
+    assert found["profiles"]["public"]["reasons"] == [*more("Microsoft Exchange (2)", 2), BASELINE.format(6, "")]
+    assert (found["exact"], found["exact_beyond_baseline"]) == (False, False)
+    without = effective(*smb, mdns, app)
+    assert (without["exact"], without["exact_beyond_baseline"]) == (False, True), "all of it comes with Windows or an app"
     assert found["foreign_allows"] == [
         {
             "group": "File and Printer Sharing",
@@ -189,6 +196,7 @@ def test_groups_are_named_counted_and_capped() -> None:
             "profiles": ["domain", "private", "public"],
             "examples": ["SMB 0", "SMB 1", "SMB 2"],
             "admits": ["tcp/445 from any", "tcp/446 from any", "tcp/447 from any"],
+            "baseline": True,
         },
         {
             "group": "Microsoft Exchange",
@@ -197,8 +205,17 @@ def test_groups_are_named_counted_and_capped() -> None:
             "profiles": ["domain", "private", "public"],
             "examples": ["MSExchange - RPC 0", "MSExchange - RPC 1"],
             "admits": ["tcp/RPC from any"],
+            "baseline": False,
         },
-        {"group": "mDNS", "direction": "in", "rules": 1, "profiles": ["domain"], "examples": ["mDNS (UDP-In)"], "admits": ["udp/5353 from any"]},
+        {
+            "group": "mDNS",
+            "direction": "in",
+            "rules": 1,
+            "profiles": ["domain"],
+            "examples": ["mDNS (UDP-In)"],
+            "admits": ["udp/5353 from any"],
+            "baseline": True,
+        },
         {
             "group": "the rule 'Microsoft.Windows.Search'",
             "direction": "in",
@@ -206,11 +223,13 @@ def test_groups_are_named_counted_and_capped() -> None:
             "profiles": ["domain", "private", "public"],
             "examples": ["Microsoft.Windows.Search"],
             "admits": ["udp/1 from any"],
+            "baseline": True,
         },
     ]
     many = [foreign(f"rule {number:02}", protocol=6, local_ports=str(1000 + number)) for number in range(30)]
     found = effective(*many)
-    assert found["foreign_allows"][-1] == {"group": "10 more groups", "direction": "", "rules": 10, "profiles": [], "examples": [], "admits": []}
+    rest = {"group": "10 more groups", "direction": "", "rules": 10, "profiles": [], "examples": [], "admits": [], "baseline": False}
+    assert found["foreign_allows"][-1] == rest
     assert len(found["foreign_allows"]) == 21
     assert found["profiles"]["domain"]["reasons"] == more(
         "the rule 'rule 00', the rule 'rule 01', the rule 'rule 02', the rule 'rule 03' and 26 more groups", 30
@@ -221,11 +240,30 @@ def test_groups_have_their_names_by_lower_case_references() -> None:
     assert all(reference == reference.lower() and reference.startswith("@") for reference in GROUPS)
 
 
+PACKAGE = "S-1-15-2-1609473798-1231923017"
+
+
+@pytest.mark.parametrize(
+    ("columns", "admits"),
+    [
+        ({"secure": 2}, "tcp/8443 from any, only if authenticated (IPsec)"),
+        ({"interface_types": "Wireless"}, "tcp/8443 from any, only over Wireless"),
+        ({"interfaces": ["Ethernet 2"]}, "tcp/8443 from any, only on Ethernet 2"),
+        ({"users": "D:(A;;CC;;;S-1-5-21-1-2-3-500)"}, "tcp/8443 from any, only for users or computers D:(A;;CC;;;S-1-5-21-1-2-3-500)"),
+        ({"users": f"S-1-5-21-1-2-3-500|{PACKAGE}"}, f"tcp/8443 from any, only for the user S-1-5-21-1-2-3-500, for the app {PACKAGE}"),
+        ({"remote_ports": "1024-65535", "local_addresses": "10.0.0.1"}, "tcp/8443 from any, only at the far port 1024-65535, at the address 10.0.0.1"),
+    ],
+)
+def test_what_a_foreign_rule_admits_is_said_with_its_conditions(columns: Plain, admits: str) -> None:
+    (found,) = effective(foreign("theirs", protocol=6, local_ports="8443", **columns))["foreign_allows"]
+    assert found["admits"] == [admits]
+
+
 def test_outbound_counts_where_outbound_is_blocked() -> None:
     dns = foreign("DNS", direction=2, protocol=17, remote_ports="53", program="%SystemRoot%\\system32\\svchost.exe", service="dnscache", grouping=CORE)
     assert domain(dns) == []
     strict = options(WEB, default_outbound="block")
-    assert domain(dns, given=strict) == ["1 outbound rule of others admits more than these rules: Core Networking"]
+    assert domain(dns, given=strict) == ["1 outbound rule that comes with Windows or an app admits more than these rules: Core Networking"]
     mine = {"name": "dns", "direction": "out", "protocol": "udp", "remote_ports": ["53"], "remote_addresses": ["any"]}
     assert domain(dns, given=options(mine, default_outbound="block")) == []
     found = effective(dns, given=strict)["foreign_allows"]
@@ -233,7 +271,7 @@ def test_outbound_counts_where_outbound_is_blocked() -> None:
 
 
 def test_outbound_that_somebody_else_blocks() -> None:
-    expected = "what no rule of others admits does not go out: the default action outbound is block, and these rules do not ask for that"
+    expected = "what no foreign rule admits does not go out: the default action outbound is block, and these rules do not ask for that"
     assert domain(outbound="block") == [expected]
     assert domain(outbound="block", given=options(WEB, default_outbound="allow")) == []
     assert domain(outbound="block", given=options(WEB, default_outbound="block")) == []
@@ -258,21 +296,21 @@ def test_outbound_that_somebody_else_blocks() -> None:
     ],
 )
 def test_blocks_of_others(other: Columns, word: t.Optional[str]) -> None:
-    assert domain(other) == ([f"the rule 'no' of others {word} what we allow: web"] if word else [])
+    assert domain(other) == ([f"the foreign rule 'no' {word} what we allow: web"] if word else [])
 
 
 def test_a_block_of_another_program_stops_nothing_of_ours() -> None:
     bound = rule("web", ["443"], program="C:\\web.exe")
     assert domain(foreign("no", action=0, program="C:\\x.exe"), given=options(bound)) == []
-    assert domain(foreign("no", action=0, program="C:\\WEB.exe"), given=options(bound)) == ["the rule 'no' of others may stop what we allow: web"]
+    assert domain(foreign("no", action=0, program="C:\\WEB.exe"), given=options(bound)) == ["the foreign rule 'no' may stop what we allow: web"]
 
 
 def test_blocks_name_the_first_of_ours_and_are_capped() -> None:
     blocks = [foreign(f"no {number:02}", action=0, protocol=6, local_ports=str(1000 + number)) for number in range(25)]
     wanted = options(*(rule(name, ["1000-2000"]) for name in "dcbae"))
     reasons = domain(*blocks, given=wanted)
-    assert reasons[0] == "the rule 'no 00' of others stops what we allow: a, b, c and 2 more"
-    assert (len(reasons), reasons[-1]) == (21, "5 more rules of others stop what we allow")
+    assert reasons[0] == "the foreign rule 'no 00' stops what we allow: a, b, c and 2 more"
+    assert (len(reasons), reasons[-1]) == (21, "5 more foreign rules stop what we allow")
 
 
 AUDIT = "mode is audit: allowed connections are logged, our rules that block are written but not enabled, and default actions stay as they are"
@@ -306,7 +344,7 @@ def test_inspect_tells_what_is_there() -> None:
         "in 'web': allow tcp local_ports=443 remote_addresses=10.0.0.0/24",
     ]
     assert found["effective"]["reasons"] == [
-        "domain: 1 inbound rule of others admits more than these rules: the rule 'open'",
+        "domain: 1 inbound foreign rule admits more than these rules: the rule 'open'",
         "domain: 1 rule of this owner could not be read (without a name) and is left as found: nobody knows what that admits or stops",
         "domain: 1 rule of others could not be read (broken) and is left as found: nobody knows what that admits or stops",
     ]

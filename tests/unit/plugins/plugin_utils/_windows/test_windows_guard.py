@@ -214,20 +214,33 @@ def test_states_of_a_profile(profile: Columns, given: Plain, reasons: list[str])
     assert refusal(options(OTHER, **given), found) == reasons
 
 
-def test_local_rules_that_group_policy_ignores_are_not_judged_and_it_is_said() -> None:
+def test_where_group_policy_ignores_local_rules_its_own_are_judged() -> None:
     found = host()
     found.profiles["domain"]["local_rules"] = False
-    expected = "profile domain: group policy ignores local rules, so this change cuts nothing there, and admits nothing; the guard did not judge it"
-    assert expected in run(options(OTHER), found)["warnings"]
+    ignored = "profile domain: group policy ignores local rules, so this change cuts nothing there, and admits nothing"
+    doubt = f"{ignored}; its own rules do not certainly admit whoever manages this host: {SESSION}: no rule admits it"
+    assert doubt in run(options(OTHER), found)["warnings"]
+    found.policy_rules = [["group policy", "{1}", "v2.31|Action=Allow|Active=TRUE|Dir=In|Protocol=6|LPort=5985|App=System|Name=WinRM|"]]
+    assert ignored in run(options(rule("more", ["8443"])), found)["warnings"]
+
+
+def test_a_default_that_goes_from_allow_to_block_cuts_open_sessions_and_says_so() -> None:
+    found = host()
+    for profile in found.profiles.values():
+        profile["inbound"] = "allow"
+    admitted = rule("m", ["5985"], [PEER])
+    told = run(options(admitted, default_inbound="block"), found, check_mode=True)["warnings"]
+    assert any(text.startswith("domain, private, public: the default action inbound goes from allow to block.") for text in told)
+    run(options(admitted, default_inbound="block"), found)
+    assert not any("from allow to block" in text for text in run(options(admitted, default_inbound="block"), found)["warnings"])
 
 
 def test_a_default_that_closes_where_group_policy_ignores_local_rules_is_refused() -> None:
     found = host()
     found.profiles["domain"].update(local_rules=False, inbound="allow")
     reason = (
-        "profile domain: group policy ignores local rules here, but the default action inbound would go from allow to block, and that may count: only "
-        "rules of group policy admit anybody then; leave it as it is (default_inbound: keep), or see to it that group policy admits management, and set "
-        "allow_lockout: true"
+        f"profile domain: {SESSION}: no rule admits it; group policy ignores local rules here, so only its own rules admit anybody once the default action "
+        "inbound goes from allow to block; leave it as it is (default_inbound: keep), or have group policy admit management"
     )
     closing = options(OTHER, rule("m", ["5985"], [PEER]), default_inbound="block")
     assert refusal(closing, found) == [reason]

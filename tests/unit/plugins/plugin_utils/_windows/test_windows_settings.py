@@ -292,7 +292,7 @@ def test_a_default_that_does_not_take_is_not_in_force_in_any_run() -> None:
         found = run(wanted, host)["effective"]
         assert not found["in_force"] and not found["exact"] and not found["profiles"]["domain"]["in_force"]
         assert f"domain: {taken}" in found["reasons"]
-        assert found["profiles"]["private"] == {"in_force": True, "exact": True, "reasons": []}
+        assert found["profiles"]["private"] == {"in_force": True, "exact": True, "exact_beyond_baseline": True, "reasons": []}
         assert (known in checked["effective"]["profiles"]["domain"]["reasons"]) == (number > 0)
     found = inspect("msports", host)["effective"]
     assert f"domain: {known}" in found["reasons"] and not found["in_force"]

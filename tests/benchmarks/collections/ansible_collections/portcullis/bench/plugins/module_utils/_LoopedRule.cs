@@ -11,6 +11,7 @@ using System.Collections.Generic;
 using System.Linq;
 using Ansible.Basic;
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallInterop;
+using ansible_collections.portcullis.msports.plugins.module_utils._FirewallRules;
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallState;
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallStore;
 
