@@ -13,7 +13,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.portcullis.msports.plugins.module_utils._options import OWNER
 from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import module_runner, ports_of
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.reconcile import inspect
-from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.remote import BROKEN, further_ports, through
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.remote import BROKEN, known_port, through
 
 
 class ActionModule(ActionBase):
@@ -28,7 +28,7 @@ class ActionModule(ActionBase):
         del tmp
         task_vars = task_vars or {}
         _validation, arguments = self.validate_argument_spec(argument_spec=OWNER)
-        owner, ports = str(arguments["owner"]), further_ports(*ports_of(self, task_vars))
+        owner, ports = str(arguments["owner"]), known_port(*ports_of(self, task_vars))
         told: list[t.Any] = []
         execute = module_runner(self, task_vars, told, BROKEN)
         shell = getattr(self._connection, "_shell", None)

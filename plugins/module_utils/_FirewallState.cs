@@ -194,12 +194,12 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
                 { "active", Profiles.All.Where(profile => (active & profile.Value) != 0).Select(profile => profile.Key).ToArray() },
                 { "modify_state", StateName(store.Policy.LocalPolicyModifyState) },
                 { "memory", memory },
-                { "sessions", store.ManagementPeers(ports).Select(peer => (object)Session(peer)).ToList() },
+                { "sessions", OrWhy(() => store.ManagementPeers(ports).Select(peer => (object)Session(peer)).ToList()) },
                 { "ssh_connection", String.IsNullOrEmpty(ssh) ? null : ssh },
                 { "system", store.SystemVersion },
                 { "system_root", store.SystemRoot },
                 { "policy_rules", store.PolicyRules() },
-                { "products", ReadProducts(store) }
+                { "products", OrWhy(() => ReadProducts(store)) }
             };
             // Only what is ours or what we may change: whatever others do meanwhile does not make a plan stale.
             List<object> seen = Own.Select(rule => rule.Id).OrderBy(id => id, StringComparer.Ordinal).Cast<object>().ToList();
@@ -212,14 +212,20 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
             Digest = RuleCopy.Digest(seen);
         }
 
-        // By name, with the categories of rules that each has taken over; a text in their place says why they are not known.
+        // By name, with the categories of rules that each has taken over.
         private static object ReadProducts(IPolicyStore store)
+        {
+            return Rules.Items(store.Products()._NewEnum).Cast<INetFwProduct>()
+                .Select(product => (object)new object[] { product.DisplayName ?? "", ((Array)product.RuleCategories).Cast<object>().Select(Convert.ToInt32).ToArray() })
+                .ToList();
+        }
+
+        // What is read, or in words why it cannot be: it is unknown then, which is not the same as none.
+        private static object OrWhy(Func<object> read)
         {
             try
             {
-                return Rules.Items(store.Products()._NewEnum).Cast<INetFwProduct>()
-                    .Select(product => (object)new object[] { product.DisplayName ?? "", ((Array)product.RuleCategories).Cast<object>().Select(Convert.ToInt32).ToArray() })
-                    .ToList();
+                return read();
             }
             catch (Exception failure)
             {

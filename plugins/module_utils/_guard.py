@@ -16,6 +16,10 @@ from ansible_collections.portcullis.msports.plugins.module_utils._match import P
 
 SSH = 22
 MULTICAST = _addresses.parse(["224.0.0.0/4", "ff00::/8"])
+INSIDE = (
+    "the session comes from this host itself (a forwarder or a jump host on it: {0} port {1}), and the connection from outside that it belongs to is not "
+    "known{2}"
+)
 
 
 class Session(t.NamedTuple):

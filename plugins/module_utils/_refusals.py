@@ -20,6 +20,12 @@ OWNER = re.compile(r"^[a-z][a-z0-9_]{0,23}\Z")
 UNUSABLE = "the rules cannot be used, nothing was changed"
 LOCKED_OUT = "these rules would lock out whoever manages this host, nothing was changed (allow_lockout skips this check)"
 
+CANNOT_TELL = (
+    "it cannot be told whether these rules would lock out whoever manages this host, and no timer would take them back; nothing was changed. Set "
+    "rollback_timeout: 60 (host_firewall_rollback_timeout in the role), or put right what is said here, or set allow_lockout: true to do without this check"
+)
+WARNED = "it cannot be told whether these rules lock out whoever manages this host; without a confirmation the host takes them back: {0}"
+
 
 class Refused(Exception):
     """Nothing was changed, and the text says why and what to do. ``problems`` are the single reasons."""
@@ -82,3 +88,10 @@ def _is_port(port: t.Any) -> bool:
 def takes_back(options: Options) -> bool:
     """Tell whether the host takes a change back by itself when nobody confirms it."""
     return bool(options.get("rollback_timeout")) and options["state"] == "present"
+
+
+def refuse_unless_taken_back(options: Options, unsure: t.Sequence[str]) -> t.List[str]:
+    """Return as warnings what cannot be told of a lockout; raise ``Refused`` where no timer would take the change back."""
+    if not unsure or takes_back(options) or options["state"] == "absent":
+        return [WARNED.format(text) for text in unsure]
+    raise Refused(CANNOT_TELL, unsure)

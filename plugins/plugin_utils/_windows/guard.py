@@ -16,10 +16,10 @@ import typing as t
 from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _guard, _ports
 from ansible_collections.portcullis.msports.plugins.module_utils._evaluate import NOT_ADMITTED
 from ansible_collections.portcullis.msports.plugins.module_utils._match import Match, touches
-from ansible_collections.portcullis.msports.plugins.module_utils._refusals import LOCKED_OUT, Refused
+from ansible_collections.portcullis.msports.plugins.module_utils._refusals import LOCKED_OUT, Refused, refuse_unless_taken_back
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import some
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.foreign_rules import shown
-from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.host import Host
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.host import BY_SSH, ESTABLISHED, NOBODY, Host
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.reach import as_wire, shape, uncertain
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.rule import Rule
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.values import ANY, PROFILES
@@ -34,24 +34,18 @@ REAUTHORISED = (
     "{0}: the default action inbound goes from allow to block. Windows authorises open connections again when its policy changes: an inbound session that "
     "no rule admits is cut at its next packet"
 )
-NOBODY = (
-    "nothing was guarded: no management session over the network was found on the host, and management is empty, so these rules may lock out whoever "
-    "manages it; say who must stay admitted (msports_management in the inventory, or the option management), and set ansible_port to the port of the host "
-    "itself"
-)
+SAY_WHO = "say who must stay admitted (msports_management in the inventory, or the option management), and set ansible_port to the port of the host itself"
 
 
-def watch(host: Host, after: t.Sequence[Rule], inbound: t.Mapping[str, str], options: t.Mapping[str, t.Any], writes: bool, remote: bool = False) -> list[str]:
+def watch(host: Host, after: t.Sequence[Rule], inbound: t.Mapping[str, str], options: t.Mapping[str, t.Any], writes: bool) -> list[str]:
     """Return warnings; raise ``Refused`` when a present session or ``management`` would not be admitted, unless that is allowed.
 
     ``after`` are our rules after the change, ``inbound`` is the default action of each profile then. Where nothing is to be written, nothing
-    can be cut, so it is a warning only. ``remote`` tells that we came over the network, so there ought to be a session.
+    can be cut, so it is a warning only. What cannot be told is refused, too, unless a timer takes the change back.
     """
     locked, warnings = [], []
     active = host.active or PROFILES  # none is known: it may be any
     management = options["management"]
-    if writes and remote and not host.sessions and not (management.get("addresses") and management.get("ports")) and not options["allow_lockout"]:
-        warnings.append(NOBODY)
     closing = [
         profile for profile in PROFILES if host.profiles[profile]["enabled"] and (host.profiles[profile]["inbound"], inbound[profile]) == ("allow", "block")
     ]
@@ -83,7 +77,26 @@ def watch(host: Host, after: t.Sequence[Rule], inbound: t.Mapping[str, str], opt
         return warnings
     if locked and writes:
         raise Refused(LOCKED_OUT, locked)
+    if writes and _closes(host, after, inbound):
+        declared = management.get("addresses") and management.get("ports")
+        unsure = [text for text in host.unknown if text != NOBODY or not declared]
+        warnings += refuse_unless_taken_back(options, [f"{text}; {SAY_WHO}" for text in unsure])
     return warnings + [f"nothing is changed, but whoever manages this host is not certainly admitted: {reason}" for reason in locked]
+
+
+def _closes(host: Host, after: t.Sequence[Rule], inbound: t.Mapping[str, str]) -> bool:
+    """Tell whether a change may stop something that comes in now: an allow goes, a block comes, or a default begins to block."""
+
+    def inbound_rules(rules: t.Iterable[Rule], action: str) -> set[Rule]:
+        return {
+            rule._replace(name="", description="")
+            for rule in rules
+            if rule.enabled and rule.direction != "out" and (rule.action == "allow") == (action == "allow")
+        }
+
+    before = [item.rule for item in host.rules]
+    flips = any((host.profiles[profile]["inbound"], inbound[profile]) == ("allow", "block") for profile in PROFILES)
+    return flips or bool(inbound_rules(before, "allow") - inbound_rules(after, "allow") or inbound_rules(after, "block") - inbound_rules(before, "block"))
 
 
 def _more(count: int) -> str:
@@ -92,9 +105,9 @@ def _more(count: int) -> str:
 
 def lockout(host: Host, after: t.Sequence[Rule], inbound: str, profile: str, management: t.Mapping[str, t.Any]) -> list[str]:
     """Return in sentences what of the sessions and ``management`` one profile would not admit."""
-    ssh_ports = {str(SSH_PORT), *(str(session.local_port) for session in host.sessions if host.how == "SSH_CONNECTION")}
+    ssh_ports = {str(SSH_PORT), *(str(session.local_port) for session in host.sessions if host.how == BY_SSH)}
     # A session over ssh says so by itself; on another port that we came by it is WinRM.
-    winrm_ports = {str(session.local_port) for session in host.sessions if host.how == "established" and session.local_port != SSH_PORT}
+    winrm_ports = {str(session.local_port) for session in host.sessions if host.how == ESTABLISHED and session.local_port != SSH_PORT}
     rules = []
     if host.profiles[profile]["block_all"]:
         rules.append({**_NOTHING, "name": "block all inbound traffic"})

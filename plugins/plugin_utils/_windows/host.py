@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.portcullis.msports.plugins.module_utils._guard import Session, parse_session, plain_address
+from ansible_collections.portcullis.msports.plugins.module_utils._guard import INSIDE, Session, Watch, is_inside, parse_session, plain_address
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import some
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows import group_policy
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.rule import Held, held
@@ -17,6 +17,10 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.values
 
 Plain = t.Mapping[str, t.Any]
 
+BY_SSH, ESTABLISHED = "SSH_CONNECTION", "established"
+NO_SESSION = "no management session over the network was found: there is nothing to guard"
+NOBODY = "no management session over the network was found on the host"
+LOST = "this run came over the network to port {0}, and no connection to that port is among those of this host"
 FIREWALL_CATEGORY = 2  # NET_FW_RULE_CATEGORY_FIREWALL: who registers for it filters in place of Windows Firewall
 
 
@@ -35,15 +39,16 @@ class Host(t.NamedTuple):
     memory: t.Optional[str]
     sessions: t.List[Session]
     how: str
+    unknown: t.List[str]  # why there may be more sessions than these
     warnings: t.List[str]
     unreadable: t.Tuple[t.List[str], t.List[str]]  # names of own rules, and of rules of others, that could not be read
     system_root: str  # "C:\\Windows", or "" when it is not known
     taken_over: t.List[str]
 
 
-def host_of(state: Plain) -> Host:
-    """Return the value of what the host sent (``state`` of a read)."""
-    sessions, how = _sessions(state)
+def host_of(state: Plain, ports: t.Optional[t.Sequence[int]] = None) -> Host:
+    """Return the value of what the host sent (``state`` of a read). ``ports`` are those by which we came, ``None`` where it was not the network."""
+    watch = watched(state, ports)
     root = str(state.get("system_root") or "")
     policy, broken_policy = group_policy.rules(state["policy_rules"], root)
     own_broken, others_broken = _unreadable(state.get("unreadable") or [])
@@ -56,8 +61,9 @@ def host_of(state: Plain) -> Host:
         active=[name for name in PROFILES if name in state["active"]],
         modify_state=state["modify_state"],
         memory=state.get("memory"),
-        sessions=sessions,
-        how=how,
+        sessions=list(watch.sessions),
+        how=watch.how,
+        unknown=list(watch.unknown),
         warnings=[f"{text} left as found: mend or remove what is broken there" for text in broken(unreadable)],
         unreadable=unreadable,
         system_root=root,
@@ -76,20 +82,36 @@ def _taken_over(products: t.Any) -> list[str]:
     return [f"{name} has taken over from Windows Firewall" for name, categories in products if FIREWALL_CATEGORY in categories]
 
 
-def _sessions(state: Plain) -> t.Tuple[list[Session], str]:
-    """Return the sessions that manage the host, and how they were found: the one that we came by, else all there are."""
-    ours = parse_session(state.get("ssh_connection"))
-    if ours:
-        return [ours], "SSH_CONNECTION"
-    found = set()
-    for item in state["sessions"]:
+def watched(state: Plain, ports: t.Optional[t.Sequence[int]]) -> Watch:
+    """Return the sessions that manage the host: the one that we came by, else all there are; and what keeps us from knowing them."""
+    own = parse_session(state.get("ssh_connection"))
+    if own and not is_inside(own):
+        return Watch((own,), BY_SSH, own=own)
+    sessions, unknown = _established(state["sessions"])
+    outside = tuple(session for session in sessions if not is_inside(session))
+    ours = [session for session in outside if not ports or session.local_port in ports]
+    inside = own or next((session for session in sessions if is_inside(session)), None)
+    if own and (not ports or own.local_port in ports):
+        ours = []  # a forwarder whose own port is not known
+    if not ours and inside:
+        asked = f", and none to port {ports[0]} is open" if ports else ""
+        unknown.append(INSIDE.format(inside.peer, inside.peer_port, asked))
+    elif not ours and ports is not None:
+        unknown.append(LOST.format(ports[0]) if ports else NOBODY)
+    return Watch(outside, ESTABLISHED if outside else NO_SESSION, tuple(unknown), own=own)
+
+
+def _established(told: t.Any) -> t.Tuple[list[Session], list[str]]:
+    """Return ``(sessions, what of them is not known)``; a text in their place says why the host could not tell them."""
+    if isinstance(told, str):
+        return [], [f"the connections of this host cannot be read: {told}"]
+    found, unknown = set(), []
+    for item in told:
         try:
             found.add(Session(plain_address(item["peer"]), int(item["peer_port"]), plain_address(item["local"]), int(item["local_port"])))
         except ValueError:
-            continue  # an address that is none cannot be guarded; the others are
-    if found:
-        return sorted(found), "established"
-    return [], "no management session over the network was found: there is nothing to guard"
+            unknown.append(f"a connection to port {item['local_port']} has an address that cannot be read ({item['peer']})")
+    return sorted(found), unknown
 
 
 def _unreadable(items: t.Sequence[t.Sequence[t.Any]]) -> t.Tuple[list[str], list[str]]:

@@ -33,8 +33,8 @@ Call = t.Callable[[Plain], Plain]
 def run(options: t.Mapping[str, t.Any], call: Call, check_mode: bool = False, ports: t.Optional[t.Sequence[int]] = None) -> Plain:
     """Reconcile and return the result.
 
-    ``call`` takes the arguments of ``win_firewall_policy`` and returns its result. ``ports`` are further local TCP ports that the host may be
-    managed by, an empty list if there are none; ``None`` tells that it was not reached over the network. Raises ``Refused`` before anything was
+    ``call`` takes the arguments of ``win_firewall_policy`` and returns its result. ``ports`` are the local TCP ports that the host was
+    reached by, an empty list if that is not known; ``None`` tells that it was not reached over the network. Raises ``Refused`` before anything was
     changed, and ``HostFailed`` when the host says that it could not (its text tells what was undone).
     """
     options = {**OPTIONS, **{key: value for key, value in options.items() if value is not None}}
@@ -48,7 +48,7 @@ def run(options: t.Mapping[str, t.Any], call: Call, check_mode: bool = False, po
     settings = plan_settings(host, options)
     inbound = {profile: state["inbound"] for profile, state in settings.after.items()}
     operations = [*settings.remember, *planned.adds, *planned.edits, *settings.operations, *planned.removes, *settings.forget]
-    warnings = host.warnings + desired.warnings + settings.warnings + watch(host, planned.after, inbound, options, bool(operations), ports is not None)
+    warnings = host.warnings + desired.warnings + settings.warnings + watch(host, planned.after, inbound, options, bool(operations))
 
     in_force, profiles, unheld = not operations, settings.after, settings.unheld
     if operations and not check_mode:
@@ -73,7 +73,7 @@ def run(options: t.Mapping[str, t.Any], call: Call, check_mode: bool = False, po
 
 
 def _read(calls: result.Calls, owner: str, ports: t.Optional[t.Sequence[int]]) -> Host:
-    return host_of(calls.run({"owner": owner, **({"ports": list(ports)} if ports else {})})["state"])
+    return host_of(calls.run({"owner": owner, **({"ports": list(ports)} if ports else {})})["state"], ports)
 
 
 def inspect(owner: str, call: Call, ports: t.Optional[t.Sequence[int]] = None) -> Plain:

@@ -21,8 +21,6 @@ BROKEN = (
     "the connection broke, or the host gave no answer, while its firewall was being written: a part of the change may be done, and the rest not. Run it again: "
     "the next run reads what is there, and does what is left"
 )
-# The ports whose sessions the host looks at anyway.
-USUAL_PORTS = (22, 5985, 5986)
 # What of a failed module's result the action passes on besides the message.
 NO_ANSWER = ("unreachable", "module_stdout")  # keys of a result that the executor has not made
 PASSED_ON = ("failed_at", "done", "undone", "remaining", "changed", "exception", "module_stdout", "module_stderr", "rc", "unreachable")
@@ -47,13 +45,10 @@ def through(shell: t.Any, host: t.Optional[str], execute: t.Callable[[str, Plain
         return {**passed, "failed": True, "msg": str(failure), "problems": failure.problems}
 
 
-def further_ports(*known: object) -> list[int]:
-    """Return the port that a connection is known to use on the host, as a list, when the host would not look at it by itself.
+def known_port(*known: object) -> list[int]:
+    """Return the port that a connection is known to use on the host as a list, an empty one where it is not known.
 
     ``known`` are values from the nearest to the farthest, as they stand in options and variables; what is no port is passed over.
     """
-    for value in known:
-        text = str(value).strip()
-        if text.isdigit() and 0 < int(text) <= 65535:
-            return [] if int(text) in USUAL_PORTS else [int(text)]
-    return []
+    texts = (str(value).strip() for value in known)
+    return next(([int(text)] for text in texts if text.isdigit() and 0 < int(text) <= 65535), [])

@@ -159,6 +159,10 @@ def test_every_state_of_group_policy_is_told(make_host: t.Callable[..., Host]) -
     assert len({json.dumps(state, sort_keys=True) for state in states}) == len(states)
 
 
+def test_connections_that_cannot_be_read_are_unknown(make_host: t.Callable[..., Host]) -> None:
+    assert isinstance(make_host({**policy_file.empty(), "sessions": None})()["state"]["sessions"], str)
+
+
 def test_an_enumeration_that_fails_is_told_and_nothing_is_taken_for_the_whole(full: Host) -> None:
     full.switch(enumeration_fails_at=10)
     result = full()

@@ -204,6 +204,8 @@ namespace portcullis.msports.tests
 
         public IList<TcpPeer> ManagementPeers(IList<int> more)
         {
+            if (file.sessions == null)
+                throw Refuse.Access();
             List<TcpPeer> peers = new List<TcpPeer>();
             foreach (PeerRecord session in file.sessions.Where(one => ManagementPorts.Contains(one.local_port) || more.Contains(one.local_port)))
                 peers.Add(new TcpPeer { Peer = session.peer, PeerPort = session.peer_port, Local = session.local, LocalPort = session.local_port });

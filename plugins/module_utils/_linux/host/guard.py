@@ -22,13 +22,8 @@ from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.for
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.links import Outer
 from ansible_collections.portcullis.msports.plugins.module_utils._match import UDP, Plain
 from ansible_collections.portcullis.msports.plugins.module_utils._options import Options
-from ansible_collections.portcullis.msports.plugins.module_utils._refusals import LOCKED_OUT, Refused, takes_back
+from ansible_collections.portcullis.msports.plugins.module_utils._refusals import LOCKED_OUT, Refused, refuse_unless_taken_back
 
-CANNOT_TELL = (
-    "it cannot be told whether these rules would lock out whoever manages this host, and no timer would take them back; nothing was changed. Set "
-    "rollback_timeout: 60 (host_firewall_rollback_timeout in the role), or put right what is said here, or set allow_lockout: true to do without this check"
-)
-WARNED = "it cannot be told whether these rules lock out whoever manages this host; without a confirmation the host takes them back: {0}"
 NOBODY = (
     "no management session is open, management is empty, and these rules admit nobody to {0}, where this host listens; say who manages it, in the inventory "
     "with msports_management: {{from: [10.9.0.0/24], services: [{1}]}}"
@@ -73,9 +68,7 @@ def check(options: Options, watch: Watch, ground: Ground) -> t.List[str]:
         raise Refused(LOCKED_OUT, locked + known)
     if not ground.closes or not unsure:
         return []
-    if takes_back(options) or options["state"] == "absent":
-        return [WARNED.format(text) for text in unsure]
-    raise Refused(CANNOT_TELL, unsure)
+    return refuse_unless_taken_back(options, unsure)
 
 
 def _with_remedy(session: Session, text: str) -> str:

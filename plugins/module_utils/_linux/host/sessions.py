@@ -18,7 +18,7 @@ import struct
 import sys
 import typing as t
 
-from ansible_collections.portcullis.msports.plugins.module_utils._guard import SSH, Session, Watch, is_inside, packed_text, parse_session
+from ansible_collections.portcullis.msports.plugins.module_utils._guard import INSIDE, SSH, Session, Watch, is_inside, packed_text, parse_session
 
 Sockets = t.List[t.Tuple[Session, str]]
 
@@ -28,10 +28,6 @@ NOBODY = "no management session over the network was found: there is nothing to 
 NOT_TOLD = "no management session over the network was found, and not all could be seen"
 BY_PORT = "established sockets at the ports of management"
 
-INSIDE = (
-    "the session comes from this host itself (a forwarder or a jump host on it: {0} port {1}), and the connection from outside that it belongs to is not "
-    "known{2}"
-)
 LOST = "this run came over the network to port {0}, and no connection to that port or to sshd is among the sockets of this host"
 HIDDEN = "processes of other users cannot be read here (their environment and sockets need the right to trace, CAP_SYS_PTRACE), and connections to {0} are open"
 UNREADABLE = "the sockets of this host cannot be read ({0})"

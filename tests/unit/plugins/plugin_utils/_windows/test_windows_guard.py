@@ -269,21 +269,6 @@ def test_management_that_a_conditional_rule_may_admit() -> None:
     assert len(reasons) == 1 and "(addresses LocalSubnet): add a rule that admits 10.9.0.0/24 (" in reasons[0]
 
 
-def test_reached_over_the_network_without_a_session_or_management_it_is_said_that_nothing_was_guarded() -> None:
-    def nobody(given: Plain, ports: t.Optional[list[int]], found: t.Optional[FakeHost] = None) -> bool:
-        texts = run(options(OTHER, **given), found or FakeHost(), ports=ports)["warnings"]
-        return any(text.startswith("nothing was guarded: ") and "msports_management" in text and "ansible_port" in text for text in texts)
-
-    assert nobody({}, []) and nobody({}, [8443])
-    assert not nobody({}, None), "not over the network"
-    assert not nobody({"allow_lockout": True}, [])
-    assert not nobody({"management": {"addresses": ["10.9.0.0/24"], "ports": ["443"]}}, [])
-    assert not nobody({}, [], host(WINRM))
-    quiet = FakeHost()
-    run(options(OTHER), quiet)
-    assert not nobody({}, [], quiet), "nothing is written"
-
-
 def test_winrm_on_another_port_is_served_by_the_kernel_too() -> None:
     assert refusal(options(OTHER), host(winrm(local_ports="8443"), port=8443)) == []
     assert len(refusal(options(OTHER), host(winrm(local_ports="*"), port=8443))) == 1, "it does not name the port"

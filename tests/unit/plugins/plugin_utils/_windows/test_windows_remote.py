@@ -15,7 +15,7 @@ from ansible_collections.portcullis.msports.plugins.module_utils import _ruleset
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
 from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import module_runner, ports_of
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.reconcile import run
-from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.remote import BROKEN, MODULE, further_ports, through
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.remote import BROKEN, MODULE, known_port, through
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._windows.fake_host import FakeHost
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._windows.wanted import Plain, options, rule
 
@@ -127,10 +127,10 @@ def test_an_unreachable_host_is_unreachable_and_says_what_that_means() -> None:
 
 
 def test_the_action_takes_the_port_from_the_nearest_that_knows_it() -> None:
-    assert further_ports(*ports_of(Action(0, port=8443), {"ansible_port": 1})) == [8443]
-    assert further_ports(*ports_of(Action(0, port=None), {"ansible_port": "8444"})) == [8444]
-    assert further_ports(*ports_of(Action(0), {"ansible_port": 8445})) == [8445], "not every connection has such an option"
-    assert further_ports(*ports_of(Action(0), {})) == []
+    assert known_port(*ports_of(Action(0, port=8443), {"ansible_port": 1})) == [8443]
+    assert known_port(*ports_of(Action(0, port=None), {"ansible_port": "8444"})) == [8444]
+    assert known_port(*ports_of(Action(0), {"ansible_port": 8445})) == [8445], "not every connection has such an option"
+    assert known_port(*ports_of(Action(0), {})) == []
 
 
 @pytest.mark.parametrize(
@@ -138,15 +138,15 @@ def test_the_action_takes_the_port_from_the_nearest_that_knows_it() -> None:
     [
         ((), []),
         ((None, None), []),
-        ((5986, 8443), []),
+        ((5986, 8443), [5986]),
         ((None, "8443"), [8443]),
         (("{{ port }}", 443), [443]),
         ((0, 70000, "x", " 2222 "), [2222]),
-        ((22,), []),
+        ((22,), [22]),
     ],
 )
 def test_the_port_of_the_connection(known: tuple[t.Any, ...], ports: list[int]) -> None:
-    assert further_ports(*known) == ports
+    assert known_port(*known) == ports
 
 
 def test_what_reads_otherwise_than_it_was_written_is_told_and_not_in_force() -> None:
