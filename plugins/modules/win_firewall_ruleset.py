@@ -204,15 +204,17 @@ effective:
     - V(in_force) tells whether Windows holds these rules and decides by them, in every active profile. After a change this is what the written rules
       read as, and in check mode it tells about now.
     - V(exact) is false while something else admits more than the rules or cuts what they allow, V(reasons) say what.
+    - V(exact_beyond_baseline) is the same without the rules that come with Windows or an app. Every host has some of them.
     - V(guarded) lists the management sessions that were looked at.
-    - V(profiles) has the same three for each profile, active or not.
-    - V(foreign_allows) lists rules of others that admit more than these, by group.
+    - V(profiles) has the same for each profile, active or not.
+    - V(foreign_allows) lists foreign rules that admit more than these, by group, those of group policy among them.
   returned: success
   type: dict
   sample:
     in_force: true
     exact: false
-    reasons: ["domain: 3 inbound foreign rules admit more than these rules: Remote Desktop (3)"]
+    exact_beyond_baseline: true
+    reasons: ["domain: 3 inbound rules that come with Windows or an app admit more than these rules: Remote Desktop (3)"]
     guarded: ["10.1.1.20 port 5986 from 10.9.0.5 (established)"]
     profiles: {}
     foreign_allows:
@@ -222,6 +224,7 @@ effective:
         profiles: [domain]
         examples: ["Remote Desktop - User Mode (TCP-In)"]
         admits: ["tcp/3389 from any to svchost.exe (service termservice)"]
+        baseline: true
 calls:
   description:
     - How often the host was called, its rules were enumerated, and its policy store was written.

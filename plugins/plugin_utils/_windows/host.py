@@ -33,7 +33,7 @@ class Host(t.NamedTuple):
     digest: str
     rules: t.List[Held]
     others: t.List[Held]
-    profiles: t.Dict[str, Plain]
+    profiles: t.Dict[str, t.Dict[str, t.Any]]
     active: t.List[str]
     modify_state: str
     memory: t.Optional[str]
@@ -71,7 +71,7 @@ def host_of(state: Plain, ports: t.Optional[t.Sequence[int]] = None) -> Host:
     )
 
 
-def profiles_of(profiles: t.Mapping[str, Plain]) -> t.Dict[str, Plain]:
+def profiles_of(profiles: t.Mapping[str, Plain]) -> t.Dict[str, t.Dict[str, t.Any]]:
     """Return the profiles that a host told as they are in force, with what group policy gives."""
     return {name: group_policy.settings(profiles[name]) for name in PROFILES}
 
