@@ -19,10 +19,13 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._flow.connect i
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import Catalogs
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.connection import Note
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate import Estate
+from ansible_collections.portcullis.msports.plugins.plugin_utils._observation import judge, plain, remedies
+from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.flows import Ends, Flows
+from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.observation import Observation
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.build import Compiled, build
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.claims import broken
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.explain import Explainer
-from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.index import Latest
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.index import Latest, PlanIndex
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.store import digest
 from ansible_collections.portcullis.msports.plugins.plugin_utils._render.wire import check_plan
 from ansible_collections.portcullis.msports.plugins.plugin_utils._rule.assemble import assemble
@@ -30,6 +33,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._rule.own impor
 from ansible_collections.portcullis.msports.plugins.plugin_utils._rule.remarks import remarks
 
 Plain = t.Dict[str, t.Any]
+EXPLAINED = 1000  # so many findings come with all that explain says of them; the others have their own short reason
 NO_HOSTS = "the inventory has no hosts, so its plan would have no rules: name the right inventory (ansible-playbook -i)"
 
 
@@ -136,9 +140,7 @@ def explain_plan(plan: t.Mapping[str, t.Any], source: str, destination: str, pro
 
     Raises :class:`CatalogError` when there is no catalog of a product of the plan; one with other content is told in ``remarks``.
     """
-    editions = {product: item["edition"] for product, item in plan["catalogs"].items()}
-    _require(editions, paths)
-    catalogs = load_catalogs(paths=paths, editions=editions)
+    catalogs = _catalogs_of_plan(plan, paths)
     answer = _explainer(plan, catalogs).explain(source, destination, protocol, port)
     others = [product for product, item in sorted(plan["catalogs"].items()) if catalogs.products[product].digest != item["digest"]]
     if others and not answer["allowed"]:
@@ -147,6 +149,43 @@ def explain_plan(plan: t.Mapping[str, t.Any], source: str, destination: str, pro
             "or give the folders of that time as catalog_paths"
         )
     return answer
+
+
+def judge_observations(plan: t.Mapping[str, t.Any], observations: t.Iterable[Observation], paths: t.Sequence[str] = ()) -> Plain:
+    """Return what a plan says of observations: counts, findings with reasons and remedies, and suggestions for the inventory."""
+    index = PlanIndex(plan)
+    return _with_remedies(index, judge.judge(index, observations), _catalogs_of_plan(plan, paths))
+
+
+def impact_of(before: t.Mapping[str, t.Any], after: t.Mapping[str, t.Any], observations: t.Iterable[Observation], paths: t.Sequence[str] = ()) -> Plain:
+    """Return what a plan treats otherwise than the one before, of what was seen: ``stopped``, ``admitted`` and ``uncertain``, each as findings."""
+    old, new = PlanIndex(before), PlanIndex(after)
+    catalogs = _catalogs_of_plan(after, paths)
+    changed = judge.impact(old, new, observations)
+    return {kind: _with_remedies(old if kind == "admitted" else new, found, catalogs) for kind, found in changed.items()}
+
+
+def unused_rules(plan: t.Mapping[str, t.Any], observations: t.Iterable[Observation], days: int) -> Plain:
+    """Return the rules that nothing permitted was seen to use within ``days``, and the hosts that were not observed for so long."""
+    index = PlanIndex(plan)
+    return judge.unused(index, judge.judge(index, observations), days)
+
+
+def _with_remedies(index: PlanIndex, judgement: judge.Judgement, catalogs: Catalogs) -> Plain:
+    flows = Flows([*catalogs.flows, *catalogs.supplements], catalogs.roles, index)
+    found = plain.judgement_as_dict(judgement, remedies.remedies(judgement, flows, Ends(index, flows.through)))
+    asked = [item for item in found["findings"] if item["verdict"] == "not_allowed" and (item["source"] or item["peers"])][:EXPLAINED]
+    for item in asked:
+        ends = item["source"] or item["peers"][0], item["destination"] or item["peers"][0]
+        item["why_not"] = _explainer(index.plan, catalogs).explain(*ends, item["protocol"], item["port"])["why_not"]
+    return found
+
+
+def _catalogs_of_plan(plan: t.Mapping[str, t.Any], paths: t.Sequence[str]) -> Catalogs:
+    """Return the catalogs that a plan was made with; raise :class:`CatalogError` where one is missing."""
+    editions = {product: item["edition"] for product, item in plan["catalogs"].items()}
+    _require(editions, paths)
+    return load_catalogs(paths=paths, editions=editions)
 
 
 def _require(editions: t.Mapping[str, str], paths: t.Sequence[str]) -> None:

@@ -19,7 +19,7 @@ import typing as t
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MsportsError
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.build import Plain
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.difference import OPTIONS
-from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.folder import file_name, read_file
+from ansible_collections.portcullis.msports.plugins.plugin_utils._files import file_name, read_file, replace_file
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.text import digest_of, encode, text_of
 
 PRESENT, ABSENT = "present", "absent"
@@ -45,19 +45,7 @@ def record(directory: str, name: str, entry: t.Mapping[str, t.Any]) -> None:
     folder = folder_of(directory)
     os.makedirs(folder, exist_ok=True)
     path = os.path.join(folder, file_name(name))
-    text = text_of({"host": name, **entry}).encode()
-    with contextlib.suppress(OSError, MsportsError):
-        if read_file(path) == text:
-            return
-    temporary = os.path.join(folder, f".{os.urandom(8).hex()}")
-    try:
-        with open(temporary, "xb") as file:
-            file.write(text)
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise
+    replace_file(path, text_of({"host": name, **entry}).encode())
 
 
 def owner_of(directory: str, name: str, default: str) -> str:

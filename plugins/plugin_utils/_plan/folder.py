@@ -8,36 +8,22 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
-import hashlib
 import json
 import os
 import pathlib
 import re
-import stat
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MISSING, MsportsError, Problems
+from ansible_collections.portcullis.msports.plugins.plugin_utils._files import LINK, file_name, read_file, refused
 
 INDEX = "index.json"
 HOSTS, RULESETS, SETS = FOLDERS = ("hosts", "rulesets", "sets")
 UNFINISHED = ".msports-plan"  # says that the first save into this folder did not come to its end
 DIGEST = re.compile(r"[0-9a-f]{64}")
-LONGEST = 255 - len(".json")  # bytes that file systems allow for a name, less the suffix
 CANNOT_READ = "cannot be read ({0}); expected a plan directory that this user may read and write"
 Where = t.Union[str, "os.PathLike[str]"]
-HEAD = 150  # characters of a longer name that stay, for the reader
-
-
-def file_name(host: str) -> str:
-    """Return a file name for any host name: letters, digits, ``.``, ``_`` and ``-`` stay, others are escaped as ``%XX``.
-
-    What would be longer than file systems allow is cut, and ends with ``~`` and a digest of the whole name.
-    """
-    safe = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "".join(f"%{b:02X}" for b in c.encode()) for c in host)
-    safe = f"%{ord(safe[0]):02X}{safe[1:]}" if safe.startswith(".") else safe
-    return (safe if len(safe) <= LONGEST else f"{safe[:HEAD]}~{hashlib.sha256(host.encode()).hexdigest()}") + ".json"
 
 
 def pending(digest: str) -> str:
@@ -112,30 +98,6 @@ def check_folders(folder: Where) -> None:
         if os.path.islink(os.path.join(folder, name)):
             problems.add(os.path.join(folder, name), MISSING, LINK)
     problems.raise_as(MsportsError)
-
-
-LINK = "is a symbolic link, and links are not followed; put what it points to in its place, or plan again"
-
-
-def read_file(path: str) -> bytes:
-    """Return the content of a regular file; raise :class:`OSError`, or :class:`MsportsError` for a link and for what is no file."""
-    try:
-        opened = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        if error.errno == errno.ELOOP:
-            raise refused(path, LINK) from None
-        raise
-    if not stat.S_ISREG(os.fstat(opened).st_mode):
-        os.close(opened)
-        raise refused(path, "is no regular file; plan again")
-    with open(opened, "rb", buffering=0) as file:
-        return file.read()
-
-
-def refused(path: str, expected: str) -> MsportsError:
-    problems = Problems()
-    problems.add(path, MISSING, expected)
-    return MsportsError(problems)
 
 
 def _parsed(text: bytes) -> t.Any:

@@ -15,6 +15,7 @@ import re
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MISSING, MsportsError, Problems
+from ansible_collections.portcullis.msports.plugins.plugin_utils._files import file_name, read_file
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan import text
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.build import FORMAT, Plain
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.folder import (
@@ -24,9 +25,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.folder im
     RULESETS,
     SETS,
     check_folders,
-    file_name,
     pending,
-    read_file,
 )
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.signature import check_signature
 

@@ -11,7 +11,7 @@ import os
 import shutil
 import subprocess
 
-from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.folder import read_file, refused
+from ansible_collections.portcullis.msports.plugins.plugin_utils._files import read_file, refused
 
 SIGNATURE = "index.json.asc"  # what `gpg --armor --detach-sign index.json` writes
 PROGRAM = "gpgv"

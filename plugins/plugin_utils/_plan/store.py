@@ -22,6 +22,7 @@ import time
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MsportsError
+from ansible_collections.portcullis.msports.plugins.plugin_utils._files import file_name, read_file, refused
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.build import Plain
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.folder import (
     DIGEST,
@@ -34,11 +35,8 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.folder im
     Claimed,
     claim,
     claim_held,
-    file_name,
     locked,
     pending,
-    read_file,
-    refused,
 )
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.text import Texts, index_text
 

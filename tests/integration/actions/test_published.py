@@ -21,7 +21,7 @@ import yaml
 from bench import APPLY, PLAN, SUMMARY, Bench
 from playbook_runs import ROOT
 
-from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.folder import file_name
+from ansible_collections.portcullis.msports.plugins.plugin_utils._files import file_name
 
 HOSTS = [f"web{number:02d}" for number in range(1, 9)]
 

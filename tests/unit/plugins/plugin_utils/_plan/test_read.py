@@ -18,7 +18,7 @@ import pytest
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MsportsError
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan import read
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.difference import plan_diff
-from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.folder import file_name
+from ansible_collections.portcullis.msports.plugins.plugin_utils._files import file_name
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.read import load, load_host, plan_from, read_index
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.store import save
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.text import Texts

@@ -15,7 +15,8 @@ from hypothesis import given, strategies as st
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MsportsError
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan import store
-from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.folder import claim, file_name
+from ansible_collections.portcullis.msports.plugins.plugin_utils._files import file_name
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.folder import claim
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.read import load, plan_from
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.store import digest, save
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.text import Texts

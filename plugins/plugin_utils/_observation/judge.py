@@ -1,0 +1,197 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
+"""A plan and observations in, findings out: what is as planned is counted, what is not is listed, alike things as one finding."""
+
+from __future__ import annotations
+
+import datetime
+import typing as t
+
+from ansible_collections.portcullis.msports.plugins.module_utils._addresses import Interval, parse_one
+from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.observation import (
+    DROPPED,
+    LISTENER,
+    PASSED,
+    REFUSED,
+    UNKNOWN,
+    Observation,
+    is_address,
+)
+from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.verdict import ALLOWED, NOT_ALLOWED, UNCERTAIN, Index, Judge, Verdict
+
+PEERS = 5000  # addresses that one finding keeps
+FINDINGS = 50000  # findings that one judgement keeps
+PERMITTED, UNPLANNED, STOPPED, CUT_OFF = "permitted", "passed_though_not_planned", "stopped_as_planned", "stopped_though_planned"
+NOT_PLANNED = "not_planned"  # nobody knows whether it passed
+# A refusal says that a packet arrived and nothing listened, or that the host's default is to reject: only the first tells of a firewall that lets it through.
+WORDS: t.Mapping[tuple[str, str], str] = {
+    (ALLOWED, PASSED): PERMITTED,
+    (ALLOWED, UNKNOWN): PERMITTED,
+    (ALLOWED, REFUSED): PERMITTED,
+    (ALLOWED, DROPPED): CUT_OFF,
+    (NOT_ALLOWED, PASSED): UNPLANNED,
+    (NOT_ALLOWED, UNKNOWN): NOT_PLANNED,
+    (NOT_ALLOWED, REFUSED): NOT_PLANNED,
+    (NOT_ALLOWED, DROPPED): STOPPED,
+}
+
+
+class Finding(t.NamedTuple):
+    """What is not as planned, or uncertain; one for all that is alike.
+
+    ``source``, ``destination``  hosts of the plan; ``""`` for addresses that no host has: those are in ``peers``
+    ``cut``      whether applying the plan stops new connections of it
+    ``more``     how many addresses were seen besides ``peers``, at most; 0 where all are there
+    """
+
+    verdict: str
+    word: str
+    source: str
+    destination: str
+    protocol: str
+    port: t.Optional[int]
+    cut: bool
+    why: str
+    peers: tuple[Interval, ...]
+    more: int
+    seen: tuple[str, ...]
+    processes: tuple[str, ...]
+    count: int
+    first: str
+    last: str
+
+    @property
+    def host(self) -> str:
+        """The end whose rules are asked first: the destination, where the plan knows it."""
+        return self.destination or self.source
+
+
+class Judgement(t.NamedTuple):
+    """``counts``: word -> observations; ``left_out``: observations beyond the most findings; ``used``: rule -> last day; ``days``: host -> first and last."""
+
+    findings: tuple[Finding, ...]
+    counts: t.Mapping[str, int]
+    left_out: int
+    used: t.Mapping[tuple[str, str], str]
+    days: t.Mapping[str, tuple[str, str]]
+
+
+class _Group:
+    """What alike observations have in common, while they are counted."""
+
+    __slots__ = ("count", "first", "last", "more", "peers", "processes", "seen")
+
+    def __init__(self, first: str, last: str) -> None:
+        self.peers: set[Interval] = set()
+        self.seen: set[str] = set()
+        self.processes: set[str] = set()
+        self.more = self.count = 0
+        self.first, self.last = first, last
+
+    def add(self, item: Observation, peer: t.Optional[Interval]) -> None:
+        self.seen.add(item.seen)
+        if item.process:
+            self.processes.add(item.process)
+        self.count += item.count
+        self.first, self.last = min(self.first, item.first), max(self.last, item.last)
+        if peer is None or peer in self.peers:
+            return
+        if len(self.peers) < PEERS:
+            self.peers.add(peer)
+        else:
+            self.more += 1
+
+
+class Collector:
+    """Puts judged observations together, alike ones as one finding; what is as planned is counted, and its rules are remembered."""
+
+    def __init__(self) -> None:
+        self._groups: dict[tuple[t.Any, ...], _Group] = {}
+        self._counts: dict[str, int] = {}
+        self._left_out = 0
+        self._used: dict[tuple[str, str], str] = {}
+        self._days: dict[str, tuple[str, str]] = {}
+
+    def add(self, item: Observation, verdict: Verdict) -> None:
+        word = WORDS.get((verdict.verdict, item.outcome), UNCERTAIN)
+        self._counts[word] = self._counts.get(word, 0) + 1
+        first, last = self._days.get(item.host, (item.first, item.last))
+        if first >= item.first or last <= item.last:
+            self._days[item.host] = (min(first, item.first), max(last, item.last))
+        if verdict.rules and item.seen != LISTENER and item.outcome in (PASSED, UNKNOWN):
+            for rule in verdict.rules:
+                if self._used.get(rule, "") < item.last:
+                    self._used[rule] = item.last
+        if word != PERMITTED:
+            self._group(item, verdict, word)
+
+    def _group(self, item: Observation, verdict: Verdict, word: str) -> None:
+        known = all(verdict.ends)
+        why = verdict.why if known or not item.peer else verdict.why.replace(item.peer, "the peer")
+        key = (verdict.verdict, word, *verdict.ends, item.protocol, item.port, verdict.cut, item.seen == LISTENER, why)
+        group = self._groups.get(key)
+        if group is None:
+            if len(self._groups) >= FINDINGS:
+                self._left_out += 1
+                return
+            group = self._groups[key] = _Group(item.first, item.last)
+        group.add(item, None if known or not is_address(item.peer) else parse_one(item.peer))
+
+    def judgement(self) -> Judgement:
+        findings = sorted((_finding(key, group) for key, group in self._groups.items()), key=_order)
+        return Judgement(tuple(findings), self._counts, self._left_out, self._used, self._days)
+
+
+def judge(index: Index, observations: t.Iterable[Observation]) -> Judgement:
+    """Return what a plan says of observations, which are read once, in any order."""
+    judging, collector = Judge(index), Collector()
+    for item in observations:
+        collector.add(item, judging.judge(item))
+    return collector.judgement()
+
+
+def _finding(key: tuple[t.Any, ...], group: _Group) -> Finding:
+    verdict, word, source, destination, protocol, port, cut, _listener, why = key
+    peers = tuple(sorted(group.peers))
+    seen, processes = tuple(sorted(group.seen)), tuple(sorted(group.processes))
+    return Finding(verdict, word, source, destination, protocol, port, cut, why, peers, group.more, seen, processes, group.count, group.first, group.last)
+
+
+def _order(finding: Finding) -> tuple[t.Any, ...]:
+    port = -1 if finding.port is None else finding.port
+    return (not finding.cut, finding.word, finding.destination, finding.source, finding.protocol, port, finding.why, finding.seen)
+
+
+def unused(index: Index, judgement: Judgement, window: int) -> dict[str, t.Any]:
+    """Return ``{"rules": {host: [names]}, "not_observed": [hosts]}``: rules that nothing permitted named in the last ``window`` days.
+
+    A host that was not observed over all of them says nothing, and stands in ``not_observed``.
+    """
+    latest = max((last for _first, last in judgement.days.values()), default="")
+    start = (datetime.date.fromisoformat(latest) - datetime.timedelta(days=window - 1)).isoformat() if latest else ""
+    rules: dict[str, list[str]] = {}
+    missing: list[str] = []
+    for host, entry in sorted(index.plan["hosts"].items()):
+        first, last = judgement.days.get(host, ("", ""))
+        if not first or first > start or last < latest:
+            missing.append(host)
+            continue
+        names = [rule["name"] for rule in entry["rules"] if judgement.used.get((host, rule["name"]), "") < start]
+        if names:
+            rules[host] = names
+    return {"rules": rules, "not_observed": missing, "from": start, "to": latest}
+
+
+def impact(before: Index, after: Index, observations: t.Iterable[Observation]) -> dict[str, Judgement]:
+    """Return what a new plan treats otherwise than the one before: ``stopped``, ``admitted`` (as the plan before judged it) and ``uncertain``."""
+    old, new = Judge(before), Judge(after)
+    changed = {"stopped": Collector(), "admitted": Collector(), "uncertain": Collector()}
+    kinds = {NOT_ALLOWED: "stopped", ALLOWED: "admitted", UNCERTAIN: "uncertain"}
+    for item in observations:
+        was, now = old.judge(item), new.judge(item)
+        if (was.verdict, was.cut) != (now.verdict, now.cut):
+            changed[kinds[now.verdict]].add(item, was if now.verdict == ALLOWED else now)
+    return {kind: collector.judgement() for kind, collector in changed.items()}

@@ -1,0 +1,59 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
+"""Findings and remedies as plain data, for filters, playbooks and reports."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import Addresses
+from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.judge import Finding, Judgement
+from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.remedies import KINDS, Remedy
+
+Plain = t.Dict[str, t.Any]
+LISTS = ("seen", "processes")
+
+
+def judgement_as_dict(judgement: Judgement, remedies: t.Mapping[Finding, Remedy]) -> Plain:
+    """Return ``{"counts", "cut", "left_out", "findings", "suggestions"}``; ``cut`` is how many findings applying the plan would stop."""
+    findings = [finding_as_dict(item, remedies.get(item)) for item in judgement.findings]
+    return {
+        "counts": dict(sorted(judgement.counts.items())),
+        "cut": sum(item["cut"] for item in findings),
+        "left_out": judgement.left_out,
+        "findings": findings,
+        "suggestions": suggestions(remedies),
+    }
+
+
+def finding_as_dict(item: Finding, remedy: t.Optional[Remedy]) -> Plain:
+    plain: Plain = {name: list(value) if name in LISTS else value for name, value in item._asdict().items()}
+    plain["peers"] = Addresses(item.peers).cidrs()
+    plain["text"] = text_of(item)
+    plain["why_not"] = [item.why] if item.why else []
+    plain["remedy"] = {"kind": remedy.kind, "text": remedy.text} if remedy else None
+    return plain
+
+
+def text_of(item: Finding) -> str:
+    """Return what was seen in one line: who, with whom, over which port, and by which process."""
+    peers = Addresses(item.peers).cidrs()
+    outside = ", ".join(peers[:3]) + (f" and {len(peers) - 3 + item.more} more" if len(peers) + item.more > 3 else "")
+    what = item.protocol if item.port is None else f"{item.protocol}/{item.port}"
+    served = f" ({', '.join(item.processes)})" if item.processes else ""
+    if item.seen == ("listener",):
+        return f"{item.destination} listens on {what}{served}"
+    return f"{item.source or outside} -> {item.destination or outside} {what}{served}"
+
+
+def suggestions(remedies: t.Mapping[Finding, Remedy]) -> list[Plain]:
+    """Return each remedy once, the best kind first, with the number of findings that it answers."""
+    counted: dict[tuple[int, str, str], Plain] = {}
+    for remedy in remedies.values():
+        key = (KINDS.index(remedy.kind), remedy.where, remedy.text)
+        entry = {"kind": remedy.kind, "host": remedy.where or None, "text": remedy.text, "variables": dict(remedy.variables), "findings": 0}
+        counted.setdefault(key, entry)["findings"] += 1
+    return [counted[key] for key in sorted(counted)]

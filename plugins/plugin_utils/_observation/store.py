@@ -1,0 +1,116 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
+"""Observations in a directory beside the plan: one file a host, sorted JSON with one observation a line. Tables come in and go out as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import typing as t
+
+from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MISSING, MsportsError, Problems
+from ansible_collections.portcullis.msports.plugins.plugin_utils._files import file_name, read_file, replace_file
+from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.observation import (
+    DEFAULTS,
+    FIELDS,
+    Observation,
+    aggregate,
+    parse,
+)
+
+FORMAT = 1
+encode = json.JSONEncoder(sort_keys=True).encode
+WORDS = "expected a file of observations as the observe action writes it; remove it, and observe again"
+KNOWN_PROBLEMS = 50  # so many are told of one table
+
+
+def folder_of(directory: str) -> str:
+    """Return where the observations of a plan directory lie."""
+    return os.path.abspath(directory) + ".observed"
+
+
+def text_of(host: str, observations: t.Iterable[Observation]) -> str:
+    """Return the file of one host. What is as it mostly is, is left out of a line."""
+    lines = [" " + encode(_line(item)) for item in aggregate(observations)]
+    body = "[\n" + ",\n".join(lines) + "\n]" if lines else "[]"
+    return f'{{\n"format": {FORMAT},\n"host": {encode(host)},\n"observations": {body}\n}}\n'
+
+
+def _line(item: Observation) -> dict[str, t.Any]:
+    return {name: value for name, value in item._asdict().items() if name != "host" and DEFAULTS.get(name, MISSING) != value}
+
+
+def read_host(folder: str, file: str) -> list[Observation]:
+    """Return the observations of one file; raise :class:`MsportsError`."""
+    path = os.path.join(folder, file)
+    problems = Problems()
+    try:
+        content = json.loads(read_file(path))
+    except OSError as error:
+        problems.add(path, MISSING, f"cannot be read ({error.strerror})")
+    except ValueError as error:
+        problems.add(path, MISSING, f"is no JSON ({error}); {WORDS}")
+    problems.raise_as(MsportsError)
+    if not isinstance(content, dict) or content.get("format") != FORMAT or not isinstance(content.get("observations"), list):
+        problems.add(path, content.get("format") if isinstance(content, dict) else MISSING, f"expected format {FORMAT}; {WORDS}")
+    elif file != file_name(str(content.get("host"))):
+        problems.add(path, content.get("host"), f"is not the file of this host; {WORDS}")
+    problems.raise_as(MsportsError)
+    host = content["host"]
+    found = [parse(entry, f"{path}: observations[{number}]", problems, host) for number, entry in enumerate(content["observations"])]
+    problems.raise_as(MsportsError)
+    return [item for item in found if item is not None]
+
+
+def read_all(folder: str) -> t.Iterator[Observation]:
+    """Yield every observation of a directory, host by host, so that one file at a time is in memory; raise :class:`MsportsError`."""
+    problems = Problems()
+    if not os.path.isdir(folder):
+        problems.add(folder, MISSING, "expected a directory of observations; observe first (playbook portcullis.msports.observe)")
+        problems.raise_as(MsportsError)
+    for file in sorted(os.listdir(folder)):
+        if file.endswith(".json") and not file.startswith("."):
+            yield from read_host(folder, file)
+
+
+def add(folder: str, host: str, observations: t.Iterable[Observation]) -> bool:
+    """Add what was seen at one host to its file, and tell whether that changed it; raise :class:`MsportsError` or :class:`OSError`."""
+    os.makedirs(folder, exist_ok=True)
+    file = file_name(host)
+    before = read_host(folder, file) if os.path.lexists(os.path.join(folder, file)) else []
+    return replace_file(os.path.join(folder, file), text_of(host, [*before, *observations]).encode())
+
+
+def export(observations: t.Iterable[Observation]) -> str:
+    """Return observations as CSV with a line of names."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(FIELDS)
+    writer.writerows(observations)
+    return out.getvalue()
+
+
+def from_table(text: str, path: str, day: str) -> list[Observation]:
+    """Return the observations of a CSV table whose first line names fields; ``day`` counts for lines that have none.
+
+    Raises :class:`MsportsError` with what is wrong, by line.
+    """
+    problems = Problems()
+    found: list[Observation] = []
+    for number, row in enumerate(csv.DictReader(io.StringIO(text)), start=2):
+        entry = {name: _cell(name, value) for name, value in row.items() if value not in ("", None)}
+        item = parse(entry, f"{path}:{number}", problems, day=day)
+        found += [item] if item else []
+        if len(problems) > KNOWN_PROBLEMS:
+            break
+    problems.raise_as(MsportsError)
+    return aggregate(found)
+
+
+def _cell(name: t.Optional[str], value: t.Any) -> t.Any:
+    return int(value) if name in ("port", "count") and isinstance(value, str) and value.isdecimal() else value

@@ -1,0 +1,176 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
+"""What a plan says of one observation: it is allowed, not allowed, or uncertain; by which rules, and whether applying the plan would stop it."""
+
+from __future__ import annotations
+
+import functools
+import typing as t
+
+from ansible_collections.portcullis.msports.plugins.module_utils import _addresses
+from ansible_collections.portcullis.msports.plugins.module_utils._addresses import Interval, parse_one
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import Addresses
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.ports import Ports
+from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.observation import LISTENER, Observation, Plain
+
+ALLOWED, NOT_ALLOWED, UNCERTAIN = "allowed", "not_allowed", "uncertain"
+FIRST_FREE = 1024  # answers that connection tracking relates go to ports from here on
+ROOM = 2**16  # answers that are kept
+
+
+class Candidate(t.Protocol):
+    """A rule that admits a port."""
+
+    @property
+    def rule(self) -> Plain: ...
+    @property
+    def remote(self) -> _addresses.Addresses: ...
+    @property
+    def local(self) -> t.Optional[_addresses.Addresses]: ...
+
+
+class Ruleset(t.Protocol):
+    def at(self, direction: str, protocol: str, port: t.Optional[int]) -> t.Sequence[Candidate]: ...
+
+
+class Index(t.Protocol):
+    """A plan, ordered for questions: what ``_plan.index`` makes of it."""
+
+    @property
+    def plan(self) -> Plain: ...
+    @property
+    def ports_anywhere(self) -> t.Mapping[str, Ports]: ...
+    @property
+    def why_off(self) -> t.Mapping[str, str]: ...
+    def ruleset(self, host: str) -> t.Optional[Ruleset]: ...
+    def entry(self, name: str) -> t.Optional[Plain]: ...
+    def owners(self, addresses: Addresses) -> t.Sequence[tuple[str, Addresses]]: ...
+    def roles_in_networks(self, addresses: Addresses) -> t.Iterable[tuple[str, tuple[str, ...]]]: ...
+    def set(self, name: str) -> Addresses: ...
+
+
+class Verdict(t.NamedTuple):
+    """``rules`` are ``(host, name)`` of those that admit it; ``cut``: applying the plan stops what is new of it; ``ends``: source and destination."""
+
+    verdict: str
+    rules: tuple[tuple[str, str], ...]
+    why: str
+    cut: bool
+    ends: tuple[str, str]
+
+
+class _Side(t.NamedTuple):
+    """What one managed end says: the rules that admit it, or why nobody knows."""
+
+    rules: tuple[tuple[str, str], ...]
+    doubt: str
+
+
+class Judge:
+    """Judges observations under one plan. It keeps a bounded number of answers, so memory does not grow with observations."""
+
+    def __init__(self, index: Index) -> None:
+        self.index = index
+        self._owners = functools.lru_cache(maxsize=ROOM)(self._owners_of)
+        self._addresses = functools.lru_cache(maxsize=ROOM)(self._addresses_of)
+        self._helpers = functools.lru_cache(maxsize=None)(self._helpers_of)
+
+    def judge(self, item: Observation) -> Verdict:
+        """Return the verdict on one observation."""
+        entry = self.index.entry(item.host)
+        if entry is None:
+            return _uncertain(item, "", f"the plan does not know {item.host}; plan with the whole inventory")
+        if item.seen == LISTENER:
+            return self._listener(item)
+        try:
+            peer = parse_one(item.peer)
+        except ValueError:
+            return _uncertain(item, item.peer, f"{item.peer} is no address, and names are not looked up")
+        owners = self._owners(peer)
+        if item.host in owners:
+            return Verdict(ALLOWED, (), "", False, (item.host, item.host))
+        found = [self._between(item, owner, peer) for owner in owners or ("",)]
+        if len({verdict.verdict for verdict in found}) > 1:
+            return _uncertain(item, "", f"{item.peer} is an address of {', '.join(sorted(owners))}, and the plan does not treat them alike")
+        return found[0]
+
+    def owners(self, peer: str) -> tuple[str, ...]:
+        """Return the hosts that have an address."""
+        return self._owners(parse_one(peer))
+
+    def _owners_of(self, peer: Interval) -> tuple[str, ...]:
+        return tuple(name for name, _addresses_there in self.index.owners(Addresses((peer,))))
+
+    def _between(self, item: Observation, owner: str, peer: Interval) -> Verdict:
+        """Ask both ends, each of which counts only where the plan manages it."""
+        ends = (owner, item.host) if item.direction == "in" else (item.host, owner)
+        seen_from = {item.host: (peer,), owner: self._addresses(item.host, peer[0])}
+        sides = [self._side(name, direction, item, seen_from[name]) for name, direction in zip(ends, ("out", "in"), strict=True)]
+        managed = [side for side in sides if side is not None]
+        if not managed:
+            return _uncertain(item, owner, f"the plan manages neither {ends[0] or item.peer} nor {ends[1] or item.peer}", ends)
+        lacking = [not side.rules and not side.doubt if side else False for side in sides]
+        if not any(lacking):
+            doubt = next((side.doubt for side in managed if side.doubt), "")
+            rules = tuple(rule for side in managed for rule in side.rules)
+            return Verdict(UNCERTAIN if doubt else ALLOWED, rules, doubt, False, ends)
+        texts = ("{0} has no rule that lets it out", "{1} has no rule that admits it")
+        why = " and ".join(text.format(*ends) for text, lacks in zip(texts, lacking, strict=True) if lacks)
+        cut = (lacking[0] and self._closes(ends[0], "out")) or (lacking[1] and self._closes(ends[1], "in"))
+        return Verdict(NOT_ALLOWED, (), why, cut, ends)
+
+    def _side(self, name: str, direction: str, item: Observation, remote: _addresses.Addresses) -> t.Optional[_Side]:
+        ruleset = self.index.ruleset(name) if name else None
+        if ruleset is None:
+            return None
+        matching = [found for found in ruleset.at(direction, item.protocol, item.port) if _addresses.overlaps(found.remote, remote)]
+        sure = [found for found in matching if found.local is None]
+        if not sure:
+            return _Side((), self._doubt(name, item, remote, bool(matching)))
+        rules = tuple((name, found.rule["name"]) for found in sure)
+        windows = self.index.plan["hosts"][name]["system"] == "windows"
+        if windows and direction == "in" and all(found.rule["rpc"] for found in sure):
+            return _Side(rules, f"{name} admits dynamic RPC there, and which ports those are is known to Windows alone")
+        return _Side(rules, "")
+
+    def _doubt(self, name: str, item: Observation, remote: _addresses.Addresses, multicast: bool) -> str:
+        if multicast:
+            return f"{name} has a rule for a multicast group only, and which address was reached was not seen"
+        if item.port is None or item.port >= FIRST_FREE:
+            for protocol, helper, peers in self._helpers(name):
+                if protocol == item.protocol and _addresses.overlaps(peers, remote):
+                    return f"it may be an answer that connection tracking relates to {helper} at {name}"
+        return ""
+
+    def _helpers_of(self, name: str) -> tuple[tuple[str, str, _addresses.Addresses], ...]:
+        rules = self.index.plan["hosts"][name]["rules"]
+        return tuple((rule["protocol"], rule["helper"], self.index.set(rule["remote"]).intervals) for rule in rules if rule["helper"])
+
+    def _addresses_of(self, name: str, version: int) -> _addresses.Addresses:
+        entry = self.index.entry(name) or {"addresses": ()}
+        return Addresses.parse(entry["addresses"]).family(version).intervals
+
+    def _listener(self, item: Observation) -> Verdict:
+        """A listener is allowed where a rule admits anybody to its port."""
+        ruleset = self.index.ruleset(item.host)
+        ends = ("", item.host)
+        if ruleset is None:
+            return _uncertain(item, "", f"the plan does not manage {item.host}", ends)
+        found = ruleset.at("in", item.protocol, item.port)
+        if found:
+            return Verdict(ALLOWED, tuple((item.host, candidate.rule["name"]) for candidate in found), "", False, ends)
+        return Verdict(NOT_ALLOWED, (), f"{item.host} has no rule that admits anybody to this port", self._closes(item.host, "in"), ends)
+
+    def _closes(self, name: str, direction: str) -> bool:
+        """Tell whether a host stops what no rule admits, by what the plan sets there. Windows keeps its own default unless it is told."""
+        host = self.index.plan["hosts"][name]
+        if direction == "out":
+            return bool(host["default_outbound"] == "block")
+        return host["default_inbound"] in ("block", "reject") or (host["default_inbound"] is None and host["system"] == "linux")
+
+
+def _uncertain(item: Observation, other: str, why: str, ends: t.Optional[tuple[str, str]] = None) -> Verdict:
+    return Verdict(UNCERTAIN, (), why, False, ends or ((other, item.host) if item.direction == "in" else (item.host, other)))
