@@ -10,7 +10,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.loader import catalog_path, load_catalogs, products, well_known
-from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MISSING, CatalogError, InventoryError, Problem, Problems
+from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MISSING, CatalogError, InventoryError, MsportsError, Problem, Problems
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.early import asked_for, without_catalogs
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import some
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.read import read_estate
@@ -167,6 +167,8 @@ def impact_of(before: t.Mapping[str, t.Any], after: t.Mapping[str, t.Any], obser
 
 def unused_rules(plan: t.Mapping[str, t.Any], observations: t.Iterable[Observation], days: int) -> Plain:
     """Return the rules that nothing permitted was seen to use within ``days``, and the hosts that were not observed for so long."""
+    if not isinstance(days, int) or days < 1:
+        raise MsportsError([Problem("days", repr(days), "expected a number of days, like 30")])
     index = PlanIndex(plan)
     return judge.unused(index, judge.judge(index, observations), days)
 

@@ -10,6 +10,7 @@ Questions are drawn by a fixed seed: hosts and addresses, and the ports of the p
 
 import json
 import random
+import resource
 import sys
 import time
 import typing as t
@@ -18,7 +19,8 @@ from tests.benchmarks import estates
 from tests.tools import checkout
 
 ASKED = {"allowed_by": 200_000, "explain": 10_000}
-GOALS = {"allowed_by": 100_000, "explain": 2_000}  # a second
+JUDGED = 1_000_000  # observations
+GOALS = {"allowed_by": 100_000, "explain": 2_000, "findings": 50_000}  # a second
 
 
 def measure(size: int) -> dict[str, t.Any]:
@@ -37,7 +39,38 @@ def measure(size: int) -> dict[str, t.Any]:
         started = time.process_time()
         yes = sum(answer(*question) for question in questions)
         found[kind] = {"per_second": len(questions) / (time.process_time() - started), "yes": yes / len(questions)}
+    found["findings"] = _judged(plan)
     return found
+
+
+def _judged(plan: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Return observations judged in a second of CPU time, and how much memory that took: half of them are of rules, as the questions are."""
+    from ansible_collections.portcullis.msports.plugins.plugin_utils import _compile
+    from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.observation import Observation
+
+    drawn = list(_questions(plan, 20_000))
+    address = {name: host["addresses"][0] for name, host in plan["hosts"].items() if host["addresses"]}
+    near = [(there, address.get(here, here), protocol, port) for here, there, protocol, port in drawn]
+    draw = random.Random(JUDGED)
+
+    def observations() -> t.Iterator[Observation]:
+        for _number in range(JUDGED):
+            host, peer, protocol, port = draw.choice(near)
+            peer = f"10.{draw.randrange(100, 120)}.{draw.randrange(256)}.{draw.randrange(256)}" if draw.random() < 0.2 else peer
+            yield Observation(host, "in", peer, protocol, port, "session", "passed", "", 1, "2026-11-28", "2026-11-28")
+
+    started = time.process_time()
+    for _item in observations():
+        pass
+    drawing = time.process_time() - started
+    before, started = _peak(), time.process_time()
+    counts = _compile.judge_observations(plan, observations())["counts"]
+    seconds = time.process_time() - started - drawing
+    return {"per_second": JUDGED / seconds, "yes": counts.get("permitted", 0) / JUDGED, "mib": _peak() - before}
+
+
+def _peak() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def _questions(plan: t.Mapping[str, t.Any], count: int) -> t.Iterator[tuple[str, str, str, int]]:

@@ -7,10 +7,11 @@
 
 from __future__ import annotations
 
+import functools
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils._addresses import Interval
-from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import Addresses
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import Addresses, union
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import BARE_ROLES, RPC_DYNAMIC, Flow, Role
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.ports import Ports, covers, parse_ports
 from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.judge import Finding
@@ -46,6 +47,11 @@ class Flows:
                 self.legs += [(Leg(flow, flow.source, flow.destination), ports)]
                 if flow.initiator == "either":
                     self.legs += [(Leg(flow, flow.destination, flow.source), ports)]
+
+    @functools.cached_property
+    def with_setting(self) -> list[Leg]:
+        """The flows whose port is a choice."""
+        return [leg for leg, _ports in self.legs if leg.flow.setting]
 
     def at(self, protocol: str, port: t.Optional[int]) -> list[Leg]:
         """Return the flows over a port."""
@@ -107,9 +113,14 @@ class Ends:
         outside = self.of_addresses(Addresses(finding.peers)) if not (finding.source and finding.destination) else frozenset()
         return self.of(finding.source) if finding.source else outside, self.of(finding.destination) if finding.destination else outside
 
-    def without_role(self, peers: t.Iterable[Interval]) -> tuple[Interval, ...]:
-        """Return those addresses that no declared network has."""
-        return tuple(peer for peer in peers if not self.of_addresses(Addresses((peer,))) - {INTERNET})
+    def without_role(self, peers: t.Iterable[Interval]) -> Addresses:
+        """Return those addresses that no declared network has, and no proxy."""
+        return Addresses(tuple(peers)) - self._declared_networks
+
+    @functools.cached_property
+    def _declared_networks(self) -> Addresses:
+        networks = [Addresses.parse(texts) for sites in self.index.plan["networks"].values() for texts in sites.values()]
+        return union([*networks, *(proxy for proxy, _roles in self._proxies)])
 
     def sites(self, name: str) -> tuple[str, ...]:
         entry = self.index.entry(name) or {"roles": {}}

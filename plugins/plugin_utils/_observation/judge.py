@@ -42,7 +42,8 @@ WORDS: t.Mapping[tuple[str, str], str] = {
 class Finding(t.NamedTuple):
     """What is not as planned, or uncertain; one for all that is alike.
 
-    ``source``, ``destination``  hosts of the plan; ``""`` for addresses that no host has: those are in ``peers``
+    ``source``, ``destination``  hosts of the plan; ``""`` for addresses that no host has
+    ``peers``    the addresses that were seen at the other end, of either end where both are hosts
     ``cut``      whether applying the plan stops new connections of it
     ``more``     how many addresses were seen besides ``peers``, at most; 0 where all are there
     """
@@ -59,7 +60,7 @@ class Finding(t.NamedTuple):
     more: int
     seen: tuple[str, ...]
     processes: tuple[str, ...]
-    count: int
+    times: int
     first: str
     last: str
 
@@ -82,20 +83,20 @@ class Judgement(t.NamedTuple):
 class _Group:
     """What alike observations have in common, while they are counted."""
 
-    __slots__ = ("count", "first", "last", "more", "peers", "processes", "seen")
+    __slots__ = ("first", "last", "more", "peers", "processes", "seen", "times")
 
     def __init__(self, first: str, last: str) -> None:
         self.peers: set[Interval] = set()
         self.seen: set[str] = set()
         self.processes: set[str] = set()
-        self.more = self.count = 0
+        self.more = self.times = 0
         self.first, self.last = first, last
 
     def add(self, item: Observation, peer: t.Optional[Interval]) -> None:
         self.seen.add(item.seen)
         if item.process:
             self.processes.add(item.process)
-        self.count += item.count
+        self.times += item.times
         self.first, self.last = min(self.first, item.first), max(self.last, item.last)
         if peer is None or peer in self.peers:
             return
@@ -138,7 +139,7 @@ class Collector:
                 self._left_out += 1
                 return
             group = self._groups[key] = _Group(item.first, item.last)
-        group.add(item, None if known or not is_address(item.peer) else parse_one(item.peer))
+        group.add(item, parse_one(item.peer) if is_address(item.peer) else None)
 
     def judgement(self) -> Judgement:
         findings = sorted((_finding(key, group) for key, group in self._groups.items()), key=_order)
@@ -157,7 +158,7 @@ def _finding(key: tuple[t.Any, ...], group: _Group) -> Finding:
     verdict, word, source, destination, protocol, port, cut, _listener, why = key
     peers = tuple(sorted(group.peers))
     seen, processes = tuple(sorted(group.seen)), tuple(sorted(group.processes))
-    return Finding(verdict, word, source, destination, protocol, port, cut, why, peers, group.more, seen, processes, group.count, group.first, group.last)
+    return Finding(verdict, word, source, destination, protocol, port, cut, why, peers, group.more, seen, processes, group.times, group.first, group.last)
 
 
 def _order(finding: Finding) -> tuple[t.Any, ...]:

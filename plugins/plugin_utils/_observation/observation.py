@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils._addresses import parse_one
@@ -27,7 +28,7 @@ class Observation(t.NamedTuple):
     ``direction``  ``in``: ``peer`` reaches ``port`` of ``host``; ``out``: ``host`` reaches ``port`` of ``peer``
     ``peer``       an address; a name where whoever looked knew no address; empty for listeners
     ``port``       the port that is reached; ``None`` where the protocol has none
-    ``count``      how often it was seen
+    ``times``      how often it was seen
     ``first``, ``last``  days, ``YYYY-MM-DD``
     """
 
@@ -39,13 +40,13 @@ class Observation(t.NamedTuple):
     seen: str
     outcome: str
     process: str
-    count: int
+    times: int
     first: str
     last: str
 
 
 FIELDS = Observation._fields
-DEFAULTS: t.Mapping[str, t.Any] = {"peer": "", "port": None, "seen": IMPORT, "outcome": UNKNOWN, "process": "", "count": 1}
+DEFAULTS: t.Mapping[str, t.Any] = {"peer": "", "port": None, "seen": IMPORT, "outcome": UNKNOWN, "process": "", "times": 1}
 WORDS: t.Mapping[str, t.Sequence[str]] = {"direction": DIRECTIONS, "protocol": PROTOCOLS[:3], "seen": SEEN, "outcome": OUTCOMES}
 Identity = t.Tuple[t.Any, ...]
 
@@ -64,9 +65,9 @@ def aggregate(observations: t.Iterable[Observation]) -> list[Observation]:
         if before is None:
             found[key] = item[8:]
         else:
-            found[key] = (before[0] + item.count, min(before[1], item.first), max(before[2], item.last))
+            found[key] = (before[0] + item.times, min(before[1], item.first), max(before[2], item.last))
     ordered = sorted(found, key=lambda key: (key[:4], -1 if key[4] is None else key[4], key[5:]))
-    return [Observation(*key, *found[key]) for key in ordered]
+    return [Observation._make((*key, *found[key])) for key in ordered]
 
 
 def parse(entry: t.Any, path: str, problems: Problems, host: str = "", day: str = "") -> t.Optional[Observation]:
@@ -74,25 +75,24 @@ def parse(entry: t.Any, path: str, problems: Problems, host: str = "", day: str 
     if not isinstance(entry, dict):
         problems.add(path, entry, f"expected a mapping with {', '.join(FIELDS)}")
         return None
-    before = len(problems)
     given = {**DEFAULTS, "host": host, "first": entry.get("last", day), "last": entry.get("first", day), **entry}
+    wrong = [name for name in FIELDS if name not in given or not _HOLDS[name](given[name])]
+    if wrong or len(given) != len(FIELDS) or not _fits(given):
+        _complain(given, wrong, path, problems)
+        return None
+    return Observation._make(given[name] for name in FIELDS)
+
+
+def _complain(given: t.Mapping[str, t.Any], wrong: t.Sequence[str], path: str, problems: Problems) -> None:
     for name in sorted(set(given) - set(FIELDS)):
         problems.add(f"{path}.{name}", given[name], "expected a field of an observation: " + ", ".join(FIELDS), FIELDS)
-    for name in FIELDS:
-        if name in WORDS and given.get(name) not in WORDS[name]:
-            problems.add(f"{path}.{name}", given.get(name, MISSING), f"expected one of {', '.join(WORDS[name])}", WORDS[name])
-    for name in ("host", "first", "last"):
-        if not given[name] or not isinstance(given[name], str) or (name != "host" and not _is_day(given[name])):
-            problems.add(f"{path}.{name}", given[name], "expected the inventory name of a host" if name == "host" else "expected a day, like 2026-11-29")
-    if not _fits(given.get("protocol"), given["port"]):
-        problems.add(f"{path}.port", given["port"], f"expected a port from 0 to {LAST_PORT} for tcp and udp, and none for icmp_echo")
-    if not isinstance(given["count"], int) or given["count"] < 1:
-        problems.add(f"{path}.count", given["count"], "expected how often it was seen, 1 or more")
-    if not isinstance(given["peer"], str) or not given["peer"] and given["seen"] != LISTENER:
-        problems.add(f"{path}.peer", given["peer"], "expected the address of the other end, like 10.1.1.20")
-    return Observation(*(given[name] for name in FIELDS)) if len(problems) == before else None
+    for name in wrong:
+        problems.add(f"{path}.{name}", given.get(name, MISSING), _EXPECTED[name], WORDS.get(name, ()))
+    if not wrong and not _fits(given):
+        problems.add(path, {name: given[name] for name in ("protocol", "port", "peer")}, "expected a port for tcp and udp, and a peer unless it is a listener")
 
 
+@functools.lru_cache(maxsize=2**10)
 def _is_day(text: str) -> bool:
     try:
         return datetime.date.fromisoformat(text).isoformat() == text
@@ -100,10 +100,36 @@ def _is_day(text: str) -> bool:
         return False
 
 
-def _fits(protocol: t.Any, port: t.Any) -> bool:
-    if protocol not in ("tcp", "udp"):
-        return port is None
-    return isinstance(port, int) and not isinstance(port, bool) and 0 <= port <= LAST_PORT
+def _fits(given: t.Mapping[str, t.Any]) -> bool:
+    """Tell whether a port and a peer are there where there must be."""
+    return (given["port"] is not None) == (given["protocol"] in ("tcp", "udp")) and (bool(given["peer"]) or given["seen"] == LISTENER)
+
+
+def _is_word(words: t.AbstractSet[str], value: t.Any) -> bool:
+    return isinstance(value, str) and value in words
+
+
+def _is_number(value: t.Any, first: int, last: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and first <= value <= last
+
+
+_HOLDS: t.Mapping[str, t.Callable[[t.Any], bool]] = {
+    **{name: functools.partial(_is_word, frozenset(words)) for name, words in WORDS.items()},
+    **dict.fromkeys(("peer", "process"), lambda value: isinstance(value, str)),
+    **dict.fromkeys(("first", "last"), lambda value: isinstance(value, str) and _is_day(value)),
+    "host": lambda value: isinstance(value, str) and bool(value),
+    "port": lambda value: value is None or _is_number(value, 0, LAST_PORT),
+    "times": lambda value: _is_number(value, 1, 2**63),
+}
+_EXPECTED: t.Mapping[str, str] = {
+    **{name: f"expected one of {', '.join(words)}" for name, words in WORDS.items()},
+    "peer": "expected the address of the other end, like 10.1.1.20",
+    "process": "expected the name of a process",
+    **dict.fromkeys(("first", "last"), "expected a day, like 2026-11-29"),
+    "host": "expected the inventory name of a host",
+    "port": f"expected a port from 0 to {LAST_PORT}",
+    "times": "expected how often it was seen, 1 or more",
+}
 
 
 def is_address(text: str) -> bool:

@@ -108,7 +108,7 @@ class _Adviser:
         source, destination = self._ends.sides(item)
         names = {
             leg.flow.setting
-            for leg, _ports in self._flows.legs
+            for leg in self._flows.with_setting
             if leg.flow.setting and leg.flow.protocol == item.protocol and leg.opens in source and leg.reached in destination and not self._is_used(leg, item)
         }
         if not names or item.port is None:
@@ -145,7 +145,7 @@ class _Adviser:
         legs = self._flows.at(item.protocol, item.port)
         outside = {leg.opens for leg in legs if leg.reached in known} if item.destination else {leg.reached for leg in legs if leg.opens in known}
         roles = [self._flows.roles[name] for name in sorted(outside) if name in self._flows.roles and name not in BARE_ROLES]
-        texts = Addresses(peers).cidrs()
+        texts = peers.cidrs()
         for role in roles:
             if peers and role.kind == "population":
                 return Remedy(NETWORK, "", f"{some(texts)} look like {role.id}: no network of it has them", {"msports_networks": {role.id: texts}})
@@ -155,9 +155,10 @@ class _Adviser:
         return None
 
     def _seen(self, item: Finding, end: str) -> list[str]:
-        if not end:
-            return Addresses(item.peers).cidrs()
-        return list((self._ends.index.entry(end) or {"addresses": []})["addresses"])
+        """Return the addresses of an end that were seen; of a host that only spoke of others, those that it has."""
+        seen = Addresses(item.peers)
+        own = Addresses.parse((self._ends.index.entry(end) or {"addresses": []})["addresses"]) if end else seen
+        return (seen & own or own).cidrs()
 
     def _allow(self, item: Finding) -> Remedy:
         """An entry for what no catalog knows: by name where the inventory has one, with what was seen, and with an end."""
@@ -165,7 +166,7 @@ class _Adviser:
         host, other = (item.destination, item.source) if way == "in" else (item.source, item.destination)
         spec = item.protocol if item.port is None else f"{item.protocol}/{item.port}"
         peers = self._seen(item, other)
-        seen = f"seen {item.count} times from {item.first} to {item.last}" + (f", served by {', '.join(item.processes)}" if item.processes else "")
+        seen = f"seen {item.times} times from {item.first} to {item.last}" + (f", served by {', '.join(item.processes)}" if item.processes else "")
         until = (datetime.date.fromisoformat(item.last) + datetime.timedelta(days=DAYS)).isoformat()
         name = f"{spec} {key} {other or some(peers, 1)}"
         entry = {"name": name, way: spec, key: peers, "because": seen, "until": until}

@@ -24,6 +24,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.ob
 )
 
 FORMAT = 1
+SUFFIX = ".observed"
 encode = json.JSONEncoder(sort_keys=True).encode
 WORDS = "expected a file of observations as the observe action writes it; remove it, and observe again"
 KNOWN_PROBLEMS = 50  # so many are told of one table
@@ -31,7 +32,7 @@ KNOWN_PROBLEMS = 50  # so many are told of one table
 
 def folder_of(directory: str) -> str:
     """Return where the observations of a plan directory lie."""
-    return os.path.abspath(directory) + ".observed"
+    return os.path.abspath(directory) + SUFFIX
 
 
 def text_of(host: str, observations: t.Iterable[Observation]) -> str:
@@ -113,4 +114,27 @@ def from_table(text: str, path: str, day: str) -> list[Observation]:
 
 
 def _cell(name: t.Optional[str], value: t.Any) -> t.Any:
-    return int(value) if name in ("port", "count") and isinstance(value, str) and value.isdecimal() else value
+    return int(value) if name in ("port", "times") and isinstance(value, str) and value.isdecimal() else value
+
+
+def observations_from(value: t.Any, day: str) -> t.Iterable[Observation]:
+    """Return observations that are given as a list of mappings, as a directory, as that of the plan beside it, or as a CSV table.
+
+    Raises :class:`MsportsError`; a directory is read while it is gone through.
+    """
+    problems = Problems()
+    if isinstance(value, str) and value.endswith(".csv"):
+        try:
+            return from_table(read_file(value).decode("utf-8", "replace"), value, day)
+        except OSError as error:
+            problems.add(value, MISSING, f"cannot be read ({error.strerror}); expected a table of observations")
+    elif isinstance(value, str):
+        return read_all(value if value.rstrip("/").endswith(SUFFIX) else folder_of(value))
+    elif isinstance(value, list):
+        found = [parse(entry, f"observations[{number}]", problems, day=day) for number, entry in enumerate(value)]
+        problems.raise_as(MsportsError)
+        return [item for item in found if item is not None]
+    else:
+        problems.add("observations", type(value).__name__, "expected a list of observations, the path of a plan directory, or of a .csv file")
+    problems.raise_as(MsportsError)
+    return []

@@ -18,6 +18,12 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.ob
 
 ALLOWED, NOT_ALLOWED, UNCERTAIN = "allowed", "not_allowed", "uncertain"
 FIRST_FREE = 1024  # answers that connection tracking relates go to ports from here on
+OTHER = {"in": "out", "out": "in"}
+LACKS: t.Mapping[tuple[bool, bool], str] = {  # what lacks a rule: the source, the destination
+    (True, False): "{0} has no rule that lets it out",
+    (False, True): "{1} has no rule that admits it",
+    (True, True): "{0} has no rule that lets it out and {1} has no rule that admits it",
+}
 ROOM = 2**16  # answers that are kept
 
 
@@ -106,21 +112,19 @@ class Judge:
 
     def _between(self, item: Observation, owner: str, peer: Interval) -> Verdict:
         """Ask both ends, each of which counts only where the plan manages it."""
+        here = self._side(item.host, item.direction, item, (peer,))
+        there = self._side(owner, OTHER[item.direction], item, self._addresses(item.host, peer[0])) if owner else None
+        source, destination = (there, here) if item.direction == "in" else (here, there)
         ends = (owner, item.host) if item.direction == "in" else (item.host, owner)
-        seen_from = {item.host: (peer,), owner: self._addresses(item.host, peer[0])}
-        sides = [self._side(name, direction, item, seen_from[name]) for name, direction in zip(ends, ("out", "in"), strict=True)]
-        managed = [side for side in sides if side is not None]
-        if not managed:
+        if here is None and there is None:
             return _uncertain(item, owner, f"the plan manages neither {ends[0] or item.peer} nor {ends[1] or item.peer}", ends)
-        lacking = [not side.rules and not side.doubt if side else False for side in sides]
-        if not any(lacking):
-            doubt = next((side.doubt for side in managed if side.doubt), "")
-            rules = tuple(rule for side in managed for rule in side.rules)
-            return Verdict(UNCERTAIN if doubt else ALLOWED, rules, doubt, False, ends)
-        texts = ("{0} has no rule that lets it out", "{1} has no rule that admits it")
-        why = " and ".join(text.format(*ends) for text, lacks in zip(texts, lacking, strict=True) if lacks)
-        cut = (lacking[0] and self._closes(ends[0], "out")) or (lacking[1] and self._closes(ends[1], "in"))
-        return Verdict(NOT_ALLOWED, (), why, cut, ends)
+        lacks_out, lacks_in = (side is not None and not side.rules and not side.doubt for side in (source, destination))
+        if lacks_out or lacks_in:
+            cut = (lacks_out and self._closes(ends[0], "out")) or (lacks_in and self._closes(ends[1], "in"))
+            return Verdict(NOT_ALLOWED, (), LACKS[lacks_out, lacks_in].format(*ends), cut, ends)
+        sides = [side for side in (here, there) if side is not None]
+        doubt = next((side.doubt for side in sides if side.doubt), "")
+        return Verdict(UNCERTAIN if doubt else ALLOWED, tuple(rule for side in sides for rule in side.rules), doubt, False, ends)
 
     def _side(self, name: str, direction: str, item: Observation, remote: _addresses.Addresses) -> t.Optional[_Side]:
         ruleset = self.index.ruleset(name) if name else None

@@ -1,0 +1,95 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: findings
+short_description: What a plan says of what was seen
+version_added: 0.1.0
+author:
+  - portcullis.msports contributors (@portcullis)
+description:
+  - Judges observations under a plan. What is as planned is counted; what is not is listed as findings, alike ones as one, each with the reasons
+    that P(portcullis.msports.explain#filter) gives and with a remedy.
+  - Remedies come in this order, a missing role, a feature, a setting, a network, and only last an entry of C(msports_allow). None is wider than what was seen.
+  - An observation is uncertain where nobody can know, such as dynamic RPC on Windows, answers that connection tracking relates, and names.
+positional: _input, observations
+options:
+  _input:
+    description: A plan, or the path of a plan directory.
+    type: raw
+    required: true
+  observations:
+    description:
+      - The path of a plan directory, whose observations lie beside it, of a directory that ends with C(.observed), or of a CSV table.
+      - Or a list of mappings with the fields of an observation.
+    type: raw
+    required: true
+  catalog_paths:
+    description: Folders with your own catalogs, as in C(msports_catalog_paths).
+    type: list
+    elements: path
+"""
+
+EXAMPLES = r"""
+- name: What would this plan cut of what was seen
+  ansible.builtin.debug:
+    msg: "{{ (plan | portcullis.msports.findings(plan)).findings | selectattr('cut') | map(attribute='text') }}"
+  vars:
+    plan: "{{ playbook_dir }}/msports-plan"
+  # => ["mp02 -> sql01 tcp/1433 (sqlservr)"]
+
+- name: What the inventory seems to lack
+  ansible.builtin.debug:
+    msg: "{{ ('msports-plan' | portcullis.msports.findings('msports-plan')).suggestions | map(attribute='text') }}"
+  # => ["mp02 looks like configmgr.management_point of P01: tcp/1433 to sql01, tcp/443 from 10.20.0.0; 2 of 33 documented flows were seen"]
+"""
+
+RETURN = r"""
+_value:
+  description: What was found.
+  type: dict
+  contains:
+    counts:
+      description: How many observations there are of each word, V(permitted), V(passed_though_not_planned), V(stopped_as_planned),
+        V(stopped_though_planned), V(not_planned) where nobody knows whether it passed, and V(uncertain).
+      type: dict
+    cut:
+      description: Of how many findings applying the plan would stop new connections.
+      type: int
+    left_out:
+      description: How many observations are in no finding, because there are too many findings.
+      type: int
+    findings:
+      description: What is not as planned, what would be cut first. Each with C(text), C(verdict), C(word), C(source), C(destination) (empty for addresses
+        that no host has), C(peers) (those addresses), C(more) (addresses beyond), C(protocol), C(port), C(cut), C(why), C(why_not), C(seen),
+        C(processes), C(times), C(first), C(last) and C(remedy) with C(kind) and C(text).
+      type: list
+      elements: dict
+    suggestions:
+      description: The remedies, each once, with C(kind), C(host) (null for the estate), C(text), C(variables) for the inventory, and C(findings), how
+        many it answers.
+      type: list
+      elements: dict
+"""
+
+import datetime
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import ansible_errors, listed, to_plain
+from ansible_collections.portcullis.msports.plugins.plugin_utils._compile import judge_observations
+from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.store import observations_from
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.read import plan_from
+
+
+def findings(plan, observations, catalog_paths=None):
+    with ansible_errors(AnsibleFilterError):
+        today = datetime.date.today().isoformat()
+        return judge_observations(plan_from(to_plain(plan)), observations_from(to_plain(observations), today), listed(catalog_paths))
+
+
+class FilterModule:
+    def filters(self):
+        return {"findings": findings}

@@ -1,0 +1,76 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: unused_rules
+short_description: Rules of a plan that nothing was seen to use
+version_added: 0.1.0
+author:
+  - portcullis.msports contributors (@portcullis)
+description:
+  - Names the rules that no permitted observation used within a window of days.
+  - A host that was not observed over the whole window says nothing about its rules. It is named in C(not_observed).
+positional: _input, observations, days
+options:
+  _input:
+    description: A plan, or the path of a plan directory.
+    type: raw
+    required: true
+  observations:
+    description: Observations, as P(portcullis.msports.findings#filter) takes them.
+    type: raw
+    required: true
+  days:
+    description: How many days the window has. It ends with the latest day of all observations.
+    type: int
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Nothing used these rules for 30 days
+  ansible.builtin.debug:
+    msg: "{{ ('msports-plan' | portcullis.msports.unused_rules('msports-plan', 30)).rules }}"
+  # => {"sql01": ["in tcp/1434 from configmgr.management_point"]}
+"""
+
+RETURN = r"""
+_value:
+  description: The rules, and how far they were looked at.
+  type: dict
+  contains:
+    rules:
+      description: Host to names of rules.
+      type: dict
+    not_observed:
+      description: Managed hosts that were not observed over the whole window.
+      type: list
+      elements: str
+    from:
+      description: The first day of the window. Empty without observations.
+      type: str
+    to:
+      description: The last day of the window.
+      type: str
+"""
+
+import datetime
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.portcullis.msports.plugins.plugin_utils import _compile
+from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import ansible_errors, to_plain
+from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.store import observations_from
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.read import plan_from
+
+
+def unused_rules(plan, observations, days):
+    with ansible_errors(AnsibleFilterError):
+        seen = observations_from(to_plain(observations), datetime.date.today().isoformat())
+        return _compile.unused_rules(plan_from(to_plain(plan)), seen, to_plain(days))
+
+
+class FilterModule:
+    def filters(self):
+        return {"unused_rules": unused_rules}

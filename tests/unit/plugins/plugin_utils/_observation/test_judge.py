@@ -1,0 +1,158 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a plan says of observations: the verdicts agree with the questions, what is uncertain is not guessed, and memory stays bounded."""
+
+from __future__ import annotations
+
+import random
+import typing as t
+
+import pytest
+
+from ansible_collections.portcullis.msports.plugins.plugin_utils._observation import judge as judging
+from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.judge import judge
+from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.observation import Observation
+from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.verdict import Judge
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.allowed import AllowedSet
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.index import PlanIndex
+from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._plan.plans import host, peer, plan, rule
+
+MP, SQL, OUTSIDE = "10.1.1.20", "10.1.1.11", "10.7.7.7"
+CLIENTS = "10.20.0.0/16"
+
+
+def small(**sql: t.Any) -> dict[str, t.Any]:
+    return plan(
+        {
+            "mp01": host(rule("out", "tcp", "sql", ["1433"]), rule("in", "tcp", "clients", ["443"]), at=[MP]),
+            "sql01": host(rule("in", "tcp", "mp", ["1433"]), at=[SQL], **sql),
+            "win01": host(
+                rule("in", "tcp", "mp", ["49152-65535"], rpc=True),
+                rule("in", "udp", "clients", ["69"], helper="tftp"),
+                rule("in", "udp", "clients", ["5355"], local="group", delivery="multicast"),
+                at=["10.1.1.30"],
+                system="windows",
+            ),
+            "twin01": host(at=["10.1.1.40"]),
+            "twin02": host(rule("out", "tcp", "sql", ["1433"]), at=["10.1.1.40"]),
+        },
+        {"sql": [SQL], "mp": [MP, "10.1.1.40", "10.1.1.51"], "clients": [CLIENTS], "group": ["224.0.0.252"]},
+        peers={"web01": peer("10.1.1.50"), "web02": peer("10.1.1.51")},
+    )
+
+
+def seen(host: str, peer: str, port: t.Optional[int], protocol: str = "tcp", direction: str = "in", **fields: t.Any) -> Observation:
+    found = Observation(host, direction, peer, protocol, port, "session", "passed", "", 1, "2026-11-28", "2026-11-28")
+    return found._replace(**fields)
+
+
+@pytest.mark.parametrize(
+    ("item", "verdict", "cut", "why"),
+    [
+        (seen("sql01", MP, 1433), "allowed", False, ""),
+        (seen("mp01", SQL, 1433, direction="out"), "allowed", False, ""),
+        (seen("sql01", OUTSIDE, 1433), "not_allowed", True, "sql01 has no rule that admits it"),
+        (seen("sql01", MP, 3389), "not_allowed", True, "mp01 has no rule that lets it out and sql01 has no rule that admits it"),
+        (seen("mp01", OUTSIDE, 443, direction="out"), "not_allowed", False, "mp01 has no rule that lets it out"),  # nothing stops what goes out there
+        (seen("mp01", MP, 9999), "allowed", False, ""),  # a host and itself
+        (seen("win01", "10.1.1.51", 50000), "uncertain", False, "dynamic RPC"),
+        (seen("win01", "10.20.0.9", 50000, "udp"), "uncertain", False, "tftp"),
+        (seen("win01", "10.20.0.9", 1000, "udp"), "not_allowed", False, "no rule"),  # Windows keeps the default that it has
+        (seen("win01", "10.20.0.9", 5355, "udp"), "uncertain", False, "multicast group"),
+        (seen("sql01", "db.example.com", 1433), "uncertain", False, "names are not looked up"),
+        (seen("sql01", "10.1.1.40", 1433), "uncertain", False, "twin01, twin02"),
+        (seen("web01", "10.1.1.51", 80), "uncertain", False, "manages neither"),
+        (seen("gone01", MP, 80), "uncertain", False, "does not know gone01"),
+        (seen("sql01", "", 1433, seen="listener"), "allowed", False, ""),
+        (seen("sql01", "", 3389, seen="listener"), "not_allowed", True, "admits anybody"),
+    ],
+)
+def test_verdicts(item: Observation, verdict: str, cut: bool, why: str) -> None:
+    found = Judge(PlanIndex(small())).judge(item)
+    assert (found.verdict, found.cut) == (verdict, cut)
+    assert why in found.why
+
+
+def test_a_verdict_is_what_the_question_says() -> None:
+    """On everything that is certain, judging and asking are one: the same rules of both ends."""
+    of = small()
+    asked, judge_ = AllowedSet(of), Judge(PlanIndex(of))
+    chosen = random.Random(5)
+    ends = {"mp01": MP, "sql01": SQL, "win01": "10.1.1.30", "web01": "10.1.1.50", OUTSIDE: OUTSIDE, "10.20.0.9": "10.20.0.9"}
+    certain = 0
+    for _turn in range(600):
+        name, other = chosen.choice(("mp01", "sql01", "win01", "web01")), chosen.choice(tuple(ends))
+        port, direction = chosen.choice((443, 1433, 69, 80)), chosen.choice(("in", "out"))
+        found = judge_.judge(seen(name, ends[other], port, direction=direction))
+        if found.verdict != "uncertain" and name != other:
+            certain += 1
+            question = (other, name) if direction == "in" else (name, other)
+            assert (found.verdict == "allowed") == asked.allows(*question, "tcp", port), (name, other, port, direction)
+    assert certain > 300
+
+
+@pytest.mark.parametrize(
+    ("outcome", "planned", "word"),
+    [
+        ("passed", True, "permitted"), ("passed", False, "passed_though_not_planned"),
+        ("dropped", True, "stopped_though_planned"), ("dropped", False, "stopped_as_planned"), ("unknown", False, "not_planned"),
+    ],
+)  # fmt: skip
+def test_words(outcome: str, planned: bool, word: str) -> None:
+    found = judge(PlanIndex(small()), [seen("sql01", MP if planned else OUTSIDE, 1433, outcome=outcome)])
+    assert found.counts == {word: 1}
+    assert [item.word for item in found.findings] == ([] if word == "permitted" else [word])
+
+
+@pytest.mark.parametrize(("default", "cut"), [(None, True), ("block", True), ("reject", True), ("allow", False), ("keep", False)])
+def test_only_a_default_that_stops_something_cuts(default: t.Optional[str], cut: bool) -> None:
+    [found] = judge(PlanIndex(small(default_inbound=default)), [seen("sql01", OUTSIDE, 1433)]).findings
+    assert found.cut is cut
+
+
+def test_alike_things_are_one_finding_with_every_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judging, "PEERS", 10)
+    items = [seen("sql01", f"10.7.0.{number}", 1433, process="sqlservr") for number in range(12)]
+    [found] = judge(PlanIndex(small()), [*items, *items[:3]]).findings
+    assert (len(found.peers), found.more, found.times, found.processes) == (10, 2, 15, ("sqlservr",))
+    monkeypatch.setattr(judging, "FINDINGS", 2)
+    many = judge(PlanIndex(small()), [seen("sql01", OUTSIDE, port) for port in (1, 2, 3, 4)])
+    assert (len(many.findings), many.left_out, many.counts) == (2, 2, {"passed_though_not_planned": 4})
+
+
+def test_a_rule_is_unused_only_at_a_host_that_was_watched_for_the_whole_window() -> None:
+    index = PlanIndex(small())
+    early = {"first": "2026-10-30", "last": "2026-11-28"}
+    watched = [seen("mp01", "10.20.0.9", 443, **early), seen("sql01", "", 1433, seen="listener", **early), seen("win01", OUTSIDE, 1, first="2026-11-20")]
+    found = judging.unused(index, judge(index, watched), 30)
+    assert found["rules"] == {"mp01": ["out tcp/1433 to sql"], "sql01": ["in tcp/1433 from mp"]}, "a listener uses no rule"
+    assert found["not_observed"] == ["twin01", "twin02", "win01"]
+    assert judging.unused(index, judge(index, [*watched, seen("sql01", MP, 1433)]), 30)["rules"] == {}
+    assert "sql01" in judging.unused(index, judge(index, watched), 31)["not_observed"], "never from a shorter one"
+
+
+def test_impact_names_what_two_plans_treat_differently() -> None:
+    after = small()
+    after["hosts"]["sql01"]["rules"] = [rule("in", "tcp", "clients", ["1433"])]
+    items = [seen("sql01", MP, 1433), seen("sql01", "10.20.0.9", 1433), seen("sql01", OUTSIDE, 1433), seen("mp01", "10.20.0.9", 443)]
+    found = judging.impact(PlanIndex(small()), PlanIndex(after), items)
+    assert [(item.source, item.destination) for item in found["stopped"].findings] == [("mp01", "sql01")]
+    assert [item.why for item in found["admitted"].findings] == ["sql01 has no rule that admits it"]
+    assert not found["uncertain"].findings
+
+
+def test_judging_grows_with_what_is_seen_and_not_faster() -> None:
+    """Ten times as many observations take about ten times as long, and the answers that are kept do not grow."""
+    import time  # noqa: PLC0415
+
+    index = PlanIndex(small())
+
+    def cost(number: int) -> float:
+        items = [seen("sql01", f"10.{each >> 14 & 255}.{each >> 6 & 255}.{each & 63}", 1433) for each in range(number)]
+        start = time.process_time()
+        judge(index, items)
+        return time.process_time() - start
+
+    cost(500)
+    assert cost(20000) / cost(2000) < 20
