@@ -16,6 +16,7 @@ A rule has the keys of ``RULE_KEYS``:
 ``remote_addresses``   list of addresses, CIDR networks, ``first-last`` ranges, ``any``, or one ``@name`` of an address set; never empty
 ``local_addresses``    the same, but empty = any
 ``helper``             ``""``, ``tftp`` or ``netbios-ns``: the connection tracking helper that the traffic needs
+``until``              ``""``, or the last day on which the rule holds, as ``2027-01-31``, in UTC; backends that know no time ignore it
 ``description``        text for people; no meaning for filtering
 
 Rules for Windows may have two keys more, of ``WINDOWS_KEYS``, and the keywords of ``PORT_KEYWORDS`` among the local ports of
@@ -27,8 +28,10 @@ inbound TCP, in any spelling:
 
 from __future__ import annotations
 
+import calendar
 import difflib
 import re
+import time
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _ports
@@ -43,6 +46,7 @@ RULE_KEYS = (
     "remote_addresses",
     "local_addresses",
     "helper",
+    "until",
     "description",
 )
 WINDOWS_KEYS = ("program", "service")
@@ -52,6 +56,7 @@ DEFAULTS = {
     "remote_ports": [],
     "local_addresses": [],
     "helper": "",
+    "until": "",
     "description": "",
 }
 CHOICES = {
@@ -63,6 +68,7 @@ CHOICES = {
 # What stands for ports that Windows knows by itself: letters and digits in lower case -> the spelling of the policy store.
 PORT_KEYWORDS = {"rpc": "RPC", "rpcepmap": "RPC-EPMap"}
 NAME_LIMIT = 128
+DAY = 24 * 60 * 60  # seconds
 LISTS = ("local_ports", "remote_ports", "remote_addresses", "local_addresses")
 _NAME = re.compile(r"^[A-Za-z0-9_.,:;@/+*()\[\]{}<>=#%&!?~^$| -]+\Z")
 
@@ -103,6 +109,8 @@ def check(
         for key, choices in sorted(CHOICES.items()):
             if key in rule and rule[key] not in choices:
                 problems.append("{0}.{1}: {2!r}: expected one of {3}".format(where, key, rule[key], ", ".join(repr(c) for c in choices)))
+        if last_second(rule["until"]) is None:
+            problems.append("{0}.until: {1!r}: expected a day, YYYY-MM-DD".format(where, rule["until"]))
         if "name" in rule:
             _check_name(rule["name"], index, names, problems)
         for key in ("local_ports", "remote_ports"):
@@ -118,6 +126,16 @@ def check(
         if not absent and not lists:
             complete.append(rule)
     return complete, problems
+
+
+def last_second(day: t.Any) -> t.Optional[int]:
+    """Return the second since 1970 with which a day is over in UTC, 0 for no day at all, and ``None`` for what is no day."""
+    if day == "":
+        return 0
+    try:
+        return calendar.timegm(time.strptime(day, "%Y-%m-%d")) + DAY
+    except (TypeError, ValueError):
+        return None
 
 
 def unknown(key: t.Any, keys: t.Iterable[t.Any]) -> str:
@@ -159,9 +177,7 @@ def _is_port(text: str) -> bool:
         return False
 
 
-def _check_addresses(
-    addresses: t.Sequence[t.Any], where: str, address_sets: t.Mapping[str, t.Any], problems: t.List[str], allow_empty: bool
-) -> None:
+def _check_addresses(addresses: t.Sequence[t.Any], where: str, address_sets: t.Mapping[str, t.Any], problems: t.List[str], allow_empty: bool) -> None:
     if not addresses and not allow_empty:
         problems.append("{0}: expected at least one address; empty is nobody, write 'any' for everybody".format(where))
     for index, address in enumerate(addresses):

@@ -56,7 +56,8 @@ options:
       - "Keys of a rule: V(name) (unique, at most 128 printable ASCII characters without quotes and backslashes), V(direction) (V(in) or V(out)),
         V(action) (V(allow), the default, or V(block)), V(protocol) (V(tcp), V(udp), V(icmp_echo) or V(any)), V(local_ports) and V(remote_ports)
         (ports or ranges, empty is any), V(remote_addresses) (addresses, networks, ranges, V(any), or one V(@name) of an address set),
-        V(local_addresses) (the same, empty is any), V(helper) (V(tftp) or V(netbios-ns)), V(description)."
+        V(local_addresses) (the same, empty is any), V(helper) (V(tftp) or V(netbios-ns)), V(until)
+        (the last day on which the rule holds, as V(2027-01-31), in UTC; nftables ends it by itself, the others ignore it), V(description)."
       - A rule that blocks beats every rule that allows. With ufw, C(before.rules) come first.
     type: list
     elements: dict

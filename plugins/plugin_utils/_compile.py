@@ -29,7 +29,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.index imp
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.store import digest
 from ansible_collections.portcullis.msports.plugins.plugin_utils._render.wire import check_plan
 from ansible_collections.portcullis.msports.plugins.plugin_utils._rule.assemble import assemble
-from ansible_collections.portcullis.msports.plugins.plugin_utils._rule.own import expired, management_addresses, until_matters
+from ansible_collections.portcullis.msports.plugins.plugin_utils._rule.own import ends, management_addresses, until_matters
 from ansible_collections.portcullis.msports.plugins.plugin_utils._rule.remarks import remarks
 
 Plain = t.Dict[str, t.Any]
@@ -74,7 +74,7 @@ def plan_of(estate: Estate, catalogs: Catalogs, inputs: t.Mapping[str, str], par
     connected = connect(estate, catalogs)
     assembled = assemble(estate, connected.connections)
     remarked = remarks(estate, catalogs, assembled.rulesets, assembled.sets)
-    notes = (*(Note("estate", text) for text in estate.notes), *connected.notes, *assembled.notes, *expired(estate), *remarked)
+    notes = (*(Note("estate", text) for text in estate.notes), *connected.notes, *assembled.notes, *ends(estate), *remarked)
     management = {host.name: management_addresses(host, estate) for host in estate.hosts.values() if host.managed}
     compiled = Compiled(assembled.rulesets, assembled.sets, management, connected.off, notes)
     today = str(estate.today) if until_matters(estate) else None

@@ -34,7 +34,8 @@ SERVICE_WORDS = f"expected {', '.join(SERVICES)}, another well-known TCP service
 FROM_WORDS = "expected a list of addresses, networks, group:<name>: from where this host is managed"
 PORT_WORDS = f"expected ports from 0 to {LAST_PORT}, single or first-last"
 SPEC_WORDS = "expected tcp/<ports> or udp/<ports> (like tcp/443, udp/5000-5010, tcp/80,443), icmp_echo or any"
-ALLOW_KEYS = ("name", "in", "out", "from", "to", "because", "until")
+OPTIONAL = {"owner": "who answers for the entry", "ticket": "the number of a ticket"}
+ALLOW_KEYS = ("name", "in", "out", "from", "to", "because", "until", "owner", "ticket")
 
 
 def parse_management(declared: Declarations, problems: ProblemCollector, ends: Ends, services: t.Mapping[str, int]) -> t.Optional[Management]:
@@ -104,8 +105,9 @@ def parse_allow(declared: Declarations, problems: ProblemCollector, ends: Ends) 
         else:
             peers = ends.read_list(item[key], f"{path}.{key}", problems)
         until = _until(item["until"], f"{path}.until", problems) if "until" in item else None
+        owner, ticket = (required_text(item, key, what, path, problems) if key in item else "" for key, what in OPTIONAL.items())
         for protocol, ports in sorted(parse_specs(item[direction], f"{path}.{direction}", problems).items()):
-            found.append(Allow(name, direction, protocol, ports, peers, because, until))
+            found.append(Allow(name, direction, protocol, ports, peers, because, until, owner, ticket))
     return tuple(sorted(found, key=lambda allow: (allow.name, allow.protocol)))
 
 

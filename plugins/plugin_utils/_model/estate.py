@@ -61,6 +61,8 @@ class Allow:
     peers: tuple[Selection, ...]
     because: str
     until: t.Optional[datetime.date] = None
+    owner: str = ""
+    ticket: str = ""
 
 
 @dataclass(frozen=True)

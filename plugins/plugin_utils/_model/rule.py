@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import datetime
 import typing as t
 from dataclasses import dataclass
 
@@ -44,6 +45,7 @@ class Rule:
     ``local_ports`` / ``remote_ports`` empty = any. ``remote`` and ``local`` are ids of address sets; ``local`` is
     ``None`` except for multicast groups. ``rpc`` marks that the port range stands for dynamic RPC (Windows keyword).
     ``helper`` names the connection tracking helper that the protocol needs (``tftp``, ``netbios-ns``) or is empty.
+    ``until`` is the last day on which the rule holds, where all its reasons end; ``None`` = for good.
     ``unaddressed`` marks DHCP: a backend that filters by address must admit 0.0.0.0 and broadcast.
     """
 
@@ -57,6 +59,7 @@ class Rule:
     rpc: bool = False
     helper: str = ""
     delivery: str = "unicast"
+    until: t.Optional[datetime.date] = None
 
     @property
     def key(self) -> tuple[t.Any, ...]:

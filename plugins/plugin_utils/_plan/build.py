@@ -80,6 +80,7 @@ def rule_as_dict(rule: Rule) -> Plain:
         "rpc": rule.rpc,
         "helper": rule.helper,
         "delivery": rule.delivery,
+        **({"until": str(rule.until)} if rule.until else {}),
         "because": [{"kind": why.kind, "name": why.name, "text": why.text} for why in rule.because],
     }
 

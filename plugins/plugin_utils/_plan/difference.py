@@ -92,5 +92,5 @@ def _options(plan: Plain, name: str) -> dict[str, t.Any]:
 
 
 def _differs(old: Plain, new: Plain, sets: t.Mapping[str, t.Any]) -> bool:
-    filters = ("direction", "action", "protocol", "local_ports", "remote_ports", "remote", "local", "rpc", "helper")
-    return any(old[key] != new[key] for key in filters) or new["remote"] in sets or new["local"] in sets
+    filters = ("direction", "action", "protocol", "local_ports", "remote_ports", "remote", "local", "rpc", "helper", "until")
+    return any(old.get(key) != new.get(key) for key in filters) or new["remote"] in sets or new["local"] in sets

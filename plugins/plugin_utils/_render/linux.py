@@ -56,6 +56,7 @@ def _rule(plan: Plain, rule: Plain, sets: Sets) -> Options:
     return {
         "name": wire_name(rule["name"]),
         **{key: rule[key] for key in COPIED},
+        **({"until": rule["until"]} if "until" in rule else {}),
         "remote_addresses": _addresses(plan, rule["remote"], sets),
         "local_addresses": _addresses(plan, rule["local"], sets) if rule["local"] else [],
         "description": "; ".join(why["name"] for why in rule["because"]),

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import datetime
 import typing as t
 from collections import defaultdict
 from dataclasses import dataclass, replace
@@ -119,7 +120,12 @@ def _with_reasons_in_order(rule: Rule) -> Rule:
 
 
 def _join(known: Rule, rule: Rule) -> Rule:
-    return replace(known, because=(*known.because, *rule.because), helper=known.helper or rule.helper)
+    return replace(known, because=(*known.because, *rule.because), helper=known.helper or rule.helper, until=_later(known, rule))
+
+
+def _later(known: Rule, rule: Rule) -> t.Optional[datetime.date]:
+    """Return when a rule ends that two reasons ask for: with the later one, and never where one of them has no end."""
+    return max(known.until, rule.until) if known.until and rule.until else None
 
 
 def _relays(estate: Estate) -> AddressSet:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime
 import typing as t
+from dataclasses import replace
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import some
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import Addresses, union
@@ -46,15 +47,20 @@ def names_only(host: Host) -> bool:
     return any((selection.hosts or (selection.label,)) == (host.name,) for selection in selections)
 
 
-def expired(estate: Estate) -> t.Iterator[Note]:
-    """Yield a note for each of the user's entries whose day has passed, with the hosts that have it."""
-    over: dict[Allow, list[str]] = {}
+def ends(estate: Estate) -> t.Iterator[Note]:
+    """Yield a note for each of the user's entries that has a last day, with the hosts that have it."""
+    ending: dict[Allow, list[str]] = {}
     for host in estate.hosts.values():
         for allow in host.allow if host.managed else ():
-            if _is_over(allow, estate.today):
-                over.setdefault(allow, []).append(host.name)
-    for allow, hosts in over.items():
-        yield Note("expired", f"msports_allow {allow.name} ended on {allow.until}; it makes no rule at {some(hosts)}")
+            if allow.until:
+                ending.setdefault(allow, []).append(host.name)
+    for allow, hosts in ending.items():
+        owner = f", its owner is {allow.owner}" if allow.owner else ""
+        if _is_over(allow, estate.today):
+            yield Note("expired", f"msports_allow {allow.name} ended on {allow.until}; it makes no rule at {some(hosts)}{owner}")
+        else:
+            how = "nftables ends it by itself, any other backend with the first run after that day"
+            yield Note("ends", f"msports_allow {allow.name} ends after {allow.until} at {some(hosts)}{owner}: {how}")
 
 
 def until_matters(estate: Estate) -> bool:
@@ -84,10 +90,12 @@ def _ping(host: Host, estate: Estate) -> t.Iterator[Projected]:
 def _allow(host: Host, estate: Estate) -> t.Iterator[Projected]:
     for allow in host.allow:
         if not _is_over(allow, estate.today):
-            text = allow.because + (f" (until {allow.until})" if allow.until else "")
+            more = (f"{word} {value}" for word, value in (("ticket", allow.ticket), ("owner", allow.owner), ("until", allow.until)) if value)
+            text = allow.because + (f" ({life})" if (life := ", ".join(more)) else "")
             for selection in allow.peers:
                 peers = _set("allow", selection, estate)
-                yield _projected(allow.direction, allow.protocol, allow.ports, peers, Reason("allow", allow.name, text))
+                rule, sets = _projected(allow.direction, allow.protocol, allow.ports, peers, Reason("allow", allow.name, text))
+                yield replace(rule, until=allow.until), sets
 
 
 def _infrastructure(estate: Estate) -> t.Iterator[Projected]:

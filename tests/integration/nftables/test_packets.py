@@ -14,6 +14,7 @@ import typing as t
 import pytest
 from ansible_collections.portcullis.msports.plugins.module_utils._guard import Session
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import tracking
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import desired, render
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.reconcile import Refused
 from network_namespaces import Peer, run
 
@@ -97,6 +98,36 @@ def test_rules_admit_what_they_say_and_nothing_else(apply: t.Any, rule: t.Any, p
         ("tcp", peer.here6, 993): "nothing",
     }
     assert {key: probe(*key) for key in expected} == expected
+
+
+def test_a_rule_ends_with_its_last_day_by_itself(apply: t.Any, rule: t.Any, peer: Peer, probe: Prober, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel's clock decides: without a run, after the next boot from the saved file, and in whatever time zone."""
+    day = time.strftime("%Y-%m-%d", time.gmtime())
+    over = time.strftime("%Y-%m-%d", time.gmtime(time.time() - 24 * 60 * 60))
+    rules = [rule("open", local_ports=["80"], until=day), rule("over", local_ports=["81"], until=over), rule("ever", local_ports=["82"])]
+    assert apply(*rules)["changed"]
+    asked = {80: REFUSED, 81: "nothing", 82: REFUSED}
+    assert {port: probe("tcp", peer.here, port) for port in asked} == asked
+    for zone in ("America/New_York", "Asia/Tokyo"):
+        monkeypatch.setenv("TZ", zone)
+        assert not apply(*rules)["changed"]
+    with open(apply.saved, encoding="utf-8") as saved:
+        run("nft -f -", saved.read())
+    assert not apply(*rules)["changed"]
+    assert {port: probe("tcp", peer.here, port) for port in asked} == asked
+    soon = int(time.time()) + 2
+    run("nft flush chain inet msports rules_in")
+    run("nft -f -", f"add rule inet msports rules_in tcp dport 80 {render.ENDS.format(soon)} accept")
+    assert probe("tcp", peer.here, 80) == REFUSED
+    time.sleep(max(soon - time.time(), 0) + 0.2)
+    assert probe("tcp", peer.here, 80) == "nothing"
+
+
+def test_a_kernel_that_knows_no_time_keeps_a_rule_until_the_next_run(apply: t.Any, rule: t.Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(desired, "has_time", lambda _nft: False)
+    result = apply(rule("open", local_ports=["80"], until="2020-01-01"))
+    assert "cannot end a rule by itself; the first run after its last day removes it: open" in " ".join(result["warnings"])
+    assert "time" not in run("nft list table inet msports")
 
 
 def test_block_reject_and_audit(apply: t.Any, peer: Peer, probe: Prober) -> None:

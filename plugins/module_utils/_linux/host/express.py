@@ -11,9 +11,11 @@ not known here comes back behind ``unknown:`` as JSON, so that it never looks li
 
 from __future__ import annotations
 
+import calendar
 import functools
 import json
 import socket
+import time
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _ports
@@ -104,6 +106,8 @@ def _match(value: Plain) -> str:
     ((kind, key),) = left.items()
     if kind == "ct" and key == {"key": "state"} and operation in ("in", "=="):
         return "ct state " + ",".join(_states(right))
+    if kind == "meta" and key["key"] == "time" and operation == "<":
+        return "meta time < {0}".format(calendar.timegm(time.strptime(right, "%Y-%m-%d %H:%M:%S")))
     if operation != "==":
         raise NotKnown(operation)
     if kind == "meta":

@@ -44,7 +44,7 @@ class Nft:
 
     def _run(self, arguments: t.Sequence[str], given: str = "") -> t.Tuple[int, str, str]:
         self.count += 1
-        environment = dict(os.environ, LC_ALL="C")
+        environment = dict(os.environ, LC_ALL="C", TZ="UTC0")  # times are printed and read in the zone of the process
         # A list and no shell; and tests run it without a module. pylint: disable-next=ansible-bad-function
         process = subprocess.Popen(
             [self.path, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, universal_newlines=True
@@ -104,8 +104,17 @@ def split(objects: t.Iterable[Plain], owner: str) -> t.Tuple[Objects, Objects]:
 
 def has_netbios(nft: Nft) -> bool:
     """Tell whether the kernel has the connection tracking helper ``netbios-ns``: it accepts one in a check."""
+    return _accepts(nft, 'ct helper probe {\n\t\ttype "netbios-ns" protocol udp\n\t\tl3proto ip\n\t}')
+
+
+def has_time(nft: Nft) -> bool:
+    """Tell whether the kernel compares with its clock (since Linux 5.4)."""
+    return _accepts(nft, "chain probe {\n\t\tmeta time < 1 accept\n\t}")
+
+
+def _accepts(nft: Nft, content: str) -> bool:
     try:
-        nft.check('table inet portcullis_probe {\n\tct helper probe {\n\t\ttype "netbios-ns" protocol udp\n\t\tl3proto ip\n\t}\n}\n')
+        nft.check("table inet portcullis_probe {{\n\t{0}\n}}\n".format(content))
         return True
     except NftError:
         return False

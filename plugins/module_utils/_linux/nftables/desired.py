@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.portcullis.msports.plugins.module_utils import _change
+from ansible_collections.portcullis.msports.plugins.module_utils import _change, _limits
 from ansible_collections.portcullis.msports.plugins.module_utils._change import Change
 from ansible_collections.portcullis.msports.plugins.module_utils._limits import UNSAYABLE
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import Nft, has_netbios
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import Nft, has_netbios, has_time
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import render, table
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.table import Table
 from ansible_collections.portcullis.msports.plugins.module_utils._match import Plain
 from ansible_collections.portcullis.msports.plugins.module_utils._options import Options
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused, checked_rules
+
+
+NO_CLOCK = "this kernel is older than Linux 5.4 and cannot end a rule by itself; the first run after its last day removes it: {0}"
 
 
 class Desired(t.NamedTuple):
@@ -33,10 +36,13 @@ class Desired(t.NamedTuple):
 def desire(options: Options, nft: Nft, actual: t.Optional[Table]) -> Desired:
     """Return ``Desired`` for the options and the own table that is there (or ``None``); raise ``Refused`` with every problem at once."""
     rules = checked_rules(options)
+    lasting = _lasting(rules, nft)
     helpers = ["tftp"] + (["netbios-ns"] if _wants_netbios(rules) and _has_netbios(nft, actual) else [])
+    sayable = [dict(rule, until="") if rule["name"] in lasting else rule for rule in rules]
     rendered = render.render(
-        rules, options["address_sets"], options["default_inbound"], options["default_outbound"], options["owner"], options["mode"], helpers
+        sayable, options["address_sets"], options["default_inbound"], options["default_outbound"], options["owner"], options["mode"], helpers
     )
+    warnings = rendered.warnings + ([NO_CLOCK.format(_limits.some(lasting))] if lasting else [])
     if rendered.problems:
         raise Refused(UNSAYABLE.format("nftables"), rendered.problems)
     want = table.rule_lines(rendered.table)
@@ -46,7 +52,13 @@ def desire(options: Options, nft: Nft, actual: t.Optional[Table]) -> Desired:
     except _change.TooManyRemovals as error:
         raise Refused(str(error)) from error
     desired = _with_extra(options, rendered.table, actual, change.extra) if actual and change.extra else rendered.table
-    return Desired(rules, desired, table.text(desired, options["owner"]), change, rendered.warnings)
+    return Desired(rules, desired, table.text(desired, options["owner"]), change, warnings)
+
+
+def _lasting(rules: t.Iterable[Plain], nft: Nft) -> t.List[str]:
+    """Return the names of the rules with a last day that this kernel cannot end by itself."""
+    ending = [rule["name"] for rule in rules if rule["until"]]
+    return ending if ending and not has_time(nft) else []
 
 
 def _wants_netbios(rules: t.Iterable[Plain]) -> bool:

@@ -14,7 +14,7 @@ import hashlib
 import re
 import typing as t
 
-from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _limits, _ports
+from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _limits, _ports, _ruleset
 from ansible_collections.portcullis.msports.plugins.module_utils._addresses import Interval
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import HOOKS, RULE_CHAINS
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.table import Chain, Rules, Table, in_order
@@ -27,6 +27,8 @@ Sets = t.Dict[str, t.Tuple[int, t.Tuple[Interval, ...]]]
 INLINE = 4
 # Names of sets have room for 31 characters on every kernel.
 SET_LABEL = 19
+# The kernel compares with its clock, so a rule ends by itself, also after a reboot. Seconds mean the same in every time zone.
+ENDS = "meta time < {0}"
 LOG_LIMIT = "limit rate 10/second burst 20 packets"
 
 # What keeps a host alive, by direction: interface lo, what belongs to known connections, ICMP errors, neighbour discovery
@@ -137,13 +139,12 @@ def _addresses_of(texts: t.Sequence[str], collapsed: t.Mapping[str, Addresses]) 
     return Addresses("", _addresses.parse(texts))
 
 
-def _rule_texts(
-    rule: Plain, matches: t.Iterable[t.Tuple[t.Optional[int], str]], helper: str, default: str, owner: str, mode: str
-) -> t.Iterator[str]:
+def _rule_texts(rule: Plain, matches: t.Iterable[t.Tuple[t.Optional[int], str]], helper: str, default: str, owner: str, mode: str) -> t.Iterator[str]:
     """Yield the nft rules of one rule. Where the default is kept, an allow rule only attaches its helper."""
     for family, match in matches:
         parts = [match] if match else []
         parts += [ECHO[family]] if family and rule["protocol"] == "icmp_echo" else _transport(rule)
+        parts += [ENDS.format(_ruleset.last_second(rule["until"]))] if rule["until"] else []
         attach = helper and (family != 6 or HELPERS[helper][2] != "ip")
         if attach:
             parts.append('ct helper set "{0}"'.format(helper.replace("-", "_")))

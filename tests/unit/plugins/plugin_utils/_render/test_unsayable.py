@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.portcullis.msports.plugins.filter.render import render as render_filter
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import render as firewalld
+from ansible_collections.portcullis.msports.plugins.module_utils import _ruleset
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import render as nftables
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import limits
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import render as ufw
@@ -201,7 +202,14 @@ def test_firewalld_refuses_on_the_controller_what_its_module_refuses(rules: list
 def test_nftables_refuses_on_the_controller_what_its_module_refuses(rules: list[Plain], declared: dict[str, t.Any], mode: str) -> None:
     made = plan({"till": host(*rules, **declared)}, SETS)
     options = sent(made, "block", mode)
-    there = nftables.render(options["rules"], options["address_sets"], options["default_inbound"], options["default_outbound"], "msports", mode)
+    there = nftables.render(
+        _ruleset.check(options["rules"], options["address_sets"])[0],
+        options["address_sets"],
+        options["default_inbound"],
+        options["default_outbound"],
+        "msports",
+        mode,
+    )
     assert sorted(there.problems) == on_the_controller(made, "nftables", mode)
 
 

@@ -15,7 +15,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresse
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate import Allow, Host, Management, Selection
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.ports import parse_ports
 from ansible_collections.portcullis.msports.plugins.plugin_utils._rule.assemble import Assembled, assemble
-from ansible_collections.portcullis.msports.plugins.plugin_utils._rule.own import expired, management_addresses, some, until_matters
+from ansible_collections.portcullis.msports.plugins.plugin_utils._rule.own import ends, management_addresses, some, until_matters
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._flow.estates import catalogs, estate, flow, made
 
 TODAY = datetime.date(2026, 11, 21)
@@ -128,12 +128,31 @@ def test_until(until: t.Optional[datetime.date], names: list[str]) -> None:
     found = assemble(world, ())
     assert named(found, "a") == names
     assert until_matters(world) is (until is not None)
-    assert [note.text for note in expired(world)] == ([] if names else ["msports_allow extra ended on 2026-11-20; it makes no rule at a"])
+    ends_later = "msports_allow extra ends after 2026-11-21 at a: nftables ends it by itself, any other backend with the first run after that day"
+    ended = "msports_allow extra ended on 2026-11-20; it makes no rule at a"
+    assert [note.text for note in ends(world)] == ([] if until is None else [ends_later] if names else [ended])
+    assert [rule.until for rule in found.rulesets["a"]] == [until][: len(names)]
+
+
+def test_a_rule_ends_with_the_last_of_its_reasons() -> None:
+    everyone, day = Selection("any", ANY), datetime.timedelta(days=1)
+    for other, until in ((TODAY + day, TODAY + day), (None, None)):
+        entries = (allow(everyone, until=TODAY), allow(everyone, name="more", until=other))
+        (rule,) = assembled(made("a", "shop.desk", at="10.0.0.1", allow=entries)).rulesets["a"]
+        assert rule.until == until and len(rule.because) == 2
+
+
+def test_owner_and_ticket_are_told() -> None:
+    over = allow(Selection("any", ANY), until=TODAY - datetime.timedelta(days=1), owner="web team", ticket="CHG-9")
+    world = estate(made("a", "shop.desk", at="10.0.0.1", allow=(over,)), today=TODAY)
+    assert [note.text for note in ends(world)] == ["msports_allow extra ended on 2026-11-20; it makes no rule at a, its owner is web team"]
+    (rule,) = assembled(made("a", "shop.desk", at="10.0.0.1", allow=(allow(Selection("any", ANY), owner="web team", ticket="CHG-9"),))).rulesets["a"]
+    assert rule.because[0].text == "CHG-1 (ticket CHG-9, owner web team)"
 
 
 def test_an_expired_entry_of_a_host_without_ruleset_is_not_told() -> None:
     over = allow(Selection("any", ANY), until=TODAY - datetime.timedelta(days=1))
-    assert list(expired(estate(made("a", "shop.desk", at="10.0.0.1", managed=False, allow=(over,)), today=TODAY))) == []
+    assert list(ends(estate(made("a", "shop.desk", at="10.0.0.1", managed=False, allow=(over,)), today=TODAY))) == []
 
 
 def test_the_reason_of_an_own_rule_says_why_and_until_when() -> None:
