@@ -29,6 +29,7 @@ NOBODY = (
     "with msports_management: {{from: [10.9.0.0/24], services: [{1}]}}"
 )
 ADD_SESSION = "add to the inventory: msports_management: {{from: [{0}], services: [{1}]}}, and plan again"
+ADD_RULE = "give a rule that admits it, or name in msports_management (option management) who really manages this host, like [10.9.0.0/24]"
 ADD_OUTER = "add to the inventory: msports_allow: [{{name: tunnel {0}, in: {1}, from: [{2}], because: management comes through it}}], and plan again"
 TUNNEL = "the session from {0} comes through the tunnel {1}, whose own packets come {2}: {3}"
 NO_WAY = "by which interface the session from {0} comes cannot be told ({1}), so not whether a tunnel carries it"
@@ -62,7 +63,7 @@ def check(options: Options, watch: Watch, ground: Ground) -> t.List[str]:
         return []
     evaluator = ground.evaluator or Ruleset(ground.rules, options["address_sets"], options["default_inbound"])
     locked = [_with_remedy(session, text) for session in watch.sessions for text in _guard.lockout((), {}, "", {}, [session], evaluator)]
-    locked += _guard.lockout((), {}, "", options["management"], (), evaluator)
+    locked += ["{0}; {1}".format(text, ADD_RULE) for text in _guard.lockout((), {}, "", options["management"], (), evaluator)]
     known, unsure = _beyond(options, watch, ground, evaluator)
     if locked + known:
         raise Refused(LOCKED_OUT, locked + known)

@@ -46,8 +46,11 @@ def find_sessions(
             how = "SSH_CONNECTION in {0}".format(place)
             return _from_inside(session, kernel, reader, came_by) if kernel.is_inside(session) else Watch((session,), how, own=session)
     found = reader.held(reader.named(pids), kernel.all())
+    outside = tuple(session for session in found if not kernel.is_inside(session))
+    if outside:
+        return Watch(outside, "sockets of sshd among the ancestors", own=outside[0] if len(outside) == 1 else None)
     if found:
-        return Watch(tuple(found), "sockets of sshd among the ancestors", own=found[0] if len(found) == 1 else None)
+        return _from_inside(found[0], kernel, reader, came_by)
     return _any_session(kernel, reader, came_by)
 
 
