@@ -113,7 +113,7 @@ class ActionModule(ActionBase):
             with ansible_errors(AnsibleActionFail):
                 options.update(render(plan, name, backend, arguments["mode"]))
             if backend != "windows":
-                options["generation"] = marker["generation"]
+                options.update(generation=marker["generation"], planned_addresses=plan["hosts"][name]["addresses"])
             applied = {
                 "state": PRESENT,
                 "mode": arguments["mode"],

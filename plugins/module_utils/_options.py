@@ -52,6 +52,7 @@ TABLE = (
     Option("state", {"type": "str", "choices": ["present", "absent"], "default": "present"}),
     Option("persist", {"type": "bool", "default": True}),
     Option("generation", {"type": "int"}, ANY_LINUX, passed_on=False),
+    Option("planned_addresses", {"type": "list", "elements": "str", "default": []}, ANY_LINUX, passed_on=False),
     Option("allow_older_plan", {"type": "bool", "default": False}, ANY_LINUX),
     Option("firewalld_precedence", {"type": "str", "choices": ["merge", "override", "yield"], "default": "merge"}, ("firewalld",)),
     Option("connection_port", {"type": "int"}, LINUX, passed_on=False),

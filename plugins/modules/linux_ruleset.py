@@ -149,6 +149,13 @@ options:
       - The generation of the plan that the rules come from, as M(portcullis.msports.apply) passes it on. The host remembers it until O(state=absent), and
         refuses an earlier one.
     type: int
+  planned_addresses:
+    description:
+      - The addresses that the plan gives this host, as M(portcullis.msports.apply) passes them on. When none of them is on an interface of the host, a warning
+        says so. Peers that have strict rules know the host by these alone.
+    type: list
+    elements: str
+    default: []
   allow_older_plan:
     description:
       - Apply the rules although the host has a later O(generation).

@@ -11,6 +11,7 @@ import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _refusals
 from ansible_collections.portcullis.msports.plugins.module_utils._linux import rollback
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import own_addresses
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.generation import Memory
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.managers import choose, traces
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import program
@@ -35,7 +36,7 @@ def run(options: t.Mapping[str, t.Any], check_mode: bool = False) -> Result:
     options = {key: value for key, value in options.items() if value is not None}
     owner = options.get("owner", "msports")
     _refusals.check_owner(owner)
-    generation, allowed = options.pop("generation", None), options.pop("allow_older_plan", False)
+    generation, allowed, planned = options.pop("generation", None), options.pop("allow_older_plan", False), options.pop("planned_addresses", [])
     shelf, memory = Shelf(owner), Memory(owner, options.get("persist", True))
     note, warnings = rollback.settle(shelf, check_mode)
     if note:
@@ -45,6 +46,8 @@ def run(options: t.Mapping[str, t.Any], check_mode: bool = False) -> Result:
     absent = options.get("state") == "absent"
     if generation is not None and not allowed and not absent:
         warnings = warnings + memory.check(generation)
+    if not absent:
+        warnings = warnings + own_addresses.warnings(planned)
     result = _run(options, check_mode, owner)
     if absent and not check_mode:
         memory.forget()

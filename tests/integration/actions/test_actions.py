@@ -203,7 +203,8 @@ def test_precedence_reaches_firewalld(bench: Bench, state: str) -> None:
     task = {"portcullis.msports.apply": {"backend": "firewalld", "firewalld_precedence": "yield", "state": state}}
     run = bench.play(PLAN, task, hosts="web01", arguments=["--check"])
     assert run.calls == ["exec_command"]
-    assert run.results["web01"]["invocation"]["module_args"]["firewalld_precedence"] == "yield"
+    handed = run.results["web01"]["invocation"]["module_args"]
+    assert (handed["firewalld_precedence"], handed["planned_addresses"]) == ("yield", ["10.0.0.1"] if state == "present" else [])
 
 
 def test_one_remote_call_for_a_host_and_a_second_one_to_confirm_a_change(bench: Bench) -> None:

@@ -55,6 +55,9 @@ def test_apply_check_read_and_remove(ansible: t.Callable[..., dict[str, t.Any]])
     assert (first["changed"], first["added"], first["effective"]["in_force"]) == (True, [RULE["name"]], True)
     second = ansible("linux_ruleset", backend="nftables", **options)
     assert (second["changed"], second["kept"], second.get("warnings", [])) == (False, 1, [])
+    run("ip link add v0 type veth peer name v1; ip addr add 192.0.2.21/24 dev v0")
+    elsewhere = ansible("linux_ruleset", backend="nftables", planned_addresses=["203.0.113.21"], **options)
+    assert elsewhere["changed"] is False and "(203.0.113.21); there are 192.0.2.21." in elsewhere["warnings"][0]
     info = ansible("linux_ruleset_info", backend="nftables")
     assert (info["changed"], info["present"], info["names"]) == (False, True, [RULE["name"]])
     assert info["lines"][-1] == f"in '{RULE['name']}': ip saddr 10.0.0.0/8 tcp dport 443 accept"
