@@ -6,7 +6,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs-lint sanity unit integration windows windows-pwsh windows-wine windows-acceptance containers lab molecule fresh coverage bench build release-check clean setup setup-demo
+.PHONY: help demo test lint docs-lint sanity unit integration windows windows-pwsh windows-wine windows-acceptance containers lab molecule fresh coverage drills bench build release-check clean setup setup-demo
 
 PY := .venv/bin/python
 # RELEASE: the release of Debian in the containers, bookworm or trixie.
@@ -58,6 +58,9 @@ windows-acceptance: setup-demo  ## asks one real Windows host what is assumed ab
 
 containers: setup  ## the backends on booted containers, with real firewall managers
 	@$(CHECKS) containers
+
+drills: setup  ## lockouts and processes killed at random, some hundred times, on booted containers (MSPORTS_LOCKOUTS, MSPORTS_KILLS, MSPORTS_SEED); as root
+	@$(PY) -m pytest -q tests/drills
 
 lab: setup  ## tests in the namespace lab
 	@$(CHECKS) lab

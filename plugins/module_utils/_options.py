@@ -56,7 +56,7 @@ TABLE = (
     Option("allow_older_plan", {"type": "bool", "default": False}, ANY_LINUX),
     Option("firewalld_precedence", {"type": "str", "choices": ["merge", "override", "yield"], "default": "merge"}, ("firewalld",)),
     Option("connection_port", {"type": "int"}, LINUX, passed_on=False),
-    Option("rollback_timeout", {"type": "int", "default": 0}, ("nftables", "ufw"), applied=60),
+    Option("rollback_timeout", {"type": "int", "default": 0}, LINUX, applied=60),
 )
 PASSED_ON = tuple(option.name for option in TABLE if option.passed_on)
 OWNER = {"owner": next(option.spec for option in TABLE if option.name == "owner")}

@@ -59,7 +59,7 @@ options:
   rollback_timeout:
     description:
       - How many seconds a change waits for a confirmation over a new connection. Without one the host takes the change back by itself, and the task fails.
-        V(0) changes the rules for good at once. On nftables and ufw; the other backends have no such timer yet.
+        V(0) changes the rules for good at once. On Linux; Windows has no such timer yet.
     type: int
     default: 60
   persist:

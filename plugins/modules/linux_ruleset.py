@@ -184,7 +184,7 @@ options:
     description:
       - How many seconds a change waits for a confirmation, which this action sends over a new connection as soon as it has one. Without a confirmation in time
         the host takes the change back by itself, and the task fails. V(0) changes the rules for good at once.
-      - On nftables and ufw. Rules are saved for the next boot when they are confirmed, so a restart before that ends in the rules from before.
+      - Rules are saved for the next boot when they are confirmed, so a restart before that ends in the rules from before.
       - While a change waits, other runs for this owner are refused.
       - The host needs systemd for a timer. Without systemd a process of its own waits.
     type: int

@@ -33,6 +33,10 @@ def backend_of(name: str, root: str = "/") -> Backend:
         from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import undo as ufw
 
         return ufw.backend(root)
+    if name == "firewalld":
+        from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import undo as firewalld
+
+        return firewalld.backend(root)
     raise ValueError("no backend is called {0!r}".format(name))
 
 

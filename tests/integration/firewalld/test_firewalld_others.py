@@ -8,40 +8,11 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+from firewalld_host import RUNTIME_ONLY, SAVED, script
 
 pytestmark = pytest.mark.container
 
 Rule = t.Callable[..., t.Dict[str, t.Any]]
-
-# Like fail2ban, libvirt, podman and an administrator who tries something: nothing of it is saved.
-RUNTIME_ONLY = """
-firewall-cmd --add-port=8443/tcp --timeout=3000
-firewall-cmd --add-rich-rule='rule family=ipv4 source address=203.0.113.9 port port=443 protocol=tcp reject'
-firewall-cmd --remove-service=dhcpv6-client
-firewall-cmd --zone=home --add-source=192.0.2.0/24
-firewall-cmd --zone=internal --add-interface=dummy7
-firewall-cmd --policy=theirs --add-service=http
-firewall-cmd --ipset=banned --add-entry=198.51.100.7
-firewall-cmd --ipset=jail --add-entry=198.51.100.20
-firewall-cmd --direct --add-rule ipv4 filter INPUT 0 -s 198.51.100.8 -j DROP
-iptables -N f2b-sshd; iptables -A f2b-sshd -s 198.51.100.9 -j REJECT; iptables -A INPUT -p tcp --dport 22 -j f2b-sshd
-iptables -t nat -A POSTROUTING -s 10.88.0.0/16 -j MASQUERADE
-ip6tables -A INPUT -s fd66::/16 -j DROP
-"""
-SAVED = """
-firewall-cmd --permanent --new-policy=theirs --set-target=CONTINUE
-firewall-cmd --permanent --policy=theirs --add-ingress-zone=ANY
-firewall-cmd --permanent --policy=theirs --add-egress-zone=HOST
-firewall-cmd --permanent --new-ipset=banned --type=hash:net
-firewall-cmd --permanent --new-ipset=jail --type=hash:ip --option=timeout=900
-firewall-cmd --permanent --zone=public --add-rich-rule='rule family=ipv4 source ipset=banned drop'
-firewall-cmd --reload
-"""
-
-
-def _script(text: str) -> str:
-    return " && ".join(f"{{ {line}; }}" for line in text.strip().splitlines()) + " > /dev/null"
-
 
 def _others(apply: t.Any) -> str:
     """Everything of others: the daemon's state without our policies, the rules of iptables, the files."""
@@ -60,8 +31,8 @@ def _table(apply: t.Any) -> str:
 
 
 def test_a_reload_loses_nothing_of_others_and_small_changes_need_none(apply: t.Any, rule: Rule) -> None:
-    apply.sh(_script(SAVED))
-    apply.sh(_script(RUNTIME_ONLY))
+    apply.sh(script(SAVED))
+    apply.sh(script(RUNTIME_ONLY))
     before, files = _others(apply), apply.state()["files"]
     users = [rule("a", local_ports=["1"], remote_addresses=["@many"]), rule("b", local_ports=["2"])]
     many = [f"10.{i}.0.0/16" for i in range(0, 20, 2)]
@@ -90,7 +61,7 @@ def test_a_reload_loses_nothing_of_others_and_small_changes_need_none(apply: t.A
 
 
 def test_what_is_saved_and_not_yet_running_stays_so(apply: t.Any, rule: Rule) -> None:
-    apply.sh(_script(SAVED))
+    apply.sh(script(SAVED))
     apply.sh(
         "firewall-cmd --permanent --add-service=http; firewall-cmd --permanent --remove-service=ssh; "
         "firewall-cmd --permanent --zone=work --add-source=192.0.2.0/24"
@@ -107,7 +78,7 @@ def test_without_anything_to_lose_there_is_no_warning(apply: t.Any, rule: Rule) 
 
 
 def test_openings_of_zones_and_policies_are_reported(apply: t.Any, rule: Rule) -> None:
-    apply.sh(_script(SAVED))
+    apply.sh(script(SAVED))
     apply.sh(
         "firewall-cmd --permanent --add-port=8080/tcp; firewall-cmd --permanent --add-rich-rule='rule family=ipv4 source address=203.0.113.0/24 drop'; "
         "firewall-cmd --permanent --policy=theirs --add-service=https; firewall-cmd --permanent --zone=trusted --add-source=192.0.2.0/24; firewall-cmd --reload"

@@ -5,76 +5,20 @@
 
 from __future__ import annotations
 
-import ctypes
-import os
 import typing as t
 
 import booted
-import network_namespaces
 import pytest
 from network_namespaces import Peer
+from wire import NOTHING, PROBE, REFUSED, UNREACHABLE, Prober, wired
 
 pytestmark = [pytest.mark.container, pytest.mark.packets]
-WAIT = 0.6  # seconds until a packet counts as dropped
-REFUSED, UNREACHABLE, NOTHING = "111", "113", "nothing"
-
-PROBE = """
-import socket, sys
-for line in sys.stdin:
-    kind, address, port, source = line.split()
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    probe = socket.socket(family, socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM)
-    probe.settimeout(WAIT)
-    try:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind(("::" if ":" in address else "0.0.0.0", int(source)))
-        probe.connect((address, int(port)))
-        if kind == "udp":
-            probe.send(b"?")
-            probe.recv(9)
-        print("answer")
-    except socket.timeout:
-        print("nothing")
-    except OSError as error:
-        print(error.errno)
-    probe.close()
-""".replace("WAIT", str(WAIT))
-
-
-class Prober:
-    def __init__(self, process: t.Any) -> None:
-        self._process = process
-
-    def __call__(self, kind: str, address: str, port: int, source: int = 0) -> str:
-        self._process.stdin.write(f"{kind} {address} {port} {source}\n")
-        self._process.stdin.flush()
-        return self._process.stdout.readline().strip()
-
-    def close(self) -> None:
-        self._process.kill()
-        self._process.communicate()
 
 
 @pytest.fixture(scope="module")
 def peer(container: booted.Container) -> t.Iterator[Peer]:
-    """A peer that is wired to the container: this thread joins the container's network namespace for as long as the tests run."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    before = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
-    pid = booted.podman("inspect", "--format", "{{.State.Pid}}", container._id).strip()
-    inside = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY)
-    container.run("nft flush ruleset", check=False)
-    assert libc.setns(inside, network_namespaces.CLONE_NEWNET) == 0
-    try:
-        # Errors are the answers here: many of them in one second are no attack.
-        network_namespaces.run("echo 0 > /proc/sys/net/ipv4/icmp_ratelimit; echo 0 > /proc/sys/net/ipv6/icmp/ratelimit")
-        made = Peer("wire0")
+    with wired(container) as made:
         yield made
-        network_namespaces.run("ip link del wire0", check=False)
-        made.close()
-    finally:
-        assert libc.setns(before, network_namespaces.CLONE_NEWNET) == 0
-        os.close(before)
-        os.close(inside)
 
 
 @pytest.fixture

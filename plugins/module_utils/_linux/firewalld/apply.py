@@ -14,13 +14,15 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import actual_state, daemon
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import actual_state, daemon, others
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.actual_state import Actual
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.daemon import NeedsReload
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.dbus import BusError
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.objects import EMPTY, Objects, files
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.objects import EMPTY, Objects
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.objects import names as names_of
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.iptables import Iptables, families, filled, foreign, there
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import Nft, NftError
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.signals import deferred
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
 
 TIMEOUTS = "without the timeouts that it may have had"
@@ -28,6 +30,10 @@ TIMEOUTS = "without the timeouts that it may have had"
 
 class FirewalldError(Exception):
     """firewalld did not do what it was told; the text says what, and what is in force now."""
+
+
+class NotUndone(FirewalldError):
+    """And the rules from before could not be put back."""
 
 
 FLUSHED = (
@@ -46,7 +52,8 @@ NAMES = {"bridge": "ebtables", "ip6": "ip6tables", "ip": "iptables"}
 
 
 class Writer:
-    """Writes the wanted state of one owner. ``said`` holds afterwards what people should know of how it was done.
+    """Writes the wanted state of one owner. ``said`` holds afterwards what people should know of how it was done, ``loaded`` whether
+    the last reload succeeded.
 
     ``prepare`` finds out how, and refuses before any change when others' rules would be lost, unless ``may_lose`` allows it; ``write`` does it.
     """
@@ -55,25 +62,28 @@ class Writer:
         self._daemon = found.daemon
         self._store = found.store
         self._start = found.start
+        self._root = found.root
+        self._names = found.names
         self._objects = found.ruleset
         self._looks = found.looks
         self._nftables = found.nftables
         self._nft = nft
         self._proc = proc
         self._may_lose = may_lose
-        self._reloaded = False
+        self._reloaded = self.loaded = False
         self.iptables = Iptables()
         self.said = []
 
     def prepare(self, actual: Actual, wanted: Objects, running_differs: bool) -> None:
         """Look how ``wanted`` can be put in force, and raise ``Refused`` when that would lose rules of others. Changes nothing."""
         self._actual, self._wanted = actual, wanted
+        self._names = self._names | names_of(wanted)
         self._running_differs = running_differs and self._daemon is not None
         self._calls, self._lost, self._flushed = None, [], []
         if not self._running_differs:
             return
-        self._others = self._daemon.snapshot(self._start)
-        self._lost = daemon.differences(self._others, self._daemon.saved(self._start))
+        self._others, self._saved = self._daemon.snapshot(self._names), self._daemon.saved(self._names)
+        self._lost = daemon.differences(self._others, self._saved)
         lines = self._flush()
         if (self._lost or self._flushed) and wanted.policies and not (actual.kernel.wrong or actual.kernel.missing):
             try:
@@ -109,22 +119,32 @@ class Writer:
         self._flushed = [family for family in sorted(found) if found[family]]
         return ["{0}: {1}".format(NAMES[family], line) for family in self._flushed for line in found[family]][:20]
 
-    def write(self) -> None:
-        """Save what was prepared, and put it in force when the daemon or the kernel differ. Whatever fails leaves the old rules in force."""
-        before = self._store.texts()
-        try:
-            self._save(files(self._wanted))
-            if self._running_differs:
-                self._enforce()
-        except (BusError, NftError, OSError, FirewalldError) as error:
-            self._undo(before, error)
-            raise FirewalldError("{0}; the rules from before are saved and in force".format(error)) from error
+    def write(self, texts: t.Mapping[str, str], stays: bool = True) -> None:
+        """Save ``texts`` of files and put them in force when the daemon or the kernel differ. Whatever fails leaves the old rules in force.
 
-    def _save(self, wanted: t.Mapping[str, str]) -> None:
+        Where they do not stay, the files are those from before afterwards: a reload needs them only while it lasts, single changes not at all.
+        """
+        with deferred():
+            before = self._store.texts(self._names)
+            try:
+                if stays or self._calls is None:
+                    self._save(texts)
+                if self._running_differs:
+                    self._enforce()
+                if not stays:
+                    self._save(before)
+            except (BusError, NftError, OSError, FirewalldError) as error:
+                self._undo(before, error)
+                others.forget(self._root)
+                raise FirewalldError("{0}; the rules from before are saved and in force".format(error)) from error
+            others.forget(self._root)
+
+    def _save(self, texts: t.Mapping[str, str]) -> None:
         try:
-            self._store.write(wanted)
+            self._store.write(texts, self._names)
         except OSError as error:
-            raise FirewalldError("cannot save the rules below {0}: {1}".format(self._store.folder, error.strerror or error)) from error
+            text = "cannot save the rules below {0}: {1}{2}"
+            raise FirewalldError(text.format(self._store.folder, error.strerror or error, ": {0}".format(error.filename) if error.filename else "")) from error
 
     def _enforce(self) -> None:
         if self._calls is not None:
@@ -146,14 +166,17 @@ class Writer:
     def _reload(self) -> None:
         """Reload, and put back what others had."""
         if not self._reloaded:
-            self._rules = self.iptables.save(self._flushed) if self._nftables else {}
-            self._entries = daemon.timed_entries(self._others, self._objects)
-        self._reloaded = True
+            rules = self.iptables.save(self._flushed) if self._nftables else {}
+            entries = daemon.timed_entries(self._others, self._objects)
+            self._journal = others.Journal(others.handle(self._objects), self._others, self._saved, entries, rules, sorted(self._names))
+            others.keep(self._root, self._journal)
+        self._reloaded, self.loaded = True, False
         try:
             if self._nft is not None and self._looks and not any(value.get("table") == "firewalld" for kind, value in self._objects if kind == "chain"):
                 # The daemon deletes its table before it makes it anew, and fails when somebody else was faster.
                 self._nft.load("add table inet firewalld\n")
             self._daemon.reload()
+            self.loaded = True
         except BusError as error:
             # It may hold nothing at all now. What can be put back is, and once more, with all complaints, when the old files have been loaded again.
             self._put_back()
@@ -165,42 +188,39 @@ class Writer:
 
     def _put_back(self) -> t.List[str]:
         """Make what others had at run time what it was; return what could not be."""
-        failed = []
+        failed = others.put_back(self._journal, self._daemon, self.iptables)
+        if failed:
+            return failed
         try:
-            after = self._daemon.snapshot(self._start)
-            if after != self._others or self._entries:
-                failed += self._daemon.put_back(self._others, after, self._entries)
-                left = self._differing()
-                failed += ["still different: {0}".format("; ".join(left))] if left and not failed else []
+            left = self._differing()
         except BusError as error:
-            failed.append(str(error))
-        # Last, because direct rules of the daemon are rules of iptables, too.
-        return failed + self.iptables.restore(self._rules)
+            return [str(error)]
+        return ["still different: {0}".format("; ".join(left))] if left else []
 
     def _differing(self) -> t.List[str]:
         """Return in words what others had in the daemon and have no more; entries of ipsets that time out are never the same."""
-        return [text for text in daemon.differences(self._others, self._daemon.snapshot(self._start)) if not text.startswith("ipset")]
+        return [text for text in daemon.differences(self._others, self._daemon.snapshot(self._names)) if not text.startswith("ipset")]
 
     def _check(self, wanted: Objects) -> None:
         """A reload drops what it cannot read without a word: see whether the daemon has all of it."""
-        there = actual_state.plain(self._daemon.own(self._start))
+        there = actual_state.plain(self._daemon.own(self._start, self._names))
         if there != actual_state.plain(wanted):
             raise FirewalldError("firewalld did not take all of the rules: {0}".format(difference(wanted, there)))
 
-    def _undo(self, before: t.Mapping[str, t.Optional[str]], reason: Exception) -> None:
+    def _undo(self, before: t.Mapping[str, str], reason: Exception) -> None:
         """Put the files back, and the running rules where they are no longer what they were. ``reason`` is what failed at first."""
         saved = "not what they were before"
         try:
-            self._store.write(before)
+            self._store.write(before, self._names)
             saved = "what they were before"
             if self._running_differs:
                 self._undo_running()
         except (BusError, NftError, OSError, FirewalldError) as error:
             text = "{0}. And the rules from before could not be put back: {1}. {2}".format(reason, error, LEFT.format(self._store.folder, saved))
-            raise FirewalldError(text) from error
+            raise NotUndone(text) from error
 
     def _undo_running(self) -> None:
-        there_now = self._daemon.own(self._start)
+        there_now = self._daemon.own(self._start, self._names)
         if actual_state.plain(there_now) == actual_state.plain(self._actual.running) and not (self._reloaded and self._differing()):
             return
         if not self._reloaded:

@@ -145,24 +145,31 @@ class Daemon:
     def state(self) -> str:
         return str(self._call("org.freedesktop.DBus.Properties", "Get", "ss", NAME, "state"))
 
-    def own(self, start: str) -> Objects:
-        """Return the ``Objects`` of the owner that are in the daemon. What is of another sort than ours is left out, and so is found missing."""
-        policies, sets, services = {}, {}, {}
-        for name in self.call("policy", "getPolicies"):
-            if is_ours(name, start):
-                policies[name] = _policy(self.call("policy", "getPolicySettings", "s", name))
-        for name in self.call("ipset", "getIPSets"):
-            if is_ours(name, start):
-                found = self.call("ipset", "getIPSetSettings", "s", name)
-                try:
-                    sets[name] = set_of(found[3], found[4], found[5])
-                except (ValueError, KeyError):
-                    sets[name] = (0, ())
-        for name in self.call("", "listServices"):
-            if is_ours(name, start):
-                found = self.call("", "getServiceSettings2", "s", name)
-                services[name] = ",".join(found.get("helpers", [])) if not found.get("ports") and not found.get("modules") else "?"
-        return Objects(policies, sets, services)
+    def own(self, start: str, known: t.Container[str] = ()) -> Objects:
+        """Return the ``Objects`` of the owner that are in the daemon, by their mark, or because they are ``known`` to be ours.
+
+        What is of another sort than ours is left out, and so is found missing.
+        """
+
+        def read(sort: str, listing: str, reading: str, description: t.Callable[[t.Any], str]) -> t.Iterator[t.Tuple[str, t.Any]]:
+            for name in self.named(sort, listing, start):
+                found = self.call(sort, reading, "s", name)
+                if name in known or is_ours(name, start, description(found)):
+                    yield name, found
+
+        sets = {}
+        for name, found in read("ipset", "getIPSets", "getIPSetSettings", lambda found: str(found[2])):
+            try:
+                sets[name] = set_of(found[3], found[4], found[5])
+            except (ValueError, KeyError):
+                sets[name] = (0, ())
+        policies = read("policy", "getPolicies", "getPolicySettings", lambda found: found.get("description", ""))
+        services = read("", "listServices", "getServiceSettings2", lambda found: found.get("description", ""))
+        return Objects({name: _policy(found) for name, found in policies}, sets, {name: _helper(found) for name, found in services})
+
+    def named(self, sort: str, member: str, start: str) -> t.List[str]:
+        """Return the names of one sort that begin as ours do, whoever has made them."""
+        return [name for name in self.call(sort, member) if name.startswith(start + "-")]
 
     def reload(self) -> None:
         self.call("", "reload")
@@ -204,34 +211,34 @@ class Daemon:
         for arguments in calls:
             self.call(*arguments)
 
-    def snapshot(self, start: str) -> Snapshot:
-        """Return the ``Snapshot`` of what others have in the running daemon."""
+    def snapshot(self, own: t.Container[str]) -> Snapshot:
+        """Return the ``Snapshot`` of what others have in the running daemon: all but the names of ours."""
         return Snapshot(
             self.call("", "getDefaultZone"),
             {name: self.call("zone", "getZoneSettings2", "s", name) for name in self.call("zone", "getZones")},
-            {name: self.call("policy", "getPolicySettings", "s", name) for name in self._others("policy", "getPolicies", start)},
-            {name: self.call("ipset", "getIPSetSettings", "s", name) for name in self._others("ipset", "getIPSets", start)},
+            {name: self.call("policy", "getPolicySettings", "s", name) for name in self._others("policy", "getPolicies", own)},
+            {name: self.call("ipset", "getIPSetSettings", "s", name) for name in self._others("ipset", "getIPSets", own)},
             {sort: sorted(self.call("direct", "getAll{0}s".format(sort))) for sort in DIRECT},
         )
 
-    def _others(self, sort: str, member: str, start: str) -> t.List[str]:
-        return [name for name in self.call(sort, member) if not is_ours(name, start)]
+    def _others(self, sort: str, member: str, own: t.Container[str]) -> t.List[str]:
+        return [name for name in self.call(sort, member) if name not in own]
 
-    def saved(self, start: str) -> Snapshot:
+    def saved(self, own: t.Container[str]) -> Snapshot:
         """Return the ``Snapshot`` of what others have in the permanent configuration."""
         chains, rules, passthroughs = self._call(CONFIG + ".direct", "getSettings", path=CONFIG_PATH)
         return Snapshot(
             self.call("", "getDefaultZone"),
-            self._of_config("Zone", "getSettings2", start),
-            self._of_config("Policy", "getSettings", start),
-            self._of_config("IPSet", "getSettings", start),
+            self._of_config("Zone", "getSettings2", ()),
+            self._of_config("Policy", "getSettings", own),
+            self._of_config("IPSet", "getSettings", own),
             {"Chain": sorted(chains), "Rule": sorted(rules), "Passthrough": sorted(passthroughs)},
         )
 
-    def _of_config(self, sort: str, member: str, start: str) -> t.Dict[str, t.Any]:
+    def _of_config(self, sort: str, member: str, own: t.Container[str]) -> t.Dict[str, t.Any]:
         found = {}
         for name in self._call(CONFIG, "get{0}Names".format(sort), path=CONFIG_PATH):
-            if not is_ours(name, start):
+            if name not in own:
                 place = self._call(CONFIG, "get{0}ByName".format(sort), "s", name, path=CONFIG_PATH)
                 found[name] = self._call("{0}.{1}".format(CONFIG, sort.lower()), member, path=place)
         return found
@@ -267,6 +274,10 @@ class Daemon:
             self.call(*arguments)
         except BusError as error:
             failed.append("{0} {1}: {2}".format(sort, name, error))
+
+
+def _helper(settings: Plain) -> str:
+    return ",".join(settings.get("helpers", [])) if not settings.get("ports") and not settings.get("modules") else "?"
 
 
 def _policy(settings: Plain) -> Policy:

@@ -38,7 +38,7 @@ def examine(
     objects: Objects,
     rules: t.Optional[t.Sequence[Plain]],
     options: Options,
-    start: str,
+    own: t.Container[str],
     store: Store,
     root: str = "/",
     proc: str = "/proc",
@@ -66,7 +66,7 @@ def examine(
     found_zones = foreign_allows.zones(daemon)
     for direction in ("in", "out"):
         if direction == "in" or closed["out"]:
-            found = foreign_allows.rules(daemon, found_zones, start, direction)
+            found = foreign_allows.rules(daemon, found_zones, own, direction)
             more, passed = _compare(found, rules or [], options, direction)
             reasons += compare.capped(more)
             warnings += compare.capped(passed)

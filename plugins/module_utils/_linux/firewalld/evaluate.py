@@ -24,7 +24,7 @@ from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewall
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.chains import Chain, of_target, own_chains
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.daemon import Daemon
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.dbus import BusError
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.objects import EMPTY, Objects, digest, is_ours
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.objects import EMPTY, Objects, digest
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.rich import Rich
 from ansible_collections.portcullis.msports.plugins.module_utils._match import TCP, Match, Rule
 
@@ -39,14 +39,14 @@ Outcome = t.Tuple[Addresses, t.Tuple[Rule, ...], Rule]
 
 
 class Evaluator(_evaluate.Evaluator):
-    """``before`` and ``after`` are our ``Objects`` in the daemon, ``filters`` tells that it has its table in the kernel.
+    """``own`` are the names of ours, ``before`` and ``after`` our ``Objects`` in the daemon, ``filters`` tells that it has its table in the kernel.
 
     ``already`` says afterwards what foreign rules stop now and go on stopping.
     """
 
-    def __init__(self, daemon: Daemon, start: str, before: t.Optional[Objects], after: Objects, filters: bool = True) -> None:
+    def __init__(self, daemon: Daemon, own: t.Container[str], before: t.Optional[Objects], after: Objects, filters: bool = True) -> None:
         self._daemon = daemon
-        self._start = start
+        self._mine = own
         self._own = (before or EMPTY, after)
         self._filters = filters
         self._paths: t.Optional[t.List[Path]] = None
@@ -143,7 +143,7 @@ class Evaluator(_evaluate.Evaluator):
         """Return the chains of foreign policies."""
         chains = []
         for name in self._daemon.call("policy", "getPolicies"):
-            if is_ours(name, self._start):
+            if name in self._mine:
                 continue
             settings = self._daemon.call("policy", "getPolicySettings", "s", name)
             if "HOST" not in settings.get("egress_zones", ()):

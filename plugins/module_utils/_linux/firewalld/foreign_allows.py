@@ -17,7 +17,6 @@ from ansible_collections.portcullis.msports.plugins.module_utils import _address
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import rich as rich_rules
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.daemon import Daemon
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.kernel import ICMP
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.objects import is_ours
 from ansible_collections.portcullis.msports.plugins.module_utils._match import Match, Protocols, Rule, typed
 
 Settings = t.Mapping[str, t.Any]
@@ -66,7 +65,7 @@ def zones(daemon: Daemon) -> t.List[Zone]:
     return found
 
 
-def rules(daemon: Daemon, found_zones: t.Iterable[Zone], start: str, direction: str = "in") -> t.List[ForeignRule]:
+def rules(daemon: Daemon, found_zones: t.Iterable[Zone], own: t.Container[str], direction: str = "in") -> t.List[ForeignRule]:
     """Return the foreign rules of one direction: of zones (inbound only) and of policies."""
     found: t.List[ForeignRule] = []
     services: t.Dict[str, t.Any] = {}
@@ -76,7 +75,7 @@ def rules(daemon: Daemon, found_zones: t.Iterable[Zone], start: str, direction: 
     mine, theirs = ("egress_zones", "ingress_zones") if direction == "in" else ("ingress_zones", "egress_zones")
     active = {"ANY"} | {zone.name for zone in found_zones}
     for name in daemon.call("policy", "getPolicies"):
-        if not is_ours(name, start):
+        if name not in own:
             settings = daemon.call("policy", "getPolicySettings", "s", name)
             if "HOST" in settings.get(mine, ()) and active & set(settings.get(theirs, ())):
                 found += of_settings(daemon, services, "policy {0}".format(name), settings, [], settings.get("priority", -1), direction)

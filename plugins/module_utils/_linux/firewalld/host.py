@@ -11,11 +11,12 @@ import os
 import re
 import typing as t
 
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import actual_state, kernel
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import actual_state, kernel, others
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import daemon as daemons
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.apply import FirewalldError
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.dbus import BusError
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.persist import Store
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.objects import EMPTY, FOLDERS, Objects, names
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.persist import Store, name_of
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import services
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.managers import prefix
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import Nft, NftError, split
@@ -59,29 +60,37 @@ class Host:
 
 
 class Found:
-    """What one look at the host found: the daemon (or ``None``), the ``Actual`` and the rules of the kernel."""
+    """What one look at the host found: the daemon (or ``None``), the ``Actual`` and the rules of the kernel.
 
-    def __init__(self, owner: str, host: Host) -> None:
+    But in check mode, what an interrupted run has left to be put back is put back first; the caller holds the lock then. ``known`` are names that are
+    ours, whatever is said of them by now.
+    """
+
+    def __init__(self, owner: str, host: Host, check_mode: bool = True, known: t.FrozenSet[str] = frozenset()) -> None:
         self.start = prefix(owner)
-        self._root = host.root
+        self.root = host.root
         self.store = Store(self.start, host.root)
         if not self.store.installed():
             raise Refused("firewalld was not found on this host (no /etc/firewalld or no program firewalld): install the package firewalld")
-        self.daemon = _connect(host)
+        self.daemon = connect(host)
         version = self.daemon.version if self.daemon else self.store.version()
         self.version = _checked_version(version)
         if self.daemon and self.daemon.state() != "RUNNING":
             raise Refused("firewalld is there, but in the state {0}: see 'journalctl -u firewalld', nothing was changed".format(self.daemon.state()))
-        self.texts = self.store.texts()
         self.ruleset, complaint = host.ruleset()
-        self.warnings = [complaint] if complaint else []
+        self.warnings = ([complaint] if complaint else []) + others.finish(host.root, self.daemon, self.ruleset, check_mode)
         self.nftables = self.store.setting("FirewallBackend", "nftables") == "nftables"
         self.looks = host.nft is not None and self.nftables
+        self.names = known
         self.actual = self._read()
 
     def _read(self) -> actual_state.Actual:
+        """Return the ``Actual``, and set ``texts`` of the files and the ``names`` of what is ours in either place."""
+        self.names = self.names | {name_of(path) for path in self.store.texts(self.names)}
+        running = self.daemon.own(self.start, self.names) if self.daemon else None
+        self.names = self.names | names(running or EMPTY)
+        self.texts = self.store.texts(self.names)
         saved = self.store.objects(self.texts)
-        running = self.daemon.own(self.start) if self.daemon else None
         seen = kernel.examine(self.ruleset, running, self.daemon.families) if self.daemon and running is not None and self.looks else kernel.NOTHING
         return actual_state.Actual(saved, running, seen)
 
@@ -89,7 +98,7 @@ class Found:
         """Return the types of ipsets that can be had, ``None`` for all."""
         if self.daemon:
             return self.daemon.set_types
-        return None if self.nftables or services.installed("ipset", self._root) else ()
+        return None if self.nftables or services.installed("ipset", self.root) else ()
 
     def filters(self) -> bool:
         """Tell whether the kernel holds the chains of firewalld at all, as far as that can be seen."""
@@ -97,11 +106,22 @@ class Found:
 
     def again(self, host: Host) -> actual_state.Actual:
         """Return the ``Actual`` after a change."""
-        self.texts, self.ruleset = self.store.texts(), host.ruleset()[0]
+        self.ruleset = host.ruleset()[0]
         return self._read()
 
+    def taken(self, desired: Objects) -> t.List[str]:
+        """Return in words what others have under a name that we need: it is neither taken over nor deleted."""
+        files = {sort: {name_of(path) for path in self.store.others(self.names) if path.startswith(folder)} for sort, folder in FOLDERS.items()}
+        listings = {"policies": ("policy", "getPolicies"), "sets": ("ipset", "getIPSets"), "services": ("", "listServices")}
+        return [
+            "{0} {1}".format({"policies": "policy", "sets": "ipset", "services": "service"}[sort], name)
+            for sort, listing in listings.items()
+            for name in sorted(getattr(desired, sort))
+            if name not in self.names and (name in files[sort] or (self.daemon and name in self.daemon.named(*listing, start=self.start)))
+        ]
 
-def _connect(host: Host) -> t.Optional[daemons.Daemon]:
+
+def connect(host: Host) -> t.Optional[daemons.Daemon]:
     try:
         return daemons.connect(host.bus)
     except BusError as error:

@@ -52,6 +52,8 @@ ICMP = {
 }
 VERSIONS = {"ipv4": 4, "ipv6": 6}
 FAMILY_OF = {"ip": 4, "ip6": 6, "icmp": 4, "icmpv6": 6}
+# A protocol that one family alone has: the kernel gives a rule for it back without the family.
+ONE_FAMILY = {1: 4, 58: 6}
 
 
 def examine(listed: t.Iterable[t.Tuple[str, Plain]], own: objects.Objects, versions: t.Sequence[int] = (4, 6)) -> Kernel:
@@ -164,7 +166,7 @@ def forms(
         first, last = _ports.PortRange.parse(values[0])
         common |= {("dport" if kind == "port" else "sport", first, last), ("l4proto", PROTOCOLS[values[1]])}
     elif kind == "protocol":
-        common.add(("l4proto", PROTOCOLS.get(values[0], 0)))
+        common |= _of_protocol(PROTOCOLS.get(values[0], 0))
     # What rejects with a reset is for TCP of either family: the kernel gives the rule back without one.
     resets = rich.action == ("reject", "tcp-reset") and not (rich.source or rich.destination)
     common |= {("family", VERSIONS[rich.family])} if rich.family and not resets else set()
@@ -209,7 +211,7 @@ def _match(value: Plain) -> t.Set[t.Tuple[t.Any, ...]]:
     if kind == "meta" and field["key"] == "nfproto":
         return {("family", {"ipv4": 4, "ipv6": 6, 2: 4, 10: 6}[right])}
     if kind == "meta" and field["key"] == "l4proto":
-        return {("l4proto", PROTOCOLS[right] if isinstance(right, str) else int(right))}
+        return _of_protocol(PROTOCOLS[right] if isinstance(right, str) else int(right))
     protocol, name = field["protocol"], field["field"]
     if name in ("saddr", "daddr"):
         version = FAMILY_OF[protocol]
@@ -225,6 +227,10 @@ def _match(value: Plain) -> t.Set[t.Tuple[t.Any, ...]]:
         if first == last:
             return {("icmp", FAMILY_OF[protocol], first), ("family", FAMILY_OF[protocol])}
     raise NotKnown(name)
+
+
+def _of_protocol(number: int) -> t.Set[t.Tuple[t.Any, ...]]:
+    return {("l4proto", number)} | ({("family", ONE_FAMILY[number])} if number in ONE_FAMILY else set())
 
 
 def _ends(fields: t.Any, right: t.Any) -> t.Set[t.Tuple[t.Any, ...]]:

@@ -21,6 +21,7 @@ from xml.etree import ElementTree
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _ports
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import rich as rich_rules
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.managers import MADE_BY
 
 Record = t.Dict[str, t.List[str]]
 Entry = t.Tuple[t.Any, ...]
@@ -55,13 +56,21 @@ class Policy(t.NamedTuple):
 FOLDERS = {"policies": "policies", "sets": "ipsets", "services": "services"}
 FAMILIES = {4: "inet", 6: "inet6"}
 VERSIONS = {"inet": 4, "inet6": 6}
-MARK = "Made by portcullis.msports; what is changed here is undone. Rules: "
+# What tells our objects from those that others have given such a name.
+MARK = MADE_BY + "; what is changed here is undone."
+RULES = MARK + " Rules: "
+DESCRIPTION = "  <description>{0}</description>"
 HEAD = '<?xml version="1.0" encoding="utf-8"?>\n'
 _PLAIN = {"rule": {"priority", "family"}, "source": {"address", "ipset"}, "destination": {"address", "ipset"}, "log": {"prefix", "level"}, "reject": {"type"}}
 
 
-def is_ours(name: str, start: str) -> bool:
-    return name.startswith(start + "-")
+def is_ours(name: str, start: str, text: str) -> bool:
+    """Tell whether we have made an object, by its name and its description, or the file that holds it."""
+    return name.startswith(start + "-") and MARK in text
+
+
+def names(objects: Objects) -> t.FrozenSet[str]:
+    return frozenset(name for sort in objects for name in sort)
 
 
 def digest(text: str) -> str:
@@ -74,12 +83,13 @@ def files(objects: Objects) -> t.Dict[str, str]:
     for name, policy in objects.policies.items():
         found["policies/{0}.xml".format(name)] = _policy_xml(policy)
     for name, (version, entries) in objects.sets.items():
-        lines = ['<ipset type="{0}">'.format(set_type(entries)), '  <option name="family" value="{0}"/>'.format(FAMILIES[version])]
+        lines = ['<ipset type="{0}">'.format(set_type(entries)), DESCRIPTION.format(MARK)]
+        lines.append('  <option name="family" value="{0}"/>'.format(FAMILIES[version]))
         lines += ['  <option name="maxelem" value="{0}"/>'.format(len(entries))] if len(entries) > 65536 else []
         lines += ["  <entry>{0}</entry>".format(entry_text(entry)) for entry in entries]
         found["ipsets/{0}.xml".format(name)] = HEAD + "\n".join(lines) + "\n</ipset>\n"
     for name, helper in objects.services.items():
-        found["services/{0}.xml".format(name)] = HEAD + '<service>\n  <helper name="{0}"/>\n</service>\n'.format(helper)
+        found["services/{0}.xml".format(name)] = HEAD + '<service>\n{0}\n  <helper name="{1}"/>\n</service>\n'.format(DESCRIPTION.format(MARK), helper)
     return found
 
 
@@ -114,7 +124,7 @@ def _policy_xml(policy: Policy) -> str:
         record = record.replace("  ", " \\u0020")
     lines = ['<policy priority="{0}" target="{1}">'.format(policy.priority, policy.target)]
     # html, because xml.sax.saxutils loads urllib, http, ssl and email, which takes longer than reading and writing policies
-    lines.append("  <description>{0}</description>".format(html.escape(MARK + record, quote=False)))
+    lines.append(DESCRIPTION.format(html.escape(RULES + record, quote=False)))
     # A helper is attached by a rule that ends nothing: it must stand before those that accept, and the daemon keeps the order of the file.
     for rich in sorted((rich_rules.parse(line) for line in policy.rules), key=lambda rich: rich.element[:1] != ("service",)):
         lines += rich_rules.xml(rich)
@@ -141,7 +151,7 @@ def read_policy(text: str) -> Policy:
 def read_record(description: str) -> Record:
     """Return the record in a description; an empty one where it was changed."""
     try:
-        found = json.loads(description.partition(MARK)[2])
+        found = json.loads(description.partition(RULES)[2])
         return {str(name): [str(item) for item in digests] for name, digests in found.items()}
     except (ValueError, AttributeError, TypeError):
         return {}

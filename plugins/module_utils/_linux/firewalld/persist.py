@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import glob
@@ -21,15 +22,48 @@ from xml.etree import ElementTree
 from ansible_collections.portcullis.msports.plugins.module_utils import _locks
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import objects
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import services
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.files import read_text
 
 FOLDER = "etc/firewalld"
 PACKAGES = ("usr/lib/python3*/site-packages", "usr/lib/python3*/dist-packages", "usr/lib/python3/dist-packages")
 READERS = {"policies": objects.read_policy, "sets": objects.read_set, "services": objects.read_service}
+# What refers to something comes after it, and what stops the rest after what admits: a boot between two files must cut nobody. Removing goes backwards.
+ORDER = ("services", "ipsets", "policies")
+ASIDE = ".portcullis-"
 HELD = "another run has held the lock on {0} for {1} seconds; nothing was changed. See what still runs ('fuser {0}'), end it or wait for it, then run again"
 
 
 class Locked(Exception):
     """Another run changes this host's firewalld, and does not end."""
+
+
+@contextlib.contextmanager
+def held(
+    root: str, check_mode: bool = False, pause: t.Callable[[float], t.Any] = time.sleep, seconds: float = _locks.SECONDS
+) -> t.Iterator[t.List[str]]:
+    """Wait until no other run changes this host's firewalld, and hold that off; raise ``Locked`` when it takes too long. Yields no warnings.
+
+    Check mode changes nothing, and waits for nobody.
+
+    The lock is on the folder, so it ends with the process and leaves no file. What a run that was killed has left beside the files goes.
+    """
+    folder = os.path.join(root, FOLDER)
+    if check_mode or not os.path.isdir(folder):
+        yield []
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            taken = _locks.taken(lambda: fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB), pause, seconds)
+        except OSError as error:
+            raise Locked("cannot lock {0}: {1}; nothing was changed".format(folder, error.strerror)) from error
+        if not taken:
+            raise Locked(HELD.format(folder, seconds))
+        for path in glob.glob(os.path.join(glob.escape(folder), ASIDE + "*")):
+            _remove(path)
+        yield []
+    finally:
+        os.close(handle)
 
 
 class Store:
@@ -39,25 +73,6 @@ class Store:
         self._start = start
         self._root = root
         self.folder = os.path.join(root, FOLDER)
-        self._lock: t.Optional[int] = None
-
-    def lock(self, pause: t.Callable[[float], t.Any] = time.sleep, seconds: float = _locks.SECONDS) -> None:
-        """Wait until no other run changes this host's firewalld; raise ``Locked`` when that takes too long.
-
-        The lock ends with the process or with ``unlock``; it leaves no file.
-        """
-        self._lock = handle = os.open(self.folder, os.O_RDONLY)
-        try:
-            taken = _locks.taken(lambda: fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB), pause, seconds)
-        except OSError as error:
-            raise Locked("cannot lock {0}: {1}; nothing was changed".format(self.folder, error.strerror)) from error
-        if not taken:
-            raise Locked(HELD.format(self.folder, seconds))
-
-    def unlock(self) -> None:
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
 
     def installed(self) -> bool:
         return os.path.isdir(self.folder) and services.installed("firewalld", self._root)
@@ -76,38 +91,57 @@ class Store:
         match = re.search(r"^\s*{0}\s*=\s*(\S+)".format(name), read(os.path.join(self.folder, "firewalld.conf")) or "", re.MULTILINE)
         return match.group(1) if match else default
 
-    def texts(self) -> t.Dict[str, t.Optional[str]]:
-        """Return ``{path below the folder: text}`` of every file of the owner, copies that the daemon has made of them included."""
+    def texts(self, known: t.Container[str] = ()) -> t.Dict[str, str]:
+        """Return ``{path below the folder: text}`` of every file of the owner, copies that the daemon has made of them included.
+
+        ``known`` are names that are ours whatever their files say. Raises ``OSError`` for a file that is there and cannot be read.
+        """
+        named = self._named()
+        ours = {path.partition(".")[0] for path, text in named.items() if objects.is_ours(name_of(path), self._start, text)}
+        return {path: text for path, text in named.items() if path.partition(".")[0] in ours or name_of(path) in known}
+
+    def others(self, known: t.Container[str]) -> t.List[str]:
+        """Return the paths of files whose names begin as ours do, and that are not."""
+        return sorted(set(self._named()) - set(self.texts(known)))
+
+    def _named(self) -> t.Dict[str, str]:
         found = {}
         for folder in objects.FOLDERS.values():
             for path in glob.glob(os.path.join(glob.escape(self.folder), folder, self._start + "-*")):
-                if path.endswith((".xml", ".xml.old")):
-                    found["{0}/{1}".format(folder, os.path.basename(path))] = read(path)
+                text = read_text(path) if path.endswith((".xml", ".xml.old")) else None
+                if text is not None:
+                    found["{0}/{1}".format(folder, os.path.basename(path))] = text
         return found
 
-    def write(self, wanted: t.Mapping[str, t.Optional[str]]) -> bool:
+    def write(self, desired: t.Mapping[str, str], known: t.Container[str] = ()) -> bool:
         """Make the owner's files be ``{path: text}``: all are written aside before the first is put in its place. Return whether any differed."""
-        there = self.texts()
-        changed = {path: text for path, text in wanted.items() if there.get(path) != text}
-        aside = {}
+        there = self.texts(known)
+        changed = {path: text for path, text in desired.items() if there.get(path) != text}
+        aside: t.Dict[str, str] = {}
         try:
-            for path, text in sorted(changed.items()):
-                if text is not None:
-                    aside[path] = self._aside(text)
-            for path, temporary in sorted(aside.items()):
-                os.makedirs(os.path.dirname(os.path.join(self.folder, path)), 0o750, exist_ok=True)
+            for path in sorted(changed, key=_rank):
+                self._make_room(path)
+                aside[path] = self._aside(changed[path])
+            for path, temporary in aside.items():
                 os.rename(temporary, os.path.join(self.folder, path))
         finally:
             for temporary in aside.values():
                 _remove(temporary)
-        gone = [path for path in there if path not in wanted]
+        gone = sorted((path for path in there if path not in desired), key=_rank, reverse=True)
         for path in gone:
             _remove(os.path.join(self.folder, path))
         return bool(changed or gone)
 
+    def _make_room(self, path: str) -> None:
+        """Make the folder of a file; ``OSError`` when something else is in the place of one of them."""
+        place = os.path.join(self.folder, path)
+        os.makedirs(os.path.dirname(place), 0o750, exist_ok=True)
+        if os.path.isdir(place):
+            raise IsADirectoryError(errno.EISDIR, "a folder is in the place of a file", place)
+
     def _aside(self, text: str) -> str:
         # The daemon watches the folders of policies and ipsets, but not the one above them.
-        handle, temporary = tempfile.mkstemp(prefix=".portcullis-", dir=self.folder)
+        handle, temporary = tempfile.mkstemp(prefix=ASIDE, dir=self.folder)
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as stream:
                 stream.write(text)
@@ -129,7 +163,7 @@ class Store:
                 found.append(path)
         return found
 
-    def objects(self, texts: t.Mapping[str, t.Optional[str]]) -> objects.Objects:
+    def objects(self, texts: t.Mapping[str, str]) -> objects.Objects:
         """Return the ``Objects`` of the texts; a file that cannot be read as one of ours is left out, and so is found missing."""
         found = objects.Objects({}, {}, {})
         for path, text in texts.items():
@@ -137,10 +171,20 @@ class Store:
             for sort, place in objects.FOLDERS.items():
                 if place == folder and name.endswith(".xml"):
                     try:
-                        getattr(found, sort)[name[:-4]] = READERS[sort](text or "")
+                        getattr(found, sort)[name[:-4]] = READERS[sort](text)
                     except (ValueError, KeyError, TypeError):
                         pass
         return found
+
+
+def name_of(path: str) -> str:
+    """Return the name of the object that a file holds."""
+    return os.path.basename(path).partition(".")[0]
+
+
+def _rank(path: str) -> t.Tuple[int, str]:
+    """Return the place of a file in the order of writing; ``-allow``, ``-block`` and ``-rest`` are in theirs by their names."""
+    return ORDER.index(path.split("/")[0]), path
 
 
 def read(path: str) -> t.Optional[str]:

@@ -14,15 +14,18 @@ import os
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _refusals
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import actual_state, desired, environment, evaluate, kernel, objects, result
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.apply import FirewalldError, Writer
+from ansible_collections.portcullis.msports.plugins.module_utils._guard import Watch
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import actual_state, desired, environment, evaluate, kernel, objects
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import persist, result, undo
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.apply import FirewalldError, NotUndone, Writer
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.dbus import BusError
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.host import Found, Host
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.persist import Locked, Store
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import guard, services
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import guard, rollback, services
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.foreign import Tables
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.managers import prefix
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.sessions import find_sessions, guarded
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.shelf import Shelf
 from ansible_collections.portcullis.msports.plugins.module_utils._match import Plain
 from ansible_collections.portcullis.msports.plugins.module_utils._options import Options, Result, defaults
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
@@ -39,6 +42,10 @@ UNREADABLE = (
     "firewalld did not answer while its configuration was read: {0}; nothing was changed. See 'systemctl status firewalld' and 'journalctl -u firewalld', "
     "and run again"
 )
+UNSEEN = "what is there of firewalld's files could not be read, and nothing was changed: {0}"
+TAKEN = (
+    "firewalld has objects with names that this collection needs and did not give. Nothing was changed. Rename or remove them, or choose another owner"
+)
 OTHER_MANAGER = (
     "another firewall manager is active beside firewalld, and two of them would undo each other's work. Nothing was changed. Stop and mask one of "
     "them, or set allow_other_manager to true to go on"
@@ -54,19 +61,18 @@ def run(options: Options, check_mode: bool = False, host: t.Optional[Host] = Non
         return _remove_leftovers(options, check_mode, host.root)
     if not options["persist"]:
         raise Refused(PERSIST)
-    store = Store(prefix(options["owner"]), host.root)
     try:
-        if not check_mode and store.installed():
-            store.lock()
-        found = Found(options["owner"], host)
-        return (_absent if options["state"] == "absent" else _present)(options, check_mode, host, found)
+        with persist.held(host.root, check_mode):
+            shelf = Shelf(options["owner"], host.root)
+            rollback.refuse_while_waiting(shelf, check_mode)
+            rollback.refuse_beside(shelf, "firewalld")  # a reload for this owner would end what waits for another
+            found = Found(options["owner"], host, check_mode)
+            return (_absent if options["state"] == "absent" else _present)(options, check_mode, host, found)
     except Locked as error:
         raise FirewalldError(str(error)) from error
-    except BusError as error:
+    except (BusError, OSError) as error:
         # What fails while something is written says so itself.
-        raise FirewalldError(UNREADABLE.format(error)) from error
-    finally:
-        store.unlock()
+        raise FirewalldError((UNREADABLE if isinstance(error, BusError) else UNSEEN).format(error)) from error
 
 
 def inspect(owner: str, host: t.Optional[Host] = None) -> Result:
@@ -74,7 +80,7 @@ def inspect(owner: str, host: t.Optional[Host] = None) -> Result:
     _refusals.check_owner(owner)
     host = host or Host()
     found = Found(owner, host)
-    seen = environment.examine(found.daemon, found.ruleset, None, dict(OPTIONS, owner=owner), found.start, found.store, host.root, host.proc)
+    seen = environment.examine(found.daemon, found.ruleset, None, dict(OPTIONS, owner=owner), found.names, found.store, host.root, host.proc)
     watch = find_sessions(host.environment, host.proc)
     actual = found.actual
     in_force = bool(actual.running and actual.running.policies) and not actual.kernel.wrong and not actual.kernel.missing
@@ -96,63 +102,78 @@ def _cleanup(found: Found) -> t.List[str]:
 def _absent(options: Options, check_mode: bool, host: Host, found: Found) -> Result:
     actual, none = found.actual, objects.EMPTY
     changed = bool(found.texts) or any(side != none for side in actual_state.sides(actual))
-    watched, told = _guarded(options, host, found, [], none)
+    watch = find_sessions(host.environment, host.proc, came_by=options["connection_port"])
+    told = _guard(options, watch, found, [], none)
     writer = Writer(found, host.nft, host.proc, options["allow_other_manager"])
     if changed:
         writer.prepare(actual, none, found.daemon is not None and actual.running != none)
     if changed and not check_mode:
-        writer.write()
-    return dict(result.absent(options["owner"], actual, changed, watched), warnings=told + writer.said)
+        writer.write({})
+    return dict(result.absent(options["owner"], actual, changed, guarded(watch)), warnings=found.warnings + told + writer.said)
 
 
-def _guarded(
-    options: Options, host: Host, found: Found, rules: t.Sequence[Plain], wanted: objects.Objects
-) -> t.Tuple[t.List[str], t.List[str]]:
-    """Return ``(sessions that were looked at, warnings)``; raise ``Refused`` when the run would lock out whoever manages the host.
+def _guard(options: Options, watch: Watch, found: Found, rules: t.Sequence[Plain], wanted: objects.Objects) -> t.List[str]:
+    """Return warnings; raise ``Refused`` when the run would lock out whoever manages the host.
 
     In audit mode and with ``absent``, too: nothing new is stopped by our rules then, but what they admitted until now may be by others'.
     """
-    watch = find_sessions(host.environment, host.proc, came_by=options["connection_port"])
     actual, told = found.actual, []
     strict = options["default_outbound"] == "block" and options["mode"] == "enforce"
     if found.daemon is not None:
-        evaluator = evaluate.Evaluator(found.daemon, found.start, actual.running, wanted, found.filters())
+        evaluator = evaluate.Evaluator(found.daemon, found.names, actual.running, wanted, found.filters())
         ground = guard.Ground(rules, Tables(found.ruleset), actual_state.plain(actual.running) != actual_state.plain(wanted), strict, evaluator)
         told = guard.check(dict(options, mode="enforce"), watch, ground)
-        return guarded(watch), told + evaluator.already
+        return told + evaluator.already
     if options["state"] == "present":
         # What the zones make of the rest is not known while firewalld does not run: then only what the rules themselves do is judged.
         closing = "allow" if options["default_inbound"] in ("allow", "keep") else "block"
-        told = guard.check(dict(options, default_inbound=closing), watch, guard.Ground(rules, closes=actual.saved != wanted))
-    return guarded(watch), told
+        told = guard.check(dict(options, default_inbound=closing, rollback_timeout=0), watch, guard.Ground(rules, closes=actual.saved != wanted))
+    return told
 
 
 def _present(options: Options, check_mode: bool, host: Host, found: Found) -> Result:
     actual, daemon = found.actual, found.daemon
     wanted = desired.desire(options, host.nft, actual, found.version, found.set_types())
-    seen = environment.examine(daemon, found.ruleset, wanted.rules, options, found.start, found.store, host.root, host.proc)
+    seen = environment.examine(daemon, found.ruleset, wanted.rules, options, found.names, found.store, host.root, host.proc)
     if seen.managers and not options["allow_other_manager"]:
         raise Refused(OTHER_MANAGER, seen.managers)
-    watched, told = _guarded(options, host, found, wanted.rules, wanted.objects)
+    taken = found.taken(wanted.objects)
+    if taken:
+        raise Refused(TAKEN, taken)
+    watch = find_sessions(host.environment, host.proc, came_by=options["connection_port"])
+    told = _guard(options, watch, found, wanted.rules, wanted.objects)
 
     differs = daemon is not None and not _same(actual, wanted.objects)
     changed = differs or actual.saved != wanted.objects
     warnings = found.warnings + wanted.warnings + told
-    after = actual
+    after, armed = actual, None
     writer = Writer(found, host.nft, host.proc, options["allow_other_manager"])
     if changed:
         writer.prepare(actual, wanted.objects, differs)
     if changed and not check_mode:
-        writer.write()
+        armed = undo.arm(options, host, found, wanted.objects, watch.own) if differs and options["rollback_timeout"] else None
+        _write(writer, options["owner"], host, wanted.objects, armed)
         after = _read_again(found, host)
+        if armed:
+            rollback.amend(Shelf(options["owner"], host.root), armed["nonce"], undo.seen(after))
         warnings += writer.said
         if daemon and (after.kernel.wrong or after.kernel.missing):
             warnings.append("the kernel does not hold what firewalld was told: " + result.complaints(after.kernel))
     in_force = daemon is not None and _same(after, wanted.objects)
     if changed and options["default_inbound"] in environment.CLOSED:
         warnings += _cleanup(found)
-    done = result.present(options, actual, wanted, changed, in_force, seen, watched)
-    return dict(done, warnings=warnings + seen.warnings)
+    done = result.present(options, actual, wanted, changed, in_force, seen, guarded(watch))
+    return dict(done, warnings=warnings + seen.warnings, **({"rollback": armed} if armed else {}))
+
+
+def _write(writer: Writer, owner: str, host: Host, desired_objects: objects.Objects, armed: t.Optional[Result]) -> None:
+    """Put it in force, and leave it in the files unless a confirmation does; when that fails and is undone, nothing waits."""
+    try:
+        writer.write(objects.files(desired_objects), armed is None)
+    except FirewalldError as error:
+        if armed and not isinstance(error, NotUndone):
+            rollback.disarm(Shelf(owner, host.root), armed["nonce"])
+        raise
 
 
 def _read_again(found: Found, host: Host) -> actual_state.Actual:

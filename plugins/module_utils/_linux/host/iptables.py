@@ -60,6 +60,7 @@ _OWN_RULES = tuple(
     )
 )
 _BUILTIN = ("INPUT", "OUTPUT", "FORWARD", "PREROUTING", "POSTROUTING", "BROUTING")
+_EMPTY = re.compile(r":(?:{0}) ACCEPT$".format("|".join(_BUILTIN)))
 
 
 def foreign(text: str, chains: t.Iterable[str] = ()) -> t.List[str]:
@@ -95,12 +96,19 @@ class Iptables:
         return {family: self._run(TOOLS[family] + "-save", ["-c"] if family != "bridge" else []) for family in wanted if there(family)}
 
     def restore(self, saved: t.Mapping[str, str]) -> t.List[str]:
-        """Put back the families whose rules are no longer what they were; return the tools that complained, with what they said."""
+        """Put back the families whose rules are no longer what they were; return the tools that complained, with what they said.
+
+        Where others have made rules since, theirs stay, and what is missing comes behind them.
+        """
         failed = []
         for family, text in saved.items():
             try:
-                if _rules(self._run(TOOLS[family] + "-save", [])) != _rules(text):
-                    self._run(TOOLS[family] + "-restore", ["-c"] if family != "bridge" else [], text)
+                now, before = _rules(self._run(TOOLS[family] + "-save", [])), _rules(text)
+                more = ["-c"] if family != "bridge" else []
+                if now <= before and now != before:
+                    self._run(TOOLS[family] + "-restore", more, text)
+                elif before - now:
+                    self._run(TOOLS[family] + "-restore", more + ["--noflush"], _missing(text, now))
             except OSError as error:
                 failed.append(str(error))
         return failed
@@ -122,6 +130,22 @@ class Iptables:
         return str(output)
 
 
+def _missing(text: str, now: t.Set[t.Tuple[str, str]]) -> str:
+    """Return of a saved text the tables, and in them the chains and rules, that are not there now."""
+    lines, table = [], ""
+    for line in text.splitlines():
+        bare = _bare(line)
+        table = bare if bare.startswith("*") else table
+        if bare.startswith("*") or bare == "COMMIT" or (bare and not bare.startswith("#") and not _EMPTY.match(bare) and (table, bare) not in now):
+            lines.append(line)
+    return "\n".join(lines) + "\n"
+
+
+def _bare(line: str) -> str:
+    """Return a line without counters."""
+    return re.sub(r"\[\d+:\d+\] ?", "", line).strip()
+
+
 def _find(tool: str) -> t.Optional[str]:
     return next((os.path.join(folder, tool) for folder in FOLDERS if os.access(os.path.join(folder, tool), os.X_OK)), None)
 
@@ -130,9 +154,9 @@ def _rules(text: str) -> t.Set[t.Tuple[str, str]]:
     """Return what the rules are, without counters, comments and empty tables."""
     found, table = set(), ""
     for line in text.splitlines():
-        line = re.sub(r"\[\d+:\d+\] ?", "", line).strip()
+        line = _bare(line)
         if line.startswith("*"):
             table = line
-        elif line and not line.startswith("#") and line != "COMMIT" and not re.match(r":(INPUT|OUTPUT|FORWARD|PREROUTING|POSTROUTING|BROUTING) ACCEPT$", line):
+        elif line and not line.startswith("#") and line != "COMMIT" and not _EMPTY.match(line):
             found.add((table, line))
     return found

@@ -89,6 +89,8 @@ def firewalld_runs(tables: Tables, root: str, proc: str) -> bool:
 
 # Names of policies have room for 17 characters, "-out-allow" is the longest of our endings.
 PREFIX_LIMIT = 7
+# Stands in each file of firewalld that is ours: a name alone shows nothing.
+MADE_BY = "Made by portcullis.msports"
 
 
 def prefix(owner: str) -> str:
@@ -135,7 +137,7 @@ def traces(owner: str, root: str = "/") -> t.List[str]:
     mark = "comment=" + (owner + ": ").encode("utf-8").hex()
     found = {
         "nftables": os.path.exists(os.path.join(root, "etc/portcullis/msports", owner + ".nft")),
-        "firewalld": any(glob.glob(os.path.join(root, "etc/firewalld", folder, prefix(owner) + "-*.xml")) for folder in ("policies", "ipsets", "services")),
+        "firewalld": any(MADE_BY in read_text(path) for path in glob.glob(os.path.join(glob.escape(root), "etc/firewalld/*", prefix(owner) + "-*.xml"))),
         "ufw": any(mark in read_text(os.path.join(root, "etc/ufw", name)) for name in ("user.rules", "user6.rules")),
     }
     return [backend for backend in LINUX if found[backend]]

@@ -57,11 +57,19 @@ def waiting(shelf: Shelf) -> t.Optional[t.Tuple[str, Pending]]:
         raise Refused(UNREADABLE.format(error)) from error
 
 
-def refuse_while_waiting(shelf: Shelf) -> None:
-    """Raise ``Refused`` while a change waits: what it has loaded must neither be saved nor changed by another run."""
+def refuse_while_waiting(shelf: Shelf, check_mode: bool = False) -> None:
+    """Raise ``Refused`` while a change waits: what it has loaded must neither be saved nor changed by another run.
+
+    Where nothing waits, what a killed run has left of it goes.
+    """
     there = waiting(shelf)
     if there:
         raise Refused(WAITS.format(shelf.owner, shelf.left(there[1])))
+    if not check_mode:
+        try:
+            _finish(shelf)
+        except OSError:
+            pass  # it harms nobody, and arming says what is wrong with the folder
 
 
 def refuse_beside(shelf: Shelf, backend: str) -> None:
@@ -119,7 +127,7 @@ def disarm(shelf: Shelf, nonce: str) -> None:
 
 
 def _finish(shelf: Shelf) -> None:
-    """Forget what waited; the token goes last."""
+    """Forget what waited; the token goes behind the unit."""
     timer.not_at_boot(shelf)
     shelf.finish()
 

@@ -133,7 +133,7 @@ class Shelf:
         for phase in PHASES:
             if os.path.exists(self._file(phase)):
                 os.unlink(self._file(phase))
-        self._tidy()
+        self.tidy()
 
     def remember(self, nonce: str) -> None:
         """Remember which change was confirmed last, until the next boot: an answer that was lost on its way can be asked for again."""
@@ -158,7 +158,7 @@ class Shelf:
     def forget_note(self) -> None:
         if os.path.exists(os.path.join(self.folder, NOTE)):
             os.unlink(os.path.join(self.folder, NOTE))
-            self._tidy()
+            self.tidy()
 
     def _file(self, phase: str) -> str:
         return os.path.join(self.folder, phase + ".json")
@@ -174,18 +174,20 @@ class Shelf:
         if os.path.islink(self.folder) or not os.path.isdir(self.folder) or state.st_uid != os.geteuid() or state.st_mode & 0o077:
             raise OSError("{0} is not a folder that only root can enter; remove it and run again".format(self.shown))
 
-    def _tidy(self) -> None:
-        """Remove what nobody needs any more, folders that are empty then included."""
-        if not os.path.isdir(self.folder) or any(os.path.exists(self._file(phase)) for phase in PHASES):
+    def tidy(self) -> None:
+        """Remove what nobody needs any more, folders that are empty then included: what was killed in the middle leaves some of them."""
+        if any(os.path.exists(self._file(phase)) for phase in PHASES):
             return
         if os.path.exists(os.path.join(self.folder, NOTE)):
             if os.path.exists(self.code):
                 os.unlink(self.code)
             return
-        shutil.rmtree(self.folder)
+        if os.path.isdir(self.folder):
+            shutil.rmtree(self.folder)
         folder = os.path.dirname(self.folder)
-        while os.path.relpath(folder, self.root) in (FOLDER, os.path.dirname(FOLDER)) and not os.listdir(folder):
-            os.rmdir(folder)
+        while os.path.relpath(folder, self.root) in (FOLDER, os.path.dirname(FOLDER)):
+            if os.path.isdir(folder) and not os.listdir(folder):
+                os.rmdir(folder)
             folder = os.path.dirname(folder)
 
 

@@ -19,7 +19,7 @@ import sys
 import typing as t
 import zipfile
 
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.files import replace
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.files import replace, tidy
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.shelf import FOLDER, Pending, Shelf
 
 PACKAGE = "ansible_collections.portcullis.msports.plugins.module_utils"
@@ -110,6 +110,7 @@ def at_boot(shelf: Shelf, pending: Pending, service: str) -> None:
 
 def not_at_boot(shelf: Shelf) -> None:
     """Remove what ``at_boot`` has made."""
+    tidy([os.path.join(shelf.root, UNITS, _boot_unit(shelf))])
     units = os.path.join(glob.escape(shelf.root), UNITS)
     for path in glob.glob(os.path.join(units, "*.wants", _boot_unit(shelf))) + glob.glob(os.path.join(units, _boot_unit(shelf))):
         os.unlink(path)

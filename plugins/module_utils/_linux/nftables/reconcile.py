@@ -55,7 +55,7 @@ def run(options: Options, check_mode: bool = False, host: t.Optional[Host] = Non
     _refusals.check_owner(options["owner"])
     host = host or Host()
     with lock.held(host.root, check_mode, host.pause) as warnings:
-        rollback.refuse_while_waiting(Shelf(options["owner"], host.root))
+        rollback.refuse_while_waiting(Shelf(options["owner"], host.root), check_mode)
         found = _find(options["owner"], host)
         done = (_absent if options["state"] == "absent" else _present)(options, check_mode, host, found)
     return dict(done, warnings=done["warnings"] + warnings)

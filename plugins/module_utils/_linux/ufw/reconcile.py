@@ -88,7 +88,7 @@ def _locked(options: Options, check_mode: bool, host: Host) -> t.Tuple[Result, t
 
 
 def _run(options: Options, check_mode: bool, host: Host) -> Result:
-    rollback.refuse_while_waiting(Shelf(options["owner"], host.root))
+    rollback.refuse_while_waiting(Shelf(options["owner"], host.root), check_mode)
     rollback.refuse_beside(Shelf(options["owner"], host.root), "ufw")
     found = hosts.find(options["owner"], host)
     if not check_mode:

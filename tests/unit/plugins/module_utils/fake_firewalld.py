@@ -13,6 +13,7 @@ import collections
 import copy
 import pathlib
 import typing as t
+from xml.etree import ElementTree
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _ports
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import objects
@@ -67,6 +68,7 @@ class Firewalld:
     def load(self) -> None:
         self.running = copy.deepcopy(self.saved)
         self.own = {sort: {} for sort in ("policies", "ipsets", "services")}
+        self.descriptions = {path.stem: _description(path) for path in (self.root / "etc/firewalld").glob("*/*.xml")}
         for folder, sort in (("policies", "policies"), ("ipsets", "sets"), ("services", "services")):
             for path in sorted((self.root / "etc/firewalld" / folder).glob("*.xml")):
                 self.own[folder][path.stem] = READERS[sort](path.read_text())
@@ -78,10 +80,12 @@ class Firewalld:
                 "rich_rules": rules,
                 "ingress_zones": list(policy.ingress),
                 "egress_zones": list(policy.egress),
+                "description": self.descriptions[name],
             }
         for name, (version, intervals) in self.own["ipsets"].items():
             entries = [objects.entry_text(interval) for interval in intervals]
-            self.running.ipsets[name] = ("", name, "", objects.set_type(intervals), {"family": "inet6" if version == 6 else "inet"}, entries)
+            options = {"family": "inet6" if version == 6 else "inet"}
+            self.running.ipsets[name] = ("", name, self.descriptions[name], objects.set_type(intervals), options, entries)
 
     # What the bus offers.
 
@@ -122,14 +126,14 @@ class Firewalld:
             return None
         if member == "getServiceSettings2":
             if values[0] in self.own["services"]:
-                return {"helpers": self.own["services"][values[0]].split(",")}
+                return {"helpers": self.own["services"][values[0]].split(","), "description": self.descriptions[values[0]]}
             return SERVICES[values[0]]
         answers = {"getDefaultZone": "public", "queryPanicMode": self.panic, "listServices": sorted(SERVICES) + sorted(self.own["services"])}
         return answers[member]
 
     def _zone(self, member: str, *values: t.Any) -> t.Any:
         if member == "setZoneSettings2":
-            self.running.zones[values[0]].update({key: value.value for key, value in values[1].items()})
+            self.running.zones[values[0]].update(_settings(values[1]))
             return None
         return {"getZones": lambda: sorted(self.running.zones), "getActiveZones": lambda: self.active, "getZoneSettings2": self.running.zones.get}[member](
             *values
@@ -138,7 +142,7 @@ class Firewalld:
     def _policy(self, member: str, *values: t.Any) -> t.Any:
         if member == "setPolicySettings":
             assert all(isinstance(value, Typed) for value in values[1].values())
-            self.running.policies[values[0]].update({key: value.value for key, value in values[1].items()})
+            self.running.policies[values[0]].update(_settings(values[1]))
             return None
         return {"getPolicies": lambda: sorted(self.running.policies), "getPolicySettings": self.running.policies.get}[member](*values)
 
@@ -169,7 +173,8 @@ class Firewalld:
             if member == f"get{sort}ByName":
                 return f"{PATH}/config/{sort}/{values[0]}"
             if member in ("getSettings", "getSettings2") and path.split("/")[-2] == sort:
-                return found[path.rsplit("/", 1)[1]]
+                name = path.rsplit("/", 1)[1]
+                return found[name] if name in found else self.running.policies[name]
         raise AssertionError((path, member))
 
     # What nft prints.
@@ -238,6 +243,15 @@ class Firewalld:
                 expr.append(_match({"payload": {"protocol": "icmp" if family == 4 else "icmpv6", "field": "type"}}, ICMP[values[0]][family]))
             expr.append({"counter": {"packets": 0, "bytes": 0}})
             yield expr + ([{"limit": {"rate": 10}}, {"log": {"prefix": "x"}}] if rich.action[0] == "log" else [{rich.action[0]: None}])
+
+
+def _settings(given: dict[str, Typed]) -> dict[str, t.Any]:
+    """What was set, as the bus gives it back: what was packed as a structure is a tuple."""
+    return {key: [tuple(item) for item in value.value] if "(" in value.signature else value.value for key, value in given.items()}
+
+
+def _description(path: pathlib.Path) -> str:
+    return ElementTree.fromstring(path.read_text()).findtext("description") or ""
 
 
 def _match(left: t.Any, right: t.Any) -> dict[str, t.Any]:

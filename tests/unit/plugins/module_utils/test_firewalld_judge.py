@@ -10,7 +10,7 @@ import typing as t
 
 import pytest
 from ansible_collections.portcullis.msports.plugins.module_utils import _guard
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import evaluate
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import evaluate, objects
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import daemon as daemons
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.reconcile import Refused
 from test_firewalld_reconcile import Backend, rule
@@ -175,7 +175,7 @@ def test_a_session_is_judged_by_the_address_that_it_came_to(apply: Backend) -> N
         before = daemons.Daemon(apply.daemon).own("msports")
         apply(*rules, **options)
         after = daemons.Daemon(apply.daemon).own("msports")
-        made = evaluate.Evaluator(daemons.Daemon(apply.daemon), "msports", before, after)
+        made = evaluate.Evaluator(daemons.Daemon(apply.daemon), objects.names(before) | objects.names(after), before, after)
         found = _guard.lockout([], {}, "block", {}, [session], made)
         return found[0] if found else None
 

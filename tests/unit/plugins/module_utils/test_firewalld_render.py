@@ -103,8 +103,10 @@ def test_names_fit_and_owners_share_nothing() -> None:
     starts = [managers.prefix(owner) for owner in ("a", "msports", "msports_2", "msports_3", "a" * 24)]
     assert len(set(starts)) == 5
     assert all(len(f"{start}-out-allow") <= 17 for start in starts)
-    assert not objects.is_ours("msports-in-allow", "msport")
-    assert not objects.is_ours("msportsin-allow", "msports")
+    assert objects.is_ours("msports-in-allow", "msports", objects.MARK)
+    assert not objects.is_ours("msports-in-allow", "msport", objects.MARK)
+    assert not objects.is_ours("msportsin-allow", "msports", objects.MARK)
+    assert not objects.is_ours("msports-in-allow", "msports", "what somebody else made")
 
 
 def test_whole_families_are_one_network() -> None:
@@ -236,21 +238,30 @@ def test_the_store_reads_versions_and_settings(tmp_path: t.Any) -> None:
     found = persist.Store("msports", str(tmp_path))
     assert (found.installed(), found.version(), found.setting("X", "none"), found.texts()) == (False, "", "none", {})
     (tmp_path / "etc/firewalld/policies").mkdir(parents=True)
-    assert found.write({"ipsets/msports-a-4.xml": "x", "policies/msports-in-allow.xml": "y"})
-    assert not found.write({"ipsets/msports-a-4.xml": "x", "policies/msports-in-allow.xml": "y"})
+    ours = {"ipsets/msports-a-4.xml": "x " + objects.MARK, "policies/msports-in-allow.xml": "y " + objects.MARK}
+    assert found.write(ours)
+    assert not found.write(ours)
     (tmp_path / "etc/firewalld/policies/msports-in-allow.xml.old").write_text("copy of the daemon")
-    (tmp_path / "etc/firewalld/policies/msports2-in-allow.xml").write_text("another owner's")
+    (tmp_path / "etc/firewalld/policies/msports2-in-allow.xml").write_text("another owner's " + objects.MARK)
+    (tmp_path / "etc/firewalld/policies/msports-mine.xml").write_text("somebody else's")
+    assert (sorted(found.texts()), found.others(())) == ([*sorted(ours), "policies/msports-in-allow.xml.old"], ["policies/msports-mine.xml"])
     assert found.write({})
-    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == ["msports2-in-allow.xml"]
-    found.lock()
-    found.unlock()
-    found.unlock()
+    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == ["msports-mine.xml", "msports2-in-allow.xml"]
 
 
 def test_audit_logs_all_icmp_in_place_of_echo_requests() -> None:
     end = ' log prefix="msports would drop in: " level="info" limit value="10/s"'
     expected = [f'rule family="ipv4" protocol value="icmp"{end}', f'rule family="ipv6" protocol value="ipv6-icmp"{end}']
     assert lines({"protocol": "icmp_echo", "action": "block"}, mode="audit") == expected
+
+
+@pytest.mark.parametrize(("family", "protocol"), [("ipv4", "icmp"), ("ipv6", "ipv6-icmp")])
+def test_a_protocol_of_one_family_needs_no_family_in_the_kernel(family: str, protocol: str) -> None:
+    """nft gives the rule back without the family, which its protocol implies; and with it from an older kernel."""
+    line = f'rule family="{family}" protocol value="{protocol}" log prefix="x" level="info" limit value="10/s"'
+    (expected,) = kernel.forms(line, {}, (4, 6)) or []
+    shown = [_match({"meta": {"key": "l4proto"}}, protocol), {"limit": {"rate": 10}}, {"log": {"prefix": "x"}}]
+    assert kernel.normal(shown) == kernel.normal([_match({"meta": {"key": "nfproto"}}, family), *shown]) == expected
 
 
 def test_helpers_stand_before_what_accepts() -> None:

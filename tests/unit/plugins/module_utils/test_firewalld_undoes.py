@@ -9,10 +9,11 @@ import copy
 import typing as t
 
 import pytest
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import persist, reconcile
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import others, persist, reconcile
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import daemon as daemons
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.dbus import BusError
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.reconcile import FirewalldError, Refused
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import iptables
 from firewalld_cases import CLOSED, USERS, Backend, rule
 
 
@@ -157,19 +158,16 @@ def test_entries_with_a_timeout_are_read_from_the_kernel(apply: Backend) -> None
 
 
 def test_a_lock_that_another_run_keeps(apply: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
-    other = persist.Store("other", str(apply.root))
-    other.lock()
     waited: list[float] = []
-    mine = persist.Store("msports", str(apply.root))
-    with pytest.raises(persist.Locked, match=r"etc/firewalld for 60 seconds; nothing was changed. See what still runs \('fuser"):
-        mine.lock(waited.append)
-    assert 59 < sum(waited) < 61
-    mine.unlock()
-    monkeypatch.setattr(persist.Store.lock, "__defaults__", (waited.append, 1))
-    with pytest.raises(FirewalldError, match="another run has held the lock"):
-        apply(rule("a"))
-    assert apply(rule("a"), check=True)["changed"], "check mode waits for nobody"
-    other.unlock()
+    held = persist.held
+    with persist.held(str(apply.root)):
+        with pytest.raises(persist.Locked, match=r"etc/firewalld for 60 seconds; nothing was changed. See what still runs \('fuser"):
+            held(str(apply.root), False, waited.append).__enter__()
+        assert 59 < sum(waited) < 61
+        monkeypatch.setattr(persist, "held", lambda root, check_mode: held(root, check_mode, waited.append, 1))
+        with pytest.raises(FirewalldError, match="another run has held the lock"):
+            apply(rule("a"))
+        assert apply(rule("a"), check=True)["changed"], "check mode waits for nobody"
     assert apply(rule("a"))["changed"]
 
 
@@ -208,3 +206,105 @@ def test_files_of_a_firewalld_that_was_removed_go_without_it(apply: Backend) -> 
     assert [path for path in apply.files() if "msports" in path] == []
     assert "etc/firewalld/zones/theirs.xml" in apply.files()
     assert not apply(state="absent")["changed"]
+
+
+class Killed(BaseException):
+    """What nothing catches, like the end of a process."""
+
+
+def test_what_a_killed_run_took_from_others_comes_back_with_the_next_run(apply: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    zone = apply.daemon.running.zones["public"]
+    zone["ports"] = [("8443", "tcp"), ("7", "tcp")]
+    zone["services"] = ["ssh"]
+    apply.daemon.running.direct["Rule"].append(("ipv4", "filter", "INPUT", 0, ["-j", "DROP"]))
+    reload = daemons.Daemon.reload
+
+    def die(self: t.Any) -> None:
+        reload(self)
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(daemons.Daemon, "reload", die)
+        with pytest.raises(Killed):
+            apply(*USERS, **CLOSED)
+    zone = apply.daemon.running.zones["public"]
+    assert "ports" not in zone and (apply.root / others.JOURNAL).exists()
+    zone["ports"] = [("9", "tcp")]  # somebody goes on meanwhile
+    assert others.LATER in apply(*USERS, check=True, **CLOSED)["warnings"]
+    done = apply(*USERS, **CLOSED)
+    assert others.FINISHED in done["warnings"] and not (apply.root / others.JOURNAL).exists()
+    zone = apply.daemon.running.zones["public"]
+    assert (sorted(zone["ports"]), zone["services"]) == ([("7", "tcp"), ("8443", "tcp"), ("9", "tcp")], ["ssh"])
+    assert len(apply.daemon.running.direct["Rule"]) == 1
+    assert others.FINISHED not in apply(*USERS, **CLOSED)["warnings"]
+
+
+def test_a_journal_that_cannot_be_read_is_named(apply: Backend) -> None:
+    (apply.root / "run").mkdir(exist_ok=True)
+    (apply.root / others.JOURNAL).write_text("{")
+    assert any("cannot be read" in warning and others.JOURNAL in warning for warning in apply(rule("a"))["warnings"])
+
+
+def test_rules_of_iptables_come_back_behind_those_that_were_made_since(monkeypatch: pytest.MonkeyPatch) -> None:
+    had = "*nat\n:PREROUTING ACCEPT [1:1]\n:DOCKER - [0:0]\n:NEW - [0:0]\n[4:5] -A DOCKER -j RETURN\n[1:1] -A NEW -j RETURN\nCOMMIT\n"
+    now = "*nat\n:PREROUTING ACCEPT\n:DOCKER -\n-A DOCKER -p tcp -j ACCEPT\nCOMMIT\n"
+    runs: list[t.Any] = []
+    monkeypatch.setattr(iptables.Iptables, "_run", lambda _self, tool, arguments, given="": runs.append((tool, arguments, given)) or now)
+    assert iptables.Iptables().restore({"ip": had}) == []
+    missing = "*nat\n:NEW - [0:0]\n[4:5] -A DOCKER -j RETURN\n[1:1] -A NEW -j RETURN\nCOMMIT\n"
+    assert runs[1:] == [("iptables-restore", ["-c", "--noflush"], missing)]
+
+
+def test_a_boot_between_two_files_cuts_nobody(apply: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stops the rest comes last and goes first; what a policy refers to is there before it and after it."""
+    steps: list[str] = []
+    rename, unlink = persist.os.rename, persist.os.unlink
+    monkeypatch.setattr(persist.os, "rename", lambda old, new: (steps.append(new.split("etc/firewalld/")[-1]), rename(old, new)))
+    apply(*USERS, **CLOSED)
+    written = [step for step in steps if step.endswith(".xml")]
+    monkeypatch.setattr(persist.os, "unlink", lambda path: (steps.append(path.split("etc/firewalld/")[-1]), unlink(path)))
+    steps.clear()
+    apply(state="absent")
+    assert [step for step in steps if step.endswith(".xml")] == written[::-1]
+    assert [path.split("/")[0] for path in written] == sorted((path.split("/")[0] for path in written), key=persist.ORDER.index)
+    inbound = [path for path in written if path.startswith("policies/msports-in")]
+    assert inbound == [f"policies/msports-in-{kind}.xml" for kind in ("allow", "block", "rest")]
+
+
+@pytest.mark.parametrize("obstacle", ["a file in place of a folder", "a folder in place of a file"])
+def test_what_is_in_the_way_is_named_and_nothing_changes(apply: Backend, obstacle: str) -> None:
+    apply(rule("old", local_ports=["22"]))
+    place = apply.root / "etc/firewalld" / ("services" if obstacle.startswith("a file") else "policies/msports-in-block.xml")
+    if obstacle.startswith("a file"):
+        place.rmdir()
+        place.write_text("")
+    else:
+        (place / "sub").mkdir(parents=True)
+    before, running = apply.files(), copy.deepcopy(apply.daemon.running)
+    with pytest.raises(FirewalldError, match=str(place)):
+        apply(*USERS, **CLOSED)
+    assert (apply.files(), apply.daemon.running) == (before, running)
+
+
+def test_what_a_killed_run_left_beside_the_files_goes(apply: Backend) -> None:
+    (apply.root / "etc/firewalld/.portcullis-left").write_text("half")
+    apply(rule("a"))
+    assert not (apply.root / "etc/firewalld/.portcullis-left").exists()
+
+
+def test_objects_of_others_with_names_like_ours_are_neither_taken_nor_deleted(apply: Backend) -> None:
+    theirs = {
+        "policies/msports-in-allow.xml": '<policy target="ACCEPT"><description>mine</description><ingress-zone name="ANY"/><egress-zone name="HOST"/></policy>',
+        "ipsets/msports-bans-4.xml": '<ipset type="hash:net"><option name="family" value="inet"/><entry>10.66.0.0/16</entry></ipset>',
+        "services/msports-tftp.xml": '<service><helper name="tftp"/></service>',
+    }
+    for path, text in theirs.items():
+        (apply.root / "etc/firewalld" / path).write_text(text)
+    apply.daemon.load()
+    before = apply.files()
+    with pytest.raises(Refused, match="names that this collection needs and did not give.*: policy msports-in-allow; service msports-tftp"):
+        apply(*USERS, **CLOSED)
+    assert not apply(state="absent")["changed"] and apply.files() == before
+    assert reconcile.inspect("msports", apply.host())["present"] is False
+    assert apply(rule("no", action="block"), default_inbound="keep")["changed"], "what needs none of these names is applied beside them"
+    assert apply(state="absent")["changed"] and apply.files() == before

@@ -9,7 +9,7 @@ import pathlib
 
 import pytest
 
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.managers import Chosen, choose, prefix, traces
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.managers import MADE_BY, Chosen, choose, prefix, traces
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import environment
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import settings
 from ansible_collections.portcullis.msports.plugins.module_utils._options import defaults
@@ -139,13 +139,14 @@ def test_two_are_refused_and_a_name_decides(tmp_path: pathlib.Path) -> None:
 def test_traces_of_an_owner(tmp_path: pathlib.Path) -> None:
     assert traces("msports", str(tmp_path)) == []
     put(tmp_path, "etc/ufw/user6.rules", "### tuple ### allow tcp 443 ::/0 any ::/0 in comment=" + b"msports: x".hex() + "\n")
-    put(tmp_path, "etc/firewalld/policies/msports-in-allow.xml")
+    put(tmp_path, "etc/firewalld/policies/msports-in-allow.xml", MADE_BY)
+    put(tmp_path, "etc/firewalld/policies/other-in-allow.xml", "which somebody else has made")
     put(tmp_path, "etc/portcullis/msports/msports.nft")
     assert traces("msports", str(tmp_path)) == ["nftables", "firewalld", "ufw"]
     assert traces("other", str(tmp_path)) == []
 
 
 def test_traces_of_an_owner_whose_name_is_too_long_for_firewalld(tmp_path: pathlib.Path) -> None:
-    put(tmp_path, f"etc/firewalld/ipsets/{prefix('second_owner')}-clients-123456-4.xml")
+    put(tmp_path, f"etc/firewalld/ipsets/{prefix('second_owner')}-clients-123456-4.xml", MADE_BY)
     assert traces("second_owner", str(tmp_path)) == ["firewalld"]
     assert traces("second", str(tmp_path)) == []

@@ -1,0 +1,270 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Changes that wait, are ended at a point, and end as they should: runs inside a booted container, for the tests of this folder and for the drills.
+
+A point is one thing that a run does to the host: a file made, renamed or removed, a call that changes the daemon, a program started. A process is
+killed right before or right after it. What is there then is compared as a whole: kernel, daemon and files, ours and foreign.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import time
+import typing as t
+
+from ansible_collections.portcullis.msports.plugins.module_utils._linux import reconcile
+from ansible_collections.portcullis.msports.plugins.module_utils._linux import rollback as composer
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import daemon
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import iptables, nft, rollback, timer
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.shelf import Shelf
+
+OWNER = "msports"
+# What of the daemon and of the files changes nothing.
+READS = re.compile("get|list|query|Hello|NameHasOwner|GetAll|Get$")
+STEPS: tuple[tuple[t.Any, str], ...] = (
+    *((os, name) for name in ("rename", "replace", "unlink", "symlink", "mkdir", "rmdir")),
+    (shutil, "rmtree"),
+    (daemon.Bus, "call"),
+    (iptables.Iptables, "_run"),
+    (nft.Nft, "load"),
+    (timer, "_call"),
+)
+# Files, and what they hold; handles, times and counters are no state.
+STATE = {
+    "kernel": "nft -s list ruleset | sed 's/ expires [^ ,}]*//; s/ timeout [^ ,}]*//' | sort",
+    "daemon": "python3 /opt/test/state.py",
+    "files": "find /etc/firewalld /etc/systemd -type f -exec sha256sum {} + | sort; find /etc/firewalld /etc/systemd | sort",
+    "traces": "find /var/lib/portcullis /run -maxdepth 2 -name '*portcullis*' -not -name '*.confirmed' -not -path '*/systemd/*' 2> /dev/null | sort",
+}
+
+
+def state() -> dict[str, str]:
+    return {name: subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False).stdout for name, command in STATE.items()}
+
+
+def apply(rules: list[dict[str, t.Any]], seconds: int = 0, **options: t.Any) -> dict[str, t.Any]:
+    """Apply as the module does; the result, or what was refused or failed."""
+    given = {"backend": "firewalld", "rules": rules, "rollback_timeout": seconds, "allow_lockout": True, **options}
+    try:
+        return reconcile.run(given)
+    except reconcile.Refused as error:
+        return {"refused": str(error), "changed": False}
+    except reconcile.failures() as error:
+        return {"failed": str(error), "changed": False}
+
+
+def confirm(nonce: str) -> dict[str, t.Any]:
+    shelf = Shelf(OWNER)
+    backend = composer.backend_of("firewalld")
+    with backend.held():
+        return rollback.confirm(shelf, backend, nonce)
+
+
+def fire(nonce: str) -> bool:
+    shelf = Shelf(OWNER)
+    backend = composer.backend_of("firewalld")
+    with backend.held():
+        return rollback.fire(shelf, backend, nonce)
+
+
+def settled(seconds: float = 30) -> t.Any:
+    """Wait until nothing waits any more, and return the note of the host, if it has made one."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        there = Shelf(OWNER).look()
+        if there is None:
+            return Shelf(OWNER).note()
+        if not Shelf(OWNER).left(there[1]) and not _active(there[1]):
+            return None  # no timer was started, or what fired was killed: the next run does it
+        time.sleep(0.1)
+    raise AssertionError(f"something still waits after {seconds} s: {Shelf(OWNER).look()}")
+
+
+def _active(pending: t.Any) -> bool:
+    """Tell whether the timer still waits, or what it has started still runs."""
+    units = [timer._unit(pending) + ending for ending in (".timer", ".service")]
+    states = subprocess.run(["systemctl", "is-active", *units], check=False, capture_output=True, text=True).stdout.split()
+    return "active" in states or "activating" in states
+
+
+class Counter:
+    """Counts points, and kills this process before or after one of them."""
+
+    def __init__(self, end: t.Optional[int] = None, after: bool = False) -> None:
+        self.count, self._end, self._after = 0, end, after
+        for place, name in STEPS:
+            setattr(place, name, self._wrapped(name, getattr(place, name)))
+
+    def _wrapped(self, name: str, genuine: t.Callable[..., t.Any]) -> t.Callable[..., t.Any]:
+        def call(*arguments: t.Any, **named: t.Any) -> t.Any:
+            if name == "call" and READS.match(arguments[4]):
+                return genuine(*arguments, **named)
+            self.count += 1
+            here = self.count == self._end
+            if here and not self._after:
+                os.kill(os.getpid(), signal.SIGKILL)
+            result = genuine(*arguments, **named)
+            if here:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return result
+
+        return call
+
+
+def points(act: t.Callable[[], t.Any]) -> int:
+    """How many points an act has; it is done."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        counter = Counter()
+        try:
+            act()
+        finally:
+            os.write(writer, str(counter.count).encode())
+            os._exit(0)
+    os.close(writer)
+    os.waitpid(child, 0)
+    with os.fdopen(reader) as stream:
+        return int(stream.read())
+
+
+def killed(act: t.Callable[[], t.Any], point: int, after: bool = False) -> bool:
+    """Do an act in a process that is killed at a point, and tell whether it came to that."""
+    child = os.fork()
+    if child == 0:
+        try:
+            Counter(point, after)
+            act()
+        finally:
+            os._exit(0)
+    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
+
+
+def interrupted(act: t.Callable[[], t.Any], seconds: float, number: int) -> bool:
+    """Do an act in a process that gets a signal after so many seconds, and tell whether it ended by it."""
+    child = os.fork()
+    if child == 0:
+        for one in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+            signal.signal(one, signal.SIG_DFL)
+        try:
+            act()
+        finally:
+            os._exit(0)
+    time.sleep(seconds)
+    os.kill(child, number)
+    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
+
+
+def ruleset(chance: random.Random) -> dict[str, t.Any]:
+    """Some ruleset or other: rules, lists of addresses, defaults, precedence."""
+    many = [f"10.{chance.randrange(250)}.{number}.0/24" for number in range(chance.choice([3, 9]))]
+    rules = [
+        {
+            "name": f"r{number}",
+            "direction": chance.choice(["in", "in", "out"]),
+            "protocol": "tcp",
+            "local_ports": [str(chance.randrange(1000, 1040))],
+            "remote_addresses": chance.choice([["any"], ["@many"], ["10.1.0.0/16"]]),
+        }
+        for number in range(chance.randrange(1, 6))
+    ]
+    return {
+        "rules": rules,
+        "address_sets": {"many": many},
+        "default_inbound": chance.choice(["keep", "block", "reject"]),
+        "firewalld_precedence": chance.choice(["merge", "override", "yield"]),
+    }
+
+
+def difference(before: dict[str, str], now: dict[str, str]) -> list[str]:
+    """What differs of the state, in lines."""
+    lines = []
+    for name in before:
+        sides = [side[name].splitlines() for side in (before, now)]
+        lines += [f"{name}: gone: {line[:300]}" for line in sides[0] if line not in sides[1]]
+        lines += [f"{name}: new: {line[:300]}" for line in sides[1] if line not in sides[0]]
+    return lines[:12]
+
+
+def foreign(side: dict[str, str]) -> dict[str, str]:
+    """A state without what is ours."""
+    parts = {name: "\n".join(line for line in text.splitlines() if OWNER not in line) for name, text in side.items()}
+    parts["kernel"] = _iptables()
+    parts["daemon"] = "\n".join(line for line in parts["daemon"].splitlines() if not line.startswith("getActivePolicies"))
+    return parts
+
+
+def _iptables() -> str:
+    """The tables of others, in their order; of firewalld's own, the daemon tells."""
+    listed = subprocess.run(["sh", "-c", "iptables-save; ip6tables-save"], capture_output=True, text=True, check=False).stdout
+    return "\n".join(re.sub(r"\[\d+:\d+\]", "", line) for line in listed.splitlines() if not line.startswith("#"))
+
+
+def drill(number: int, seed: str) -> list[str]:
+    """So many processes killed at random points: of runs, confirmations and rollbacks. Returns what was wrong, with how it came to that."""
+    wrong: list[str] = []
+    counts: dict[str, int] = {}
+    for turn in range(number):
+        chance = random.Random(f"{seed}/{turn}")
+        kind = chance.choice(["run", "run", "run", "run without rollback", "confirmation", "rollback"])
+        told = _one(chance, kind)
+        counts[kind] = counts.get(kind, 0) + 1
+        wrong += [f"{seed}/{turn} {kind}: {line}" for line in told]
+    print(counts)
+    return wrong
+
+
+def _one(chance: random.Random, kind: str) -> list[str]:
+    previous, options = ruleset(chance), ruleset(chance)
+    done = apply(**previous)
+    before = state()
+    left = foreign(before)
+    point, after = chance.randrange(1, 60), chance.random() < 0.5
+    how = f"point {point} {'after' if after else 'before'}"
+    if kind == "run":
+        died = killed(lambda: apply(seconds=1, **options), point, after)
+        return _taken_back(previous, before, f"{how} died {died}", died)
+    if kind == "run without rollback":
+        died = killed(lambda: apply(**options), point, after)
+        wrong = _converges(options)
+    else:
+        done = apply(seconds=30, **options)
+        if "rollback" not in done:
+            return [f"nothing waits: {done}"] if done["changed"] else []
+        act = confirm if kind == "confirmation" else fire
+        died = killed(lambda: act(done["rollback"]["nonce"]), chance.randrange(1, 25), after)
+        answer = confirm(done["rollback"]["nonce"])
+        wrong = _converges(options if answer["confirmed"] else previous)
+        if answer["confirmed"] is bool(answer["rolled_back"]):
+            wrong.append(f"host and report: {answer}")
+        if kind == "rollback" and answer["confirmed"]:
+            wrong += [] if died else ["a rollback was confirmed"]
+    return wrong + [f"{how} died {died}: foreign: {line}" for line in difference(left, foreign(state()))]
+
+
+def _taken_back(previous: dict[str, t.Any], before: dict[str, str], how: str, died: bool) -> list[str]:
+    note = settled()
+    again = apply(**previous)
+    wrong = difference(before, state())
+    if again["changed"] or "failed" in again or "refused" in again:
+        wrong.append(f"the next run: {again.get('failed') or again.get('refused') or again['diff']}")
+    if bool(note) and "rolled_back_before" not in again:
+        wrong.append("a rollback that nobody hears of")
+    if not died and not note:
+        wrong.append("nobody confirmed, and it was not taken back")
+    return [f"{how}: {line}" for line in wrong]
+
+
+def _converges(options: dict[str, t.Any]) -> list[str]:
+    """The next run leaves what it was told, and the one after it changes nothing."""
+    first, second = apply(**options), apply(**options)
+    told = [str(done.get("failed") or done.get("refused")) for done in (first, second) if "failed" in done or "refused" in done]
+    if second["changed"] or not second.get("effective", {}).get("in_force"):
+        told.append(f"the run after the next: {second.get('diff')}")
+    return told

@@ -1,0 +1,113 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A peer that is wired to the booted container, and probes from it."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import typing as t
+
+import booted
+import network_namespaces
+from network_namespaces import Peer
+
+WAIT = 0.6  # seconds until a packet counts as dropped
+REFUSED, UNREACHABLE, NOTHING = "111", "113", "nothing"
+
+PROBE = """
+import socket, sys
+for line in sys.stdin:
+    kind, address, port, source = line.split()
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    probe = socket.socket(family, socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM)
+    probe.settimeout(WAIT)
+    try:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("::" if ":" in address else "0.0.0.0", int(source)))
+        probe.connect((address, int(port)))
+        if kind == "udp":
+            probe.send(b"?")
+            probe.recv(9)
+        print("answer")
+    except socket.timeout:
+        print("nothing")
+    except OSError as error:
+        print(error.errno)
+    probe.close()
+""".replace("WAIT", str(WAIT))
+
+
+class Prober:
+    def __init__(self, process: t.Any) -> None:
+        self._process = process
+
+    def __call__(self, kind: str, address: str, port: int, source: int = 0) -> str:
+        self._process.stdin.write(f"{kind} {address} {port} {source}\n")
+        self._process.stdin.flush()
+        return self._process.stdout.readline().strip()
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+
+@contextlib.contextmanager
+def wired(container: booted.Container) -> t.Iterator[Peer]:
+    """A peer that is wired to the container: this thread joins the container's network namespace for as long as that lasts."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    before = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    pid = booted.podman("inspect", "--format", "{{.State.Pid}}", container._id).strip()
+    inside = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY)
+    container.run("nft flush ruleset", check=False)
+    assert libc.setns(inside, network_namespaces.CLONE_NEWNET) == 0
+    try:
+        # Errors are the answers here: many of them in one second are no attack.
+        network_namespaces.run("echo 0 > /proc/sys/net/ipv4/icmp_ratelimit; echo 0 > /proc/sys/net/ipv6/icmp/ratelimit")
+        made = Peer("wire0")
+        yield made
+        network_namespaces.run("ip link del wire0", check=False)
+        made.close()
+    finally:
+        assert libc.setns(before, network_namespaces.CLONE_NEWNET) == 0
+        os.close(before)
+        os.close(inside)
+
+
+LOCKED = {"rules": [], "default_inbound": "block", "firewalld_precedence": "override"}
+LOCK = """
+import random
+previous = ruleset(random.Random({seed!r})) if {turn} % 2 else {{"rules": []}}
+previous.update(firewalld_precedence="merge", default_inbound="keep")
+apply(**previous)
+before = state()
+done = apply(seconds=2, **{locked!r})
+json.dump([previous, before], open("/opt/test/before.json", "w"))
+answer = done.get("rollback")
+"""
+FREED = """
+note = settled()
+previous, before = json.load(open("/opt/test/before.json"))
+again = apply(**previous)
+answer = difference(before, state()) + ([f"the next run: {again['diff']}"] if again["changed"] else [])
+heard = again.get("rolled_back_before", {}).get("what")
+answer += [] if note and heard == note.what else [f"the host says {note}, the next run {heard}"]
+"""
+
+
+def lockouts(host: t.Any, peer: Peer, probe: Prober, number: int) -> list[str]:
+    """Lock a peer out, so many times: it is out, it comes in again by itself, and all is as it was. Returns what was wrong."""
+    wrong = []
+    for turn in range(number):
+        inside = probe("tcp", peer.here, 22)
+        armed = host.drill(LOCK.format(seed=f"lockout {turn}", turn=turn, locked=LOCKED))
+        outside = probe("tcp", peer.here, 22)
+        told = host.drill(FREED)
+        again = probe("tcp", peer.here, 22)
+        # Nobody listens: an admitted connection is refused by the kernel behind the firewall.
+        if not armed or (inside, outside, again) != (REFUSED, NOTHING, REFUSED):
+            told = [f"armed {armed}: connections before {inside}, locked {outside}, after {again}", *told]
+        wrong += [f"{turn}: {line}" for line in told]
+    return wrong
