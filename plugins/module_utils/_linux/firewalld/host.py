@@ -78,7 +78,10 @@ class Found:
         if self.daemon and self.daemon.state() != "RUNNING":
             raise Refused("firewalld is there, but in the state {0}: see 'journalctl -u firewalld', nothing was changed".format(self.daemon.state()))
         self.ruleset, complaint = host.ruleset()
-        self.warnings = ([complaint] if complaint else []) + others.finish(host.root, self.daemon, self.ruleset, check_mode)
+        finished = others.finish(host.root, self.daemon, self.ruleset, check_mode)
+        if finished:
+            self.ruleset = host.ruleset()[0]  # what is put back counts among what the next reload takes
+        self.warnings = ([complaint] if complaint else []) + finished
         self.nftables = self.store.setting("FirewallBackend", "nftables") == "nftables"
         self.looks = host.nft is not None and self.nftables
         self.names = known
