@@ -24,6 +24,9 @@ LAST = {4: 2**32 - 1, 6: 2**128 - 1}
 BITS = {4: 32, 6: 128}
 ANY: Addresses = ((4, 0, LAST[4]), (6, 0, LAST[6]))
 NOBODY: Addresses = ()
+_MAPPED = (0xFFFF << 32, (0xFFFF << 32) + LAST[4])  # ::ffff:0:0/96
+IPV4_AS_IPV6 = "is an IPv4 address in IPv6 form: write it as IPv4"
+ZONE = "names a zone, which means something on one host only: write the address without it"
 
 
 def parse_one(text: str) -> Interval:
@@ -35,6 +38,18 @@ def parse_one(text: str) -> Interval:
     if interval is None:
         raise ValueError("{0!r} is not an IP address, a network in CIDR form without host bits, or a first-last range".format(text))
     return interval
+
+
+def odd_form(text: t.Any) -> t.Optional[str]:
+    """Return why an address, network or range cannot stand in a rule although it can be read, as a phrase: no packet has it. ``None`` where it can."""
+    if not isinstance(text, str):
+        return None
+    interval = _read(text.partition("%")[0])
+    if interval is None:
+        return None
+    if interval[0] == 6 and _MAPPED[0] <= interval[1] and interval[2] <= _MAPPED[1]:
+        return IPV4_AS_IPV6
+    return ZONE if "%" in text else None
 
 
 @functools.lru_cache(maxsize=2**14)  # a run asks for each several times: is it one, what does the rule match, whom does it admit

@@ -64,8 +64,8 @@ def management_problems(management: t.Mapping[str, t.Any]) -> t.List[str]:
         if not isinstance(given[key], (list, tuple)):
             problems.append("management.{0}: {1!r}: expected a list".format(key, given.pop(key)))
     for index, address in enumerate(given.get("addresses", ())):
-        if address != "any" and not _ruleset.is_address(address):
-            problems.append("management.addresses[{0}]: {1!r}: expected an IP address, a network, first-last or any".format(index, address))
+        wrong = _ruleset.why_no_address(address, "expected an IP address, a network, first-last or any") if address != "any" else None
+        problems += ["management.addresses[{0}]: {1!r}: {2}".format(index, address, wrong)] if wrong else []
     for index, port in enumerate(given.get("ports", ())):
         if not _is_port(port):
             problems.append("management.ports[{0}]: {1!r}: expected a TCP port (0-65535) or first-last".format(index, port))

@@ -189,17 +189,18 @@ def _check_addresses(addresses: t.Sequence[t.Any], where: str, address_sets: t.M
         elif address == "any":
             if len(addresses) > 1:
                 problems.append("{0}[{1}]: 'any' stands alone".format(where, index))
-        elif not is_address(address):
-            problems.append(
-                "{0}[{1}]: {2!r}: expected an IP address, a network in CIDR form without host bits, or first-last; names are not looked up".format(
-                    where, index, address
-                )
-            )
+        else:
+            wrong = why_no_address(address, "expected an IP address, a network in CIDR form without host bits, or first-last; names are not looked up")
+            problems += ["{0}[{1}]: {2!r}: {3}".format(where, index, address, wrong)] if wrong else []
 
 
-def is_address(text: t.Any) -> bool:
-    """Tell whether ``text`` is one address, a network without host bits, or a ``first-last`` range of one family."""
+def why_no_address(text: t.Any, expected: str) -> t.Optional[str]:
+    """Return why ``text`` is no address, network without host bits, or ``first-last`` range of one family that rules can have; ``None`` where it is one."""
+    odd = _addresses.odd_form(text)
+    if odd:
+        return odd
     try:
-        return bool(_addresses.parse_one(text))
+        _addresses.parse_one(text)
+        return None
     except ValueError:
-        return False
+        return expected

@@ -14,6 +14,7 @@ import typing as t
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ansible_collections.portcullis.msports.plugins.module_utils._addresses import odd_form
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.reader import Reader
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.union import Declarations, ProblemCollector, items, only_keys
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import ANY, NOBODY, Addresses, parse_one, union
@@ -31,7 +32,6 @@ _NEVER = tuple(
         ("255.255.255.255", "is the broadcast address, which is no host's"),
         ("::", "stands for no host in particular"),
         ("::1", "is a loopback address, which no other host can reach"),
-        ("::ffff:0:0/96", "is an IPv4 address in IPv6 form: write it as IPv4"),
         ("fe80::/10", "is a link-local address, which holds on one link only"),
         ("ff00::/8", "is a multicast address, which is no host's"),
     )
@@ -78,8 +78,9 @@ def _usable(text: str, what: str) -> Addresses:
     for (version, low, high), word in _NEVER:
         if interval[0] == version and low <= interval[1] and interval[2] <= high:
             raise ValueError(word)
-    if "%" in text:
-        raise ValueError("names a zone, which means something on one host only: write the address without it")
+    odd = odd_form(text)
+    if odd:
+        raise ValueError(odd)
     return Addresses((interval,))
 
 

@@ -60,9 +60,7 @@ def compare(tables: Tables, rules: t.Sequence[Plain], options: Options, closed: 
     )
 
 
-def _of_base(
-    tables: Tables, base: Key, own: t.Sequence[t.Tuple[str, Match]], direction: str, closed: bool
-) -> t.Tuple[t.List[Finding], t.List[Finding]]:
+def _of_base(tables: Tables, base: Key, own: t.Sequence[t.Tuple[str, Match]], direction: str, closed: bool) -> t.Tuple[t.List[Finding], t.List[Finding]]:
     """Return ``(cut, killed)`` of the chains that packets of a direction pass from one base chain on."""
     cut, killed, accepted, seen = [], [], [], 0
     final = closed and tables.chains[base]["hook"] in ("input", "output") and tables.chains[base]["type"] == "filter" and base[0] in FAMILIES

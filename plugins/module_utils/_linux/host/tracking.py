@@ -95,4 +95,3 @@ def _tuple(kind: int, family: int, ends: t.Sequence[bytes], ports: t.Sequence[in
     addresses = attribute(source, ends[0]) + attribute(source + 1, ends[1])
     transport = attribute(1, struct.pack("B", socket.IPPROTO_TCP)) + attribute(2, struct.pack(">H", ports[0])) + attribute(3, struct.pack(">H", ports[1]))
     return nest(kind, nest(1, addresses) + nest(2, transport))
-

@@ -23,7 +23,9 @@ from ansible_collections.portcullis.msports.plugins.module_utils._options import
 
 WARM_UP_SECONDS = 2.0
 AWAY = "table inet {owner}\ndelete table inet {owner}\n"
-WARM_UP = AWAY + """table inet {owner} {{
+WARM_UP = (
+    AWAY
+    + """table inet {owner} {{
   chain input {{
     type filter hook input priority 0; policy accept;
     ct state established,related accept
@@ -34,6 +36,7 @@ WARM_UP = AWAY + """table inet {owner} {{
   }}
 }}
 """
+)
 # The same as a value: what a run that died in between has left is ours.
 WARM_UP_TABLE = Table({hook: Chain((hook, 0, "accept"), (("", "ct state established,related accept"),)) for hook in ("input", "output")}, {}, {}, ())
 
