@@ -14,7 +14,7 @@ description:
 author:
   - portcullis.msports contributors (@portcullis)
 requirements:
-  - Windows Server 2012 or later with Windows PowerShell 5.1 or PowerShell 7
+  - Windows Server 2016 or Windows 10 or later with Windows PowerShell 5.1 or PowerShell 7
 options:
   owner:
     description:

@@ -19,9 +19,12 @@ def reads(host: Host) -> Answer:
     local = [name for name, profile in state["profiles"].items() if profile["local_rules"]]
     saw = (
         f"Windows {state['system']}, active {state['active']}, {state['modify_state']}, local rules apply: {local}, "
-        f"{len(state['others'])} enabled foreign rules, unreadable: {state['unreadable']}, sessions: {sessions}"
+        f"{len(state['others'])} enabled foreign rules and {len(state['policy_rules'])} of group policy, unreadable: {state['unreadable']}, "
+        f"sessions: {sessions}, products: {state['products']}"
     )
-    return expect(bool(sessions) and len(state["profiles"]) == 3 and len(state["fields"]) == 21 and not state["unreadable"], saw)
+    return expect(
+        bool(sessions) and len(state["profiles"]) == 3 and len(state["fields"]) == 21 and not state["unreadable"] and isinstance(state["products"], list), saw
+    )
 
 
 @check

@@ -114,7 +114,7 @@ def guard(host: Host) -> Answer:
     """In check mode, which writes nothing: a rule that blocks what we came by is refused. A block beats every rule that admits."""
     done = host.try_ruleset(check=True, rules=[wire("acceptance lockout", ["any"], [], action="block")])
     said = str(done.get("msg", f"not refused: {done.get('effective', {}).get('guarded')}"))
-    return expect("lock out" in said, said[:300])
+    return expect("the rule 'acceptance lockout' blocks it" in said, said[:300])
 
 
 @check

@@ -9,6 +9,7 @@ import pathlib
 import typing as t
 
 from . import CHECKS, FAIL, NOT_RUN, TOLD, Answer, Host, Machine, State, expect, host_checks, ruleset_checks
+from .compared import COMPARED
 
 assert host_checks and ruleset_checks  # they fill CHECKS
 SCRIPTS = {path.stem: path for path in sorted((pathlib.Path(__file__).parent / "powershell").glob("*.ps1"))}
@@ -71,7 +72,10 @@ def _by_powershell(machine: Machine, path: pathlib.Path) -> Answer:
     if machine.powershell is None:
         return Answer(NOT_RUN, "without PowerShell")
     code, said = machine.powershell(script(path))
-    return Answer(TOLD if code == 0 and said.strip() else FAIL, said or f"exit code {code}")
+    if code != 0 or not said.strip():
+        return Answer(FAIL, said or f"exit code {code}")
+    compare = COMPARED.get(path.stem)
+    return compare(Host(machine, "acc_reads"), said) if compare else Answer(TOLD, said)
 
 
 def script(path: pathlib.Path) -> str:
