@@ -18,6 +18,9 @@ ANY_LINUX = ("linux",)  # what a run has whichever of them it uses, and no backe
 # What happens to inbound packets that no rule names, where nobody says so: without nftables' own nothing would stop them; the others stop them already.
 DEFAULT_INBOUND = {"nftables": "block", "firewalld": "keep", "ufw": "keep", "windows": "keep"}
 
+PROFILES = ["domain", "private", "public"]  # of Windows Firewall
+DYNAMIC_PORTS = "49152-65535"  # of RPC, where nobody has said otherwise
+
 
 class Option(t.NamedTuple):
     """``spec`` is Ansible's, ``backends`` are those that have the option, ``passed_on`` tells that the user says it, so that ``apply`` has it, too.
@@ -55,6 +58,8 @@ TABLE = (
     Option("planned_addresses", {"type": "list", "elements": "str", "default": []}, ANY_LINUX, passed_on=False),
     Option("allow_older_plan", {"type": "bool", "default": False}, ANY_LINUX),
     Option("firewalld_precedence", {"type": "str", "choices": ["merge", "override", "yield"], "default": "merge"}, ("firewalld",)),
+    Option("windows_profiles", {"type": "list", "elements": "str", "choices": PROFILES, "default": PROFILES}, ("windows",)),
+    Option("dynamic_ports", {"type": "list", "elements": "str", "default": [DYNAMIC_PORTS]}, ("windows",), passed_on=False),
     Option("connection_port", {"type": "int"}, LINUX, passed_on=False),
     Option("rollback_timeout", {"type": "int", "default": 0}, LINUX, applied=60),
 )

@@ -87,6 +87,15 @@ options:
     type: str
     choices: [merge, override, yield]
     default: merge
+  windows_profiles:
+    description:
+      - The profiles of Windows Firewall that the rules are for. In the others they admit nobody, also not whoever manages the host, and the lockout guard
+        says so. Clients that roam may be open in V(domain) alone.
+      - Default actions are always those of all three. Of no effect on other systems.
+    type: list
+    elements: str
+    choices: [domain, private, public]
+    default: [domain, private, public]
   allow_stale_plan:
     description: Accept a plan whose inputs have changed since it was made.
     type: bool

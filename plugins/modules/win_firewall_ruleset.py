@@ -58,6 +58,21 @@ options:
     type: str
     choices: [keep, block, allow]
     default: keep
+  windows_profiles:
+    description:
+      - The profiles of Windows Firewall that the rules are for. In the others they admit nobody, also not whoever manages the host, and the lockout guard
+        says so. Clients that roam may be open in V(domain) alone.
+      - Default actions are always those of all three.
+    type: list
+    elements: str
+    choices: [domain, private, public]
+    default: [domain, private, public]
+  dynamic_ports:
+    description:
+      - The ports behind the keyword V(RPC) on this host, for judging foreign rules. V(msports_dynamic_ports) of the inventory, when a plan is rendered.
+    type: list
+    elements: str
+    default: ["49152-65535"]
   owner:
     description:
       - Mark of ownership. The rules are in the group C(portcullis:<owner>).

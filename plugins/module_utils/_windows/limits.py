@@ -40,6 +40,8 @@ def of_options(options: Plain) -> t.List[str]:
     found = []
     if options.get("default_inbound") == "reject":
         found.append("default_inbound: 'reject': Windows Firewall answers nothing to what it stops; write block")
+    if not options.get("windows_profiles", True):
+        found.append("windows_profiles: []: rules of no profile admit nobody; name one or more of domain, private, public")
     if not options.get("persist", True):
         found.append("persist: False: the policy store of Windows is kept over every boot, there is no other; leave persist out")
     return found

@@ -23,6 +23,7 @@ import itertools
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _addresses
+from ansible_collections.portcullis.msports.plugins.module_utils._options import DYNAMIC_PORTS
 from ansible_collections.portcullis.msports.plugins.module_utils._windows.limits import MOST_ADDRESSES
 from ansible_collections.portcullis.msports.plugins.plugin_utils._render.pieces import (
     COPIED,
@@ -56,6 +57,7 @@ def windows(plan: Plain, host: Plain) -> Options:
             "default_inbound": host["default_inbound"] or "keep",
             "default_outbound": host["default_outbound"],
             "management": dict(host["management"]),
+            **({} if dynamic == [DYNAMIC_PORTS] else {"dynamic_ports": dynamic}),
         },
         windows=True,
     )

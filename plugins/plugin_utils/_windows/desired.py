@@ -65,7 +65,7 @@ def desire(options: Options) -> Desired:
         if not any(problem.startswith((where + ".", *_sets_of(rule))) for problem in problems):
             ends = limits.ends(rule, options["address_sets"])
             problems += [f"{where}.{reason}" for reason in limits.of_ends(ends)]
-            found = list(_columns(rule, ends, options["mode"] == "audit")) if all(ends.values()) else []
+            found = list(_columns(rule, ends, options)) if all(ends.values()) else []
             if not all(ends.values()):
                 nobody.append(rule["name"])
         for name in [columns["name"] for columns in found] or [str(rule["name"])]:
@@ -105,14 +105,14 @@ def _place(problem: str) -> int:
     return int(match.group(1)) if match else -1
 
 
-def _columns(rule: t.Mapping[str, t.Any], ends: t.Mapping[str, t.Any], audit: bool) -> t.Iterator[Columns]:
+def _columns(rule: t.Mapping[str, t.Any], ends: t.Mapping[str, t.Any], options: Options) -> t.Iterator[Columns]:
     """Yield the columns of a rule, of an ``icmp_echo`` rule for each family that both its ends have."""
     common = {
         "description": values.description(rule["description"]),
-        "enabled": not (audit and rule["action"] == "block"),
+        "enabled": not (options["mode"] == "audit" and rule["action"] == "block"),
         "direction": NUMBERS[rule["direction"]],
         "action": NUMBERS[rule["action"]],
-        "profiles": values.ALL_PROFILES,
+        "profiles": values.profile_mask(options["windows_profiles"]),
         "edge": 0,
         **{key: rule[key].strip() for key in _ruleset.WINDOWS_KEYS if rule[key].strip()},
     }

@@ -38,7 +38,7 @@ def view(host: Host, after: t.Sequence[Rule], profiles: t.Mapping[str, t.Mapping
     if not present:
         none = [] if host.unreadable[0] else [f"there are no rules of {options['owner']}"]
         return View(dict.fromkeys(PROFILES, none + unknown), frozenset(), frozenset(PROFILES), [])
-    foreign = ForeignRules(after, host.others)
+    foreign = ForeignRules(after, host.others, tuple(options["dynamic_ports"]))
     reasons: t.Dict[str, list[str]] = {}
     baseline: set[str] = set()
     void = set(PROFILES if host.taken_over else ())
@@ -48,6 +48,9 @@ def view(host: Host, after: t.Sequence[Rule], profiles: t.Mapping[str, t.Mapping
     for profile in PROFILES:
         found, stops = _state_reasons(profiles[profile], profile in (host.active or PROFILES) and host.modify_state)
         found = host.taken_over + found
+        if profile not in options["windows_profiles"]:
+            found.append(f"these rules are for {some(options['windows_profiles'])} alone (windows_profiles)")
+            void.add(profile)
         if stops:
             void.add(profile)
         else:

@@ -15,9 +15,9 @@ import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils._match import BASE, Match, covered, touches
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import some
-from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.reach import NARROW, apart, binding, holding, parts, shape, within
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.reach import DYNAMIC, NARROW, apart, binding, holding, parts, shape, within
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.rule import PROTOCOL_NAMES, Held, Rule
-from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.values import ANY, PROFILES
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.values import ANY, PROFILES, Texts
 
 SHOWN = 20  # groups, and blocks of others, that are told one by one
 OF_ONE_GROUP = 3  # of one group
@@ -73,8 +73,8 @@ class Known(t.NamedTuple):
     origin: str
 
 
-def known(rule: Rule, grouping: str = "", origin: str = "") -> Known:
-    return Known(rule, shape(rule), binding(rule), grouping, origin)
+def known(held: Held, dynamic: Texts) -> Known:
+    return Known(held.rule, shape(held.rule, dynamic), binding(held.rule), held.grouping, held.origin)
 
 
 def applies(rule: Rule, profile: str) -> bool:
@@ -85,9 +85,10 @@ def applies(rule: Rule, profile: str) -> bool:
 class ForeignRules:
     """The enabled foreign rules, compared with ours (as they are after the change) one direction and profile at a time."""
 
-    def __init__(self, after: t.Sequence[Rule], others: t.Sequence[Held]) -> None:
-        self._ours = [known(rule) for rule in after if rule.enabled and rule.action == "allow"]
-        self._others = [known(other.rule, other.grouping, other.origin) for other in others if other.rule.enabled]
+    def __init__(self, after: t.Sequence[Rule], others: t.Sequence[Held], dynamic: Texts = DYNAMIC) -> None:
+        self._dynamic = dynamic
+        self._ours = [known(Held("", rule), dynamic) for rule in after if rule.enabled and rule.action == "allow"]
+        self._others = [known(other, dynamic) for other in others if other.rule.enabled]
         self._allows: t.Dict[t.Tuple[str, str], t.Tuple[int, list[Known]]] = {}
         self._memo: t.Dict[t.Any, bool] = {}
 
@@ -130,15 +131,14 @@ class ForeignRules:
         if key not in self._memo:
             near = [mine for mine in ours if _may_hold(mine.shape, other.shape) and within(other.binding, mine.binding) and not _reaches_further(other, mine)]
             self._memo[key] = any(
-                not covered([*BASE[direction], *_shapes(near, keywords)], other.shape if part is other.rule else shape(part))
+                not covered([*BASE[direction], *self._shapes(near, keywords)], other.shape if part is other.rule else shape(part, self._dynamic))
                 for keywords, part in parts(other.rule)
             )
         return self._memo[key]
 
-
-def _shapes(rules: t.Iterable[Known], keywords: t.AbstractSet[str]) -> list[Match]:
-    found = (holding(mine.rule, keywords) if NARROW.intersection(mine.rule.local_ports) else mine.shape for mine in rules)
-    return [shape_ for shape_ in found if shape_]
+    def _shapes(self, rules: t.Iterable[Known], keywords: t.AbstractSet[str]) -> list[Match]:
+        found = (holding(mine.rule, keywords, self._dynamic) if NARROW.intersection(mine.rule.local_ports) else mine.shape for mine in rules)
+        return [shape_ for shape_ in found if shape_]
 
 
 def _reaches_further(theirs: Known, ours: Known) -> bool:

@@ -55,7 +55,7 @@ def watch(host: Host, after: t.Sequence[Rule], inbound: t.Mapping[str, str], opt
         state = host.profiles[profile]
         if not state["enabled"] and profile not in active or not state["local_rules"] and state["enabled"] and profile not in active:
             continue
-        found = lockout(host, after, inbound[profile], profile, management)
+        found = lockout(host, after, inbound[profile], profile, options)
         if not state["local_rules"] and state["enabled"]:
             if found and (state["inbound"], inbound[profile]) == ("allow", "block"):
                 locked += [f"profile {profile}: {reason}; {CLOSED}" for reason in found]
@@ -103,8 +103,9 @@ def _more(count: int) -> str:
     return f" (and {count} more)" if count else ""
 
 
-def lockout(host: Host, after: t.Sequence[Rule], inbound: str, profile: str, management: t.Mapping[str, t.Any]) -> list[str]:
+def lockout(host: Host, after: t.Sequence[Rule], inbound: str, profile: str, options: t.Mapping[str, t.Any]) -> list[str]:
     """Return in sentences what of the sessions and ``management`` one profile would not admit."""
+    management, dynamic = options["management"], tuple(options["dynamic_ports"])
     ssh_ports = {str(SSH_PORT), *(str(session.local_port) for session in host.sessions if host.how == BY_SSH)}
     # A session over ssh says so by itself; on another port that we came by it is WinRM.
     winrm_ports = {str(session.local_port) for session in host.sessions if host.how == ESTABLISHED and session.local_port != SSH_PORT}
@@ -116,7 +117,7 @@ def lockout(host: Host, after: t.Sequence[Rule], inbound: str, profile: str, man
     for rule in [*(after if local else ()), *(other.rule for other in host.others if local or other.origin)]:
         if rule.profiles != ANY and profile not in rule.profiles and not rule.profiles[0].startswith("?"):
             continue
-        wire = as_wire(rule, ssh_ports, winrm_ports)
+        wire = as_wire(rule, ssh_ports, winrm_ports, dynamic)
         if wire and not (wire["action"] == "allow" and rule.profiles[0].startswith("?")):
             rules.append(wire)
         if rule.action == "allow" and rule.enabled and rule.direction != "out":

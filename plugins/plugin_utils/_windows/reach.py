@@ -15,26 +15,28 @@ import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _ports
 from ansible_collections.portcullis.msports.plugins.module_utils._match import Match, typed
+from ansible_collections.portcullis.msports.plugins.module_utils._options import DYNAMIC_PORTS
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows import values
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.rule import Rule
 
 # What stands behind a keyword, as far as it can be said in numbers. The endpoint mapper has 593 (RPC over HTTP), too, where that is installed:
 # on a domain controller, for instance (MS-FASP 2.2.14).
-KEYWORD_PORTS = {"RPC": ("49152-65535",), "RPC-EPMap": ("135", "593"), "IPHTTPS": ("443",)}
+KEYWORD_PORTS = {"RPC-EPMap": ("135", "593"), "IPHTTPS": ("443",)}
+DYNAMIC = (DYNAMIC_PORTS,)  # behind RPC, unless the plan says otherwise of this host
 # Keywords behind which there are only some of the listeners of these ports: a rule with one of them does not admit whatever listens there.
 NARROW = frozenset(["RPC"])
 TYPED = (1, 58)
 _KEYWORDS = frozenset(values.ADDRESS_KEYWORDS.values())
 
 
-def shape(rule: Rule) -> Match:
+def shape(rule: Rule, dynamic: values.Texts = DYNAMIC) -> Match:
     """Return which new connections a rule can match at most, and whether it certainly matches all of them.
 
-    Program and service are left out, ``binding`` has them; so are the profiles.
+    Program and service are left out, ``binding`` has them; so are the profiles. ``dynamic`` are the ports of RPC on the host.
     """
     inbound = rule.direction != "out"
     near, far = (rule.local_ports, rule.remote_ports) if inbound else (rule.remote_ports, rule.local_ports)
-    ports, known_ports = _ports_of(near)
+    ports, known_ports = _ports_of(near, dynamic)
     addresses, known_addresses = _addresses_of(rule.remote_addresses)
     protocols, known_protocols = _protocols(rule)
     limited = far != values.ANY or rule.local_addresses != values.ANY
@@ -52,12 +54,12 @@ def parts(rule: Rule) -> list[t.Tuple[t.FrozenSet[str], Rule]]:
     return whole + [(frozenset([text]), rule._replace(local_ports=(text,))) for text in narrow]
 
 
-def holding(rule: Rule, keywords: t.AbstractSet[str]) -> t.Optional[Match]:
+def holding(rule: Rule, keywords: t.AbstractSet[str], dynamic: values.Texts = DYNAMIC) -> t.Optional[Match]:
     """Return what a rule surely matches of traffic that is written with these narrow keywords, or ``None``: numbers hold them, and they hold no numbers."""
     known = tuple(text for text in rule.local_ports if text not in NARROW or text in keywords)
     if known == rule.local_ports or rule.direction == "out":
-        return shape(rule)
-    return shape(rule._replace(local_ports=known)) if known else None
+        return shape(rule, dynamic)
+    return shape(rule._replace(local_ports=known), dynamic) if known else None
 
 
 def binding(rule: Rule) -> t.Tuple[str, str]:
@@ -104,10 +106,10 @@ def uncertain(rule: Rule, judged: bool = False) -> t.Tuple[int, str]:
     return found[0] if found else (0, "")
 
 
-def _ports_of(texts: values.Texts) -> t.Tuple[t.Tuple[t.Tuple[int, int], ...], bool]:
+def _ports_of(texts: values.Texts, dynamic: values.Texts) -> t.Tuple[t.Tuple[t.Tuple[int, int], ...], bool]:
     if "any" in texts:
         return _ports.ALL, True
-    known = [port for text in texts for port in KEYWORD_PORTS.get(text, (text,))]
+    known = [port for text in texts for port in numbers(text, dynamic)]
     if any(not text[0].isdigit() for text in known):
         return _ports.ALL, False
     return _ports.of_rule(known), True
@@ -120,6 +122,11 @@ def _addresses_of(texts: values.Texts) -> t.Tuple[t.Tuple[t.Tuple[int, int, int]
     if not all(is_address(text) for text in texts):
         return _addresses.ANY, False
     return _addresses.parse(texts), True
+
+
+def numbers(text: str, dynamic: values.Texts) -> values.Texts:
+    """Return the ports behind a keyword, as far as they can be said in numbers; any other text as it is."""
+    return dynamic if text == "RPC" else KEYWORD_PORTS.get(text, (text,))
 
 
 def is_address(text: str) -> bool:
@@ -151,7 +158,7 @@ def may_serve(rule: Rule) -> bool:
     return rule.program.rpartition("\\")[2] in ("", "system", "sshd.exe", "svchost.exe") and rule.service in SERVERS
 
 
-def as_wire(rule: Rule, ssh_ports: t.Collection[str], winrm_ports: t.Collection[str] = ()) -> t.Optional[t.Dict[str, t.Any]]:
+def as_wire(rule: Rule, ssh_ports: t.Collection[str], winrm_ports: t.Collection[str] = (), dynamic: values.Texts = DYNAMIC) -> t.Optional[t.Dict[str, t.Any]]:
     """Return an inbound rule as the guard's judge takes it, or ``None`` when it says nothing certain about TCP connections to a server of management.
 
     ``winrm_ports`` are further ports of WinRM on this host; a rule of the kernel admits to them where it names them.
@@ -168,18 +175,18 @@ def as_wire(rule: Rule, ssh_ports: t.Collection[str], winrm_ports: t.Collection[
         "local_addresses": _plain(rule.local_addresses),
         "remote_addresses": list(rule.remote_addresses),
     }
-    return _blocking(rule, made) if rule.action != "allow" else _allowing(rule, made, ssh_ports, winrm_ports)
+    return _blocking(rule, made, dynamic) if rule.action != "allow" else _allowing(rule, made, ssh_ports, winrm_ports)
 
 
 def _plain(texts: values.Texts) -> list[str]:
     return [] if "any" in texts else list(texts)
 
 
-def _blocking(rule: Rule, made: t.Dict[str, t.Any]) -> t.Optional[t.Dict[str, t.Any]]:
+def _blocking(rule: Rule, made: t.Dict[str, t.Any], dynamic: values.Texts) -> t.Optional[t.Dict[str, t.Any]]:
     """Widen what is not known; leave out what is bound to a program that serves no management."""
     if not may_serve(rule):
         return None
-    ports = [port for text in made["local_ports"] for port in KEYWORD_PORTS.get(text, (text,))]
+    ports = [port for text in made["local_ports"] for port in numbers(text, dynamic)]
     made["local_ports"] = ports if all(text[0].isdigit() for text in ports) else []
     made["remote_ports"] = []
     made["local_addresses"] = made["local_addresses"] if all(map(is_address, made["local_addresses"])) else []

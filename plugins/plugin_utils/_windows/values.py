@@ -123,6 +123,11 @@ def profiles(value: object) -> Texts:
     return (unread(value),)
 
 
+def profile_mask(names: t.Collection[str]) -> int:
+    """Return the bit mask of profiles by name."""
+    return ALL_PROFILES if set(names) >= set(PROFILES) else sum(bit for name, bit in PROFILE_BITS.items() if name in names)
+
+
 def program(value: object, root: str = "") -> str:
     """Return the path of a program, in lower case and with the folders of Windows by their variables; ``""`` is any.
 

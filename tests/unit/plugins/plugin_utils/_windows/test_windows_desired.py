@@ -162,7 +162,7 @@ def test_names_that_are_the_very_same() -> None:
 
 
 def test_an_unknown_key_hides_nothing_and_the_nearest_is_named() -> None:
-    keys = "name, direction, action, protocol, local_ports, remote_ports, remote_addresses, local_addresses, helper, description, program, service"
+    keys = "name, direction, action, protocol, local_ports, remote_ports, remote_addresses, local_addresses, helper, until, description, program, service"
     bad = {"name": "a|b", "direction": "inn", "protocol": "tcp", "local_port": ["1"], "local_ports": ["70000"], "remote_addresses": ["x"], "colour": 1}
     assert refused(rules=[bad, {"name": "y", "direction": "in", "local_ports": ["x"], "remote_addresses": "any"}]) == [
         f"rules[0].colour: unknown key; expected one of {keys}",

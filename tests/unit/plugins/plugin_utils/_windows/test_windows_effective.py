@@ -10,7 +10,7 @@ import typing as t
 import pytest
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.foreign_rules import GROUPS
-from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.reconcile import inspect, run
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.reconcile import Refused, inspect, run
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._windows.fake_host import Columns, FakeHost, foreign
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._windows.wanted import Plain, options, rule
 
@@ -238,6 +238,38 @@ def test_groups_are_named_counted_and_capped() -> None:
 
 def test_groups_have_their_names_by_lower_case_references() -> None:
     assert all(reference == reference.lower() and reference.startswith("@") for reference in GROUPS)
+
+
+def test_behind_the_keyword_rpc_are_the_dynamic_ports_of_this_host() -> None:
+    block = foreign("no RPC", action=0, protocol=6, local_ports="RPC")
+    web = rule("web", ["5050"])
+    assert domain(block, given=options(web)) == []
+    assert domain(block, given=options(web, dynamic_ports=["5000-5100"])) == ["the foreign rule 'no RPC' stops what we allow: web"]
+
+
+def test_rules_for_one_profile_are_in_force_there_alone() -> None:
+    host = FakeHost()
+    found = run(options(WEB, windows_profiles=["domain"]), host)["effective"]
+    assert [one["profiles"] for one in host.own()] == [1]
+    assert found["in_force"] and found["profiles"]["domain"]["exact"]
+    left_out = {"in_force": False, "exact": False, "exact_beyond_baseline": False, "reasons": ["these rules are for domain alone (windows_profiles)"]}
+    assert found["profiles"]["public"] == left_out
+    assert not run(options(WEB, windows_profiles=["domain"]), host)["changed"]
+    assert run(options(WEB), host)["changed_rules"] == ["web"] and [one["profiles"] for one in host.own()] == [0x7FFFFFFF]
+    with pytest.raises(Refused, match="rules of no profile admit nobody"):
+        run(options(WEB, windows_profiles=[]), host)
+
+
+def test_the_guard_judges_profiles_that_are_left_out() -> None:
+    admitting = options(rule("m", ["5985"], ["10.9.0.5"]), windows_profiles=["domain", "private"])
+    host = FakeHost()
+    host.session("10.9.0.5")
+    assert any(text.startswith("profile public, which is not active now, but may be after a reboot") for text in run(admitting, host)["warnings"])
+    host = FakeHost()
+    host.session("10.9.0.5")
+    host.active = ["public"]
+    with pytest.raises(Refused, match="profile public: the present session from 10.9.0.5 to 10.1.1.20 port 5985: no rule admits it"):
+        run(admitting, host)
 
 
 PACKAGE = "S-1-15-2-1609473798-1231923017"

@@ -174,7 +174,7 @@ def test_other_systems_know_neither_keywords_nor_programs() -> None:
     assert _ruleset.check(given, {})[1] == [
         "rules[0].local_ports[0]: 'RPC': expected a port (0-65535) or first-last",
         "rules[1].program: unknown key; expected one of name, direction, action, protocol, local_ports, remote_ports, remote_addresses, "
-        "local_addresses, helper, description",
+        "local_addresses, helper, until, description",
     ]
     complete, problems = _ruleset.check(given, {}, windows=True)
     assert problems == [] and [(found["program"], found["service"]) for found in complete] == [("", ""), ("C:\\x.exe", "")]
