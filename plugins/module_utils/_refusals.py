@@ -15,6 +15,16 @@ from ansible_collections.portcullis.msports.plugins.module_utils._options import
 
 MANAGEMENT_KEYS = ("addresses", "ports")
 OWNER = re.compile(r"^[a-z][a-z0-9_]{0,23}\Z")
+# What nft 1.0 takes for a word of its own where the name of a table is expected. An owner may meet every backend, so they hold for all.
+KEYWORDS = (
+    "accept add ah all and arp bridge cgroup chain comment comp constant continue counter cpu create ct day dccp define delete describe destroy device "
+    "devices dnat drop dst dup dynamic ecn element elements eq esp ether exists expires export exthdr fib flags flow flowtable flush frag fwd ge get goto "
+    "gt handle hbh hook hour ibriport ibrname icmp icmpv6 igmp iif iifgroup iifname iiftype import include index inet insert interval ip ip6 ipsec jhash "
+    "jump last le limit list log lshift lt map mark masquerade meta meter mh missing monitor ne netdev nftrace not notrack numgen obriport obrname offload "
+    "oif oifgroup oifname oiftype or osf pkttype policy position priority queue quota random redefine redirect reject rename replace reset return rshift rt "
+    "rt0 rt2 rtclassid rule ruleset sctp secmark set size skgid skuid snat socket srh symhash synproxy table tcp th time timeout tproxy type typeof udp "
+    "udplite undefine update vlan vmap xor xt "
+)
 
 
 UNUSABLE = "the rules cannot be used, nothing was changed"
@@ -38,6 +48,8 @@ class Refused(Exception):
 def check_owner(owner: str) -> None:
     if not OWNER.match(owner):
         raise Refused("owner {0!r}: expected a lower-case letter and up to 23 lower-case letters, digits or underscores".format(owner))
+    if owner in KEYWORDS.split():
+        raise Refused("owner {0!r}: expected a name that is no keyword of nft, which could not make a table of it; for example {0}_rules".format(owner))
 
 
 def checked_rules(options: Options) -> t.List[t.Dict[str, t.Any]]:

@@ -16,7 +16,7 @@ import typing as t
 
 import pytest
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import NftError
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import apply as loading
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.persist import Store
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.reconcile import Refused
 from network_namespaces import run
 
@@ -335,7 +335,7 @@ def test_what_is_saved_is_what_is_in_force_when_two_run_at_once(apply: t.Any, ru
     second._pause = lambda _seconds: time.sleep(0.01)
     done: list[dict[str, t.Any]] = []
     other = threading.Thread(target=lambda: done.append(second(rule("of the second", local_ports=["2"]))))
-    save = loading.save
+    save = Store.save
 
     def late(*given: t.Any) -> list[str]:
         if not other.ident:
@@ -343,7 +343,7 @@ def test_what_is_saved_is_what_is_in_force_when_two_run_at_once(apply: t.Any, ru
             other.join(1)
         return save(*given)
 
-    monkeypatch.setattr(loading, "save", late)
+    monkeypatch.setattr(Store, "save", late)
     first = apply(rule("of the first", local_ports=["1"]))
     other.join(30)
     assert (first["added"], done[0]["added"], done[0]["removed"]) == (["of the first"], ["of the second"], ["of the first"])

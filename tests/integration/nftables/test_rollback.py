@@ -18,6 +18,7 @@ from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.shelf import CONFIRMED, Shelf
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import apply as loading
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import undo
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.persist import Store
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.reconcile import Refused
 from network_namespaces import run
 
@@ -259,7 +260,7 @@ def test_a_confirmation_that_cannot_save_says_so_and_stays(apply: Apply, rule: t
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(loading, "save", full)
+        patched.setattr(Store, "save", full)
         answer = confirm(apply, done)
     assert answer["confirmed"] is True and "could not be saved for the next boot" in answer["warnings"][0]
     composer.settle(shelf(apply), False)

@@ -138,6 +138,34 @@ def test_drift_of_what_loads_the_rules_is_repaired(container: booted.Container, 
     assert container.run("systemctl is-enabled portcullis-msports-msports").strip() == "enabled"
 
 
+@pytest.mark.every_release
+def test_rules_that_the_next_kernel_refuses_fall_back_and_say_so(container: booted.Container, applied: str) -> None:
+    """What a kernel no longer knows stands for all that it may refuse: in a rule it is a helper that is gone, else the whole file."""
+    container.run("systemctl disable --now nftables")
+    saved, helper = "/etc/portcullis/msports/msports.nft", "s/type \"tftp\" protocol udp/type \"gone\" protocol udp/"
+    container.run(f"sed -i '{helper}' {saved}")
+    container.reboot()
+    assert container.run("systemctl is-failed portcullis-msports-msports").strip() == "failed"
+    assert "loaded was: the rules without helpers of connection tracking" in container.run("journalctl -b -u portcullis-msports-msports -o cat")
+    assert table(container) == "\n".join(line.replace(' ct helper set "tftp"', "") for line in applied_without(applied, "ct helper tftp").split("\n"))
+    done = apply(container, **OPTIONS)
+    assert [text for text in done["warnings"] if "at the last boot the saved rules /etc/portcullis/msports/msports.nft could not be loaded" in text]
+    assert (done["changed"], table(container)) == (True, applied)
+    container.run(f"sed -i 's/accept/acept/' {saved}")
+    container.reboot()
+    least = table(container)
+    assert [piece in least for piece in ('tcp dport 22 accept comment "management"', "established", "tcp/443", "policy drop")] == [True, True, False, True]
+    assert "management and the base rules alone" in container.run("cat /run/portcullis-msports.msports.fallback")
+    assert apply(container, **OPTIONS)["effective"]["in_force"]
+    container.run("systemctl reset-failed; systemctl restart portcullis-msports-msports")
+    assert (table(container), apply(container, **OPTIONS)["warnings"]) == (applied, [])
+
+
+def applied_without(text: str, block: str) -> str:
+    """Return a listing without one block, which ends at an empty line."""
+    return "\n\n".join(part for part in text.replace("{\n\t" + block, "{\n\n\t" + block).split("\n\n") if block not in part).replace("{\n\n", "{\n")
+
+
 IPTABLES = (
     "iptables -A INPUT -p tcp --dport 443 -m comment --comment x -j DROP",
     "iptables -A INPUT -p udp -m multiport --dports 69,70 -j REJECT",

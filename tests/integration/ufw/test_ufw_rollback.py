@@ -140,7 +140,7 @@ def test_a_reload_of_ufw_meanwhile_is_the_end_of_it(ufw: Ufw, rule: t.Any) -> No
     ufw.run("ufw --force disable")
     assert confirm(ufw, done)["rolled_back"] == [undo.HAND, undo.SWITCHED_OFF.format(4), undo.SWITCHED_OFF.format(6)]
     ufw.run("ufw --force enable")
-    assert sorted(ufw.kernel().split("\n")) == sorted(before[1].split("\n"))
+    assert sorted(filter(None, ufw.kernel().split("\n"))) == sorted(filter(None, before[1].split("\n")))
 
 
 def test_a_restart_ends_in_the_rules_from_before(ufw: Ufw, rule: t.Any) -> None:

@@ -9,8 +9,12 @@ from __future__ import annotations
 
 import glob
 import os
+import subprocess
+import typing as t
 
 FOLDERS = ("usr/sbin", "sbin", "usr/bin")
+SYSTEMD = "run/systemd/system"  # it is there when systemd runs
+BIN = ("/usr/bin", "/bin")
 
 
 def installed(program: str, root: str = "/") -> bool:
@@ -55,3 +59,16 @@ def read_text(path: str) -> str:
             return stream.read().decode("utf-8", "replace")
     except OSError:
         return ""
+
+
+def call(name: str, arguments: t.Sequence[str]) -> t.Optional[str]:
+    """Run a program of systemd; return a complaint, or ``None``."""
+    program = next((place for place in (os.path.join(folder, name) for folder in BIN) if os.access(place, os.X_OK)), None)
+    if program is None:
+        return "{0} was not found in {1}".format(name, " and ".join(BIN))
+    # A list and no shell; and tests run it without a module. pylint: disable-next=ansible-bad-function
+    process = subprocess.Popen([program, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    output, _none = process.communicate()
+    if process.returncode == 0:
+        return None
+    return "{0} {1} failed: {2}".format(name, " ".join(arguments[:2]), output.decode("utf-8", "replace").strip()[:300])

@@ -19,17 +19,13 @@ import sys
 import typing as t
 import zipfile
 
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import services
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.files import replace, tidy
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.shelf import FOLDER, Pending, Shelf
 
 PACKAGE = "ansible_collections.portcullis.msports.plugins.module_utils"
 ENTRY = PACKAGE + "._linux.rollback"
 MAIN = "import sys\n\nfrom {0} import main\n\nsys.exit(main(sys.argv[1:]))\n".format(ENTRY)
-PROGRAMS = {
-    "systemd-run": ("/usr/bin/systemd-run", "/bin/systemd-run"),
-    "systemctl": ("/usr/bin/systemctl", "/bin/systemctl"),
-}
-RUNNING = "run/systemd/system"
 UNITS = "etc/systemd/system"
 AT_BOOT = "boot"
 # For a service that loads files: those of a change that a restart has ended go before it starts. Nothing waits for more than the timeout.
@@ -77,13 +73,13 @@ def code() -> bytes:
 def start(shelf: Shelf, pending: Pending, seconds: int) -> str:
     """Start what fires in so many seconds, and return what it is; ``TimerError`` when it cannot be."""
     command = _command(shelf, pending)
-    if not os.path.isdir(os.path.join(shelf.root, RUNNING)):
+    if not os.path.isdir(os.path.join(shelf.root, services.SYSTEMD)):
         _detach(command + [str(seconds)])
         return "a process of its own, because systemd does not run here"
     unit = _unit(pending)
     words = ["--quiet", "--collect", "--unit=" + unit, "--description=Restores the firewall rules of portcullis.msports unless they are confirmed"]
     words += ["--on-active={0}s".format(seconds), "--timer-property=AccuracySec=200ms"]
-    complaint = _call("systemd-run", words + ["--"] + command)
+    complaint = services.call("systemd-run", words + ["--"] + command)
     if complaint:
         raise TimerError(complaint)
     return "the timer {0}.timer of systemd".format(unit)
@@ -91,13 +87,13 @@ def start(shelf: Shelf, pending: Pending, seconds: int) -> str:
 
 def stop(shelf: Shelf, pending: Pending) -> None:
     """Stop what waits. When that fails nothing is lost: what fires without a token does nothing."""
-    if os.path.isdir(os.path.join(shelf.root, RUNNING)):
-        _call("systemctl", ["stop", _unit(pending) + ".timer"])
+    if os.path.isdir(os.path.join(shelf.root, services.SYSTEMD)):
+        services.call("systemctl", ["stop", _unit(pending) + ".timer"])
 
 
 def at_boot(shelf: Shelf, pending: Pending, service: str) -> None:
     """Have a restart take the change back before ``service`` starts, which loads files at once; ``OSError`` when that cannot be."""
-    if not os.path.isdir(os.path.join(shelf.root, RUNNING)):
+    if not os.path.isdir(os.path.join(shelf.root, services.SYSTEMD)):
         return
     command = " ".join('"{0}"'.format(word.replace("%", "%%")) for word in _command(shelf, pending) + [AT_BOOT])
     unit = _boot_unit(shelf)
@@ -128,17 +124,6 @@ def _boot_unit(shelf: Shelf) -> str:
 
 def _unit(pending: Pending) -> str:
     return "portcullis-msports-rollback-{0}-{1}".format(pending.owner, pending.nonce)
-
-
-def _call(name: str, arguments: t.Sequence[str]) -> t.Optional[str]:
-    """Run a program of systemd; return a complaint, or ``None``."""
-    program = next((place for place in PROGRAMS[name] if os.access(place, os.X_OK)), None)
-    if program is None:
-        return "{0} was not found in {1}".format(name, " and ".join(PROGRAMS[name]))
-    # A list and no shell; and tests run it without a module. pylint: disable-next=ansible-bad-function
-    process = subprocess.Popen([program, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    output, _none = process.communicate()
-    return "{0} failed: {1}".format(name, output.decode("utf-8", "replace").strip()[:300]) if process.returncode else None
 
 
 def _detach(command: t.Sequence[str]) -> None:

@@ -17,7 +17,7 @@ from ansible_collections.portcullis.msports.plugins.module_utils._linux.host imp
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import Nft, NftError
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.sessions import established
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import table
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.persist import Store, reload_systemd
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.persist import Saved, Staged, Store
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.table import Chain, Table
 from ansible_collections.portcullis.msports.plugins.module_utils._options import Options
 
@@ -92,8 +92,9 @@ def load(options: Options, host: Host, actual: t.Optional[Table], desired: Table
         host.learn(established(host.proc))
 
 
-def save(options: Options, store: Store, text: str) -> t.List[str]:
-    """Write the files for the next boot, or remove them when nothing is to persist; return warnings."""
-    reload_needed = store.save(text) if options["persist"] else store.remove()
-    complaint = reload_systemd() if reload_needed else None
-    return [complaint] if complaint else []
+def stage(store: Store, saved: t.Optional[Saved]) -> Staged:
+    """Write the files for the next boot aside; raise ``NftError`` when that cannot be, before anything was changed."""
+    try:
+        return store.stage(saved)
+    except OSError as error:
+        raise NftError("{0}; nothing was changed".format(error.strerror)) from error

@@ -14,6 +14,7 @@ from ansible_collections.portcullis.msports.plugins.module_utils._change import 
 from ansible_collections.portcullis.msports.plugins.module_utils._limits import UNSAYABLE
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import Nft, has_netbios, has_time
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import render, table
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.persist import Saved
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.table import Table
 from ansible_collections.portcullis.msports.plugins.module_utils._match import Plain
 from ansible_collections.portcullis.msports.plugins.module_utils._options import Options
@@ -24,11 +25,12 @@ NO_CLOCK = "this kernel is older than Linux 5.4 and cannot end a rule by itself;
 
 
 class Desired(t.NamedTuple):
-    """``rules`` complete rules, ``table`` the Table, ``text`` its file, ``change`` what it adds, changes, removes and keeps."""
+    """``rules`` complete rules, ``table`` the Table, ``saved`` what is kept of it for the next boot, ``change`` what it adds, changes, removes and keeps."""
 
     rules: t.List[t.Dict[str, t.Any]]
     table: Table
     text: str
+    saved: t.Optional[Saved]
     change: Change
     warnings: t.List[str]
 
@@ -52,13 +54,29 @@ def desire(options: Options, nft: Nft, actual: t.Optional[Table]) -> Desired:
     except _change.TooManyRemovals as error:
         raise Refused(str(error)) from error
     desired = _with_extra(options, rendered.table, actual, change.extra) if actual and change.extra else rendered.table
-    return Desired(rules, desired, table.text(desired, options["owner"]), change, warnings)
+    text = table.text(desired, options["owner"])
+    return Desired(rules, desired, text, Saved(text, _least(options)) if options["persist"] else None, change, warnings)
 
 
 def _lasting(rules: t.Iterable[Plain], nft: Nft) -> t.List[str]:
     """Return the names of the rules with a last day that this kernel cannot end by itself."""
     ending = [rule["name"] for rule in rules if rule["until"]]
     return ending if ending and not has_time(nft) else []
+
+
+def _least(options: Options) -> str:
+    """Return the file of the least that a host boots with where its kernel refuses the rest: management (or ssh, where none is named) and the base rules."""
+    management = options["management"]
+    rule = {
+        "name": "management",
+        "direction": "in",
+        "protocol": "tcp",
+        "local_ports": [str(port).rpartition("/")[2] for port in management.get("ports") or ["22"]],
+        "remote_addresses": list(management.get("addresses") or ["any"]),
+    }
+    rules = checked_rules(dict(options, rules=[rule], address_sets={}))
+    found = render.render(rules, {}, options["default_inbound"], options["default_outbound"], options["owner"], options["mode"], ())
+    return table.text(found.table, options["owner"])
 
 
 def _wants_netbios(rules: t.Iterable[Plain]) -> bool:

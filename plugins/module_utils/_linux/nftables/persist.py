@@ -8,22 +8,23 @@
 The unit loads the file at boot, after nftables.service where there is one. ``nftables.service`` flushes the whole ruleset
 whenever it is started, restarted or reloaded, also when it is started for the first time long after our unit has run;
 so the drop-in makes it load our file again each time, last.
+
+Another kernel may refuse what this one has loaded. Then the loader takes the rules without helpers, else the least by which the host can be managed.
 """
 
 from __future__ import annotations
 
 import os
-import subprocess
 import typing as t
 
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.files import replace
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import services
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.files import Content, File, Link, Writing, read_text, remove, tidy
 
 Lines = t.List[t.Tuple[str, bool]]
 
 FOLDER = "etc/portcullis/msports"
 UNITS = "etc/systemd/system"
 BOOT_TARGET = "sysinit.target"
-SYSTEMCTL = ("/usr/bin/systemctl", "/bin/systemctl")
 
 UNIT = """[Unit]
 Description=Firewall rules of portcullis.msports (table inet {owner})
@@ -38,8 +39,8 @@ ConditionPathExists={file}
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-ExecStart={nft} -f {file}
-ExecReload={nft} -f {file}
+ExecStart=/bin/sh {loader}
+ExecReload=/bin/sh {loader}
 
 [Install]
 WantedBy={target} nftables.service
@@ -47,9 +48,42 @@ WantedBy={target} nftables.service
 
 DROP_IN = """# Loads the rules of portcullis.msports again after nftables.service has flushed the ruleset.
 [Service]
-ExecStartPost=-{nft} -f {file}
-ExecReload=-{nft} -f {file}
+ExecStartPost=-/bin/sh {loader}
+ExecReload=-/bin/sh {loader}
 """
+
+LOADER = """# Loads the firewall rules of portcullis.msports. What the kernel refuses is loaded without helpers of connection tracking.
+# Where it refuses that, too, the least is loaded by which this host can be managed. The state of the service tells of it, and so does the next run.
+if {nft} -f {file}; then
+  rm -f {mark}
+  exit 0
+fi
+if sed -e '/^\tct helper /,/^\t}}/d' -e 's/ ct helper set "[^"]*"//' {file} | {nft} -f -; then
+  loaded='the rules without helpers of connection tracking'
+elif {nft} -f {least}; then
+  loaded='management and the base rules alone'
+else
+  loaded='nothing'
+fi
+echo "the saved rules {file} could not be loaded; loaded was: $loaded" | tee {mark} >&2
+exit 1
+"""
+
+
+class Saved(t.NamedTuple):
+    """``text`` is the whole ruleset, ``least`` the one by which the host can be managed, both for ``nft -f``."""
+
+    text: str
+    least: str
+
+
+class Staged(t.NamedTuple):
+    """New files of ``paths``, on the disk beside their places; ``units`` tells whether systemd must read its units again."""
+
+    writing: Writing
+    paths: t.List[str]
+    units: bool
+    removes: bool
 
 
 class Store:
@@ -59,99 +93,99 @@ class Store:
         self.root = root
         self.shown = "/{0}/{1}.nft".format(FOLDER, owner)
         self.file = os.path.join(root, FOLDER, owner + ".nft")
+        self.mark = os.path.join(root, "run/portcullis-msports.{0}.fallback".format(owner))
+        self._least = os.path.join(root, FOLDER, owner + ".least.nft")
         self._unit_name = "portcullis-msports-{0}.service".format(owner)
         units = os.path.join(root, UNITS)
-        self._unit = os.path.join(units, self._unit_name)
-        self._drop_in = os.path.join(units, "nftables.service.d", "portcullis-msports-{0}.conf".format(owner))
-        self._links = [os.path.join(units, target + ".wants", self._unit_name) for target in (BOOT_TARGET, "nftables.service")]
-        words = {"owner": owner, "nft": nft_path, "file": self.shown, "target": BOOT_TARGET}
-        self._wanted = {self._unit: UNIT.format(**words), self._drop_in: DROP_IN.format(**words)}
-        self.systemd = os.path.isdir(os.path.join(root, "run/systemd/system"))
+        loader, unit = os.path.join(root, FOLDER, owner + ".load.sh"), os.path.join(units, self._unit_name)
+        drop_in = os.path.join(units, "nftables.service.d", "portcullis-msports-{0}.conf".format(owner))
+        links = [os.path.join(units, target + ".wants", self._unit_name) for target in (BOOT_TARGET, "nftables.service")]
+        shown = {"file": self.shown, "least": self._show(self._least), "loader": self._show(loader), "mark": self._show(self.mark)}
+        words = dict(shown, owner=owner, nft=nft_path, target=BOOT_TARGET)
+        self._loading: t.Dict[str, t.Union[File, Link]] = {
+            loader: File(LOADER.format(**words), 0o600),
+            drop_in: File(DROP_IN.format(**words), 0o644),
+            unit: File(UNIT.format(**words), 0o644),
+        }
+        self._loading.update((link, Link("/{0}/{1}".format(UNITS, self._unit_name))) for link in links)
+        self.systemd = os.path.isdir(os.path.join(root, services.SYSTEMD))
 
-    def lines(self, text: t.Optional[str]) -> Lines:
-        """Return ``[(line, right), ...]``: what is there for the next boot, in words, and whether it is what ``text`` wants (``None``: nothing)."""
-        found = [_state("saved rules", self.shown, _read(self.file), text)]
-        if self.systemd or text is None:
-            for path, wanted in sorted(self._wanted.items()):
-                found.append(_state("boot", self._show(path), _read(path), None if text is None else wanted))
-            for path in self._links:
-                target = os.readlink(path) if os.path.islink(path) else None
-                found.append(_state("boot", self._show(path), target, None if text is None else self._link_target()))
+    def _wanted(self, saved: t.Optional[Saved]) -> t.Dict[str, Content]:
+        """Return what is to be there for the next boot, in the order of writing: the ruleset, without which nothing is loaded, comes last and goes first."""
+        everything: t.Dict[str, Content] = {self.file: None, self._least: None, **dict.fromkeys(self._loading)}
+        if saved is None:
+            return everything
+        if self.systemd:
+            return {self._least: File(saved.least, 0o600), **self._loading, self.file: File(saved.text, 0o600)}
+        return {**everything, self.file: File(saved.text, 0o600)}
+
+    def lines(self, saved: t.Optional[Saved]) -> Lines:
+        """Return ``[(line, right), ...]``: what is there for the next boot, in words, and whether it is what ``saved`` wants (``None``: nothing)."""
+        found = []
+        for path, content in sorted(self._wanted(saved).items(), key=lambda item: (item[0] != self.file, item[0])):
+            what = "saved rules" if path in (self.file, self._least) else "boot"
+            found.append(_state(what, self._show(path), _there(path), content))
         return [(line, right) for line, right in found if line]
 
     def _show(self, path: str) -> str:
         return "/" + os.path.relpath(path, self.root)
 
-    def _link_target(self) -> str:
-        return "/{0}/{1}".format(UNITS, self._unit_name)
+    def stage(self, saved: t.Optional[Saved]) -> Staged:
+        """Return what differs (``None``: every trace goes), on the disk beside its place; ``OSError``, and nothing was changed then."""
+        wanted = {path: content for path, content in self._wanted(saved).items() if not _is(_there(path), content)}
+        return Staged(Writing(wanted), list(wanted), self.systemd and any(path in self._loading for path in wanted), saved is None)
 
-    def save(self, text: str) -> bool:
-        """Write what differs; return whether systemd must read its units again."""
-        if _read(self.file) != text:
-            replace(self.file, text, 0o600)
-        changed = False
-        if self.systemd:
-            for path, wanted in self._wanted.items():
-                if _read(path) != wanted:
-                    replace(path, wanted, 0o644)
-                    changed = True
-            for path in self._links:
-                if not os.path.islink(path) or os.readlink(path) != self._link_target():
-                    os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
-                    if os.path.lexists(path):
-                        os.unlink(path)
-                    os.symlink(self._link_target(), path)
-                    changed = True
-        return changed
-
-    def remove(self) -> bool:
-        """Remove every trace; return whether systemd must read its units again."""
-        units = [path for path in self._links + [self._drop_in, self._unit] if os.path.lexists(path)]
-        if units and self.systemd:
+    def save(self, staged: Staged) -> t.List[str]:
+        """Put what was staged in its place, all or none (``OSError``); return warnings."""
+        if staged.removes and staged.units:
             # It has nothing to undo; but a unit that counts as active would stay in systemd's list without its file.
-            _systemctl("stop", self._unit_name)
-        for path in units + ([self.file] if os.path.lexists(self.file) else []):
-            os.unlink(path)
-        for path in units + [self.file, os.path.dirname(self.file)]:
-            folder = os.path.dirname(path)
-            # Only folders that exist for our files; a folder with anything else in it stays.
-            if folder.endswith((".wants", ".d", "/portcullis/msports", "/portcullis")) and not folder.endswith("sysinit.target.wants"):
-                try:
-                    os.rmdir(folder)
-                except OSError:
-                    pass
-        return bool(units) and self.systemd
+            services.call("systemctl", ["stop", self._unit_name])
+        staged.writing.commit()
+        staged.writing.finish()
+        for path in staged.paths:
+            _remove_empty(os.path.dirname(path))
+        complaint = services.call("systemctl", ["daemon-reload"]) if staged.units else None
+        return [complaint] if complaint else []
+
+    def tidy(self) -> None:
+        """Remove what a run that was killed has left beside the files."""
+        tidy(self._wanted(None))
+
+    def fallback(self) -> t.Optional[str]:
+        """Return in words what was loaded in place of the saved rules, ``None`` where they were."""
+        return (read_text(self.mark) or "").strip() or None
+
+    def forget_fallback(self) -> None:
+        remove(self.mark)
 
 
-def reload_systemd() -> t.Optional[str]:
-    """Let systemd read its units again; return a complaint or ``None``."""
-    return _systemctl("daemon-reload")
+def _there(path: str) -> t.Optional[str]:
+    """Return the text of a file, or the target of a link behind an arrow; ``None`` where there is nothing, and something else where it is a folder."""
+    if os.path.islink(path):
+        return "-> " + os.readlink(path)
+    try:
+        return read_text(path)
+    except OSError as error:
+        return "-> {0}".format(error.strerror)
 
 
-def _systemctl(*arguments: str) -> t.Optional[str]:
-    program = next((place for place in SYSTEMCTL if os.access(place, os.X_OK)), None)
-    if program is None:
-        return "systemctl was not found: run 'systemctl {0}' yourself".format(" ".join(arguments))
-    # A list and no shell; and tests run it without a module. pylint: disable-next=ansible-bad-function
-    process = subprocess.Popen([program] + list(arguments), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    output, _none = process.communicate()
-    if process.returncode != 0:
-        return "systemctl {0} failed: {1}".format(" ".join(arguments), output.decode("utf-8", "replace").strip()[:300])
-    return None
+def _is(actual: t.Optional[str], wanted: Content) -> bool:
+    return actual == (None if wanted is None else "-> " + wanted.target if isinstance(wanted, Link) else wanted.text)
 
 
-def _state(what: str, shown: str, actual: t.Optional[str], wanted: t.Optional[str]) -> t.Tuple[t.Optional[str], bool]:
+def _state(what: str, shown: str, actual: t.Optional[str], wanted: Content) -> t.Tuple[t.Optional[str], bool]:
     """Return ``(line or None, whether it is right)`` of one file or link."""
     if actual is None:
         return ("{0}: {1} is missing".format(what, shown), False) if wanted is not None else (None, True)
     if wanted is None:
         return "{0}: {1} is there".format(what, shown), False
-    return ("{0}: {1}".format(what, shown), True) if actual == wanted else ("{0}: {1} differs".format(what, shown), False)
+    return ("{0}: {1}".format(what, shown), True) if _is(actual, wanted) else ("{0}: {1} differs".format(what, shown), False)
 
 
-def _read(path: str) -> t.Optional[str]:
-    try:
-        with open(path, "rb") as stream:
-            return stream.read().decode("utf-8", "replace")
-    except OSError:
-        return None
+def _remove_empty(folder: str) -> None:
+    """Remove a folder that exists for our files only, when nothing is left in it."""
+    if folder.endswith((".wants", ".d")) and not folder.endswith("sysinit.target.wants"):
+        try:
+            os.rmdir(folder)
+        except OSError:
+            pass

@@ -17,13 +17,13 @@ from ansible_collections.portcullis.msports.plugins.module_utils._evaluate impor
 from ansible_collections.portcullis.msports.plugins.module_utils._guard import Watch
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import guard, rollback
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.foreign import Tables
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import Nft, NftError, Objects, split
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import RULE_CHAINS, Nft, NftError, Objects, split
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.sessions import find_sessions, guarded
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.shelf import Shelf
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import desired, environment, lock, parse, result, table, undo
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import apply as loading
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.apply import Host
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.persist import Store, reload_systemd
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.persist import Staged, Store
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.table import Table
 from ansible_collections.portcullis.msports.plugins.module_utils._options import Options, Result, defaults
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
@@ -38,12 +38,21 @@ OTHER_MANAGER = (
 )
 
 
+NOT_OURS = (
+    "the table inet {0} was not made by this collection: it has none of its chains, and nothing of it is kept in /etc/portcullis. It is left alone; "
+    "choose another owner, or remove that table first ('nft delete table inet {0}')"
+)
+FELL_BACK = "at the last boot {0}. The unit portcullis-msports-{1}.service failed for that; what nft said is in its journal"
+NOT_SAVED = "the rules are in force, but could not be saved for the next boot: {0}; the next run saves them"
+
+
 class Found(t.NamedTuple):
     """``actual`` is the own Table or ``None``, ``evaluator`` evaluates it, ``foreign`` are the objects of other tables, ``store`` is what is kept for the
-    next boot."""
+    next boot. ``strange`` tells that a table of the owner's name is somebody else's; it is among the foreign ones then."""
 
     actual: t.Optional[Table]
     evaluator: t.Optional[Evaluator]
+    strange: bool
     foreign: Objects
     store: Store
     warnings: t.List[str]
@@ -75,7 +84,7 @@ def inspect(owner: str, host: t.Optional[Host] = None) -> Result:
         "names": sorted(table.rule_lines(found.actual)) if found.actual else [],
         "lines": table.all_lines(found.actual, owner),
         "saved": result.shown(saved),
-        "warnings": found.warnings + outside.warnings,
+        "warnings": found.warnings + ([NOT_OURS.format(owner)] if found.strange else []) + outside.warnings,
         "effective": {"in_force": found.actual is not None, "reasons": outside.reasons, "guarded": guarded(watch)},
     }
 
@@ -84,8 +93,17 @@ def _find(owner: str, host: Host) -> Found:
     """Read everything once, and return ``Found``."""
     objects, warnings = _read_all(host.nft, owner)
     own, foreign = split(objects, owner)
-    actual = parse.own_table(own)
-    return Found(actual, environment.evaluator(own) if actual and not actual.others else None, foreign, Store(owner, host.nft.path, host.root), warnings)
+    actual, store = parse.own_table(own), Store(owner, host.nft.path, host.root)
+    fallback = store.fallback()
+    warnings += [FELL_BACK.format(fallback, owner)] if fallback else []
+    if actual is None or _made_here(actual) or store.lines(None):
+        return Found(actual, environment.evaluator(own) if actual and not actual.others else None, False, foreign, store, warnings)
+    return Found(None, None, True, foreign + own, store, warnings)
+
+
+def _made_here(actual: Table) -> bool:
+    """Tell whether a table is one of ours, be it as a run has left it that died; one without anything in it is as good."""
+    return not any(actual) or actual == loading.WARM_UP_TABLE or not set(RULE_CHAINS.values()).isdisjoint(actual.chains)
 
 
 def _read_all(nft: Nft, owner: str) -> t.Tuple[t.List[t.Dict[str, t.Any]], t.List[str]]:
@@ -98,17 +116,25 @@ def _read_all(nft: Nft, owner: str) -> t.Tuple[t.List[t.Dict[str, t.Any]], t.Lis
 
 def _absent(options: Options, check_mode: bool, host: Host, found: Found) -> Result:
     saved = found.store.lines(None)
-    warnings = list(found.warnings)
+    warnings = found.warnings + ([NOT_OURS.format(options["owner"])] if found.strange else [])
+    if not check_mode:
+        # The files first: a restart in the middle ends without the rules, too.
+        found.store.tidy()
+        try:
+            warnings += found.store.save(loading.stage(found.store, None)) if saved else []
+            found.store.forget_fallback()
+        except OSError as error:
+            raise NftError("{0}; nothing was changed".format(error.strerror)) from error
     if found.actual is not None and not check_mode:
         host.nft.load("delete table inet {0}\n".format(options["owner"]))
-    if saved and not check_mode and found.store.remove():
-        warnings += [complaint for complaint in [reload_systemd()] if complaint]
     return dict(result.absent(options["owner"], found.actual, saved), warnings=warnings)
 
 
 def _present(options: Options, check_mode: bool, host: Host, found: Found) -> Result:
+    if found.strange:
+        raise Refused(NOT_OURS.format(options["owner"]))
     wanted = desired.desire(options, host.nft, found.actual)
-    saved = found.store.lines(wanted.text if options["persist"] else None)
+    saved = found.store.lines(wanted.saved)
     outside = environment.examine(found.foreign, wanted.rules, options, host.root, host.proc)
     if outside.managers and not options["allow_other_manager"]:
         raise Refused(OTHER_MANAGER, outside.managers)
@@ -119,29 +145,48 @@ def _present(options: Options, check_mode: bool, host: Host, found: Found) -> Re
     warnings = found.warnings + wanted.warnings + guard.check(options, watch, ground)
     if not in_force:
         host.nft.check(wanted.text)
-    armed = None
-    if not in_force and not check_mode:
-        armed = _load(options, host, found.actual, wanted, watch)
+    armed = staged = None
+    if not check_mode:
+        found.store.tidy()
+        staged = loading.stage(found.store, wanted.saved)
+    if not in_force and staged:
+        armed = _load(options, host, found.actual, wanted, staged, watch)
         loaded = parse.present_table(host.nft, options["owner"])
         in_force = loaded == wanted.table
         if not in_force:
             if armed:
                 rollback.amend(Shelf(options["owner"], host.root), armed["nonce"], undo.keep(loaded))
             warnings.append("the kernel does not hold what was loaded: " + result.difference(wanted.table, loaded, options["owner"]))
-    if not check_mode and not armed and not all(right for _line, right in saved):
-        warnings += loading.save(options, found.store, wanted.text)
+    if staged and not armed:
+        warnings += _save(found.store, staged)
     if options["persist"] and not found.store.systemd:
         warnings.append("systemd does not run here: {0} is written, but nothing loads it at the next boot".format(found.store.shown))
     done = result.present(options, found.actual, wanted, saved, in_force, outside, guarded(watch))
     return dict(done, warnings=warnings + outside.warnings, **({"rollback": armed} if armed else {}))
 
 
-def _load(options: Options, host: Host, actual: t.Optional[Table], wanted: desired.Desired, watch: Watch) -> t.Optional[Result]:
-    """Put the rules into the kernel; return what waits for a confirmation, which saves them, or ``None`` without ``rollback_timeout``."""
-    armed = undo.arm(options, host, actual, wanted.table, wanted.text, watch.own) if options["rollback_timeout"] else None
+def _save(store: Store, staged: Staged) -> t.List[str]:
+    """Put the files for the next boot in their places; return warnings."""
     try:
+        warnings = store.save(staged)
+        store.forget_fallback()
+        return warnings
+    except OSError as error:
+        return [NOT_SAVED.format(error.strerror)]
+
+
+def _load(
+    options: Options, host: Host, actual: t.Optional[Table], wanted: desired.Desired, staged: Staged, watch: Watch
+) -> t.Optional[Result]:
+    """Put the rules into the kernel; return what waits for a confirmation, which saves them, or ``None`` without ``rollback_timeout``."""
+    armed = None
+    try:
+        if options["rollback_timeout"]:
+            staged.writing.discard()  # there is room, and no obstacle; the confirmation writes them
+            armed = undo.arm(options, host, actual, wanted.table, wanted.saved, watch.own)
         loading.load(options, host, actual, wanted.table, wanted.text, watch.sessions)
     except NftError:
+        staged.writing.discard()
         if armed:
             rollback.disarm(Shelf(options["owner"], host.root), armed["nonce"])
         raise

@@ -19,7 +19,7 @@ from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.she
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import lock, parse, table
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import apply as loading
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.apply import Host
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.persist import Store
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.persist import Saved, Store
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.table import Chain, Table
 
 NOTHING = Table({}, {}, {}, ())
@@ -46,7 +46,7 @@ def kept(value: t.Any) -> t.Optional[Table]:
 
 
 def arm(
-    options: t.Mapping[str, t.Any], host: Host, actual: t.Optional[Table], desired: Table, text: str, session: t.Optional[Session]
+    options: t.Mapping[str, t.Any], host: Host, actual: t.Optional[Table], desired: Table, saved: t.Optional[Saved], session: t.Optional[Session]
 ) -> t.Dict[str, t.Any]:
     """Keep what is there, start the timer, and return what the controller needs; ``NftError`` or ``Refused``, and nothing is armed then.
 
@@ -55,7 +55,6 @@ def arm(
     owner = options["owner"]
     previous = {"table": keep(actual), "text": loading.AWAY.format(owner=owner) + (host.nft.text(owner) if actual else "")}
     host.nft.check(previous["text"])
-    saved = {"persist": options["persist"], "text": text}
     return rollback.arm(Shelf(owner, host.root), "nftables", options["rollback_timeout"], previous, keep(desired), saved, session)
 
 
@@ -99,7 +98,8 @@ def restore(pending: Pending, host: Host) -> t.List[str]:
 def confirm(pending: Pending, host: Host) -> t.List[str]:
     """Keep for the next boot what is confirmed; return warnings."""
     store = Store(pending.owner, host.nft.path, host.root)
-    return loading.save(pending.saved, store, pending.saved["text"])
+    store.tidy()
+    return store.save(store.stage(Saved(*pending.saved) if pending.saved else None))
 
 
 def merge(previous: Table, written: Table, actual: Table) -> t.Tuple[Table, t.List[str]]:
