@@ -17,7 +17,7 @@ RULES = [
     {"name": "in tcp/443", "direction": "in", "protocol": "tcp", "local_ports": ["443"], "remote_addresses": ["@users"]},
     {"name": "tftp", "direction": "in", "protocol": "udp", "local_ports": ["69"], "remote_addresses": ["any"], "helper": "tftp"},
 ]
-OPTIONS = {"rules": RULES, "address_sets": {"users": [f"10.{i}.0.0/24" for i in range(0, 40, 2)]}, "default_outbound": "block"}
+OPTIONS = {"allow_lockout": True, "rules": RULES, "address_sets": {"users": [f"10.{i}.0.0/24" for i in range(0, 40, 2)]}, "default_outbound": "block"}
 TRACES = "find / -xdev \\( -path /proc -o -path /sys -o -path /collections -o -path /run/log -o -path /var/log \\) -prune -o -iname '*portcullis*' -print"
 
 
