@@ -80,7 +80,7 @@ def without_catalogs(inventory: Mapping[str, t.Any], asked: Asked, problems: t.I
         reader.host_value(host, "msports_dynamic_ports", defaults.parse_dynamic_ports, ())
         for read in (defaults.system_of, defaults.inbound_of, defaults.outbound_of):
             read(reader, host)
-    return [*(_placed(problem, asked) for problem in problems), *deduplicate(reader.problems)]
+    return [*(_placed(problem, asked) for problem in problems), *deduplicate(reader.problems, reader.hosts)]
 
 
 def _placed(problem: Problem, asked: Asked) -> Problem:

@@ -59,7 +59,7 @@ def read_estate(inventory: Mapping[str, t.Any], catalogs: Catalogs, services: t.
     for host in hosts.values():
         defaults.check_defaults(reader, host, infrastructure)
     if reader.problems:
-        raise InventoryError(deduplicate(reader.problems))
+        raise InventoryError(deduplicate(reader.problems, reader.hosts))
     in_use = {roles.product_of(role) for role in (*places.holders, *nets)} - {roles.SHARED_PRODUCT}
     chosen = choice_notes(catalogs, reader.estate_value("msports_releases", settings.parse_releases, {}, catalogs), in_use)
     return dataclasses.replace(estate, notes=(*addresses.notes, *chosen, *reader.notes()))

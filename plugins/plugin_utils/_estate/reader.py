@@ -7,6 +7,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 import typing as t
 from collections.abc import Mapping
 
@@ -18,7 +20,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog 
 T = t.TypeVar("T")
 Parse = t.Callable[..., T]  # declarations, a collector of problems, and what else it needs
 _ABSENT = object()
-TOLD_EACH = 3  # a problem that more hosts than this have in common is told once, with all their names
+NAMED = 8  # so many hosts are named of those that have a problem in common
 
 
 class Reader:
@@ -47,6 +49,7 @@ class Reader:
         for host, variable, why in inventory.get("unrendered", ()):
             way = "; name hosts as group:<name> or host:<name> where a list of peers is meant" if "hostvars" in why else ""
             self.add(host, variable, MISSING, f"cannot be rendered: {' '.join(why.split())}{way}")
+        self.problems = [_of_the_estate(problem) for problem in self.problems]
         self._agree()
 
     def add_all(self, host: str, problems: ProblemCollector) -> None:
@@ -129,17 +132,22 @@ class Reader:
         return False
 
 
-def deduplicate(problems: t.Iterable[Problem]) -> list[Problem]:
-    """Tell a problem that many hosts have in common once, naming all of them: it comes from a group's variables."""
-    alike: dict[t.Tuple[t.Any, ...], list[Problem]] = {}
+def _of_the_estate(problem: Problem) -> Problem:
+    """Return a problem with a value of an estate-wide variable as the estate's: which hosts see it says nothing."""
+    _host, _mark, path = problem.path.partition(": ")
+    variable = VARIABLES.get(re.split(r"__|[.\[]", path)[0])
+    return dataclasses.replace(problem, path=f"estate: {path}") if variable and variable.level == ESTATE else problem
+
+
+def deduplicate(problems: t.Iterable[Problem], every: t.Collection[str]) -> list[Problem]:
+    """Tell a problem that several hosts have in common once, naming them: one cause, mostly in a group's variables. ``every`` are all hosts."""
+    alike: dict[t.Tuple[t.Any, ...], list[str]] = {}
     for problem in problems:
-        _host, mark, path = problem.path.partition(": ")
-        alike.setdefault((path if mark else problem.path, problem.value, problem.expected, problem.nearest), []).append(problem)
+        host, mark, path = problem.path.partition(": ")
+        alike.setdefault((path if mark else problem.path, problem.value, problem.expected, problem.nearest), []).append(host if mark else "")
     found: list[Problem] = []
-    for (path, value, expected, near), same in alike.items():
-        hosts = sorted({problem.path.partition(": ")[0] for problem in same})
-        if len(hosts) > TOLD_EACH:
-            found.append(Problem(f"{', '.join(hosts)}: {path}", value, expected, near))
-        else:
-            found.extend(same)
+    for (path, value, expected, near), hosts in alike.items():
+        names = sorted(set(hosts))
+        where = "all hosts" if 1 < len(every) == len(names) else some(names, NAMED)
+        found.append(Problem(f"{where}: {path}" if any(names) else path, value, expected, near))
     return found

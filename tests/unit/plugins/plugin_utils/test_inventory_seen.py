@@ -86,3 +86,11 @@ def test_sources_that_are_whole_are_taken(folder: pathlib.Path) -> None:
     folder.joinpath("host_vars").mkdir()
     folder.joinpath("host_vars", "mb01.yml").write_text("msports_system: linux\n", encoding="utf-8")
     assert set(inventory_of(hostvars(folder))["hosts"]) == {"adm1", "adm2", "mb01", "mb02"}
+
+
+def test_a_variable_of_the_estate_that_cannot_be_rendered_is_one_line(folder: pathlib.Path) -> None:
+    found = inventory_of(hostvars(folder / "good.yml"))
+    unrendered = [[name, "msports_networks", "'nothing_here' is undefined"] for name in found["hosts"]]
+    with pytest.raises(InventoryError) as error:
+        compile_plan({**found, "unrendered": unrendered})
+    assert str(error.value) == "estate: msports_networks: cannot be rendered: 'nothing_here' is undefined"
