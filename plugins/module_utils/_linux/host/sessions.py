@@ -110,12 +110,13 @@ class _Sockets:
     def __init__(self, proc: str) -> None:
         self._files = [os.path.join(proc, "net", name) for name in ("tcp", "tcp6")]
         self._found: Sockets = []
+        self._known: t.Set[Session] = set()
         self.listening: t.Dict[int, str] = {}
         self.unreadable = ""
 
     def has(self, session: Session) -> bool:
         """Tell whether ``session`` is one of them."""
-        while session not in (known for known, _inode in self._found):
+        while session not in self._known:
             if not self._files:
                 return False
             self._read_next()
@@ -124,7 +125,7 @@ class _Sockets:
     def is_inside(self, session: Session) -> bool:
         """Tell whether a session does not leave the host: then its other end is among the sockets that were read, too."""
         other = Session(session.local, session.local_port, session.peer, session.peer_port)
-        return is_inside(session) or other in (known for known, _inode in self._found)
+        return is_inside(session) or other in self._known
 
     def all(self) -> Sockets:
         """Return every established one."""
@@ -151,7 +152,9 @@ class _Sockets:
             local, local_port = _socket_address(fields[1])
             if fields[3] == ESTABLISHED:
                 peer, peer_port = _socket_address(fields[2])
-                self._found.append((Session(peer, peer_port, local, local_port), fields[9]))
+                session = Session(peer, peer_port, local, local_port)
+                self._known.add(session)
+                self._found.append((session, fields[9]))
             elif fields[3] == LISTENING and local != "::1" and not local.startswith("127."):
                 self.listening[local_port] = fields[9]
 

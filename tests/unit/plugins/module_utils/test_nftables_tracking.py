@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import errno
+import pathlib
 import struct
 import typing as t
 
@@ -92,3 +93,20 @@ def test_answers(monkeypatch: pytest.MonkeyPatch, answers: list[t.Any], known: b
     monkeypatch.setattr(tracking.socket, "socket", kernel)
     assert tracking.learn([SESSION, SESSION6]) is known
     assert len(kernel.sent) == sent
+
+
+@pytest.mark.parametrize(
+    ("count", "sessions", "room", "full"), [(0, 0, 100, False), (90, 5, 100, False), (91, 5, 100, True), (0, 91, 100, True), (5, 5, 0, False)]
+)
+def test_a_table_of_connections_that_is_nearly_full_is_a_warning(tmp_path: pathlib.Path, count: int, sessions: int, room: int, full: bool) -> None:
+    folder = tmp_path / "sys/net/netfilter"
+    folder.mkdir(parents=True)
+    for name, value in (("count", count), ("max", room)):
+        (folder / f"nf_conntrack_{name}").write_text(f"{value}\n")
+    found = tracking.warnings(str(tmp_path), sessions)
+    assert bool(found) is full
+    assert not full or f"nf_conntrack_max={2 * room}" in found[0]
+
+
+def test_where_nothing_is_tracked_there_is_nothing_to_warn_of(tmp_path: pathlib.Path) -> None:
+    assert tracking.warnings(str(tmp_path), 10**6) == []

@@ -62,7 +62,7 @@ def test_management(management: dict[str, t.Any], problems: list[str]) -> None:
             _refusals.checked_rules(options)
 
 
-@pytest.mark.parametrize("text", ["::ffff:10.9.0.5", "::ffff:10.9.0.0/120", "::ffff:10.9.0.5-::ffff:10.9.0.9", "fe80::1%eth0", "10.9.0.5%2"])
+@pytest.mark.parametrize("text", ["::ffff:10.9.0.5", "::ffff:10.9.0.0/120", "::ffff:10.9.0.5-::ffff:10.9.0.9", "fd00::1%eth0", "10.9.0.5%2"])
 def test_an_address_that_no_packet_has_is_refused_as_the_planner_refuses_it(text: str) -> None:
     """The guard would find it admitted, and nobody would be."""
     options = {
