@@ -21,7 +21,7 @@ import typing as t
 from ansible_collections.portcullis.msports.plugins.module_utils._linux import reconcile
 from ansible_collections.portcullis.msports.plugins.module_utils._linux import rollback as composer
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import daemon
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import iptables, nft, rollback, timer
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import iptables, nft, rollback, services, timer
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.shelf import Shelf
 
 OWNER = "msports"
@@ -33,7 +33,7 @@ STEPS: tuple[tuple[t.Any, str], ...] = (
     (daemon.Bus, "call"),
     (iptables.Iptables, "_run"),
     (nft.Nft, "load"),
-    (timer, "_call"),
+    (services, "call"),
 )
 # Files, and what they hold; handles, times and counters are no state.
 STATE = {
