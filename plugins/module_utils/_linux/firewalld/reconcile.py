@@ -21,10 +21,10 @@ from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewall
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.dbus import BusError
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.host import Found, Host
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.persist import Locked, Store
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import guard, rollback, services
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import guard, rollback, services, tracking
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.foreign import Tables
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.managers import prefix
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.sessions import find_sessions, guarded
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.sessions import established, find_sessions, guarded
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.shelf import Shelf
 from ansible_collections.portcullis.msports.plugins.module_utils._match import Plain
 from ansible_collections.portcullis.msports.plugins.module_utils._options import Options, Result, defaults
@@ -151,6 +151,7 @@ def _present(options: Options, check_mode: bool, host: Host, found: Found) -> Re
     if changed:
         writer.prepare(actual, wanted.objects, differs)
     if changed and not check_mode:
+        tracking.learn(established(host.proc))
         armed = undo.arm(options, host, found, wanted.objects, watch.own) if differs and options["rollback_timeout"] else None
         _write(writer, options["owner"], host, wanted.objects, armed)
         after = _read_again(found, host)
