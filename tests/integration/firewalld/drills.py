@@ -35,9 +35,12 @@ STEPS: tuple[tuple[t.Any, str], ...] = (
     (nft.Nft, "load"),
     (services, "call"),
 )
-# Files, and what they hold; handles, times and counters are no state.
+# Files, and what they hold. Handles, times and counters are no state; nor are tables of iptables without a rule, which its tools make as they please.
 STATE = {
-    "kernel": "nft -s list ruleset | sed 's/ expires [^ ,}]*//; s/ timeout [^ ,}]*//' | sort",
+    "kernel": (
+        "nft -s list ruleset | sed 's/ expires [^ ,}]*//; s/ timeout [^ ,}]*//' "
+        "| grep -v 'policy accept;$\\|^\\s*}\\|^\\s*chain [A-Z]* {\\|^table ip6\\? ' | sort"
+    ),
     "daemon": "python3 /opt/test/state.py",
     "files": "find /etc/firewalld /etc/systemd -type f -exec sha256sum {} + | sort; find /etc/firewalld /etc/systemd | sort",
     "traces": "find /var/lib/portcullis /run -maxdepth 2 -name '*portcullis*' -not -name '*.confirmed' -not -path '*/systemd/*' 2> /dev/null | sort",

@@ -24,6 +24,7 @@ from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.fil
 
 FOLDER = "var/lib/portcullis/msports"
 BOOT_ID = "sys/kernel/random/boot_id"
+STARTED = 19  # the place of a process's start behind its name
 CODE, NOTE = "code.zip", "rolled_back.json"
 ARMED, FIRING, CONFIRMED = "armed", "firing", "confirmed"
 PHASES = (ARMED, FIRING, CONFIRMED)
@@ -72,8 +73,12 @@ class Shelf:
         self._proc = proc
 
     def boot(self) -> str:
-        """Return the id of the present boot: what an earlier one has armed waits for nothing any more."""
-        return (read_text(os.path.join(self._proc, BOOT_ID)) or "").strip()
+        """Return the id of the present boot: what an earlier one has armed waits for nothing any more.
+
+        A container has the id of its host; there the start of its first process tells one boot from another.
+        """
+        first = (read_text(os.path.join(self._proc, "1/stat")) or "").rpartition(")")[2].split()
+        return " ".join([(read_text(os.path.join(self._proc, BOOT_ID)) or "").strip()] + first[STARTED : STARTED + 1])
 
     def look(self) -> t.Optional[t.Tuple[str, Pending]]:
         """Return ``(phase, what waits in it)``, or ``None``. ``ValueError`` for a file that cannot be understood: that is not nothing."""

@@ -10,7 +10,6 @@ It runs a copy of this collection's code, kept with what it restores, by the int
 
 from __future__ import annotations
 
-import glob
 import importlib
 import io
 import os
@@ -28,6 +27,7 @@ ENTRY = PACKAGE + "._linux.rollback"
 MAIN = "import sys\n\nfrom {0} import main\n\nsys.exit(main(sys.argv[1:]))\n".format(ENTRY)
 UNITS = "etc/systemd/system"
 AT_BOOT = "boot"
+SERVICES = ("firewalld",)  # those that may wait at a boot
 # For a service that loads files: those of a change that a restart has ended go before it starts. Nothing waits for more than the timeout.
 BOOT_UNIT = """[Unit]
 Description=Takes back the unconfirmed change of firewall rules that a restart has ended (portcullis.msports)
@@ -107,11 +107,15 @@ def at_boot(shelf: Shelf, pending: Pending, service: str) -> None:
 def not_at_boot(shelf: Shelf) -> None:
     """Remove what ``at_boot`` has made."""
     tidy([os.path.join(shelf.root, UNITS, _boot_unit(shelf))])
-    units = os.path.join(glob.escape(shelf.root), UNITS)
-    for path in glob.glob(os.path.join(units, "*.wants", _boot_unit(shelf))) + glob.glob(os.path.join(units, _boot_unit(shelf))):
-        os.unlink(path)
-        if path.endswith(".wants/" + _boot_unit(shelf)) and not os.listdir(os.path.dirname(path)):
-            os.rmdir(os.path.dirname(path))
+    units = os.path.join(shelf.root, UNITS)
+    for service in SERVICES:
+        wants = os.path.join(units, service + ".service.wants")
+        if os.path.lexists(os.path.join(wants, _boot_unit(shelf))):
+            os.unlink(os.path.join(wants, _boot_unit(shelf)))
+        if os.path.isdir(wants) and not os.listdir(wants):
+            os.rmdir(wants)
+    if os.path.lexists(os.path.join(units, _boot_unit(shelf))):
+        os.unlink(os.path.join(units, _boot_unit(shelf)))
 
 
 def _command(shelf: Shelf, pending: Pending) -> t.List[str]:
