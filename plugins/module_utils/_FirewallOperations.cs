@@ -239,7 +239,7 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallO
 
         // The rule is complete before it is given to the store: that is one commit, and it is never in force half made.
         // A name counts before the commit, and stops to count after it: what fails may have taken effect, and one name too many
-        // only costs a detour in Remove, while one too few would hit a rule of others.
+        // only costs a detour in Remove, while one too few would hit a foreign rule.
         public void Add(INetFwRule3 rule)
         {
             state.Count(rule.Name, 1);

@@ -228,6 +228,8 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallR
 
         public string Name { get { return (string)Values[0]; } }
 
+        public string UsersButOwner { get { return String.Join("|", users.Skip(1).Where(item => item != "").ToArray()); } }
+
         public bool HasPackage { get { return users[4] != ""; } }
 
         public object[] Row(string id, string description)

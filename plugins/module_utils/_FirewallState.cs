@@ -41,6 +41,8 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
         private readonly List<object> others = new List<object>();
         private readonly List<object> unreadable = new List<object>();
         private int othersDisabled;
+        private readonly HashSet<string> appRules = new HashSet<string>(StringComparer.Ordinal);
+        private int appRulesAlike;
         private Dictionary<string, object> profiles;
         private Dictionary<string, object> rest;
 
@@ -110,6 +112,7 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
             result["rules"] = Own.Select(rule => (object)rule.Row()).ToList();
             result["others"] = others;
             result["others_disabled"] = othersDisabled;
+            result["app_rules_alike"] = appRulesAlike;
             result["unreadable"] = unreadable;
             result["profiles"] = profiles;
             return result;
@@ -136,7 +139,7 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
                 if (own && !copy.HasPackage)
                     Own.Add(copy);
                 else if (rule.Enabled)
-                    others.Add(copy.Row("", ""));
+                    AddOther(copy);
                 else
                     othersDisabled++;
             }
@@ -145,6 +148,18 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
                 someNameUnknown = someNameUnknown || name == null;
                 unreadable.Add(new object[] { name ?? "", own, Failures.Text(failure) });
             }
+        }
+
+        // Apps bring the same rules for each user that has ever logged on: on a terminal server thousands, of which one of each tells all.
+        private void AddOther(RuleCopy copy)
+        {
+            object[] row = copy.Row("", "");
+            if (copy.HasPackage)
+                row[row.Length - 1] = copy.UsersButOwner;
+            if (copy.HasPackage && !appRules.Add(RuleCopy.Digest(row)))
+                appRulesAlike++;
+            else
+                others.Add(row);
         }
 
         private void NumberTwins()

@@ -13,7 +13,7 @@ description:
     when nothing differs, or in check mode, there is no second call.
   - The comparison happens on the controller. The host refuses to write when its rules have changed in between, and undoes what it did when
     something fails in the middle. What is cut off in the middle (by a broken connection, say) is healed by the next run.
-  - Rules of others and those that Windows brings along are never touched. They are read, and what they mean for these rules is told in
+  - Foreign rules, those that Windows ships among them, are never touched. They are read, and what they mean for these rules is told in
     RV(ignore:effective). On Windows every rule that allows adds to all others, so this is worth reading.
   - Every rule is made for all three profiles, because a reboot may end in another one, and without edge traversal.
   - Works over WinRM, PSRP and ssh, and needs no other collection.

@@ -41,7 +41,7 @@ EXAMPLES = r"""
   portcullis.msports.win_firewall_ruleset_info:
   register: ruleset
 
-- name: Show which rules of others admit more
+- name: Show which foreign rules admit more
   ansible.builtin.debug:
     var: ruleset.effective.foreign_allows
 """
@@ -65,7 +65,7 @@ lines:
 effective:
   description:
     - V(in_force) tells whether Windows decides by these rules in every active profile, V(reasons) say what else filters on the host, V(guarded) which
-      management sessions are open, V(profiles) has it profile by profile, V(foreign_allows) lists rules of others that admit more.
+      management sessions are open, V(profiles) has it profile by profile, V(foreign_allows) lists foreign rules that admit more.
   returned: success
   type: dict
 calls:

@@ -10,14 +10,14 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import some
-from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.foreign_rules import ForeignRules, Known, capped, grouped, is_baseline
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.foreign_rules import APP, ForeignRules, Known, capped, grouped, is_baseline
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.host import Host, broken, guarded
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.rule import Rule
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.values import PROFILES
 
 Plain = t.Dict[str, t.Any]
 
-NAMED = 4  # groups of others that a reason names
+NAMED = 4  # groups of foreign rules that a reason names
 
 
 class View(t.NamedTuple):
@@ -57,14 +57,14 @@ def view(host: Host, after: t.Sequence[Rule], profiles: t.Mapping[str, t.Mapping
             found += foreign.stopping(profile)
             if profiles[profile]["inbound"] == "block":
                 inbound[profile] = foreign.admitting(profile, "in")
-                found += _admitted(inbound[profile], profile, "inbound", baseline)
+                found += _admitted(inbound[profile], profile, "inbound", baseline, host.app_rules_alike)
             elif options["default_inbound"] != "allow":
                 found.append("what no rule admits comes in all the same: the default action inbound is allow")
             if profiles[profile]["outbound"] == "block" and not asks:
                 found.append("what no foreign rule admits does not go out: the default action outbound is block, and these rules do not ask for that")
             elif profiles[profile]["outbound"] == "block":
                 outbound[profile] = foreign.admitting(profile, "out")
-                found += _admitted(outbound[profile], profile, "outbound", baseline)
+                found += _admitted(outbound[profile], profile, "outbound", baseline, host.app_rules_alike)
         reasons[profile] = found + unknown + _audit(options, profiles[profile])
     return View(reasons, frozenset(baseline), frozenset(void), capped(grouped(inbound) + grouped(outbound)))
 
@@ -94,11 +94,16 @@ def _given(state: t.Mapping[str, t.Any], key: str) -> str:
     return " by group policy" if key in state["policy"] else ""
 
 
-def _admitted(found: t.Sequence[Known], profile: str, word: str, baseline: set[str]) -> list[str]:
-    """Return in sentences what foreign rules admit more; what tells of rules that come with Windows or an app goes to ``baseline``, too."""
+def _admitted(found: t.Sequence[Known], profile: str, word: str, baseline: set[str], alike: int) -> list[str]:
+    """Return in sentences what foreign rules admit more; what tells of rules that come with Windows or an app goes to ``baseline``, too.
+
+    ``alike`` are the rules of apps that stand once for all users.
+    """
     shipped = [item for item in found if is_baseline(item)]
     said = _more([item for item in found if not is_baseline(item)], profile, f"{word} foreign rule", "{} admits", "{}s admit")
     with_windows = _more(shipped, profile, f"{word} rule", "{} that comes with Windows or an app admits", "{}s that come with Windows or an app admit")
+    if alike and any(APP in item.rule.users for item in shipped):
+        with_windows = [f"{text} (rules of apps count once for all users; {alike} more are alike)" for text in with_windows]
     baseline.update(with_windows)
     return said + with_windows
 

@@ -19,7 +19,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.reach 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.rule import PROTOCOL_NAMES, Held, Rule
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.values import ANY, PROFILES, Texts
 
-SHOWN = 20  # groups, and blocks of others, that are told one by one
+SHOWN = 20  # groups, and foreign blocks, that are told one by one
 OF_ONE_GROUP = 3  # of one group
 # Groups that Windows brings along, by the reference that stands in a rule for their name in the system's language.
 GROUPS = {
@@ -93,7 +93,7 @@ class ForeignRules:
         self._memo: t.Dict[t.Any, bool] = {}
 
     def stopping(self, profile: str) -> list[str]:
-        """Return in sentences which blocks of others meet what we allow in a profile."""
+        """Return in sentences which foreign blocks meet what we allow in a profile."""
         found = []
         for block in self._others:
             if block.rule.action != "allow" and applies(block.rule, profile):
@@ -104,7 +104,7 @@ class ForeignRules:
         return found[:SHOWN] + ([f"{len(found) - SHOWN} more foreign rules stop what we allow"] if len(found) > SHOWN else [])
 
     def admitting(self, profile: str, direction: str) -> list[Known]:
-        """Return the allows of others that admit something in a profile which ours and the basic needs of a host do not."""
+        """Return the foreign allows that admit something in a profile which ours and the basic needs of a host do not."""
         return [
             other
             for other in self._others
@@ -160,7 +160,7 @@ def directions(rule: Rule) -> t.Tuple[str, ...]:
 
 
 def grouped(found: t.Mapping[str, t.Sequence[Known]]) -> list[dict[str, t.Any]]:
-    """Return the allows of others (by profile) as a list for people: by group, the largest first, capped.
+    """Return the foreign allows (by profile) as a list for people: by group, the largest first, capped.
 
     Each has ``group``, ``direction``, ``rules`` (how many), ``profiles``, ``examples`` (names), ``admits`` (what, in words), and ``baseline``: all
     of them come with Windows or an app.

@@ -5,7 +5,7 @@
 # Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
 """The lockout guard on Windows: would whoever manages this host still be admitted, in every profile that is in use?
 
-What admits and blocks is everything that stands after the change: our rules, and the enabled rules of others as far as they are certain.
+What admits and blocks is everything that stands after the change: our rules, and the enabled foreign rules as far as they are certain.
 The judge is the one of the other backends; it gets each profile as a ruleset of its own.
 """
 

@@ -41,9 +41,10 @@ class Host(t.NamedTuple):
     how: str
     unknown: t.List[str]  # why there may be more sessions than these
     warnings: t.List[str]
-    unreadable: t.Tuple[t.List[str], t.List[str]]  # names of own rules, and of rules of others, that could not be read
+    unreadable: t.Tuple[t.List[str], t.List[str]]  # names of own rules, and of foreign rules, that could not be read
     system_root: str  # "C:\\Windows", or "" when it is not known
     taken_over: t.List[str]
+    app_rules_alike: int  # enabled rules of apps that are among ``others`` for another user
 
 
 def host_of(state: Plain, ports: t.Optional[t.Sequence[int]] = None) -> Host:
@@ -68,6 +69,7 @@ def host_of(state: Plain, ports: t.Optional[t.Sequence[int]] = None) -> Host:
         unreadable=unreadable,
         system_root=root,
         taken_over=_taken_over(state["products"]),
+        app_rules_alike=int(state["app_rules_alike"]),
     )
 
 
@@ -123,10 +125,10 @@ def _unreadable(items: t.Sequence[t.Sequence[t.Any]]) -> t.Tuple[list[str], list
 def broken(unreadable: t.Tuple[t.Sequence[str], t.Sequence[str]]) -> list[str]:
     """Return for own rules and for those of others the beginning of a sentence: that there are some which could not be read, and are ..."""
     found = []
-    for names, whose in zip(unreadable, ("of this owner", "of others")):
+    for names, one, many in zip(unreadable, ("rule of this owner", "foreign rule"), ("rules of this owner", "foreign rules")):
         if names:
-            many, verb = (f"{len(names)} rules", "are") if len(names) > 1 else ("1 rule", "is")
-            found.append(f"{many} {whose} could not be read ({some(names)}) and {verb}")
+            what, verb = (many, "are") if len(names) > 1 else (one, "is")
+            found.append(f"{len(names)} {what} could not be read ({some(names)}) and {verb}")
     return found
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import typing as t
 
+import engines
 import policy_file
 import pytest
 from conftest import Host
@@ -112,7 +113,7 @@ CHANGES: list[tuple[str, bool, t.Callable[[policy_file.Content], t.Any]]] = [
     ("the size of the log", True, lambda content: content["profiles"]["private"].update(log_size=8192)),
     ("our memory", True, lambda content: content["memory"].update(settings="other")),
     ("no memory", True, lambda content: content["memory"].clear()),
-    ("a rule of others", False, lambda content: policy_file.add(content, rule("theirs", protocol=TCP))),
+    ("a foreign rule", False, lambda content: policy_file.add(content, rule("theirs", protocol=TCP))),
     ("another value beside our memory", False, lambda content: content["memory"].update(other="x")),
     ("a session", False, lambda content: content["sessions"].clear()),
     ("another place in the store", False, lambda content: content["rules"].reverse()),
@@ -159,8 +160,22 @@ def test_every_state_of_group_policy_is_told(make_host: t.Callable[..., Host]) -
     assert len({json.dumps(state, sort_keys=True) for state in states}) == len(states)
 
 
+@pytest.mark.skipif(engines.chosen().name == "wine", reason="the TCP table of Wine can always be read")
 def test_connections_that_cannot_be_read_are_unknown(make_host: t.Callable[..., Host]) -> None:
     assert isinstance(make_host({**policy_file.empty(), "sessions": None})()["state"]["sessions"], str)
+
+
+def test_rules_of_apps_are_told_once_for_all_users(make_host: t.Callable[..., Host]) -> None:
+    """A terminal server has thousands, the same for each user; another app, port or owner of ours is another rule."""
+    content = policy_file.empty()
+    for user in range(40):
+        owner = {"local_user_owner": f"S-1-5-21-1-2-3-{user}", "grouping": "@{App}"}
+        for app in ("S-1-15-2-1", "S-1-15-2-2"):
+            policy_file.add(content, rule("@{App}", app_package=app, **owner))
+    policy_file.add(content, rule("@{App}", app_package="S-1-15-2-1", protocol=TCP, local_ports="80", grouping="@{App}"))
+    state = make_host(content)()["state"]
+    assert sorted(row[-1] for row in state["others"]) == ["S-1-15-2-1", "S-1-15-2-1", "S-1-15-2-2"]
+    assert state["app_rules_alike"] == 78
 
 
 def test_an_enumeration_that_fails_is_told_and_nothing_is_taken_for_the_whole(full: Host) -> None:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the portcullis.msports contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What somebody changed by hand on one of our rules is seen and put right; rules of others stay as they are."""
+"""What somebody changed by hand on one of our rules is seen and put right; foreign rules stay as they are."""
 
 from __future__ import annotations
 

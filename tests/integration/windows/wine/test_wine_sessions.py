@@ -11,6 +11,7 @@ import engines
 import policy_file
 import pytest
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.host import watched
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.reconcile import run
 
 from conftest import Host, result_of
@@ -67,3 +68,20 @@ def test_a_session_on_a_port_of_its_own_is_listed_when_the_port_is_told(make_hos
     host = make_host(server(session("10.9.0.5", "10.1.1.20", 2222), session("10.9.0.6", "10.1.1.20", 8443)))
     assert host()["state"]["sessions"] == []
     assert host(ports=[2222])["state"]["sessions"] == [session("10.9.0.5", "10.1.1.20", 2222)]
+
+
+# What the TCP table of Windows shows, and the port by which a controller came -> the sessions that are guarded, and whether there may be more.
+WAYS = {
+    "a forwarder before WinRM": ([session("127.0.0.1", "127.0.0.1", 5985)], [15985], [], True),
+    "the same, and its own connection": ([session("127.0.0.1", "127.0.0.1", 5985), session("10.9.0.5", "10.1.1.20", 15985)], [15985], ["10.9.0.5"], False),
+    "a forwarder by the host's own address": ([session("10.1.1.20", "10.1.1.20", 5986)], [], [], True),
+    "another port outside than inside": ([session("10.9.0.5", "10.1.1.20", 5986)], [443], ["10.9.0.5"], True),
+    "nobody": ([], [5986], [], True),
+}
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_what_the_table_does_not_show_is_unknown(name: str, make_host: t.Callable[..., Host]) -> None:
+    sessions, ports, guarded, unknown = WAYS[name]
+    seen = watched(make_host(server(*sessions))(ports=ports)["state"], ports)
+    assert ([one.peer for one in seen.sessions], bool(seen.unknown)) == (guarded, unknown)

@@ -59,7 +59,7 @@ PROFILE: Columns = {
 
 
 def foreign(name: str, **columns: t.Any) -> Columns:
-    """A rule of others: enabled, of no group, admitting everything from everywhere unless told otherwise."""
+    """A foreign rule: enabled, of no group, admitting everything from everywhere unless told otherwise."""
     return {**NEW_RULE, "name": name, "enabled": True, **columns}
 
 
@@ -81,6 +81,7 @@ class FakeHost:
         self.system_root = "C:\\Windows"
         self.policy_rules: list[list[str]] = []
         self.products: t.Any = []
+        self.app_rules_alike = 0
         self.stubborn: dict[str, Columns] = {}  # profile -> what group policy says there, whatever is written
         self.calls: list[Columns] = []
         self.commits = 0
@@ -133,6 +134,7 @@ class FakeHost:
             "rules": [self._row(text, rule) for text, rule in self._ids(group)],
             "others": [self._row("", {**rule, "description": ""}) for rule in others if rule["enabled"]],
             "others_disabled": sum(not rule["enabled"] for rule in others),
+            "app_rules_alike": self.app_rules_alike,
             "profiles": self.profiles,
             "active": self.active,
             "modify_state": self.modify_state,

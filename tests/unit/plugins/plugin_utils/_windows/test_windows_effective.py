@@ -19,7 +19,7 @@ CORE = "@FirewallAPI.dll,-25000"
 
 
 def effective(*rules: Columns, given: t.Optional[Plain] = None, **changed: t.Any) -> Plain:
-    """``effective`` after a run on a host with rules of others; ``changed`` are values of the domain profile."""
+    """``effective`` after a run on a host with foreign rules; ``changed`` are values of the domain profile."""
     host = FakeHost(rules, seed=7)
     host.profiles["domain"].update(changed)
     return run(given or options(WEB), host)["effective"]
@@ -151,9 +151,9 @@ def test_rules_that_cannot_be_read_leave_nothing_exact() -> None:
     host = FakeHost()
     host.unreadable = [["broken", False, "0x80070002"], ["worse", False, "0x80070002"]]
     found = run(options(WEB), host)
-    reason = "2 rules of others could not be read (broken, worse) and are left as found: nobody knows what that admits or stops"
+    reason = "2 foreign rules could not be read (broken, worse) and are left as found: nobody knows what that admits or stops"
     assert (found["effective"]["in_force"], found["effective"]["exact"], found["effective"]["reasons"]) == (True, False, [f"domain: {reason}"])
-    assert found["warnings"] == ["2 rules of others could not be read (broken, worse) and are left as found: mend or remove what is broken there"]
+    assert found["warnings"] == ["2 foreign rules could not be read (broken, worse) and are left as found: mend or remove what is broken there"]
     host.unreadable = [["mine", True, "0x80070002"]]
     found = run({"state": "absent"}, host)
     reason = "1 rule of this owner could not be read (mine) and is left as found: nobody knows what that admits or stops"
@@ -245,6 +245,13 @@ def test_behind_the_keyword_rpc_are_the_dynamic_ports_of_this_host() -> None:
     web = rule("web", ["5050"])
     assert domain(block, given=options(web)) == []
     assert domain(block, given=options(web, dynamic_ports=["5000-5100"])) == ["the foreign rule 'no RPC' stops what we allow: web"]
+
+
+def test_rules_of_apps_that_stand_once_for_all_users_are_counted() -> None:
+    host = FakeHost([foreign("@{App_1}", grouping="@{App_1}", users="S-1-15-2-1")])
+    host.app_rules_alike = 19000
+    (reason,) = run(options(WEB), host)["effective"]["profiles"]["domain"]["reasons"]
+    assert reason.endswith(" more than these rules: App (rules of apps count once for all users; 19000 more are alike)")
 
 
 def test_rules_for_one_profile_are_in_force_there_alone() -> None:
@@ -378,10 +385,10 @@ def test_inspect_tells_what_is_there() -> None:
     assert found["effective"]["reasons"] == [
         "domain: 1 inbound foreign rule admits more than these rules: the rule 'open'",
         "domain: 1 rule of this owner could not be read (without a name) and is left as found: nobody knows what that admits or stops",
-        "domain: 1 rule of others could not be read (broken) and is left as found: nobody knows what that admits or stops",
+        "domain: 1 foreign rule could not be read (broken) and is left as found: nobody knows what that admits or stops",
     ]
     assert found["warnings"] == [
         "1 rule of this owner could not be read (without a name) and is left as found: mend or remove what is broken there",
-        "1 rule of others could not be read (broken) and is left as found: mend or remove what is broken there",
+        "1 foreign rule could not be read (broken) and is left as found: mend or remove what is broken there",
     ]
     assert found["calls"] == {"remote_calls": 1, "enumerations": 1, "commits": 0}

@@ -59,7 +59,7 @@ def test_a_rule_of_group_policy_is_a_rule(text: str) -> None:
 @pytest.mark.parametrize("text", ["", "nonsense", "v2.31|Action=Perhaps|Dir=In|", "v2.31|Action=Allow|Dir=Up|", "2.31|Action=Allow|Dir=In|"])
 def test_a_rule_that_cannot_be_read_is_told(text: str) -> None:
     reasons = run(options(WEB), host(text))["effective"]["reasons"]
-    assert "domain: 1 rule of others could not be read ({0} of group policy) and is left as found: nobody knows what that admits or stops" in reasons
+    assert "domain: 1 foreign rule could not be read ({0} of group policy) and is left as found: nobody knows what that admits or stops" in reasons
 
 
 def test_what_admits_management_may_be_a_rule_of_group_policy() -> None:
