@@ -149,9 +149,9 @@ class _Sockets:
             fields = line.split()
             if len(fields) < 10:
                 continue
-            local, local_port = _socket_address(fields[1])
+            local, local_port = socket_address(fields[1])
             if fields[3] == ESTABLISHED:
-                peer, peer_port = _socket_address(fields[2])
+                peer, peer_port = socket_address(fields[2])
                 session = Session(peer, peer_port, local, local_port)
                 self._known.add(session)
                 self._found.append((session, fields[9]))
@@ -159,7 +159,7 @@ class _Sockets:
                 self.listening[local_port] = fields[9]
 
 
-def _socket_address(field: str) -> t.Tuple[str, int]:
+def socket_address(field: str) -> t.Tuple[str, int]:
     """Return ``(address text, port)`` of the kernel's ``0100007F:0016``: 32-bit words in the machine's own order."""
     digits, port = field.split(":")
     words = [int(digits[index : index + 8], 16) for index in range(0, len(digits), 8)]

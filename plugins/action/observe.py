@@ -1,0 +1,56 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Observe one host, and keep what was seen beside the plan."""
+
+from __future__ import annotations
+
+import datetime
+import typing as t
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.portcullis.msports.plugins.module_utils._options import OWNER
+from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import ansible_errors, to_plain
+from ansible_collections.portcullis.msports.plugins.plugin_utils._observation import store
+
+MODULE = "portcullis.msports.linux_observe"
+ARGUMENTS = {"directory": {"type": "path", "default": "msports-plan"}, **OWNER}
+WINDOWS = "Windows hosts cannot be observed yet; findings takes a table (.csv) of what was seen there"
+
+
+class ActionModule(ActionBase):
+    """``portcullis.msports.observe``. One remote call a host."""
+
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+    _supports_async = False
+
+    def run(self, tmp: t.Optional[str] = None, task_vars: t.Optional[dict[str, t.Any]] = None) -> dict[str, t.Any]:
+        result = super().run(tmp, task_vars)
+        del tmp
+        task_vars = task_vars or {}
+        _validation, arguments = self.validate_argument_spec(argument_spec=ARGUMENTS)
+        if getattr(self._connection._shell, "_IS_WINDOWS", False):
+            return {**result, "changed": False, "skipped": True, "msg": WINDOWS}
+        seen = to_plain(self._execute_module(module_name=MODULE, module_args={"owner": arguments["owner"]}, task_vars=task_vars))
+        result.update(seen)
+        if seen.get("failed") or seen.get("unreachable"):
+            return result
+        for text in seen["unknown"]:
+            self._display.warning(f"{task_vars['inventory_hostname']}: {text}")
+        folder = store.folder_of(arguments["directory"])
+        if not self._task.check_mode:
+            with ansible_errors(AnsibleActionFail):
+                self._keep(folder, task_vars["inventory_hostname"], seen["observations"])
+        return {**result, "directory": folder}
+
+    @staticmethod
+    def _keep(folder: str, host: str, observations: list[dict[str, t.Any]]) -> None:
+        day = datetime.date.today().isoformat()
+        try:
+            store.add(folder, host, store.observations_from([{"host": host, "last": day, **item} for item in observations], day))
+        except OSError as error:
+            raise AnsibleActionFail(f"{folder}: what was seen at {host} cannot be kept ({error.strerror})") from error

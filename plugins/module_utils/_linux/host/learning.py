@@ -1,0 +1,104 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""Learning: every new conversation of a host, kept by the kernel in sets of a table of our own, within a memory that is fixed beforehand.
+
+The table only looks: its chains come after all others, accept everything, and so hold what passed. It writes no log, and works beside any
+manager of firewall rules.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import Nft
+
+SUFFIX = "_learning"
+LAST = 1000  # the priority of a hook behind those of firewalls
+PROTOCOLS = ("tcp", "udp")
+FAMILIES = {4: ("ipv4_addr", "ip"), 6: ("ipv6_addr", "ip6")}
+DIRECTIONS = {"in": ("input", "saddr", "iif"), "out": ("output", "daddr", "oif")}
+SIZE, DAYS = 65536, 7
+NAME = re.compile(r"(in|out)_(tcp|udp)(4|6)\Z")
+FULL = "the set {0} of learned conversations is full ({1} of {1}): others were seen and are not in it; learn with a larger size, or observe more often"
+Seen = t.Dict[str, t.Any]
+
+
+def table_of(owner: str) -> str:
+    return owner + SUFFIX
+
+
+def text(owner: str, size: int, days: int) -> str:
+    """Return the table as nft loads it, in place of one that is there."""
+    lines = [_away(owner) + "table inet {0} {{".format(table_of(owner))]
+    for direction, (hook, end, device) in sorted(DIRECTIONS.items()):
+        names = ["{0}_{1}{2}".format(direction, protocol, version) for protocol in PROTOCOLS for version in FAMILIES]
+        for name in names:
+            kind = FAMILIES[int(name[-1])][0]
+            lines.append("\tset {0} {{ type {1} . inet_service; flags dynamic,timeout; size {2}; timeout {3}d; }}".format(name, kind, size, days))
+        lines.append("\tchain {0} {{".format(hook))
+        lines.append("\t\ttype filter hook {0} priority {1}; policy accept;".format(hook, LAST))
+        lines.append('\t\t{0} "lo" return'.format(device))
+        for name in names:
+            family, protocol = FAMILIES[int(name[-1])][1], name[len(direction) + 1 : -1]
+            lines.append("\t\tct state new,untracked update @{0} {{ {1} {2} . {3} dport }}".format(name, family, end, protocol))
+        lines.append("\t}")
+    return "\n".join(lines) + "\n}\n"
+
+
+def _away(owner: str) -> str:
+    return "table inet {0}\ndelete table inet {0}\n".format(table_of(owner))
+
+
+def start(nft: Nft, owner: str, size: int, days: int) -> bool:
+    """Load the table unless it is there with this size and lasting; tell whether that changed something."""
+    if _is_there(nft, owner, size, days):
+        return False
+    desired = text(owner, size, days)
+    nft.check(desired)
+    nft.load(desired)
+    return True
+
+
+def stop(nft: Nft, owner: str) -> bool:
+    """Remove the table, and with it what was learned; tell whether there was one."""
+    if not nft.list_objects(table_of(owner)):
+        return False
+    nft.load(_away(owner))
+    return True
+
+
+def would_change(nft: Nft, owner: str, state: str, size: int, days: int) -> bool:
+    """Tell whether :func:`start` or :func:`stop` would change anything."""
+    return bool(nft.list_objects(table_of(owner))) if state == "absent" else not _is_there(nft, owner, size, days)
+
+
+def _is_there(nft: Nft, owner: str, size: int, days: int) -> bool:
+    """Tell whether the table is what is desired: all sets, and a rule for each."""
+    objects = [(kind, value) for item in nft.list_objects(table_of(owner)) for kind, value in item.items()]
+    sets = {value["name"] for kind, value in objects if kind == "set" and (value.get("size"), value.get("timeout")) == (size, days * 86400)}
+    rules = [value for kind, value in objects if kind == "rule"]
+    chains = {value["name"] for kind, value in objects if kind == "chain" and value.get("hook")}
+    return len(sets) == 8 and len(rules) == 10 and len(chains) == 2
+
+
+def learned(nft: Nft, owner: str) -> t.Tuple[t.Optional[t.List[Seen]], t.List[str]]:
+    """Return the conversations of the table (``None`` where there is no table), and what is missing, in sentences."""
+    objects = nft.list_objects(table_of(owner))
+    found: t.List[Seen] = []
+    missing: t.List[str] = []
+    for value in (item["set"] for item in objects if "set" in item):
+        match = NAME.match(value["name"])
+        elements = value.get("elem") or []
+        if not match:
+            continue
+        if len(elements) >= value.get("size", SIZE):
+            missing.append(FULL.format(value["name"], value["size"]))
+        for element in elements:
+            peer, port = (element["elem"]["val"] if "elem" in element else element)["concat"]
+            seen = {"direction": match.group(1), "peer": peer, "protocol": match.group(2), "port": port}
+            found.append(dict(seen, seen="flow", outcome="passed", process="", times=1))
+    return (found if objects else None), missing

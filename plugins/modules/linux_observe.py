@@ -1,0 +1,92 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: linux_observe
+short_description: See who listens on a Linux host, and who speaks with whom
+version_added: 0.1.0
+description:
+  - Reads the sockets of the host with their processes, and the conversations that it has learned. Changes nothing.
+  - Sockets on the loopback interface are left out, and those of UDP that wait for an answer.
+  - M(portcullis.msports.observe) calls this module and keeps what it returns beside the plan.
+author:
+  - portcullis.msports contributors (@portcullis)
+requirements:
+  - Python 3.8 or later
+  - root, to see the processes of other users and what was learned
+options:
+  owner:
+    description:
+      - The mark of ownership, as with M(portcullis.msports.linux_ruleset).
+    type: str
+    default: msports
+attributes:
+  check_mode:
+    support: full
+    description: Changes nothing in either mode.
+  diff_mode:
+    support: none
+    description: Changes nothing.
+  platform:
+    support: full
+    platforms: linux
+    description: Systems that it runs on.
+seealso:
+  - module: portcullis.msports.observe
+  - module: portcullis.msports.linux_learning
+"""
+
+EXAMPLES = r"""
+- name: Who is there
+  portcullis.msports.linux_observe:
+  register: seen
+
+- name: Show the listeners
+  ansible.builtin.debug:
+    msg: "{{ seen.observations | selectattr('seen', 'eq', 'listener') }}"
+"""
+
+RETURN = r"""
+observations:
+  description:
+    - What was seen, one entry for what is alike. C(direction) is V(in) where the peer reaches a port of this host.
+    - C(seen) is V(listener), V(session) or V(flow), which is learned. C(process) is the name of the process at this host, empty where it is unknown.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{direction: in, peer: 10.1.1.20, protocol: tcp, port: 1433, seen: session, outcome: passed, process: sqlservr, times: 2}]
+unknown:
+  description: What could not be seen, in sentences. Not seen is not absent.
+  returned: success
+  type: list
+  elements: str
+learning:
+  description: Whether the host learns conversations.
+  returned: success
+  type: bool
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import learning, sockets
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import Nft, NftError, program
+from ansible_collections.portcullis.msports.plugins.module_utils._options import OWNER
+
+
+def main():
+    module = AnsibleModule(argument_spec=dict(OWNER), supports_check_mode=True)
+    seen = sockets.census()
+    flows, missing = None, []
+    if program():
+        try:
+            flows, missing = learning.learned(Nft(), module.params["owner"])
+        except NftError as error:
+            missing = ["what was learned cannot be read: {0}".format(error)]
+    module.exit_json(changed=False, observations=seen.observations + (flows or []), unknown=seen.unknown + missing, learning=flows is not None)
+
+
+if __name__ == "__main__":
+    main()

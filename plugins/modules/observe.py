@@ -1,0 +1,72 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: observe
+short_description: Keep what is seen at a host beside the plan
+version_added: 0.1.0
+author:
+  - portcullis.msports contributors (@portcullis)
+description:
+  - Reads who listens on the host, who speaks with whom, and what it has learned, in one call. Changes nothing there.
+  - Adds it to the observations beside the plan directory, where P(portcullis.msports.findings#filter) reads them.
+  - Check mode reads, and keeps nothing.
+options:
+  directory:
+    description:
+      - The plan directory. Observations lie beside it, in C(<directory>.observed). The plan itself need not be there yet.
+    type: path
+    default: msports-plan
+  owner:
+    description:
+      - The mark of ownership.
+    type: str
+    default: msports
+attributes:
+  check_mode:
+    support: full
+    description: Reads, and keeps nothing.
+  diff_mode:
+    support: none
+    description: Changes nothing on the host.
+  platform:
+    support: full
+    platforms: linux
+    description: Systems of the hosts.
+seealso:
+  - module: portcullis.msports.linux_observe
+  - module: portcullis.msports.linux_learning
+"""
+
+EXAMPLES = r"""
+- name: Who is there
+  portcullis.msports.observe:
+"""
+
+RETURN = r"""
+observations:
+  description:
+    - What was seen, one entry for what is alike. C(direction) is V(in) where the peer reaches a port of this host.
+    - C(seen) is V(listener), V(session) or V(flow), which is learned. C(process) is the name of the process at this host, empty where it is unknown.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{direction: in, peer: 10.1.1.20, protocol: tcp, port: 1433, seen: session, outcome: passed, process: sqlservr, times: 2}]
+unknown:
+  description: What could not be seen, in sentences. Not seen is not absent.
+  returned: success
+  type: list
+  elements: str
+learning:
+  description: Whether the host learns conversations.
+  returned: success
+  type: bool
+directory:
+  description: Where the observations are kept.
+  returned: success
+  type: str
+  sample: /home/you/msports-plan.observed
+"""
