@@ -30,6 +30,10 @@ options:
     description: Folders with your own catalogs, as in C(msports_catalog_paths).
     type: list
     elements: path
+  accepted:
+    description: Names of findings that are meant to be stopped, like V(sql01 tcp/5432), or patterns of names, like V(* tcp/5432).
+    type: list
+    elements: str
 """
 
 EXAMPLES = r"""
@@ -62,7 +66,8 @@ _value:
       description: How many observations are in no finding, because there are too many findings.
       type: int
     findings:
-      description: What is not as planned, what would be cut first. Each with C(text), C(verdict), C(word), C(source), C(destination) (empty for addresses
+      description: What is not as planned, what would be cut first. Each with C(name), C(text), C(advice) (the text with the remedy), C(accepted), C(live)
+        (somebody uses it, it is not a listener alone), C(verdict), C(word), C(source), C(destination) (empty for addresses
         that no host has), C(peers) (those addresses), C(more) (addresses beyond), C(protocol), C(port), C(cut), C(why), C(why_not), C(seen),
         C(processes), C(times), C(first), C(last) and C(remedy) with C(kind) and C(text).
       type: list
@@ -84,10 +89,11 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.st
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.read import plan_from
 
 
-def findings(plan, observations, catalog_paths=None):
+def findings(plan, observations, catalog_paths=None, accepted=None):
     with ansible_errors(AnsibleFilterError):
         today = datetime.date.today().isoformat()
-        return judge_observations(plan_from(to_plain(plan)), observations_from(to_plain(observations), today), listed(catalog_paths))
+        seen = observations_from(to_plain(observations), today)
+        return judge_observations(plan_from(to_plain(plan)), seen, listed(catalog_paths), listed(accepted))
 
 
 class FilterModule:

@@ -151,10 +151,12 @@ def explain_plan(plan: t.Mapping[str, t.Any], source: str, destination: str, pro
     return answer
 
 
-def judge_observations(plan: t.Mapping[str, t.Any], observations: t.Iterable[Observation], paths: t.Sequence[str] = ()) -> Plain:
+def judge_observations(
+    plan: t.Mapping[str, t.Any], observations: t.Iterable[Observation], paths: t.Sequence[str] = (), accepted: t.Sequence[str] = ()
+) -> Plain:
     """Return what a plan says of observations: counts, findings with reasons and remedies, and suggestions for the inventory."""
     index = PlanIndex(plan)
-    return _with_remedies(index, judge.judge(index, observations), _catalogs_of_plan(plan, paths))
+    return _with_remedies(index, judge.judge(index, observations), _catalogs_of_plan(plan, paths), accepted)
 
 
 def impact_of(before: t.Mapping[str, t.Any], after: t.Mapping[str, t.Any], observations: t.Iterable[Observation], paths: t.Sequence[str] = ()) -> Plain:
@@ -173,9 +175,9 @@ def unused_rules(plan: t.Mapping[str, t.Any], observations: t.Iterable[Observati
     return judge.unused(index, judge.judge(index, observations), days)
 
 
-def _with_remedies(index: PlanIndex, judgement: judge.Judgement, catalogs: Catalogs) -> Plain:
+def _with_remedies(index: PlanIndex, judgement: judge.Judgement, catalogs: Catalogs, accepted: t.Sequence[str] = ()) -> Plain:
     flows = Flows([*catalogs.flows, *catalogs.supplements], catalogs.roles, index)
-    found = plain.judgement_as_dict(judgement, remedies.remedies(judgement, flows, Ends(index, flows.through)))
+    found = plain.judgement_as_dict(judgement, remedies.remedies(judgement, flows, Ends(index, flows.through)), accepted)
     asked = [item for item in found["findings"] if item["verdict"] == "not_allowed" and (item["source"] or item["peers"])][:EXPLAINED]
     for item in asked:
         ends = item["source"] or item["peers"][0], item["destination"] or item["peers"][0]

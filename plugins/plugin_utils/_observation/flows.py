@@ -35,6 +35,7 @@ class Flows:
 
     def __init__(self, flows: t.Iterable[Flow], roles: t.Mapping[str, Role], index: Index) -> None:
         self.roles = roles
+        self._on = index.ports_anywhere
         self.legs: list[tuple[Leg, Ports]] = []
         self._at: dict[tuple[str, t.Optional[int]], list[Leg]] = {}
         self.through: dict[str, str] = {}  # flows that a web proxy may stand in for -> the role behind it
@@ -50,8 +51,8 @@ class Flows:
 
     @functools.cached_property
     def with_setting(self) -> list[Leg]:
-        """The flows whose port is a choice."""
-        return [leg for leg, _ports in self.legs if leg.flow.setting]
+        """The flows whose port is a choice; those that need a feature only where it is on."""
+        return [leg for leg, _ports in self.legs if leg.flow.setting and (leg.flow.id in self._on or not (leg.flow.feature or leg.flow.supplement))]
 
     def at(self, protocol: str, port: t.Optional[int]) -> list[Leg]:
         """Return the flows over a port."""

@@ -7,19 +7,26 @@
 
 from __future__ import annotations
 
+import fnmatch
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import Addresses
 from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.judge import Finding, Judgement
+from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.observation import LISTENER
 from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.remedies import KINDS, Remedy
 
 Plain = t.Dict[str, t.Any]
 LISTS = ("seen", "processes")
 
 
-def judgement_as_dict(judgement: Judgement, remedies: t.Mapping[Finding, Remedy]) -> Plain:
-    """Return ``{"counts", "cut", "left_out", "findings", "suggestions"}``; ``cut`` is how many findings applying the plan would stop."""
+def judgement_as_dict(judgement: Judgement, remedies: t.Mapping[Finding, Remedy], accepted: t.Sequence[str] = ()) -> Plain:
+    """Return ``{"counts", "cut", "left_out", "findings", "suggestions"}``; ``cut`` is how many findings applying the plan would stop.
+
+    ``accepted`` are names of findings, or patterns of names, that are meant to be stopped.
+    """
     findings = [finding_as_dict(item, remedies.get(item)) for item in judgement.findings]
+    for item in findings:
+        item["accepted"] = any(fnmatch.fnmatchcase(item["name"], pattern) for pattern in accepted)
     return {
         "counts": dict(sorted(judgement.counts.items())),
         "cut": sum(item["cut"] for item in findings),
@@ -32,10 +39,18 @@ def judgement_as_dict(judgement: Judgement, remedies: t.Mapping[Finding, Remedy]
 def finding_as_dict(item: Finding, remedy: t.Optional[Remedy]) -> Plain:
     plain: Plain = {name: list(value) if name in LISTS else value for name, value in item._asdict().items()}
     plain["peers"] = Addresses(item.peers).cidrs()
+    plain["name"] = name_of(item)
+    plain["live"] = item.seen != (LISTENER,)
     plain["text"] = text_of(item)
+    plain["advice"] = f"{text_of(item)}: {remedy.text if remedy else item.why}"
     plain["why_not"] = [item.why] if item.why else []
     plain["remedy"] = {"kind": remedy.kind, "text": remedy.text} if remedy else None
     return plain
+
+
+def name_of(item: Finding) -> str:
+    """Return the name by which a finding is accepted: the host and the port, like ``sql01 tcp/1433``."""
+    return f"{item.host} {item.protocol}" + ("" if item.port is None else f"/{item.port}")
 
 
 def text_of(item: Finding) -> str:
@@ -44,7 +59,7 @@ def text_of(item: Finding) -> str:
     outside = ", ".join(peers[:3]) + (f" and {len(peers) - 3 + item.more} more" if len(peers) + item.more > 3 else "")
     what = item.protocol if item.port is None else f"{item.protocol}/{item.port}"
     served = f" ({', '.join(item.processes)})" if item.processes else ""
-    if item.seen == ("listener",):
+    if item.seen == (LISTENER,):
         return f"{item.destination} listens on {what}{served}"
     return f"{item.source or outside} -> {item.destination or outside} {what}{served}"
 

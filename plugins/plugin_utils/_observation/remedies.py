@@ -64,7 +64,7 @@ class _Adviser:
     def __init__(self, judgement: Judgement, flows: Flows, ends: Ends) -> None:
         self._judgement, self._flows, self._ends = judgement, flows, ends
         self._plan = ends.index.plan
-        self._used = self._used_flows(judgement.findings)
+        self._used = self._used_settings(judgement.findings)
 
     def advise(self, item: Finding) -> Remedy:
         """Return the first remedy of the ladder that fits."""
@@ -117,15 +117,16 @@ class _Adviser:
         return Remedy(SETTING, item.destination, text, {"msports_settings": dict.fromkeys(names, item.port)} if len(names) == 1 else {})
 
     def _is_used(self, leg: Leg, item: Finding) -> bool:
-        return (item.destination, leg.flow.id) in self._used
+        return (item.destination, leg.flow.setting) in self._used
 
-    def _used_flows(self, findings: t.Iterable[Finding]) -> set[tuple[str, str]]:
-        """Return ``(host, flow)`` of what was seen to use the ports that are known: where a rule admitted it, and where none does yet."""
-        used = {(item.destination, leg.flow.id) for item in findings for leg in self._flows.at(item.protocol, item.port)}
+    def _used_settings(self, findings: t.Iterable[Finding]) -> set[tuple[str, t.Optional[str]]]:
+        """Return ``(host, setting)`` of the ports that were seen in use as they are known: where a rule admitted it, and where none does yet."""
+        used = {(item.destination, leg.flow.setting) for item in findings for leg in self._flows.at(item.protocol, item.port)}
+        settings = {leg.flow.id: leg.flow.setting for leg in self._flows.with_setting}
         for host, entry in self._plan["hosts"].items():
             for rule in entry["rules"]:
                 if (host, rule["name"]) in self._judgement.used:
-                    used.update((host, why["name"]) for why in rule["because"] if why["kind"] == "flow")
+                    used.update((host, settings[why["name"]]) for why in rule["because"] if why["name"] in settings)
         return used
 
     def _management(self, item: Finding) -> t.Optional[Remedy]:
@@ -149,9 +150,9 @@ class _Adviser:
         for role in roles:
             if peers and role.kind == "population":
                 return Remedy(NETWORK, "", f"{some(texts)} look like {role.id}: no network of it has them", {"msports_networks": {role.id: texts}})
-        for role in roles:
-            if peers and role.kind == "host":
-                return Remedy(ROLE, "", f"no host of the inventory has {some(texts)}, which may be {role.id}: add it, with its roles", {})
+        hosts = [role.id for role in roles if role.kind == "host"]
+        if peers and hosts:
+            return Remedy(ROLE, "", f"no host of the inventory has {some(texts)}, which may be {some(hosts)}: add it, with its roles", {})
         return None
 
     def _seen(self, item: Finding, end: str) -> list[str]:

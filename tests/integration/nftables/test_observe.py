@@ -1,0 +1,154 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Observing a real kernel, from the census to the playbooks: what is there is seen, what a plan would cut is announced, and what drifted is named."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pathlib
+import socket
+import subprocess
+import typing as t
+
+import network_namespaces as net
+import pytest
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import learning, sockets
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import Nft
+from playbook_runs import PROGRAMS, Place, Played
+
+pytestmark = pytest.mark.skipif(net.why_not() is not None, reason=str(net.why_not()))
+
+OWN_PLACES = ("unshare", "--mount", "sh", "-c", 'mount -t tmpfs tmpfs /run && mount -t tmpfs tmpfs /var/lib && exec "$@"', "sh")
+INVENTORY = """
+all:
+  vars:
+    ansible_connection: local
+    ansible_become: false
+    ansible_python_interpreter: "{{ ansible_playbook_python }}"
+    msports_releases: {configmgr: "1806"}
+    msports_management: {from: [10.9.0.0/24], services: [ssh]}
+    msports_networks: {configmgr.client: [10.20.0.0/16]}
+  children:
+    configmgr_site_server: {hosts: {site01: {msports_addresses: [10.1.1.10]}}}
+    configmgr_sql_server: {hosts: {sql01: {msports_addresses: [10.7.0.1]}}}
+    configmgr_management_point: {hosts: {mp01: {msports_addresses: [10.7.0.2]}}}
+    windows_server_domain_controller: {hosts: {dc01: {msports_addresses: [10.1.3.10]}}}
+"""
+CLIENT = """
+import socket
+open_ = [socket.create_connection(("10.7.0.1", port)) for port in (1433, 5432, 5432)]
+six = socket.create_connection(("fd07::1", 5432))
+print("ready")
+input()
+"""
+
+
+@pytest.fixture(scope="module")
+def peer() -> t.Iterator[net.Peer]:
+    """A host in a namespace of its own: three listeners, one of which nobody uses, and a peer with sessions to two of them."""
+    with net.fresh(), contextlib.ExitStack() as stack:
+        found = net.Peer("wire0")
+        stack.callback(found.close)
+        for port in (1433, 5432, 5999):
+            stack.enter_context(socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True))
+        stack.enter_context(socket.create_server(("127.0.0.1", 6000)))
+        learning.start(Nft(), "msports", 8, 7)
+        client = found.python(CLIENT)
+        assert client.stdout is not None
+        assert client.stdout.readline() == "ready\n"
+        stack.callback(client.communicate, "\n")
+        yield found
+
+
+def of(seen: t.Iterable[dict[str, t.Any]], kind: str) -> set[tuple[t.Any, ...]]:
+    return {(item["direction"], item["peer"], item["port"], item["times"]) for item in seen if item["seen"] == kind}
+
+
+def test_the_census_is_who_is_there(peer: net.Peer) -> None:
+    found = sockets.census()
+    assert of(found.observations, "listener") == {("in", "", 1433, 1), ("in", "", 5432, 1), ("in", "", 5999, 1)}, "and not what is on lo"
+    assert of(found.observations, "session") == {("in", peer.there, 1433, 1), ("in", peer.there, 5432, 2), ("in", peer.there6, 5432, 1)}
+    assert {item["process"][:6] for item in found.observations} == {pathlib.Path("/proc/self/comm").read_text()[:6].strip()}
+    assert found.unknown == []
+
+
+def test_every_new_conversation_is_learned_and_a_full_set_says_so(peer: net.Peer) -> None:
+    nft = Nft()
+    flows, missing = learning.learned(nft, "msports")
+    assert of(flows or [], "flow") >= {("in", peer.there, 1433, 1), ("in", peer.there, 5432, 1), ("in", peer.there6, 5432, 1)}
+    assert missing == []
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        for port in range(2000, 2020):
+            sender.sendto(b"x", (peer.there, port))
+    flows, missing = learning.learned(nft, "msports")
+    assert len([item for item in flows or [] if item["direction"] == "out" and item["protocol"] == "udp"]) == 8, "the memory is bounded"
+    assert len(missing) == 1 and "out_udp4 of learned conversations is full (8 of 8)" in missing[0]
+    assert not learning.would_change(nft, "msports", "present", 8, 7) and learning.would_change(nft, "msports", "present", 9, 7)
+    assert learning.learned(nft, "nobody") == (None, [])
+
+
+def test_two_thousand_conversations_of_two_thousand(peer: net.Peer) -> None:
+    nft = Nft()
+    learning.start(nft, "many", 4096, 7)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        for port in range(2000, 4000):
+            sender.sendto(b"x", (peer.there, port))
+    flows, missing = learning.learned(nft, "many")
+    assert learning.stop(nft, "many") and not learning.stop(nft, "many")
+    assert {item["port"] for item in flows or [] if item["direction"] == "out" and item["protocol"] == "udp"} >= set(range(2000, 4000))
+    assert missing == []
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    made = Place(tmp_path_factory.mktemp("preflight"))
+    made.write("inventory.yml", INVENTORY)
+    return made
+
+
+def play(place: Place, name: str, **variables: t.Any) -> Played:
+    hosts = {"preflight_hosts": "sql01", "observe_hosts": "sql01", "drift_hosts": "sql01"}
+    return place.play("-i", "inventory.yml", f"portcullis.msports.{name}", "-e", json.dumps({**hosts, **variables}), within=OWN_PLACES)
+
+
+def test_preflight_announces_exactly_what_would_be_cut(peer: net.Peer, place: Place) -> None:
+    done = play(place, "preflight", observe_learning=True)
+    assert done.code == 2, done.output
+
+    told = done.by_task()["Say what the plan would cut, and fail if there is something"]["msg"]
+    assert [text.split(" (")[0] for text in told] == ["fd07::2 -> sql01 tcp/5432", "mp01 -> sql01 tcp/5432"], told
+    assert all("allow it by name" in text for text in told)
+    accepted = play(place, "preflight", preflight_accept=["sql01 tcp/5432"])
+    assert accepted.code == 0, accepted.output
+    kept = json.loads((place.folder / "msports-plan.observed" / "sql01.json").read_text())
+    assert {item["seen"] for item in kept["observations"]} >= {"listener", "session"}
+
+
+DRIFT = """
+ip link set lo up
+P="ansible-playbook -i inventory.yml -e host_firewall_persist=false -e apply_hosts=sql01 -e drift_hosts=sql01"
+$P portcullis.msports.apply >applied.txt 2>&1 || exit 9
+$P portcullis.msports.drift >none.txt 2>&1; echo $? >none.code
+nft add table inet other
+nft 'add chain inet other input { type filter hook input priority 10; }'
+nft add rule inet other input tcp dport 1433 drop
+$P portcullis.msports.drift >foreign.txt 2>&1; echo $? >foreign.code
+nft flush chain inet msports rules_in
+$P portcullis.msports.drift -e drift_ignore_foreign=true >missing.txt 2>&1; echo $? >missing.code
+"""
+
+
+def test_drift_is_named_and_none_is_none(place: Place) -> None:
+    """In a namespace whose rules the plan made: no drift; then rules go, and foreign rules cut what is allowed."""
+    place.write("drift.sh", DRIFT)
+    environment = {**os.environ, **place.environment, "PATH": f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}"}
+    done = subprocess.run(["unshare", "--net", *OWN_PLACES, "sh", "drift.sh"], cwd=place.folder, env=environment, check=False)
+    assert done.returncode == 0, place.folder.joinpath("applied.txt").read_text()
+    told = {name: place.folder.joinpath(f"{name}.txt").read_text() for name in ("none", "foreign", "missing")}
+    codes = {name: place.folder.joinpath(f"{name}.code").read_text().strip() for name in told}
+    assert codes == {"none": "0", "foreign": "2", "missing": "2"}, told
+    assert "1433" in told["foreign"].split("foreign: ")[1]
+    assert "missing: in tcp/1433 from configmgr.management_point" in told["missing"]
