@@ -6,7 +6,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs-lint sanity unit integration windows windows-pwsh windows-wine windows-acceptance containers lab molecule fresh coverage drills bench build release-check clean setup setup-demo
+.PHONY: help demo test lint docs-lint sanity unit integration windows windows-pwsh windows-wine windows-acceptance containers lab molecule fresh browser coverage drills bench build release-check clean setup setup-demo
 
 PY := .venv/bin/python
 # RELEASE: the release of Debian in the containers, bookworm or trixie.
@@ -79,6 +79,10 @@ build: setup-demo  ## the collection's tarball, in build/
 release-check: setup  ## what keeps the checkout from being released as the version of galaxy.yml
 	@.venv/bin/antsibull-changelog lint
 	@$(PY) tests/tools/release_check.py
+
+browser: setup  ## the report in a headless Chromium, which it installs (80 MB to download)
+	@tests/tools/system_packages.sh browser
+	@$(PY) -m pytest -q tests/browser
 
 coverage: setup  ## unit and integration tests, measured; fails below 95 percent of lines and branches
 	@$(CHECKS) coverage

@@ -19,6 +19,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._flow.connect i
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import Catalogs
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.connection import Note
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate import Estate
+from ansible_collections.portcullis.msports.plugins.plugin_utils._matrix.matrix import rows
 from ansible_collections.portcullis.msports.plugins.plugin_utils._observation import judge, plain, remedies
 from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.flows import Ends, Flows
 from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.observation import Observation
@@ -28,6 +29,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.explain i
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.index import Latest, PlanIndex
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.store import digest
 from ansible_collections.portcullis.msports.plugins.plugin_utils._render.wire import check_plan
+from ansible_collections.portcullis.msports.plugins.plugin_utils._report.content import content
 from ansible_collections.portcullis.msports.plugins.plugin_utils._rule.assemble import assemble
 from ansible_collections.portcullis.msports.plugins.plugin_utils._rule.own import ends, management_addresses, until_matters
 from ansible_collections.portcullis.msports.plugins.plugin_utils._rule.remarks import remarks
@@ -157,6 +159,16 @@ def judge_observations(
     """Return what a plan says of observations: counts, findings with reasons and remedies, and suggestions for the inventory."""
     index = PlanIndex(plan)
     return _with_remedies(index, judge.judge(index, observations), _catalogs_of_plan(plan, paths), accepted)
+
+
+def report_of(
+    plan: t.Mapping[str, t.Any], observations: t.Optional[t.Iterable[Observation]], lagging: t.Optional[t.Sequence[str]], paths: t.Sequence[str] = ()
+) -> Plain:
+    """Return the report of a plan as plain data. ``None`` observations: nobody looked; ``lagging``: nothing is recorded of what was applied."""
+    catalogs = _catalogs_of_plan(plan, paths)
+    ends = {flow.id: (flow.source, flow.destination) for flow in (*catalogs.flows, *catalogs.supplements)}
+    judgement = None if observations is None else judge_observations(plan, observations, paths)
+    return content(plan, rows(plan), ends, judgement, lagging)
 
 
 def impact_of(before: t.Mapping[str, t.Any], after: t.Mapping[str, t.Any], observations: t.Iterable[Observation], paths: t.Sequence[str] = ()) -> Plain:

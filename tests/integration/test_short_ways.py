@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import copy
+import pathlib
 
 import pytest
 import yaml
@@ -25,7 +26,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
     old["hosts"]["mp01"]["rules"] = old["hosts"]["mp01"]["rules"][1:]
     save(made, place.folder / "msports-plan")
     save(old, place.folder / "old-plan")
-    ways = [{"import_playbook": f"portcullis.msports.{name}"} for name in ("explain", "show", "diff")]
+    ways = [{"import_playbook": f"portcullis.msports.{name}"} for name in ("explain", "show", "diff", "report")]
     done = place.play(place.write("ways.yml", yaml.safe_dump(ways)), "-e", yaml.safe_dump(ASKED, default_flow_style=True))
     assert done.code == 0, done.output
     return done
@@ -41,6 +42,11 @@ def test_show_is_the_text_of_the_backend(played: Played) -> None:
     lines = played.by_task()["Show the ruleset of a host as text of its backend"]["msg"]
     assert lines[0] == "table inet msports"
     assert any("ip saddr 10.1.1.10 tcp dport 445 accept" in line for line in lines)
+
+
+def test_report_is_written_beside_the_plan(played: Played) -> None:
+    path = pathlib.Path(played.by_task()["Say where it is"]["msg"])
+    assert path.name == "msports-plan.html" and "configmgr.management_point.site_server.smb.tcp" in path.read_text(encoding="utf-8")
 
 
 def test_diff_names_the_rule_that_came(played: Played) -> None:

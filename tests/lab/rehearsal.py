@@ -29,7 +29,13 @@ TUPLES = ROOT / "tests" / "lab" / "tuples"
 MATRIX = pathlib.Path(__file__).with_name("matrix.yml")
 NEWEST = pathlib.Path(__file__).with_name("newest_editions")
 STEPS = 11
-KEPT = {"plan": "msports-plan", "matrix of flows": "matrix.md", "rulesets as both systems hold them": "rulesets", "this report": "report.json"}
+KEPT = {
+    "plan": "msports-plan",
+    "matrix of flows": "matrix.md",
+    "rulesets as both systems hold them": "rulesets",
+    "what this run found": "report.json",
+    "report of the plan, for a browser": "firewalls.html",
+}
 
 
 class Rehearsal(Stage):
@@ -81,7 +87,7 @@ class Rehearsal(Stage):
             self._say(self._play("portcullis.msports.plan"), "msg")
             self._start_windows(2)
             self._play(str(MATRIX))
-            for name in ("msports-plan", "matrix.csv", "matrix.md"):
+            for name in ("msports-plan", "matrix.csv", "matrix.md", "firewalls.html"):
                 self._keep(name)
 
     def _without_rules(self) -> None:

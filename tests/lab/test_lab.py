@@ -68,7 +68,7 @@ def test_the_demo_agrees(tmp_path: pathlib.Path) -> None:
     assert told["counts"]["hosts alike on both systems"] == told["counts"]["windows hosts"]
     assert told["counts"]["windows hosts not exact"] == told["counts"]["windows hosts"], "rules that Windows brings admit more than the plan, everywhere"
     print("seconds in all:", told["seconds"]["all"])  # told, not judged: a loaded machine is no defect
-    for kept in ("msports-plan/index.json", "matrix.csv", "matrix.md", "rulesets/mp01.nft", "rulesets/mp01.windows.txt"):
+    for kept in ("msports-plan/index.json", "matrix.csv", "matrix.md", "firewalls.html", "rulesets/mp01.nft", "rulesets/mp01.windows.txt"):
         assert (tmp_path / "demo" / kept).stat().st_size > 0
     windows, linux = ({path.name.partition(".")[0] for path in (tmp_path / "demo" / "rulesets").glob(f"*.{kind}")} for kind in ("windows.txt", "nft"))
     assert len(windows) == told["counts"]["windows hosts"] and windows < linux, "every Windows host has its Linux stand-in"

@@ -18,7 +18,7 @@ PLUGINS = ROOT / "plugins"
 OURS = "ansible_collections.portcullis.msports.plugins"
 
 # The pipeline: one folder (or file) of plugin_utils for each arrow of the picture in docs/architecture.md.
-STAGES = ("_catalog", "_estate", "_flow", "_rule", "_plan", "_render", "_matrix", "_windows", "_observation")
+STAGES = ("_catalog", "_estate", "_flow", "_rule", "_plan", "_render", "_matrix", "_windows", "_observation", "_report")
 # What every stage may use.
 SHARED = ("_model", "_errors", "_files")
 # Stages that only the composer joins; a facade may ask the others directly (the catalog's answers, a plan, its renderings).

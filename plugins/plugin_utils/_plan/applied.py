@@ -20,6 +20,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.build import Plain
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.difference import OPTIONS
 from ansible_collections.portcullis.msports.plugins.plugin_utils._files import file_name, read_file, replace_file
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.read import load_host, read_index
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.text import digest_of, encode, text_of
 
 PRESENT, ABSENT = "present", "absent"
@@ -85,6 +86,14 @@ def lagging(records: Records, files: t.Mapping[str, str], decides: t.Callable[[s
     another one than was applied, because a file also says what changes no rule.
     """
     return [name for name, entry in sorted(records.items()) if name in files and entry.get("file") != files[name] and _differs(entry, *decides(name))]
+
+
+def lagging_of(directory: str) -> t.Optional[list[str]]:
+    """Return the hosts that lag behind a saved plan; ``None`` where nothing was ever recorded beside it."""
+    if not os.path.isdir(folder_of(directory)):
+        return None
+    files = read_index(directory)["hosts"]
+    return lagging(recorded(directory), files, lambda name: deciding(load_host(directory, name, files[name]), name))
 
 
 def _differs(entry: Plain, ruleset: str, settings: str) -> bool:
