@@ -24,6 +24,8 @@ import typing as t
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 CACHE = ROOT / ".cache" / "persistence"
+# What tests and drills of rollback run inside a container.
+DRILLS = pathlib.Path(__file__).with_name("drills.py")
 # The release of Debian in the image; both are tested (TESTING.md).
 RELEASES = ("bookworm", "trixie")
 RELEASE = os.environ.get("MSPORTS_RELEASE") or RELEASES[0]
@@ -196,6 +198,7 @@ class Container:
 
     def __init__(self) -> None:
         self._idle: list[Attendant] = []
+        self._drills = False
         made = image()
         self._id = podman(
             *("run", "-d", "--systemd=always", "--network=none", "--cap-add", "NET_ADMIN,NET_RAW"),
@@ -229,6 +232,14 @@ class Container:
     def python(self, code: str) -> str:
         """Run Python code inside, with the collection importable; return its output."""
         return self._errand({"python": code}, True)
+
+    def drill(self, backend: str, code: str) -> t.Any:
+        """Run code with what ``drills.py`` has inside, and return what it leaves in ``answer``."""
+        if not self._drills:
+            self.python(f"import os; os.makedirs('/opt/test', exist_ok=True); open('/opt/test/drills.py', 'w').write({DRILLS.read_text(encoding='utf-8')!r})")
+            self._drills = True
+        begin = f"import json, sys\nsys.path.insert(0, '/opt/test')\nfrom drills import *\nuse({backend!r})\n"
+        return json.loads(self.python(f"{begin}{code}\nprint('ANSWER ' + json.dumps(answer))").partition("ANSWER ")[2])
 
     def _errand(self, errand: dict[str, str], check: bool) -> str:
         attendant = self._idle.pop() if self._idle else Attendant(self._id)

@@ -113,11 +113,14 @@ def write_all(contents: t.Mapping[str, Content]) -> None:
 
 
 def tidy(paths: t.Iterable[str]) -> None:
-    """Remove what a run that was killed has left beside these files. The caller holds the lock under which they are written."""
+    """Remove what a run that was killed has left beside these files, and folders that it has made for nothing.
+
+    The caller holds the lock under which they are written.
+    """
     for path in paths:
         for name in (ASIDE, KEPT):
             try:
-                os.unlink(_beside(path, name))
+                remove(_beside(path, name))
             except OSError:
                 pass  # it is not there, or what is wrong with the folder shows when it is written
 

@@ -62,6 +62,8 @@ def apply(
     if options["rollback_timeout"] and options["state"] == "present" and parts:
         writing.discard()  # there is room, and no obstacle
         armed = undo.arm(options, host, found, {} if found.state == hosts.BROKEN else parts, changes, session)
+    if options["state"] == "absent":
+        persist.commit(writing)  # a restart in the middle ends without the rules, too
     now = _start(host, found, wanted, writing, armed) if found.state == hosts.BROKEN else _load(options["owner"], host, found, parts, writing, armed)
     if armed:
         undo.loaded(options["owner"], host, armed["nonce"], now.tables)
@@ -80,7 +82,7 @@ def _load(
         if not armed:
             persist.commit(writing)
     except UfwError as error:
-        writing.discard()
+        writing.undo()
         trouble = _put_back(host, found, parts, done)
         if armed and not trouble:
             rollback.disarm(Shelf(owner, host.root), armed["nonce"])

@@ -114,7 +114,7 @@ TOLD = collections.OrderedDict(
         ("ping", "these rules write nothing, because the echo requests that they are about pass already, by before.rules or by the default: {0}"),
         ("blocks", "mode is audit: ufw cannot log what a rule would block and let it pass, so these blocks are not written: {0}"),
         ("igmp", "without /etc/protocols ufw and iptables do not know IGMP, and multicast may stop after minutes: {0} is not written"),
-        ("half", "IPv6 is off for ufw, which stops all of it: these rules for any address are written for IPv4 only: {0}"),
+        ("half", "IPv6 is off for ufw, which stops all of it: these rules are written for IPv4 only: {0}"),
     ]
 )
 
@@ -124,15 +124,15 @@ def _examine(rule: Plain, remote: Addresses, local: Addresses, context: Context)
     allows, direction = rule["action"] == "allow", rule["direction"]
     if rule["protocol"] == "icmp_echo":
         return _examine_ping(rule, remote, context)
-    sixes = [interval for interval in remote + local if interval[0] == 6]
-    half = bool(context.ipv6 and sixes)
-    if half and allows:
-        named = [interval for interval in sixes if interval not in _addresses.ANY]
-        if named or not any(interval[0] == 4 for interval in remote) or not any(interval[0] == 4 for interval in local):
-            return ["IPv6 addresses ({0}), but {1}; {2}".format(_addresses.text_of((named or sixes)[0]), context.ipv6, IPV4_ONLY)], ""
+    # A packet has one family: both ends of a rule have it, or the rule is not about it.
+    families = {interval[0] for interval in remote} & {interval[0] for interval in local}
+    half = bool(context.ipv6 and 6 in families)
+    if half and allows and 4 not in families:
+        sixes = sorted((interval for interval in remote + local if interval[0] == 6), key=lambda interval: interval in _addresses.ANY)
+        return ["IPv6 addresses ({0}), but {1}; {2}".format(_addresses.text_of(sixes[0]), context.ipv6, IPV4_ONLY)], ""
     if not allows and context.audit:
         return [], "blocks"
-    if not allows and context.ipv6 and not any(interval[0] == 4 for interval in remote):
+    if not allows and half and 4 not in families:
         # ufw stops all IPv6 then.
         return [], "half"
     if allows and limits.idle(direction, context) and rule["helper"] != limits.BROADCAST_ANSWERS:

@@ -179,6 +179,28 @@ def test_a_failure_leaves_or_puts_back_everything(machine: Machine, failure: str
     assert machine(NEVER, default_inbound="reject")["changed"]
 
 
+def test_absent_takes_the_files_first_and_a_failure_puts_them_back(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A restart in the middle ends without the rules: ufw loads its files."""
+    before = machine.state()[0]
+    machine(SSH, default_inbound="reject")
+    applied, files = machine.state(), []
+    load = machine.kernel.load
+
+    def seen(version: int, text: str) -> None:
+        files.append(machine.state()[0])
+        load(version, text)
+
+    monkeypatch.setattr(machine.kernel, "load", seen)
+    machine.kernel.refuses = "load 6"
+    with pytest.raises(UfwError, match="made up; the rules from before are still in force"):
+        machine(state="absent")
+    assert machine.state() == applied
+    machine.kernel.refuses = None
+    machine(state="absent")
+    clean = {name: text for name, text in files[0].items() if ".portcullis-kept" not in name}
+    assert clean == before
+
+
 def test_a_file_that_cannot_be_written_leaves_everything(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     before = machine.state()
 
@@ -390,7 +412,8 @@ def test_the_advice_for_two_managers_can_be_followed(machine: Machine) -> None:
 def test_rules_for_ipv6_while_it_is_off_say_what_to_do(machine: Machine) -> None:
     machine.write("default/ufw", DEFAULTS.replace("IPV6=yes", "IPV6=no"))
     with pytest.raises(Refused, match=r"set IPV6=yes there and run 'ufw reload'\); give this rule addresses of IPv4 only, or put that right first"):
-        machine(SSH)
+        machine(rule("six", remote_addresses=["fd09::/64"]))
+    assert "written for IPv4 only: ssh" in machine(SSH)["warnings"][0]
 
 
 def test_another_manager_is_refused_unless_allowed(machine: Machine) -> None:

@@ -293,7 +293,7 @@ REFUSED = {
     "helper with TCP": ({"helper": "tftp"}, {}, "the helper tftp needs protocol udp"),
     "helper and block": ({"helper": "tftp", "protocol": "udp", "action": "block"}, {}, "a rule that blocks takes no helper"),
     "no common family": ({"local_addresses": ["fd00::1"], "remote_addresses": ["10.0.0.1"]}, {}, "no family in common"),
-    "IPv6 that is off": ({"remote_addresses": ["10.0.0.1", "fd00::/8"]}, {"ipv6": "it is off"}, "IPv6 addresses (fd00::/8), but it is off"),
+    "IPv6 that is off": ({"remote_addresses": ["fd00::/8"]}, {"ipv6": "it is off"}, "IPv6 addresses (fd00::/8), but it is off"),
     "all of IPv6 alone": ({"remote_addresses": ["::/0"]}, {"ipv6": "it is off"}, "IPv6 addresses (::/0), but it is off"),
     "an own IPv6 address": ({"local_addresses": ["fd00::1"]}, {"ipv6": "it is off"}, "IPv6 addresses (fd00::1), but it is off"),
 }
@@ -331,6 +331,22 @@ def test_what_writes_nothing_is_told(case: str) -> None:
     (warning,) = rendered.warnings
     assert message in warning
     assert warning.endswith(": x")
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"remote_addresses": ["192.0.2.0/24"]}, False),
+        ({"local_addresses": ["192.0.2.1"]}, False),
+        ({"direction": "out", "remote_addresses": ["192.0.2.53"]}, False),
+        ({"remote_addresses": ["192.0.2.0/24"], "local_addresses": ["192.0.2.1", "fd00::1"]}, False),
+        ({}, True),
+        ({"remote_addresses": ["192.0.2.0/24", "fd00::/8"]}, True),
+    ],
+)
+def test_where_ipv6_is_off_a_rule_is_told_only_when_both_its_ends_have_ipv6(fields: dict[str, t.Any], told: bool) -> None:
+    rendered = _render({"name": "x", **fields}, ipv6="it is off", policies=STRICT)
+    assert (rendered.problems, len(rendered.rules[4]), rendered.rules[6], len(rendered.warnings)) == ([], 1, [], int(told))
 
 
 def test_any_address_is_written_for_ipv4_alone_where_ipv6_is_off() -> None:

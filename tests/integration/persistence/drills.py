@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the portcullis.msports contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Changes that wait, are ended at a point, and end as they should: runs inside a booted container, for the tests of this folder and for the drills.
+"""Changes that wait, are ended at a point, and end as they should: runs inside a booted container, for tests of each backend of Linux and for the drills.
 
 A point is one thing that a run does to the host: a file made, renamed or removed, a call that changes the daemon, a program started. A process is
 killed right before or right after it. What is there then is compared as a whole: kernel, daemon and files, ours and foreign.
@@ -23,18 +23,25 @@ from ansible_collections.portcullis.msports.plugins.module_utils._linux import r
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import daemon
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import iptables, nft, rollback, services, timer
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.shelf import Shelf
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import host as ufw
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import kernel, programs
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.rulefile import RuleFile
 
 OWNER = "msports"
+BACKEND = ["firewalld"]  # which one is drilled; ``use`` names another
 # What of the daemon and of the files changes nothing.
 READS = re.compile("get|list|query|Hello|NameHasOwner|GetAll|Get$")
 STEPS: tuple[tuple[t.Any, str], ...] = (
-    *((os, name) for name in ("rename", "replace", "unlink", "symlink", "mkdir", "rmdir")),
+    *((os, name) for name in ("rename", "replace", "unlink", "link", "symlink", "mkdir", "rmdir", "fsync")),
     (shutil, "rmtree"),
     (daemon.Bus, "call"),
     (iptables.Iptables, "_run"),
     (nft.Nft, "load"),
+    (nft.Nft, "check"),
+    (programs.Programs, "_start"),
     (services, "call"),
 )
+TRACES = "find /var/lib/portcullis /run -maxdepth 2 -name '*portcullis*' -not -name '*.confirmed' -not -path '*/systemd/*' 2> /dev/null | sort"
 # Files, and what they hold. Handles, times and counters are no state; nor are tables of iptables without a rule, which its tools make as they please.
 STATE = {
     "kernel": (
@@ -43,17 +50,36 @@ STATE = {
     ),
     "daemon": "python3 /opt/test/state.py",
     "files": "find /etc/firewalld /etc/systemd -type f -exec sha256sum {} + | sort; find /etc/firewalld /etc/systemd | sort",
-    "traces": "find /var/lib/portcullis /run -maxdepth 2 -name '*portcullis*' -not -name '*.confirmed' -not -path '*/systemd/*' 2> /dev/null | sort",
+    "traces": TRACES,
+}
+_ELSE = "find /etc/portcullis /etc/systemd -type f -exec sha256sum {} + | sort; find /etc/portcullis /etc/systemd | sort"
+STATES = {
+    "firewalld": STATE,
+    "nftables": {"kernel": "nft -s list ruleset", "files": _ELSE, "traces": TRACES},
+    "ufw": {
+        "kernel": r"for i in iptables ip6tables; do $i-save -t filter | sed 's/^#.*//; s/ \[[0-9]*:[0-9]*\]$//'; done",
+        "files": "find /etc/ufw /etc/default -type f -exec sha256sum {} + | sort; find /etc/ufw /etc/default; " + _ELSE,
+        "traces": TRACES,
+    },
 }
 
 
 def state() -> dict[str, str]:
-    return {name: subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False).stdout for name, command in STATE.items()}
+    return {name: _said(command) for name, command in STATES[BACKEND[0]].items()}
+
+
+def _said(command: str) -> str:
+    return subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False).stdout
+
+
+def use(backend: str) -> None:
+    """Drill another backend."""
+    BACKEND[0] = backend
 
 
 def apply(rules: list[dict[str, t.Any]], seconds: int = 0, **options: t.Any) -> dict[str, t.Any]:
     """Apply as the module does; the result, or what was refused or failed."""
-    given = {"backend": "firewalld", "rules": rules, "rollback_timeout": seconds, "allow_lockout": True, **options}
+    given = {"backend": BACKEND[0], "rules": rules, "rollback_timeout": seconds, "allow_lockout": True, **options}
     try:
         return reconcile.run(given)
     except reconcile.Refused as error:
@@ -64,14 +90,14 @@ def apply(rules: list[dict[str, t.Any]], seconds: int = 0, **options: t.Any) -> 
 
 def confirm(nonce: str) -> dict[str, t.Any]:
     shelf = Shelf(OWNER)
-    backend = composer.backend_of("firewalld")
+    backend = composer.backend_of(BACKEND[0])
     with backend.held():
         return rollback.confirm(shelf, backend, nonce)
 
 
 def fire(nonce: str) -> bool:
     shelf = Shelf(OWNER)
-    backend = composer.backend_of("firewalld")
+    backend = composer.backend_of(BACKEND[0])
     with backend.held():
         return rollback.fire(shelf, backend, nonce)
 
@@ -197,10 +223,27 @@ def difference(before: dict[str, str], now: dict[str, str]) -> list[str]:
 
 def foreign(side: dict[str, str]) -> dict[str, str]:
     """A state without what is ours."""
+    if BACKEND[0] == "ufw":
+        return _foreign_of_ufw()
+    if BACKEND[0] == "nftables":
+        return {"kernel": "".join(part for part in re.split(r"(?m)^(?=table )", side["kernel"]) if not part.startswith("table inet msports "))}
     parts = {name: "\n".join(line for line in text.splitlines() if OWNER not in line) for name, text in side.items()}
     parts["kernel"] = _iptables()
     parts["daemon"] = "\n".join(line for line in parts["daemon"].splitlines() if not line.startswith("getActivePolicies"))
     return parts
+
+
+def _foreign_of_ufw() -> dict[str, str]:
+    """The admin's rules with their lines, and every chain that holds neither rules of the admin or ours, nor what follows from ufw's defaults."""
+    entries, chains = [], []
+    for version, name in ufw.USER.items():
+        with open(f"/{name}", encoding="utf-8") as stream:
+            entries += [repr((entry.parsed, entry.lines)) for entry in RuleFile(stream.read(), OWNER, version).entries if entry.name is None]
+        kinds = ("user", "user-logging", "after-logging", "reject", "track", "skip-to-policy")
+        ours = {kernel.chain(version, kind, direction) for kind in kinds for direction in kernel.BUILTIN}
+        lines = _said(f"{programs.NAMES[version]}-save").splitlines()
+        chains += [line for line in lines if line.startswith("-A") and line.split()[1] not in ours]
+    return {"files": "\n".join(entries), "kernel": "\n".join(chains)}
 
 
 def _iptables() -> str:
@@ -253,13 +296,14 @@ def _one(chance: random.Random, kind: str) -> list[str]:
 
 def _taken_back(previous: dict[str, t.Any], before: dict[str, str], how: str, died: bool) -> list[str]:
     note = settled()
+    stayed = state()["kernel"] != before["kernel"]  # a run that changes nothing there waits for nothing
     again = apply(**previous)
     wrong = difference(before, state())
     if again["changed"] or "failed" in again or "refused" in again:
         wrong.append(f"the next run: {again.get('failed') or again.get('refused') or again['diff']}")
     if bool(note) and "rolled_back_before" not in again:
         wrong.append("a rollback that nobody hears of")
-    if not died and not note:
+    if not died and not note and stayed:
         wrong.append("nobody confirmed, and it was not taken back")
     return [f"{how}: {line}" for line in wrong]
 

@@ -76,7 +76,12 @@ def wired(container: booted.Container) -> t.Iterator[Peer]:
         os.close(inside)
 
 
-LOCKED = {"rules": [], "default_inbound": "block", "firewalld_precedence": "override"}
+LOCK_OUT = {"name": "lock", "direction": "in", "action": "block", "protocol": "tcp", "local_ports": ["22"], "remote_addresses": ["any"]}
+LOCKED = {
+    "firewalld": {"rules": [], "default_inbound": "block", "firewalld_precedence": "override"},
+    "nftables": {"rules": [], "default_inbound": "block"},
+    "ufw": {"rules": [LOCK_OUT], "default_inbound": "block"},  # beside a rule of the admin that admits
+}
 LOCK = """
 import random
 previous = ruleset(random.Random({seed!r})) if {turn} % 2 else {{"rules": []}}
@@ -97,12 +102,12 @@ answer += [] if note and heard == note.what else [f"the host says {note}, the ne
 """
 
 
-def lockouts(host: t.Any, peer: Peer, probe: Prober, number: int) -> list[str]:
+def lockouts(host: t.Any, peer: Peer, probe: Prober, number: int, backend: str = "firewalld") -> list[str]:
     """Lock a peer out, so many times: it is out, it comes in again by itself, and all is as it was. Returns what was wrong."""
     wrong = []
     for turn in range(number):
         inside = probe("tcp", peer.here, 22)
-        armed = host.drill(LOCK.format(seed=f"lockout {turn}", turn=turn, locked=LOCKED))
+        armed = host.drill(LOCK.format(seed=f"lockout {turn}", turn=turn, locked=LOCKED[backend]))
         outside = probe("tcp", peer.here, 22)
         told = host.drill(FREED)
         again = probe("tcp", peer.here, 22)
