@@ -14,6 +14,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.read im
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import Catalogs, Former
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate import Estate
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._estate.samples import catalogs, inventory
+from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._flow.estates import host, plan
 
 FORMER = {
     "roles": {
@@ -130,3 +131,15 @@ def test_a_release_between_two_editions_is_a_note(running: str, note: t.Optional
     given = dataclasses.replace(catalogs(), editions={"configmgr": ("1706", "2609", "1806", "2509")})
     estate = read_estate(inventory({"s": {**SP, "msports_releases": {"configmgr": running}}}), given)
     assert estate.notes == ((note,) if note else ())
+
+
+def test_a_release_with_a_digit_too_many_is_no_newer_release() -> None:
+    """A newer one than all editions is the ordinary case; one of another form is a slip, after which the newest edition would count silently."""
+    hosts = {"mp01": host("configmgr.management_point", at="10.0.0.1"), "mb01": host("exchange.mailbox", at="10.0.0.2")}
+    with pytest.raises(InventoryError) as error:
+        plan(hosts, releases={"configmgr": "18066", "exchange": "15.2"})
+    assert str(error.value).splitlines() == [
+        "estate: msports_releases.configmgr: '18066': configmgr has no release of such a number: expected one like '2509'",
+        "estate: msports_releases.exchange: '15.2': exchange has no release of such a number: expected one like '2013'",
+    ]
+    assert plan(hosts, releases={"configmgr": "2709", "exchange": "2019"})
