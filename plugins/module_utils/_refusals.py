@@ -34,7 +34,9 @@ CANNOT_TELL = (
     "it cannot be told whether these rules would lock out whoever manages this host, and no timer would take them back; nothing was changed. Set "
     "rollback_timeout: 60 (host_firewall_rollback_timeout in the role), or put right what is said here, or set allow_lockout: true to do without this check"
 )
-WARNED = "it cannot be told whether these rules lock out whoever manages this host; without a confirmation the host takes them back: {0}"
+WARNED = "it cannot be told whether these rules lock out whoever manages this host{0}: {1}"
+WAITS = "; without a confirmation the host takes them back"
+SHOWS_NOTHING = ", and a confirmation by a connection that is none over the network shows nothing"
 
 
 class Refused(Exception):
@@ -105,5 +107,6 @@ def takes_back(options: Options) -> bool:
 def refuse_unless_taken_back(options: Options, unsure: t.Sequence[str]) -> t.List[str]:
     """Return as warnings what cannot be told of a lockout; raise ``Refused`` where no timer would take the change back."""
     if not unsure or takes_back(options) or options["state"] == "absent":
-        return [WARNED.format(text) for text in unsure]
+        then = "" if options["state"] == "absent" else SHOWS_NOTHING if options.get("connection_port", 0) is None else WAITS
+        return [WARNED.format(then, text) for text in unsure]
     raise Refused(CANNOT_TELL, unsure)

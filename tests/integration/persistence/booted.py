@@ -220,6 +220,11 @@ class Container:
             time.sleep(0.2)
         raise CannotRun(f"the container did not boot: state {state!r}: {podman('logs', '--tail', '20', self._id, check=False)}")
 
+    @property
+    def pid(self) -> int:
+        """The process that holds the namespaces of the container."""
+        return int(podman("inspect", "--format", "{{.State.Pid}}", self._id))
+
     def reboot(self) -> None:
         self._dismiss()
         podman("restart", "--time", "20", self._id)

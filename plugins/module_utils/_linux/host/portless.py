@@ -14,11 +14,12 @@ import os
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _guard, _ports
-from ansible_collections.portcullis.msports.plugins.module_utils._evaluate import Evaluator
+from ansible_collections.portcullis.msports.plugins.module_utils._evaluate import Ruleset
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import links
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.links import ESP, Outer
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.services import read_text
-from ansible_collections.portcullis.msports.plugins.module_utils._match import UDP
+from ansible_collections.portcullis.msports.plugins.module_utils._match import UDP, Plain
+from ansible_collections.portcullis.msports.plugins.module_utils._options import Options
 
 # Numbers of IANA's registry "Protocol Numbers".
 NAMES = {4: "IPIP", 41: "IPv6 in IPv4", 46: "RSVP", 47: "GRE", 50: "ESP", 51: "AH", 88: "EIGRP", 89: "OSPF", 103: "PIM", 112: "VRRP", 115: "L2TP", 132: "SCTP"}
@@ -31,9 +32,12 @@ CUT = (
 )
 
 
-def warnings(evaluator: Evaluator, proc: str = "/proc") -> t.List[str]:
-    """Return a warning for each protocol or tunnel that is used here and that the rules do not admit."""
-    found = []
+def warnings(rules: t.Sequence[Plain], options: Options, proc: str = "/proc") -> t.List[str]:
+    """Return a warning for each protocol or tunnel that is used here and that the rules do not admit, where the default is to stop it."""
+    found: t.List[str] = []
+    if options["default_inbound"] not in ("block", "reject"):
+        return found
+    evaluator = Ruleset(rules, options["address_sets"], options["default_inbound"])
     for outer, why in used(proc):
         remote = _addresses.parse([outer.remote]) if outer.remote else ()
         peers = remote if remote and not _addresses.overlaps(remote, _guard.MULTICAST) else _addresses.ANY

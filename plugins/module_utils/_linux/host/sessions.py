@@ -28,7 +28,10 @@ NOBODY = "no management session over the network was found: there is nothing to 
 NOT_TOLD = "no management session over the network was found, and not all could be seen"
 BY_PORT = "established sockets at the ports of management"
 
-LOST = "this run came over the network to port {0}, and no connection to that port or to sshd is among the sockets of this host"
+LOST = (
+    "this run came over the network to port {0}, and no connection to that port or to sshd is among the sockets of this host; say in the inventory on "
+    "which port of this host its server listens, like ansible_port: 2022"
+)
 HIDDEN = "processes of other users cannot be read here (their environment and sockets need the right to trace, CAP_SYS_PTRACE), and connections to {0} are open"
 UNREADABLE = "the sockets of this host cannot be read ({0})"
 

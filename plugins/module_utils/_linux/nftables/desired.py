@@ -79,6 +79,16 @@ def _least(options: Options) -> str:
     return table.text(found.table, options["owner"])
 
 
+def may_stop_more(desired: Desired, actual: t.Optional[Table]) -> bool:
+    """Tell whether the desired table may stop what passes now. Rules that allow, and nothing else, cannot where each direction stops already."""
+    if desired.table == actual:
+        return False
+    blocks = {rule["name"] for rule in desired.rules if rule["action"] == "block"}
+    hooks = [hook for hook in desired.table.chains if table.stops_in(desired.table, hook)]
+    only_added = not desired.change.changed and not desired.change.removed and not blocks & set(desired.change.added)
+    return not only_added or not all(table.stops_in(actual, hook) for hook in hooks)
+
+
 def _wants_netbios(rules: t.Iterable[Plain]) -> bool:
     return any(rule["helper"] == "netbios-ns" for rule in rules)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.portcullis.msports.plugins.module_utils._evaluate import Evaluator, FirstMatch, Ruleset
+from ansible_collections.portcullis.msports.plugins.module_utils._evaluate import Evaluator, FirstMatch
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import compare, portless, tracking
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import foreign as others
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.compare import Environment
@@ -52,8 +52,7 @@ def examine(objects: Objects, rules: t.Optional[t.Sequence[Plain]], options: Opt
         cut, killed = compare.compare(tables, rules, options, closed)
         reasons += cut
         warnings += killed
-        if options["default_inbound"] in ("block", "reject"):
-            warnings += portless.warnings(Ruleset(rules, options["address_sets"], options["default_inbound"]), proc)
+        warnings += portless.warnings(rules, options, proc)
     for key, text in tables.mentions("notrack"):
         consequence = "replies to them are dropped as if nobody had asked"
         reasons.append("{0} takes packets out of connection tracking ({1}): {2}".format(compare.place(key), text, consequence))

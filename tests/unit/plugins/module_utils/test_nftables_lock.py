@@ -16,7 +16,7 @@ import pytest
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import nft
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import NftError
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import lock, reconcile
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import apply as loading
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.persist import Store
 
 RULE = {"name": "https", "direction": "in", "protocol": "tcp", "local_ports": ["443"], "remote_addresses": ["any"]}
 
@@ -66,8 +66,8 @@ def root(request: pytest.FixtureRequest, tmp_path: pathlib.Path, monkeypatch: py
 
 def test_a_run_holds_the_lock_from_its_reading_to_its_saving(root: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program, saved = FakeNft(root), []
-    save = loading.save
-    monkeypatch.setattr(loading, "save", lambda *given: (saved.append(is_held(root)), save(*given))[1])
+    save = Store.save
+    monkeypatch.setattr(Store, "save", lambda *given: (saved.append(is_held(root)), save(*given))[1])
     host = reconcile.Host(nft=program, root=str(root), environment={}, proc=str(root / "proc"), pause=impatient)
     done = reconcile.run({"rules": [RULE], "allow_lockout": True}, host=host)
     assert [held for _what, held in program.seen] == [True] * 4

@@ -48,7 +48,7 @@ def table(before: str = "", user: str = "", after: str = "", block: str = "-A uf
 def examine(filter_: xtables.Filter, root: pathlib.Path, closed: bool = True, objects: t.Sequence[t.Any] = (), legacy: bool = False) -> environment.Environment:
     complete, problems = _ruleset.check([HTTPS, NEVER], {})
     assert problems == []
-    options = {"address_sets": {}, "owner": "msports"}
+    options = {"address_sets": {}, "owner": "msports", "default_inbound": "keep"}
     return environment.examine({4: filter_}, objects, {4: OURS}, complete, options, {"in": closed, "out": False}, legacy, str(root), str(root / "proc"))
 
 
