@@ -112,8 +112,9 @@ class ActionModule(ActionBase):
             backend = self._backend(name, plan["hosts"][name]["system"], arguments["backend"])
             with ansible_errors(AnsibleActionFail):
                 options.update(render(plan, name, backend, arguments["mode"]))
+            options["generation"] = marker["generation"]
             if backend != "windows":
-                options.update(generation=marker["generation"], planned_addresses=plan["hosts"][name]["addresses"])
+                options["planned_addresses"] = plan["hosts"][name]["addresses"]
             applied = {
                 "state": PRESENT,
                 "mode": arguments["mode"],

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
-from ansible.plugins.connection import ConnectionBase
 
 from ansible_collections.portcullis.msports.plugins.module_utils._options import linux_spec
-from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import ports_of, to_plain
+from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import NewConnection, ports_of, to_plain
 from ansible_collections.portcullis.msports.plugins.plugin_utils._confirm import confirmed, network_port
 from ansible_collections.portcullis.msports.plugins.plugin_utils._render.refusals import refusal
 
@@ -41,25 +39,7 @@ class ActionModule(ActionBase):
         refused = None if self._task.action.rpartition(".")[2] == "apply" else refusal(options)
         if refused:
             return {**result, "failed": True, "msg": str(refused), "problems": refused.problems}
-        host = _Host(self, task_vars)
+        host = NewConnection(self, task_vars or {}, CONFIRM)
         options.setdefault("connection_port", network_port(host.name, ports_of(self, task_vars or {})))
         done = self._execute_module(module_name=MODULE, module_args=options, task_vars=task_vars)
         return {**result, **confirmed(done, host, options["owner"])}
-
-
-class _Host:
-    """The host under change, as the confirmation reaches it."""
-
-    def __init__(self, action: ActionModule, task_vars: t.Optional[dict[str, t.Any]]) -> None:
-        self._action, self._task_vars = action, task_vars
-        connection = action._connection
-        self.name: str = getattr(connection, "ansible_name", None) or connection.transport
-
-    def confirm(self, owner: str, nonce: str) -> dict[str, t.Any]:
-        """Connect anew and confirm: a connection that is open proves nothing, since rules let what is established pass."""
-        connection = self._action._connection
-        try:
-            (connection.close if type(connection).reset is ConnectionBase.reset else connection.reset)()  # that of the base only warns
-            return self._action._execute_module(module_name=CONFIRM, module_args={"owner": owner, "nonce": nonce}, task_vars=self._task_vars)
-        except AnsibleConnectionFailure as error:
-            return {"unreachable": True, "msg": str(error)}

@@ -11,13 +11,14 @@ import typing as t
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.portcullis.msports.plugins.module_utils._options import windows_spec
-from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import module_runner, ports_of, to_plain
+from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import NewConnection, module_runner, ports_of, to_plain
+from ansible_collections.portcullis.msports.plugins.plugin_utils._confirm import confirmed
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.reconcile import run
-from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.remote import BROKEN, known_port, through
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.remote import BROKEN, CONFIRM, known_port, through
 
 
 class ActionModule(ActionBase):
-    """``portcullis.msports.win_firewall_ruleset``. One remote call when nothing differs, two when something does."""
+    """``portcullis.msports.win_firewall_ruleset``. One remote call when nothing differs, two when something does, three with a rollback."""
 
     TRANSFERS_FILES = False
     _supports_check_mode = True
@@ -33,5 +34,6 @@ class ActionModule(ActionBase):
         told: list[t.Any] = []
         execute = module_runner(self, task_vars, told, BROKEN)
         shell = getattr(self._connection, "_shell", None)
-        result.update(through(shell, self._play_context.remote_addr, execute, lambda call: run(options, call, self._task.check_mode, ports)))
+        done = through(shell, self._play_context.remote_addr, execute, lambda call: run(options, call, self._task.check_mode, ports))
+        result.update(confirmed(done, NewConnection(self, task_vars, CONFIRM, ports=ports or []), options["owner"]))
         return {**result, "warnings": [*told, *result.get("warnings", [])]}

@@ -15,6 +15,7 @@ using System.Text.RegularExpressions;
 using Ansible.Basic;
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallInterop;
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallOperations;
+using ansible_collections.portcullis.msports.plugins.module_utils._FirewallRollback;
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallRules;
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallState;
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallStore;
@@ -32,6 +33,10 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallE
             try
             {
                 message = Work(module, counts);
+            }
+            catch (RefusedException refused)
+            {
+                message = refused.Message;
             }
             catch (Exception unexpected)
             {
@@ -64,14 +69,32 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallE
             if (writes && String.IsNullOrEmpty(expected))
                 return "operations need \"expected\", the digest of what they were planned from; nothing was changed";
 
-            IList ports = (IList)Unwrapped(module.Params["ports"]) ?? new int[0];
+            IList<int> ports = ((IList)Unwrapped(module.Params["ports"]) ?? new int[0]).Cast<int>().ToList();
             IPolicyStore store = PolicyStores.Open();
-            FirewallState state = FirewallState.Read(store, owner, ports.Cast<int>().ToList(), counts);
-            if (!writes)
+            bool settles = true.Equals(module.Params["settle"]);
+            if (!writes && !settles)
             {
+                module.Result["state"] = FirewallState.Read(store, owner, ports, counts).Result();
+                return null;
+            }
+            using (store.Lock())
+            {
+                Rollback rollback = new Rollback(store, counts);
+                string unfinished = rollback.Settle(module.CheckMode);
+                if (unfinished != null)
+                    module.Warn(unfinished);
+                FirewallState state = FirewallState.Read(store, owner, ports, counts);
+                if (writes)
+                    return Change(module, store, state, rollback, ports, operations, expected, counts);
+                module.Result["rolled_back_before"] = rollback.Note();
                 module.Result["state"] = state.Result();
                 return null;
             }
+        }
+
+        private static string Change(
+            AnsibleModule module, IPolicyStore store, FirewallState state, Rollback rollback, IList<int> ports, IList operations, string expected, Counts counts)
+        {
             if (state.Digest != expected)
                 return "the firewall changed in between: it is not what the operations were planned from; nothing was changed, run it again";
             Resolver resolver = new Resolver(state);
@@ -81,10 +104,42 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallE
                 module.Result["problems"] = resolver.Problems;
                 return "the operations cannot be done, nothing was changed: " + String.Join("; ", resolver.Problems.ToArray());
             }
-            string failure = Write(module, new Transaction(store, state, owner, counts), resolved);
+            IDictionary asked = (IDictionary)Unwrapped(module.Params["rollback"]);
+            Dictionary<string, object> armed = null;
+            if (asked != null)
+            {
+                int seconds = Convert.ToInt32(asked["seconds"], CultureInfo.InvariantCulture);
+                armed = rollback.Arm((string)asked["nonce"], seconds, (string)asked["code"], state, state.Owner, Rollback.Session(store, ports));
+            }
+            string failure = Write(module, new Transaction(store, state, state.Owner, counts), resolved);
+            if (armed != null)
+                failure = Armed(module, rollback, armed, failure);
             if (failure == null && resolved.Any(operation => operation.Profile != null))
                 TellProfiles(module, store);
             return failure;
+        }
+
+        // What was written waits for its confirmation. What failed and is not wholly undone is taken back by the task.
+        private static string Armed(AnsibleModule module, Rollback rollback, Dictionary<string, object> armed, string failure)
+        {
+            try
+            {
+                if (failure == null)
+                {
+                    rollback.Amend();
+                    module.Result["rollback"] = armed;
+                }
+                else if (true.Equals(module.Result["undone"]))
+                    rollback.Disarm();
+            }
+            catch (Exception unexpected)
+            {
+                failure = (failure == null ? "the rules are written, but what Windows holds of them could not be read" : failure) + ": " + Failures.Text(unexpected);
+                module.Result["undone"] = false;
+            }
+            if (failure == null || true.Equals(module.Result["undone"]))
+                return failure;
+            return String.Format(CultureInfo.InvariantCulture, "{0}. The host takes the change back by itself in {1} seconds at most", failure, armed["seconds"]);
         }
 
         // PowerShell wraps what goes through a pipeline, and so every text, number and flag of a list: Ansible.Basic unwraps an

@@ -241,6 +241,17 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallI
         // Null deletes, and leaves nothing empty behind.
         void WriteMemory(string name, string value);
 
+        // A text that the next start of Windows forgets. Null when there is none; null deletes.
+        string UntilRestart { get; set; }
+
+        // One run, confirmation or rollback at a time, of whichever owner; a process that ends gives it back.
+        IDisposable Lock();
+
+        // The task that takes a change back, in place of any other; there is no error when none is there to be deleted.
+        void RegisterTask(string xml);
+
+        void DeleteTask();
+
         // Established TCP connections whose local port is 22, 5985, 5986, or one of these.
         IList<TcpPeer> ManagementPeers(IList<int> more);
 
@@ -254,6 +265,14 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallI
     public class FirewallException : Exception
     {
         public FirewallException(string message) : base(message)
+        {
+        }
+    }
+
+    // Nothing was changed, and why is the whole message.
+    public class RefusedException : FirewallException
+    {
+        public RefusedException(string format, params object[] values) : base(String.Format(CultureInfo.InvariantCulture, format, values))
         {
         }
     }
@@ -285,6 +304,19 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallI
             if (cause is FirewallException || cause.Message.IndexOf(number, StringComparison.OrdinalIgnoreCase) >= 0)
                 return cause.Message.Trim();
             return cause.Message.Trim().TrimEnd('.') + " (" + number + ")";
+        }
+
+        // For what is tidied up behind a failure that is told anyway.
+        public static void Ignore(Action action)
+        {
+            try
+            {
+                action();
+            }
+            catch (Exception)
+            {
+                return;
+            }
         }
 
         private static Exception Cause(Exception failure)

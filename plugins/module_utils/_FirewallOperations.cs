@@ -31,6 +31,7 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallO
         public string Path;
         public int Size;
         public string Memory;
+        public string MemoryName;
     }
 
     public class Resolver
@@ -71,12 +72,18 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallO
                         break;
                     default:
                         operation.Memory = raw["value"] as string;
+                        operation.MemoryName = MemoryName(Text(raw, "of").ToLowerInvariant());
                         operation.Text = "memory";
                         break;
                 }
                 resolved.Add(operation);
             }
             return resolved;
+        }
+
+        private string MemoryName(string of)
+        {
+            return of == "generation" ? FirewallState.Generation(state.Owner) : of == "note" ? FirewallState.Note : FirewallState.Memory;
         }
 
         private void Add(Operation operation, IDictionary raw)
@@ -206,6 +213,8 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallO
 
     public class RuleWriter
     {
+        // How a name begins that a rule gets so that it can be removed, and keeps where the process ended in between.
+        public const string Aside = "portcullis-remove-";
         private static readonly Column NameColumn = Columns.Writable["name"];
 
         private readonly IPolicyStore store;
@@ -273,7 +282,7 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallO
         // Remove takes a name. Where another rule has it too, of anyone, the rule gets a name of its own first: this one, else null.
         public string NameToRemoveBy(string name)
         {
-            return state.IsUnique(name) ? null : "portcullis-remove-" + Guid.NewGuid().ToString("D");
+            return state.IsUnique(name) ? null : Aside + Guid.NewGuid().ToString("D");
         }
 
         // The rules as they are in the store now: one more pass, and by it the names, too, are known anew.

@@ -98,6 +98,22 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallR
             return list != null ? list.Count == 0 : neutral.Contains(value);
         }
 
+        // As RuleCopy.Plain writes it.
+        public object Read(string text)
+        {
+            switch (Type)
+            {
+                case ColumnType.Text:
+                    return text;
+                case ColumnType.Flag:
+                    return Boolean.Parse(text);
+                case ColumnType.Number:
+                    return Int32.Parse(text, CultureInfo.InvariantCulture);
+                default:
+                    return text.Split('\u001e').Where((item, i) => i < text.Count(c => c == '\u001e')).Where(item => text != "\u001e").ToArray();
+            }
+        }
+
         public static bool Same(object one, object other)
         {
             string[] list = one as string[];
@@ -226,9 +242,29 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallR
             Id = BaseId;
         }
 
+        private RuleCopy(object[] values, string[] users)
+        {
+            Values = values;
+            this.users = users;
+            BaseId = Digest(Values).Substring(0, 16);
+            Id = BaseId;
+        }
+
         public string Name { get { return (string)Values[0]; } }
 
         public string UsersButOwner { get { return String.Join("|", users.Skip(1).Where(item => item != "").ToArray()); } }
+
+        // All of it as one text, and back from there: without a rule of the store behind it.
+        public string Text()
+        {
+            return String.Join("\u001f", Values.Select(Plain).Concat(users).ToArray());
+        }
+
+        public static RuleCopy Parse(string text)
+        {
+            string[] cells = text.Split('\u001f');
+            return new RuleCopy(Columns.All.Select((column, i) => column.Read(cells[i])).ToArray(), cells.Skip(Columns.All.Length).ToArray());
+        }
 
         public bool HasPackage { get { return users[4] != ""; } }
 

@@ -33,7 +33,10 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
     {
         // One text for all owners: the settings of the profiles are shared, and who leaves must know who stays.
         public const string Memory = "settings";
+        // What the host did by itself, until a run has told it.
+        public const string Note = "rolled_back";
         public readonly List<RuleCopy> Own = new List<RuleCopy>();
+        public readonly string Owner;
         public string Digest;
         // How many rules of the store, of anyone, carry a name. Remove takes a name, and is not known to mind the case.
         private readonly Dictionary<string, int> names = new Dictionary<string, int>(StringComparer.OrdinalIgnoreCase);
@@ -46,9 +49,20 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
         private Dictionary<string, object> profiles;
         private Dictionary<string, object> rest;
 
+        private FirewallState(string owner)
+        {
+            Owner = owner;
+        }
+
         public static string Grouping(string owner)
         {
             return "portcullis:" + owner;
+        }
+
+        // The generation of the plan that this owner's rules come from.
+        public static string Generation(string owner)
+        {
+            return "generation." + owner;
         }
 
         // ports: further local ports whose connections are management sessions.
@@ -62,7 +76,7 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
 
         public static FirewallState ReadRules(IPolicyStore store, string owner, Counts counts)
         {
-            FirewallState state = new FirewallState();
+            FirewallState state = new FirewallState(owner);
             foreach (object item in Rules.Enumerate(store.Policy.Rules, counts))
                 state.ReadRule(item, Grouping(owner));
             state.NumberTwins();
@@ -209,6 +223,7 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
                 { "active", Profiles.All.Where(profile => (active & profile.Value) != 0).Select(profile => profile.Key).ToArray() },
                 { "modify_state", StateName(store.Policy.LocalPolicyModifyState) },
                 { "memory", memory },
+                { "generation", store.ReadMemory(Generation(Owner)) },
                 { "sessions", OrWhy(() => store.ManagementPeers(ports).Select(peer => (object)Session(peer)).ToList()) },
                 { "ssh_connection", String.IsNullOrEmpty(ssh) ? null : ssh },
                 { "system", store.SystemVersion },

@@ -10,6 +10,7 @@ using System.Collections.Generic;
 using System.Linq;
 using System.Reflection;
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallInterop;
+using ansible_collections.portcullis.msports.plugins.module_utils._FirewallTask;
 #if WINDOWS
 using Microsoft.Win32;
 using System.Diagnostics;
@@ -52,6 +53,7 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
         private const string Version = @"SOFTWARE\Microsoft\Windows NT\CurrentVersion";
         private const string MemoryParent = @"SOFTWARE\portcullis";
         private const string Memory = MemoryParent + @"\msports";
+        private const string Restart = Memory + @"\until_restart";
         private const string DefaultLogPath = @"%systemroot%\system32\LogFiles\Firewall\pfirewall.log";
         private const int DefaultLogSize = 4096;
         // Older than the private and the public profile, for both of them (MS-GPFAS 2.2.3), but not for what is younger than it.
@@ -171,6 +173,47 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
                 DeleteIfEmpty(machine, Memory);
                 DeleteIfEmpty(machine, MemoryParent);
             }
+        }
+
+        public string UntilRestart
+        {
+            get
+            {
+                return Value(Restart, "nonce") as string;
+            }
+
+            set
+            {
+                using (RegistryKey machine = Machine())
+                {
+                    if (value == null)
+                    {
+                        machine.DeleteSubKey(Restart, false);
+                        DeleteIfEmpty(machine, Memory);
+                        DeleteIfEmpty(machine, MemoryParent);
+                        return;
+                    }
+                    // Not with the same call: what lies above a volatile key must not be one.
+                    machine.CreateSubKey(Memory).Dispose();
+                    using (RegistryKey key = machine.CreateSubKey(Restart, RegistryKeyPermissionCheck.Default, RegistryOptions.Volatile))
+                        key.SetValue("nonce", value, RegistryValueKind.String);
+                }
+            }
+        }
+
+        public IDisposable Lock()
+        {
+            return RunLock.Take();
+        }
+
+        public void RegisterTask(string xml)
+        {
+            RollbackTask.Register(xml);
+        }
+
+        public void DeleteTask()
+        {
+            RollbackTask.Delete();
         }
 
         public IList<TcpPeer> ManagementPeers(IList<int> more)

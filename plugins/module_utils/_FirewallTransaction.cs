@@ -246,12 +246,13 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallT
 
         private void SetMemory(Operation operation)
         {
-            string before = store.ReadMemory(FirewallState.Memory);
+            string name = operation.MemoryName;
+            string before = store.ReadMemory(name);
             undo.Note(
                 "put the memory back",
-                () => store.ReadMemory(FirewallState.Memory) == before,
-                () => store.WriteMemory(FirewallState.Memory, before));
-            store.WriteMemory(FirewallState.Memory, operation.Memory);
+                () => store.ReadMemory(name) == before,
+                () => store.WriteMemory(name, before));
+            store.WriteMemory(name, operation.Memory);
         }
     }
 }

@@ -14,7 +14,7 @@ import typing as t
 
 LINUX = ("nftables", "firewalld", "ufw")
 BACKENDS = LINUX + ("windows",)
-ANY_LINUX = ("linux",)  # what a run has whichever of them it uses, and no backend hears of
+ANY = ("linux", "windows")  # what a run on Linux has whichever backend it uses, and no backend of Linux hears of
 # What happens to inbound packets that no rule names, where nobody says so: without nftables' own nothing would stop them; the others stop them already.
 DEFAULT_INBOUND = {"nftables": "block", "firewalld": "keep", "ufw": "keep", "windows": "keep"}
 
@@ -54,14 +54,14 @@ TABLE = (
     Option("mode", {"type": "str", "choices": ["enforce", "audit"], "default": "enforce"}),
     Option("state", {"type": "str", "choices": ["present", "absent"], "default": "present"}),
     Option("persist", {"type": "bool", "default": True}),
-    Option("generation", {"type": "int"}, ANY_LINUX, passed_on=False),
-    Option("planned_addresses", {"type": "list", "elements": "str", "default": []}, ANY_LINUX, passed_on=False),
-    Option("allow_older_plan", {"type": "bool", "default": False}, ANY_LINUX),
+    Option("generation", {"type": "int"}, ANY, passed_on=False),
+    Option("planned_addresses", {"type": "list", "elements": "str", "default": []}, ANY[:1], passed_on=False),
+    Option("allow_older_plan", {"type": "bool", "default": False}, ANY),
     Option("firewalld_precedence", {"type": "str", "choices": ["merge", "override", "yield"], "default": "merge"}, ("firewalld",)),
     Option("windows_profiles", {"type": "list", "elements": "str", "choices": PROFILES, "default": PROFILES}, ("windows",)),
     Option("dynamic_ports", {"type": "list", "elements": "str", "default": [DYNAMIC_PORTS]}, ("windows",), passed_on=False),
     Option("connection_port", {"type": "int"}, LINUX, passed_on=False),
-    Option("rollback_timeout", {"type": "int", "default": 0}, LINUX, applied=60),
+    Option("rollback_timeout", {"type": "int", "default": 0}, applied=60),
 )
 PASSED_ON = tuple(option.name for option in TABLE if option.passed_on)
 OWNER = {"owner": next(option.spec for option in TABLE if option.name == "owner")}
@@ -83,7 +83,7 @@ def backend_spec(backends: t.Sequence[str]) -> Spec:
 
 def linux_spec() -> Spec:
     """Return the argument spec of ``linux_ruleset``: what any backend of Linux has. ``default_inbound`` depends on the backend, so it has no default."""
-    return dict(backend_spec(LINUX), **{option.name: option.spec for option in TABLE if set(LINUX + ANY_LINUX) & set(option.backends)})
+    return dict(backend_spec(LINUX), **{option.name: option.spec for option in TABLE if set(LINUX + ANY[:1]) & set(option.backends)})
 
 
 def windows_spec() -> Spec:

@@ -28,6 +28,11 @@ KEYWORDS = (
 
 
 UNUSABLE = "the rules cannot be used, nothing was changed"
+OLDER = (
+    "this host has generation {0} of the plan, and this is generation {1}, which was saved earlier: nothing was changed. "
+    "Fetch the newest plan, or plan again; if the older one is meant, say so with allow_older_plan: true"
+)
+NOTED = "an earlier change was taken back ({0}): {1}"
 LOCKED_OUT = "these rules would lock out whoever manages this host, nothing was changed (allow_lockout skips this check)"
 
 CANNOT_TELL = (

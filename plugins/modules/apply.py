@@ -59,7 +59,7 @@ options:
   rollback_timeout:
     description:
       - How many seconds a change waits for a confirmation over a new connection. Without one the host takes the change back by itself, and the task fails.
-        V(0) changes the rules for good at once. On Linux; Windows has no such timer yet.
+        V(0) changes the rules for good at once.
     type: int
     default: 60
   persist:
@@ -103,7 +103,6 @@ options:
   allow_older_plan:
     description:
       - Apply a plan that was saved earlier than the one that the host has. Without it such a plan is refused on the host, before any change.
-      - Hosts that run Windows do not remember which plan they have. A warning says so where this is V(true).
     type: bool
     default: false
   partial_inventory:

@@ -61,11 +61,36 @@ $spec = @{
                 value = @{
                     type = 'str'
                 }
+                of = @{
+                    type = 'str'
+                    choices = 'settings', 'generation', 'note'
+                }
             }
         }
         ports = @{
             type = 'list'
             elements = 'int'
+        }
+        settle = @{
+            type = 'bool'
+            default = $false
+        }
+        rollback = @{
+            type = 'dict'
+            options = @{
+                seconds = @{
+                    type = 'int'
+                    required = $true
+                }
+                nonce = @{
+                    type = 'str'
+                    required = $true
+                }
+                code = @{
+                    type = 'str'
+                    required = $true
+                }
+            }
         }
     }
     # Keeps a large list of operations out of the event log, which refuses it with a warning at every run.

@@ -10,7 +10,7 @@ short_description: Reconcile the whole owned ruleset of a host with Windows Fire
 version_added: 0.1.0
 description:
   - Makes the group C(portcullis:<owner>) of the local policy store hold exactly the given rules. One call reads, and one call writes what differs;
-    when nothing differs, or in check mode, there is no second call.
+    when nothing differs, or in check mode, there is no second call. With O(rollback_timeout), a third one confirms.
   - The comparison happens on the controller. The host refuses to write when its rules have changed in between, and undoes what it did when
     something fails in the middle. What is cut off in the middle (by a broken connection, say) is healed by the next run.
   - Foreign rules, those that Windows ships among them, are never touched. They are read, and what they mean for these rules is told in
@@ -122,6 +122,23 @@ options:
       - Has no meaning on Windows, where others can only add rules. Accepted, so that tasks for several systems can be alike.
     type: bool
     default: false
+  generation:
+    description:
+      - The generation of the plan that the rules come from, as M(portcullis.msports.apply) passes it on. The host remembers it until O(state=absent), and
+        refuses an earlier one.
+    type: int
+  allow_older_plan:
+    description:
+      - Apply the rules although the host has a later O(generation).
+    type: bool
+    default: false
+  rollback_timeout:
+    description:
+      - How many seconds a change waits for a confirmation, which this action sends over a new connection as soon as it has one. Without a confirmation in time
+        the host takes the change back by itself, and the task fails. V(0) changes the rules for good at once.
+      - A scheduled task of SYSTEM waits, also over a restart. While a change waits, other runs are refused, whatever their owner.
+    type: int
+    default: 0
 notes:
   - "WinRM: C(ansible_connection: winrm) with C(ansible_port), C(ansible_winrm_transport) and C(ansible_winrm_server_cert_validation).
     PSRP: C(ansible_connection: psrp) with C(ansible_psrp_auth) and C(ansible_psrp_cert_validation). OpenSSH: C(ansible_connection: ssh) with
@@ -240,6 +257,18 @@ effective:
         examples: ["Remote Desktop - User Mode (TCP-In)"]
         admits: ["tcp/3389 from any to svchost.exe (service termservice)"]
         baseline: true
+rollback:
+  description: How a change was confirmed - C(confirmed), the C(seconds) that it would have waited, and C(by), how the confirmation came.
+  returned: when rules were changed with O(rollback_timeout)
+  type: dict
+rolled_back:
+  description: Whether the host was seen to take the change back.
+  returned: failure after a change with O(rollback_timeout)
+  type: bool
+rolled_back_before:
+  description: What the host did by itself since the last run - C(when), C(why), and the list C(what).
+  returned: when the host has taken an earlier change back
+  type: dict
 calls:
   description:
     - How often the host was called, its rules were enumerated, and its policy store was written.

@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence, Set
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.inventory.manager import IGNORED
+from ansible.plugins.connection import ConnectionBase
 from ansible.utils.path import unfrackpath
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MsportsError, Problems
@@ -162,6 +163,25 @@ def module_runner(action: t.Any, task_vars: t.Mapping[str, t.Any], told: list[t.
         return to_plain(done)
 
     return execute
+
+
+class NewConnection:
+    """The host under change, as a confirmation reaches it: by ``module``, over another connection than the one of the change."""
+
+    def __init__(self, action: t.Any, task_vars: t.Mapping[str, t.Any], module: str, **arguments: t.Any) -> None:
+        self._action, self._task_vars, self._module, self._arguments = action, task_vars, module, arguments
+        connection = action._connection
+        self.name: str = getattr(connection, "ansible_name", None) or connection.transport
+
+    def confirm(self, owner: str, nonce: str) -> dict[str, t.Any]:
+        """Connect anew and confirm: a connection that is open proves nothing, since rules let what is established pass."""
+        connection = self._action._connection
+        try:
+            (connection.close if type(connection).reset is ConnectionBase.reset else connection.reset)()  # that of the base only warns
+            arguments = {"owner": owner, "nonce": nonce, **self._arguments}
+            return to_plain(self._action._execute_module(module_name=self._module, module_args=arguments, task_vars=self._task_vars))
+        except AnsibleConnectionFailure as error:
+            return {"unreachable": True, "msg": str(error)}
 
 
 def ports_of(action: t.Any, task_vars: t.Mapping[str, t.Any]) -> t.Tuple[t.Any, ...]:

@@ -4,7 +4,7 @@
 """Find netfw.idl, the interfaces of the Windows firewall as Wine writes them down, or take it out of Debian's package.
 
 The C# declarations are compared with it. It belongs to Wine (LGPL) and is not shipped: an installed libwine-dev is used as it is,
-else the package is downloaded with apt as an ordinary user and two files of it are kept in ``.cache``. Nothing is installed.
+else the package is downloaded with apt as an ordinary user and some files of it are kept in ``.cache``. Nothing is installed.
 
 Run as a program it prints the folder.
 """
@@ -24,8 +24,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 PACKAGE = "libwine-dev"
 INSTALLED = pathlib.Path("/usr/include/wine/wine/windows")
 KEPT = ROOT / ".cache" / "netfw-idl"
-# icftypes.idl has the enumerations.
-FILES = ("netfw.idl", "icftypes.idl")
+# icftypes.idl has the enumerations, taskschd.idl the Task Scheduler.
+FILES = ("netfw.idl", "icftypes.idl", "taskschd.idl")
 HELP = (
     f"Install {PACKAGE} (it brings {INSTALLED / FILES[0]}), or let apt download it: that needs Debian or Ubuntu with their package lists"
     f" (apt-get update as root). Or put {' and '.join(FILES)} of Wine's sources (folder include) into {KEPT}."
@@ -37,7 +37,7 @@ class NotFound(Exception):
 
 
 def folder(installed: pathlib.Path = INSTALLED, kept: pathlib.Path = KEPT) -> pathlib.Path:
-    """The folder with both files; fetches them into ``kept`` when they are nowhere."""
+    """The folder with the files; fetches them into ``kept`` when they are nowhere."""
     for place in (installed, kept):
         if all((place / name).is_file() for name in FILES):
             return place
@@ -59,7 +59,7 @@ def package() -> bytes:
 
 
 def keep(archive: bytes, kept: pathlib.Path) -> None:
-    """Put the two files from ``archive`` into ``kept``, each whole or not at all."""
+    """Put the files from ``archive`` into ``kept``, each whole or not at all."""
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
         members = {
             pathlib.PurePosixPath(member.name).name: member

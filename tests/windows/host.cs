@@ -3,7 +3,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 // Stands where module_wrapper.ps1 of ansible-core stands: sets $complex_args, does the three statements of the module's .ps1 (spec,
-// module, one static method that takes the module), and gives back output and exit code. Reads [{spec, type, method, arguments,
+// module, one static method that takes the module; or one that takes the arguments), and gives back output and exit code. Reads [{spec, type, method, arguments,
 // environment, wide}] as JSON from standard input and writes [{code, output}]: a host runs one call in a process, tests that need
 // hundreds run them in one.
 using System;
@@ -60,10 +60,16 @@ namespace portcullis.msports.tests
                 ScriptBlock.LastExitCode = null;
                 ScriptBlock.ComplexArgs = AsPowerShell(order["arguments"], (bool)order["wide"]);
                 Type type = Assembly.GetExecutingAssembly().GetType((string)order["type"], false, true);
-                Type[] takes = { typeof(AnsibleModule) };
+                bool plain = order["spec"] == null;
+                Type[] takes = { plain ? typeof(IDictionary) : typeof(AnsibleModule) };
                 MethodInfo method = type == null ? null : type.GetMethod(name, BindingFlags.Public | BindingFlags.Static, null, takes, null);
                 if (method == null)
-                    throw new InvalidOperationException(String.Format("Unable to find [{0}]::{1}(AnsibleModule)", order["type"], name));
+                    throw new InvalidOperationException(String.Format("Unable to find [{0}]::{1}({2})", order["type"], name, takes[0].Name));
+                if (plain)
+                {
+                    written.WriteLine(serializer.Serialize(method.Invoke(null, new object[] { ScriptBlock.ComplexArgs })));
+                    return 0;
+                }
                 method.Invoke(null, new object[] { AnsibleModule.Create(new string[0], (IDictionary)Literal(order["spec"])) });
                 return ScriptBlock.LastExitCode ?? 0;
             }

@@ -67,6 +67,8 @@ SWITCHES: dict[str, tuple[t.Any, str]] = {
     "enumeration_fails_at": (0, "the enumerator fails at this rule; 0 = never"),
     "unreadable_rule": (None, "reading any property of the rule with this name fails"),
     "fail_memory": (False, "writing to the registry is denied"),
+    "fail_task": (False, "registering a scheduled task is denied"),
+    "die_after_steps": (0, "the process is killed after so many commits, values of the registry and tasks; 0 = never; not under Wine"),
 }
 
 
@@ -162,6 +164,8 @@ def empty(**switches: t.Any) -> Content:
         "active": DOMAIN,
         "modify_state": 0,
         "memory": {},
+        "until_restart": None,
+        "task": None,
         "sessions": [],
         "environment": {},
         "policy_rules": [],
@@ -394,9 +398,10 @@ def foreign(content: Content, owner: str = "msports") -> str:
 
 
 def state(content: Content) -> Content:
-    """All that is policy, to compare before with after: no counters, journal and switches, and rules without key, sorted.
+    """All that is policy, to compare before with after: no counters, journal, switches, sessions and what a restart forgets, and rules without key, sorted.
 
     A rule that was removed and added again is the same policy under another key, at another place.
     """
-    kept = {name: copy.deepcopy(value) for name, value in content.items() if name not in ("counters", "journal", "switches", "rules")}
+    left_out = ("counters", "journal", "switches", "rules", "sessions", "until_restart")
+    kept = {name: copy.deepcopy(value) for name, value in content.items() if name not in left_out}
     return {**kept, "rules": sorted(json.dumps({**one, "key": None}) for one in content["rules"])}

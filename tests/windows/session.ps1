@@ -66,7 +66,8 @@ while ($null -ne ($line = $reader.ReadLine())) {
     foreach ($name in $call.environment.Keys) {
         [Environment]::SetEnvironmentVariable($name, $null)
     }
-    $answer.loaded = $null -ne ('Ansible.Basic.AnsibleModule' -as [type])
+    $ours = 'ansible_collections.portcullis.msports.plugins.module_utils._FirewallRollback.Rollback'
+    $answer.loaded = $null -ne ('Ansible.Basic.AnsibleModule' -as [type]) -or $null -ne ($ours -as [type])
     $writer.WriteLine((ConvertTo-Json -InputObject $answer -Compress -EscapeHandling EscapeNonAscii))
     $writer.Flush()
 }

@@ -13,15 +13,11 @@ from __future__ import annotations
 import os
 import typing as t
 
-from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
+from ansible_collections.portcullis.msports.plugins.module_utils._refusals import OLDER, Refused
 
 ROOT = "/"
 KEPT, UNTIL_BOOT = "etc/portcullis/msports", "run/portcullis-msports"
 OURS = ("msports", "portcullis", "portcullis-msports")  # folders that go when they are empty
-OLDER = (
-    "this host has generation {0} of the plan, and this is generation {1}, which was saved earlier: nothing was changed. "
-    "Fetch the newest plan, or plan again; if the older one is meant, say so with allow_older_plan: true"
-)
 UNREADABLE = "{0} cannot be read ({1}), so whether this plan is older than the one before is unknown"
 UNWRITABLE = "{0} cannot be written ({1}), so an older plan will not be noticed on this host"
 

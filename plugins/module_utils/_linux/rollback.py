@@ -15,11 +15,10 @@ from ansible_collections.portcullis.msports.plugins.module_utils._linux.host imp
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.rollback import Backend
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.shelf import ARMED, CONFIRMED, Note, Pending, Shelf, since_boot
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.timer import AT_BOOT
-from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
+from ansible_collections.portcullis.msports.plugins.module_utils._refusals import NOTED, Refused
 
 UNFIRED = "the controller did not confirm the change, and the timer did not fire; a later run took the change back"
 LATER = "an earlier run has left its rollback unfinished; the next run that is no check finishes it"
-NOTED = "an earlier change was taken back ({0}): {1}"
 RETRY_SECONDS = 5
 
 

@@ -42,6 +42,7 @@ class Host(t.NamedTuple):
     unknown: t.List[str]  # why there may be more sessions than these
     warnings: t.List[str]
     unreadable: t.Tuple[t.List[str], t.List[str]]  # names of own rules, and of foreign rules, that could not be read
+    generation: t.Optional[str]  # of the plan that this owner's rules come from
     system_root: str  # "C:\\Windows", or "" when it is not known
     taken_over: t.List[str]
     app_rules_alike: int  # enabled rules of apps that are among ``others`` for another user
@@ -67,6 +68,7 @@ def host_of(state: Plain, ports: t.Optional[t.Sequence[int]] = None) -> Host:
         unknown=list(watch.unknown),
         warnings=[f"{text} left as found: mend or remove what is broken there" for text in broken(unreadable)],
         unreadable=unreadable,
+        generation=state.get("generation"),
         system_root=root,
         taken_over=_taken_over(state["products"]),
         app_rules_alike=int(state["app_rules_alike"]),

@@ -14,7 +14,7 @@ import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _refusals
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
-from ansible_collections.portcullis.msports.plugins.plugin_utils._windows import result
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows import result, rollback
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.desired import OPTIONS, at, desire
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.effective import effective, view
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.guard import watch
@@ -41,18 +41,22 @@ def run(options: t.Mapping[str, t.Any], call: Call, check_mode: bool = False, po
     _refusals.check_owner(options["owner"])
     desired = desire(options)
     calls = result.Calls(call)
-    host = _read(calls, options["owner"], ports)
+    host, note = _read(calls, options["owner"], ports, settle=True)
+    notes = _notes(options, host, note)
 
     present = options["state"] == "present"
     planned = plan_rules(at(desired.rules, host.system_root), host.rules, options["purge"] or not present, options["max_removals"] if present else None)
     settings = plan_settings(host, options)
     inbound = {profile: state["inbound"] for profile, state in settings.after.items()}
     operations = [*settings.remember, *planned.adds, *planned.edits, *settings.operations, *planned.removes, *settings.forget]
-    warnings = host.warnings + desired.warnings + settings.warnings + watch(host, planned.after, inbound, options, bool(operations))
+    warnings = [*_noted(note), *host.warnings, *desired.warnings, *settings.warnings]
+    warnings += watch(host, planned.after, inbound, options, bool(operations))
 
+    done: Plain = {}
     in_force, profiles, unheld = not operations, settings.after, settings.unheld
     if operations and not check_mode:
-        done = calls.run({"owner": options["owner"], "expected": host.digest, "operations": operations})
+        armed = {"rollback": rollback.arm(options["rollback_timeout"])} if options["rollback_timeout"] and present else {}
+        done = calls.run({"owner": options["owner"], "expected": host.digest, "operations": [*operations, *notes], **armed})
         written = [item.rule for item in held(COLUMNS, done["written"], host.system_root)]
         in_force = set(planned.written) <= set(written)
         if not in_force:
@@ -62,9 +66,13 @@ def run(options: t.Mapping[str, t.Any], call: Call, check_mode: bool = False, po
             not_taken = missed(settings.operations, profiles)
             unheld = joined(not_taken, overruled(host, options))
             warnings += [f"profile {profile}: {text}" for profile, texts in not_taken.items() for text in texts if not present]
+    elif notes and not check_mode:
+        done = calls.run({"owner": options["owner"], "expected": host.digest, "operations": notes})
     around = view(host, planned.after, profiles, options, present)
     return {
         "changed": bool(operations),
+        **({"rollback": done["rollback"]} if done.get("rollback") else {}),
+        **({"rolled_back_before": note} if note else {}),
         **result.told(options, host, planned, settings),
         "effective": effective(around, host, present and in_force, unheld),
         "calls": calls.counts,
@@ -72,15 +80,32 @@ def run(options: t.Mapping[str, t.Any], call: Call, check_mode: bool = False, po
     }
 
 
-def _read(calls: result.Calls, owner: str, ports: t.Optional[t.Sequence[int]]) -> Host:
-    return host_of(calls.run({"owner": owner, **({"ports": list(ports)} if ports else {})})["state"], ports)
+def _read(calls: result.Calls, owner: str, ports: t.Optional[t.Sequence[int]], settle: bool = False) -> t.Tuple[Host, t.Optional[Plain]]:
+    """Return the host, and what it did by itself since the last run; ``settle`` has it finish what earlier runs have left."""
+    read = calls.run({"owner": owner, **({"ports": list(ports)} if ports else {}), **({"settle": True} if settle else {})})
+    return host_of(read["state"], ports), read.get("rolled_back_before")
+
+
+def _notes(options: t.Mapping[str, t.Any], host: Host, note: t.Optional[Plain]) -> t.List[Plain]:
+    """Return what the host is to remember and to forget, as operations; raise ``Refused`` for a plan that is older than the one it has."""
+    generation = options["generation"] if options["state"] == "present" else None
+    known = host.generation if (host.generation or "").isdigit() else None
+    if generation is not None and known is not None and int(known) > generation and not options["allow_older_plan"]:
+        raise Refused(_refusals.OLDER.format(known, generation))
+    text = None if generation is None else str(generation)
+    keeps = text != host.generation and (text is not None or options["state"] != "present")
+    return ([{"kind": "memory", "of": "generation", "value": text}] if keeps else []) + ([{"kind": "memory", "of": "note", "value": None}] if note else [])
+
+
+def _noted(note: t.Optional[Plain]) -> t.List[str]:
+    return [_refusals.NOTED.format(note["when"], "; ".join([note["why"], *note["what"]]))] if note else []
 
 
 def inspect(owner: str, call: Call, ports: t.Optional[t.Sequence[int]] = None) -> Plain:
     """Return what a host holds of one owner, and what stands beside it: the result of the info module."""
     _refusals.check_owner(owner)
     calls = result.Calls(call)
-    host = _read(calls, owner, ports)
+    host, _note = _read(calls, owner, ports)
     rules = [item.rule for item in host.rules]
     around = view(host, rules, host.profiles, {**OPTIONS, "owner": owner}, bool(rules))
     return {

@@ -13,13 +13,15 @@ from ansible_collections.portcullis.msports.plugins.module_utils._refusals impor
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.result import HostFailed, Plain
 
 MODULE = "portcullis.msports.win_firewall_policy"
+CONFIRM = "portcullis.msports.win_firewall_rollback"
 NO_WINDOWS = (
     "this is for Windows hosts, and the connection to {0} speaks to another shell; nothing was done. On a Windows host set ansible_connection "
     "to winrm or psrp, or over ssh set ansible_shell_type to powershell (or cmd), whichever the host's DefaultShell is"
 )
 BROKEN = (
-    "the connection broke, or the host gave no answer, while its firewall was being written: a part of the change may be done, and the rest not. Run it again: "
-    "the next run reads what is there, and does what is left"
+    "the connection broke, or the host gave no answer, while its firewall was being written: a part of the change may be done, and the rest not. "
+    "With rollback_timeout the host takes it back by itself, and the next run reports that. Without it, run again: the next run reads what is there, and does "
+    "what is left"
 )
 # What of a failed module's result the action passes on besides the message.
 NO_ANSWER = ("unreachable", "module_stdout")  # keys of a result that the executor has not made

@@ -73,7 +73,8 @@ def test_apply_reconciles_by_two_calls_and_the_second_run_by_one(bench: WindowsB
     assert {rule["name"] for rule in own} == set(done["added"])
     assert policy_file.foreign(bench.store) == policy_file.foreign(before)
     operations = bench.windows_calls()
-    assert operations == [0, len(own)] and len(own) > 5
+    assert operations == [0, len(own) + 1, 0] and len(own) > 5, "read; write, the generation of the plan among it; confirm"
+    assert (done["rollback"]["confirmed"], done["rollback"]["seconds"]) == (True, 60) and bench.store["task"] is None
     second = bench.play(APPLY_ANYWHERE, hosts="web01")
     assert (second.code, second.results["web01"]["changed"], second.results["web01"]["kept"]) == (0, False, len(own)), second.output
     assert bench.windows_calls() == [0]

@@ -164,6 +164,10 @@ class Host:
         call = self.call(owner=owner, operations=operations, expected=expected, **more)
         return result_of(engines.chosen().run_all([(call, self.path)], wide=wide)[0])
 
+    def run(self, **given: t.Any) -> dict[str, t.Any]:
+        """One call with exactly these parameters."""
+        return result_of(engines.chosen().run_all([(self.call(**given), self.path)])[0])
+
     def call(self, **given: t.Any) -> payload.Call:
         """The module's call with these parameters; None is not given."""
         return dataclasses.replace(self._call, arguments={**self._call.arguments, **{name: value for name, value in given.items() if value is not None}})

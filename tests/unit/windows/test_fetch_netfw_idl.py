@@ -24,10 +24,10 @@ def archive(*names: str) -> bytes:
     return stream.getvalue()
 
 
-def test_the_two_files_are_kept_and_found_again(tmp_path: pathlib.Path) -> None:
+def test_the_files_are_kept_and_found_again(tmp_path: pathlib.Path) -> None:
     kept, absent = tmp_path / "kept", tmp_path / "absent"
     place = "./usr/include/wine/wine/windows/"
-    fetch_netfw_idl.keep(archive(f"{place}netfw.idl", f"{place}icftypes.idl", f"{place}oaidl.idl", "./usr/share/doc/netfw.idl"), kept)
+    fetch_netfw_idl.keep(archive(f"{place}netfw.idl", f"{place}icftypes.idl", f"{place}taskschd.idl", f"{place}oaidl.idl", "./usr/share/doc/netfw.idl"), kept)
     assert {path.name: path.read_text() for path in kept.iterdir()} == {name: place + name for name in fetch_netfw_idl.FILES}
     assert fetch_netfw_idl.folder(absent, kept) == kept
     assert fetch_netfw_idl.folder(kept, absent) == kept

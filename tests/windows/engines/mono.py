@@ -22,12 +22,15 @@ import tempfile
 import time
 import typing as t
 
+from ansible.module_utils import csharp
+
 from . import script, stand_in
 from .payload import Call, Done, EngineError
 
 HERE = pathlib.Path(__file__).resolve().parents[1]
 _REFERENCE = re.compile(r"//\s*AssemblyReference\s+-(?P<kind>Name|Type)\s+(?P<name>[\w.]*)(?:\s+-CLR\s+(?P<clr>Core|Framework))?")
 _WARNING = re.compile(r"(?m)^(?P<file>[^\n(]+)\(\d+,\d+\): warning CS(?P<code>\d+).*$")
+_BASIC = pathlib.Path(csharp.__file__).parent / "Ansible.Basic.cs"
 # Programs that nobody used for a week are thrown away whenever a new one is made.
 _KEPT = 7 * 24 * 3600
 # Windows has these; nothing of the controller's own environment is there.
@@ -73,6 +76,8 @@ def compiled(
     Safe for several processes at once.
     """
     extra = [HERE / "automation_stub.cs", *([HERE / "host.cs"] if host else ()), *added]
+    if host and _BASIC.name not in payload:  # which the host needs, whatever the module does
+        extra.append(_BASIC)
     sources = {**payload, **{path.name: path.read_text(encoding="utf-8") for path in extra}}
     used = references(payload.values())
     if host:

@@ -1,13 +1,20 @@
 # Copyright (c) 2026, the portcullis.msports contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A module's ``.ps1`` of three statements, read without PowerShell: an argument spec as a literal, the module made with it, one call.
+"""A module's ``.ps1``, read without PowerShell. Three statements: an argument spec as a literal, the module made with it, one call.
 
 .. code-block:: powershell
 
     $spec = @{ options = @{ name = @{ type = 'str'; choices = 'a', 'b' } }; supports_check_mode = $true }
     $module = [Ansible.Basic.AnsibleModule]::Create($args, $spec)
     [namespace.Type]::Method($module)
+
+Or two, without ``Ansible.Basic``:
+
+.. code-block:: powershell
+
+    $result = [namespace.Type]::Method($complex_args)
+    ConvertTo-Json -InputObject $result -Compress
 
 Nothing else of a script is run by Mono, so nothing else may be in it.
 """
@@ -29,15 +36,25 @@ _REST = re.compile(
 )
 
 
+_PLAIN = re.compile(
+    r"\s*\$result = \[(?P<type>[A-Za-z_][\w.]*)\]::(?P<method>[A-Za-z_]\w*)\(\$complex_args\)\s*ConvertTo-Json -InputObject \$result -Compress\s*\Z"
+)
+
+
 class Script(t.NamedTuple):
-    spec: dict[str, t.Any]
+    """``spec``: None for a script without ``Ansible.Basic``."""
+
+    spec: t.Optional[dict[str, t.Any]]
     type: str
     method: str
 
 
 def read(name: str, text: str) -> Script:
-    """The three statements of a module's script; EngineError for any other."""
+    """The statements of a module's script; EngineError for any other."""
     code = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#"))
+    plain = _PLAIN.match(code)
+    if plain:
+        return Script(None, plain["type"], plain["method"])
     start = re.match(r"\s*\$spec = (?=@\{)", code)
     try:
         if start is None:

@@ -59,6 +59,8 @@ namespace portcullis.msports.tests
         public int enumeration_fails_at = 0;
         public string unreadable_rule = null;
         public bool fail_memory = false;
+        public bool fail_task = false;
+        public int die_after_steps = 0;
     }
 
     public class RuleRecord
@@ -172,6 +174,8 @@ namespace portcullis.msports.tests
         public int active = 1;
         public int modify_state;
         public Dictionary<string, string> memory = new Dictionary<string, string>();
+        public string until_restart;
+        public string task;
         public List<PeerRecord> sessions = new List<PeerRecord>();
         public Dictionary<string, string> environment = new Dictionary<string, string>();
         public List<PolicyRuleRecord> policy_rules = new List<PolicyRuleRecord>();

@@ -35,6 +35,7 @@ namespace portcullis.msports.tests
         private readonly PolicyFile file;
         private int attempts;
         private int made;
+        private int steps;
 
         private StandIn(string path)
         {
@@ -92,10 +93,8 @@ namespace portcullis.msports.tests
             file.counters.commits++;
             made++;
             if (made == Switches.die_after_commits)
-            {
-                file.Save(path);
-                Process.GetCurrentProcess().Kill();
-            }
+                Die();
+            Step();
             if (fails)
                 throw Refuse.Rpc();
         }
@@ -200,6 +199,42 @@ namespace portcullis.msports.tests
                 file.memory.Remove(name);
             else
                 file.memory[name] = value;
+            Step();
+        }
+
+        public string UntilRestart
+        {
+            get
+            {
+                return file.until_restart;
+            }
+
+            set
+            {
+                file.until_restart = value;
+                Step();
+            }
+        }
+
+        // Whoever starts the process holds a lock on the file.
+        public IDisposable Lock()
+        {
+            return new MemoryStream();
+        }
+
+        public void RegisterTask(string xml)
+        {
+            if (Switches.fail_task)
+                throw new UnauthorizedAccessException("Access is denied.");
+            Note("task", null, null, null, xml);
+            file.task = xml;
+            Step();
+        }
+
+        public void DeleteTask()
+        {
+            file.task = null;
+            Step();
         }
 
         public IList<TcpPeer> ManagementPeers(IList<int> more)
@@ -400,6 +435,21 @@ namespace portcullis.msports.tests
         public void RestoreLocalFirewallDefaults()
         {
             throw new NotSupportedException();
+        }
+
+        // Whatever outlives the process: commits, memory, tasks.
+        private void Step()
+        {
+            steps++;
+            if (steps == Switches.die_after_steps)
+                Die();
+        }
+
+        private void Die()
+        {
+            file.Save(path);
+            Process.GetCurrentProcess().Kill();
+            System.Threading.Thread.Sleep(10000);
         }
 
         private ProfileRecord One(int profile)

@@ -15,6 +15,7 @@ Values = dict[str, t.Union[int, str]]
 
 MEMORY = r"SOFTWARE\portcullis\msports"
 MEMORY_PARENT = r"SOFTWARE\portcullis"
+RESTART = MEMORY + r"\until_restart"
 POLICIES = r"SOFTWARE\Policies\Microsoft\WindowsFirewall"
 LOCAL = r"SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy"
 VERSION = r"SOFTWARE\Microsoft\Windows NT\CurrentVersion"
@@ -40,6 +41,8 @@ def written(content: policy_file.Content) -> Order:
     values: dict[str, Values] = {VERSION: _version(content)}
     if content["memory"]:
         values[MEMORY] = dict(content["memory"])
+    if content["until_restart"]:
+        values[RESTART] = {"nonce": content["until_restart"]}
     for name, profile in content["profiles"].items():
         place = rf"{POLICIES}\{POLICY_KEYS[name]}" if profile["log_policy"] else rf"{LOCAL}\{LOCAL_KEYS[name]}"
         values[rf"{place}\Logging"] = {value: _kept(profile[column]) for column, value in LOGGING.items()}
@@ -65,7 +68,7 @@ def _version(content: policy_file.Content) -> Values:
 
 def reading(content: policy_file.Content) -> Order:
     """What a call of the module may have written. Sessions stay."""
-    keys = [MEMORY, *(rf"{LOCAL}\{key}\Logging" for key in LOCAL_KEYS.values())]
+    keys = [MEMORY, RESTART, *(rf"{LOCAL}\{key}\Logging" for key in LOCAL_KEYS.values())]
     return {"clear": [], "set": {}, "deny": [], "read": keys, "sessions": content["sessions"]}
 
 
@@ -81,6 +84,7 @@ def taken_back(content: policy_file.Content, found: t.Mapping[str, t.Optional[Va
             content["counters"]["memory_writes"] += 1
             content["journal"].append(_entry(content, content["counters"]["commits"] + 1, "memory", name, after))
     content["memory"] = dict(memory)
+    content["until_restart"] = (found[RESTART] or {}).get("nonce")
     for name, profile in content["profiles"].items():
         values = found[rf"{LOCAL}\{LOCAL_KEYS[name]}\Logging"] or {}
         if not profile["log_policy"]:

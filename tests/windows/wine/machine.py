@@ -20,6 +20,9 @@ from . import hives, prefix, root
 from .space import Space
 
 
+TASK = prefix.SYSTEM / "tasks" / "portcullis.msports rollback"
+
+
 class Machine:
     """``powershell``: the folder of PowerShell for Windows."""
 
@@ -42,17 +45,31 @@ class Machine:
     def playing(self, policy: t.Optional[pathlib.Path]) -> t.Iterator[dict[str, str]]:
         """Be the host of this policy file, and take back into the file what has changed. Gives variables for processes of the host."""
         if policy is None:
+            self._register(None)
             self.asked(hives.written(policy_file.empty()))
             yield {}
             return
         content = policy_file.read(policy)
         self.address({one[end].replace("::ffff:", "") for one in content["sessions"] for end in ("peer", "local")})
+        self._register(content["task"])
         order = hives.written(content)
         self.asked({**order, "set": {**order["set"], **self.besides}})
         yield {"MSPORTS_STAND_IN": self.root.windows(policy)}
         content = policy_file.read(policy)
         self.netsh = hives.taken_back(content, self.asked(hives.reading(content)), policy)
+        content["task"] = self._task.read_bytes().decode("utf-16") if self._task.exists() else None
         policy_file.write(policy, content)
+
+    @property
+    def _task(self) -> pathlib.Path:
+        return self.prefix / TASK
+
+    def _register(self, xml: t.Optional[str]) -> None:
+        """Have this task and no other, as the Task Scheduler of Wine keeps it."""
+        self._task.unlink(missing_ok=True)
+        if xml:
+            self._task.parent.mkdir(parents=True, exist_ok=True)
+            self._task.write_bytes(xml.encode("utf-16"))
 
     def asked(self, order: hives.Order) -> dict[str, t.Optional[hives.Values]]:
         """Have the host do an order; the keys that it read."""

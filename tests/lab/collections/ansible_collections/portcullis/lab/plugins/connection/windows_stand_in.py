@@ -75,6 +75,7 @@ display = Display()
 sys.path.insert(0, str(pathlib.Path(os.path.realpath(__file__)).parents[7] / "windows"))
 
 import engines  # noqa: E402
+import policy_file  # noqa: E402
 from engines import payload  # noqa: E402
 
 
@@ -132,7 +133,11 @@ class Connection(ConnectionBase):
         self._connected = False
 
     def reset(self):
+        # A new connection comes from another port.
         self.close()
+        with policy_file.edited(self._path()) as content:
+            for session in content["sessions"]:
+                session["peer_port"] += 1
 
     def _path(self):
         policy, directory = self.get_option("policy"), self.get_option("directory")

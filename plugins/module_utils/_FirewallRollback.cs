@@ -1,0 +1,295 @@
+// Copyright (c) 2026, the portcullis.msports contributors
+// GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+// SPDX-License-Identifier: GPL-3.0-or-later
+//
+// Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+//
+// A change that the controller does not confirm in time is taken back by the host itself. A run arms before it writes: it keeps what is
+// ours, registers a task, and writes. Then the controller confirms over a new connection, or the task fires. One value of the registry
+// is the token of both, and whoever reads or changes it holds the lock: so exactly one of the two happens, and the next one sees what
+// a sudden end has left. The settings of the profiles belong to all owners, so one change waits at a time, whoever made it.
+using System;
+using System.Collections;
+using System.Collections.Generic;
+using System.Globalization;
+using System.Linq;
+using System.Threading;
+using ansible_collections.portcullis.msports.plugins.module_utils._FirewallInterop;
+using ansible_collections.portcullis.msports.plugins.module_utils._FirewallRestoration;
+using ansible_collections.portcullis.msports.plugins.module_utils._FirewallRules;
+using ansible_collections.portcullis.msports.plugins.module_utils._FirewallSnapshot;
+using ansible_collections.portcullis.msports.plugins.module_utils._FirewallState;
+using ansible_collections.portcullis.msports.plugins.module_utils._FirewallStore;
+using ansible_collections.portcullis.msports.plugins.module_utils._FirewallTask;
+
+namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallRollback
+{
+    public class Rollback
+    {
+        private const string NotArmed = "the rules from before could not be kept for a rollback, nothing was changed (rollback_timeout: 0 goes without): {0}";
+        private const string Waits = "a run has changed the rules of {0} and waits for its confirmation; without one this host takes the change back in {1}"
+            + " seconds. Nothing was changed by this run: wait, then run again";
+        private const string NotConfirmed = "the controller did not confirm the change in time";
+        private const string Restarted = "this host was restarted before the controller confirmed the change";
+        private const string Unfired = "the controller did not confirm the change, and the scheduled task did not fire; a later run took the change back";
+        private const string Hand = "the rules were changed or removed after the run, before they were confirmed";
+        private const string Later = "an earlier run has left its rollback unfinished; the next run that is no check finishes it";
+        private const string Same = "the confirmation came over the connection that was open before the change, which shows nothing: what is established may pass."
+            + " Connect anew (does a proxy or a plugin keep the connection open?)";
+
+        private const string Token = "rollback";
+        private const string Before = "rollback_before";
+        private const string Written = "rollback_written";
+        private const string Code = "rollback_code";
+        private const string DoneBefore = "confirmed ";
+
+        private readonly IPolicyStore store;
+        private readonly Counts counts;
+
+        public Rollback(IPolicyStore store, Counts counts)
+        {
+            this.store = store;
+            this.counts = counts;
+        }
+
+        // The sessions that manage the host, as one text when it is exactly one.
+        public static string Session(IPolicyStore store, IList<int> ports)
+        {
+            string ssh = Environment.GetEnvironmentVariable("SSH_CONNECTION");
+            if (!String.IsNullOrEmpty(ssh))
+                return ssh;
+            IList<TcpPeer> peers = new TcpPeer[0];
+            // Not known is no session to compare with; who reads the state tells why it is not.
+            Failures.Ignore(() => peers = store.ManagementPeers(ports));
+            return peers.Count != 1 ? "" : String.Format(CultureInfo.InvariantCulture, "{0} {1} {2} {3}", peers[0].Peer, peers[0].PeerPort, peers[0].Local, peers[0].LocalPort);
+        }
+
+        // Keep what is there before it changes, and start the timer. What the controller needs. When it fails, nothing is armed.
+        public Dictionary<string, object> Arm(string nonce, int seconds, string code, FirewallState state, string owner, string session)
+        {
+            Waiting waiting = new Waiting { Phase = Waiting.Armed, Nonce = nonce, Owner = owner, Seconds = seconds, Session = session.Replace('|', ' ') };
+            waiting.Deadline = DateTime.UtcNow.AddSeconds(seconds);
+            try
+            {
+                string before = Snapshot.Take(store, state.Own, owner).Text();
+                Snapshot.Parse(before).Check(store);
+                store.WriteMemory(Code, code);
+                store.WriteMemory(Before, Packed.Pack(before));
+                store.UntilRestart = nonce;
+                store.WriteMemory(Token, waiting.Text());
+                store.RegisterTask(RollbackTask.Xml(nonce, waiting.Deadline));
+            }
+            catch (Exception failure)
+            {
+                Failures.Ignore(Finish);
+                throw new RefusedException(NotArmed, Failures.Text(failure));
+            }
+            return new Dictionary<string, object> { { "nonce", nonce }, { "seconds", seconds }, { "by", "the scheduled task \"" + RollbackTask.Name + "\"" } };
+        }
+
+        // All is written: keep what the host really has, of which only what is that later is taken back. The time begins now.
+        public void Amend()
+        {
+            Waiting waiting = Look();
+            FirewallState state = FirewallState.ReadRules(store, waiting.Owner, counts);
+            store.WriteMemory(Written, Packed.Pack(Snapshot.Take(store, state.Own, waiting.Owner).Text()));
+            waiting.Deadline = DateTime.UtcNow.AddSeconds(waiting.Seconds);
+            store.WriteMemory(Token, waiting.Text());
+        }
+
+        // Forget what was armed: nothing was written after all.
+        public void Disarm()
+        {
+            store.DeleteTask();
+            Finish();
+        }
+
+        // Finish what earlier runs have left; a warning, or null. Refused while a change waits.
+        public string Settle(bool checkMode)
+        {
+            Waiting waiting = Look();
+            if (waiting == null)
+            {
+                // What a process that ended while it tidied up has left.
+                if (!checkMode && (store.UntilRestart != null || new[] { Written, Before, Code }.Any(name => store.ReadMemory(name) != null)))
+                    Finish();
+                return null;
+            }
+            double left = Left(waiting);
+            if (waiting.Phase == Waiting.Armed && left > 0)
+                throw new RefusedException(Waits, waiting.Owner, Math.Ceiling(left));
+            if (checkMode)
+                return Later;
+            if (waiting.Phase == Waiting.Confirmed)
+                Close(waiting);
+            else
+                Fire(waiting, IsOfThisStart(waiting) ? Unfired : Restarted);
+            return null;
+        }
+
+        // What the host did by itself, until somebody has read it; or null.
+        public Dictionary<string, object> Note()
+        {
+            string text = store.ReadMemory(FirewallState.Note);
+            if (text == null)
+                return null;
+            string[] lines = text.Split('\n');
+            Func<int, string> line = number => lines.Length > number ? lines[number] : "";
+            return new Dictionary<string, object>
+            {
+                { "nonce", line(0) }, { "owner", line(1) }, { "when", line(2) }, { "why", line(3) }, { "what", lines.Skip(4).ToArray() }
+            };
+        }
+
+        // What the second call of the controller runs, without Ansible.Basic, which costs more than all of this.
+        public static Dictionary<string, object> Confirm(IDictionary arguments)
+        {
+            try
+            {
+                IList ports = arguments["ports"] as IList ?? new object[0];
+                IPolicyStore store = PolicyStores.Open();
+                using (store.Lock())
+                {
+                    string session = Session(store, ports.Cast<object>().Select(port => Convert.ToInt32(port.ToString(), CultureInfo.InvariantCulture)).ToList());
+                    return new Rollback(store, new Counts()).Confirm((string)arguments["nonce"], session);
+                }
+            }
+            catch (Exception failure)
+            {
+                return new Dictionary<string, object> { { "failed", true }, { "changed", false }, { "msg", Failures.Text(failure) } };
+            }
+        }
+
+        // What the task runs. True when there is nothing left to do.
+        public static bool Fire(string nonce)
+        {
+            try
+            {
+                IPolicyStore store = PolicyStores.Open();
+                Rollback rollback = new Rollback(store, new Counts());
+                while (true)
+                {
+                    double left;
+                    using (store.Lock())
+                    {
+                        Waiting waiting = rollback.Look();
+                        if (waiting == null || waiting.Nonce != nonce)
+                            return true;
+                        left = waiting.Phase == Waiting.Armed ? rollback.Left(waiting) : 0;
+                        if (left <= 0)
+                        {
+                            rollback.Fire(waiting, rollback.IsOfThisStart(waiting) ? NotConfirmed : Restarted);
+                            return true;
+                        }
+                    }
+                    Thread.Sleep(TimeSpan.FromSeconds(Math.Min(1, left)));
+                }
+            }
+            catch (Exception failure)
+            {
+                Console.Error.WriteLine("rollback of portcullis.msports: " + Failures.Text(failure));
+                return false;
+            }
+        }
+
+        private Dictionary<string, object> Confirm(string nonce, string session)
+        {
+            Waiting waiting = Look();
+            if (waiting != null && waiting.Nonce == nonce)
+            {
+                if (waiting.Phase == Waiting.Armed)
+                {
+                    if (session != "" && session.Replace('|', ' ') == waiting.Session)
+                        throw new RefusedException(Same);
+                    string why = IsOfThisStart(waiting) ? Lost(waiting) : Restarted;
+                    if (why == null)
+                        Take(waiting, Waiting.Confirmed);
+                    else
+                        Fire(waiting, why);
+                }
+                else if (waiting.Phase == Waiting.Firing)
+                    Fire(waiting, NotConfirmed);
+                if (waiting.Phase == Waiting.Confirmed)
+                    Close(waiting);
+            }
+            Dictionary<string, object> note = Note();
+            string[] seen = note == null || (string)note["nonce"] != nonce ? new string[0] : new[] { (string)note["why"] }.Concat((string[])note["what"]).ToArray();
+            bool confirmed = seen.Length == 0 && store.UntilRestart == DoneBefore + nonce;
+            return new Dictionary<string, object> { { "changed", false }, { "confirmed", confirmed }, { "rolled_back", seen } };
+        }
+
+        // Why the host no longer has what the run wrote; null when it has.
+        private string Lost(Waiting waiting)
+        {
+            string written = store.ReadMemory(Written);
+            FirewallState state = FirewallState.ReadRules(store, waiting.Owner, counts);
+            return written != null && Snapshot.Parse(Packed.Unpack(written)).Same(Snapshot.Take(store, state.Own, waiting.Owner)) ? null : Hand;
+        }
+
+        // The token goes last: what is ended in the middle is done again, by the task or by the next run.
+        private void Fire(Waiting waiting, string why)
+        {
+            if (waiting.Phase == Waiting.Confirmed)
+            {
+                Close(waiting);
+                return;
+            }
+            Take(waiting, Waiting.Firing);
+            string written = store.ReadMemory(Written);
+            Restoration restoration = new Restoration(store, waiting.Owner, counts);
+            List<string> what = restoration.Run(Snapshot.Parse(Packed.Unpack(store.ReadMemory(Before))), written == null ? null : Snapshot.Parse(Packed.Unpack(written)));
+            Dictionary<string, object> note = Note();
+            // What was ended after it had said so has said it.
+            if (note == null || (string)note["nonce"] != waiting.Nonce)
+            {
+                string[] lines = { waiting.Nonce, waiting.Owner, DateTime.UtcNow.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture), why };
+                store.WriteMemory(FirewallState.Note, String.Join("\n", lines.Concat(what).ToArray()));
+            }
+            store.DeleteTask();
+            Finish();
+        }
+
+        // Until the next start the host knows that it was confirmed: an answer that was lost can be asked for again.
+        private void Close(Waiting waiting)
+        {
+            store.UntilRestart = DoneBefore + waiting.Nonce;
+            store.DeleteTask();
+            Clear();
+        }
+
+        private void Take(Waiting waiting, string phase)
+        {
+            waiting.Phase = phase;
+            store.WriteMemory(Token, waiting.Text());
+        }
+
+        private Waiting Look()
+        {
+            string text = store.ReadMemory(Token);
+            return text == null ? null : Waiting.Parse(text);
+        }
+
+        private bool IsOfThisStart(Waiting waiting)
+        {
+            return store.UntilRestart == waiting.Nonce;
+        }
+
+        private double Left(Waiting waiting)
+        {
+            return IsOfThisStart(waiting) ? (waiting.Deadline - DateTime.UtcNow).TotalSeconds : 0;
+        }
+
+        private void Finish()
+        {
+            store.UntilRestart = null;
+            Clear();
+        }
+
+        private void Clear()
+        {
+            // The token first: without it the rest means nothing.
+            foreach (string name in new[] { Token, Written, Before, Code })
+                store.WriteMemory(name, null);
+        }
+    }
+}
