@@ -57,7 +57,7 @@ class Machine:
         yield {"MSPORTS_STAND_IN": self.root.windows(policy)}
         content = policy_file.read(policy)
         self.netsh = hives.taken_back(content, self.asked(hives.reading(content)), policy)
-        content["task"] = self._task.read_bytes().decode("utf-16") if self._task.exists() else None
+        content["task"] = self._task.read_text(encoding="utf-8") if self._task.exists() else None
         policy_file.write(policy, content)
 
     @property
@@ -69,7 +69,7 @@ class Machine:
         self._task.unlink(missing_ok=True)
         if xml:
             self._task.parent.mkdir(parents=True, exist_ok=True)
-            self._task.write_bytes(xml.encode("utf-16"))
+            self._task.write_text(xml, encoding="utf-8")  # whatever its first line says
 
     def asked(self, order: hives.Order) -> dict[str, t.Optional[hives.Values]]:
         """Have the host do an order; the keys that it read."""
