@@ -76,7 +76,7 @@ def test_the_old_rules_stay_in_force(apply: t.Any, rule: t.Any, failure: str, wa
     assert (done["changed"], done["added"], done["removed"], done["effective"]["in_force"]) == (True, ["boot", "new"], ["old"], True)
 
 
-def test_a_full_disk_changes_nothing_where_the_host_chooses(apply: t.Any, rule: t.Any) -> None:
+def test_a_disk_that_is_full_or_read_only_changes_nothing(apply: t.Any, rule: t.Any) -> None:
     pid = booted.podman("inspect", "--format", "{{.State.Pid}}", apply.container._id).strip()
     inside = ["nsenter", "-t", pid, "-m", "-p", "sh", "-ec"]
     apply(rule("old", local_ports=["22"]))
@@ -88,7 +88,12 @@ def test_a_full_disk_changes_nothing_where_the_host_chooses(apply: t.Any, rule: 
         failed = _chooses(apply, rule("new", local_ports=["9"], remote_addresses=["@many"]), address_sets={"many": many})
         assert "cannot save the rules below /etc/firewalld: No space left on device" in failed["failed"]
         assert apply.state() == before
-        assert _chooses(apply, rule("new", local_ports=["9"]))["effective"]["in_force"]
+        subprocess.run([*inside, "mount -o remount,ro /etc/firewalld"], check=True)
+        failed = _chooses(apply, rule("new", local_ports=["9"]), rollback_timeout=60)
+        assert "cannot save the rules below /etc/firewalld: Read-only file system" in failed["failed"]
+        subprocess.run([*inside, "mount -o remount,rw /etc/firewalld"], check=True)
+        assert apply.state() == before
+        assert _chooses(apply, rule("new", local_ports=["9"]))["effective"]["in_force"], "nothing waits"
     finally:
         subprocess.run([*inside, "umount -l /etc/firewalld; rm -r /opt/test/firewalld.copy"], check=True)
 

@@ -176,5 +176,28 @@ for turn in range(9):
     assert wrong == []
 
 
+def test_what_a_killed_run_took_from_others_is_back_without_another_run(beside: t.Any) -> None:
+    """Right behind the reload, where all of it is gone: a process stands by that puts it back."""
+    gone, wrong, left = beside.drill(
+        WITH
+        + """
+before, genuine = foreign(state()), daemon.Daemon.reload
+def reload(self):
+    genuine(self)
+    open("/run/gone", "w").write(str(len(difference(before, foreign(state())))))
+    os.kill(os.getpid(), signal.SIGKILL)
+child = os.fork()
+if not child:
+    daemon.Daemon.reload = reload
+    apply(**NEW)
+    os._exit(0)
+assert os.WIFSIGNALED(os.waitpid(child, 0)[1])
+with composer.backend_of("firewalld").held():  # which it holds as long as it is at work
+    answer = [open("/run/gone").read(), difference(before, foreign(state())), os.path.exists("/run/portcullis-msports.firewalld.json")]
+"""
+    )
+    assert int(gone) > 3 and (wrong, left) == ([], False)
+
+
 def test_processes_that_are_killed_anywhere_leave_nothing_wrong(beside: t.Any) -> None:
     assert beside.drill("answer = drill(6, 'few')") == []

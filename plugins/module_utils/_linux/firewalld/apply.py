@@ -63,6 +63,7 @@ class Writer:
         self._store = found.store
         self._start = found.start
         self._root = found.root
+        self._standby = others.Standby(found.root, found.connect)
         self._names = found.names
         self._objects = found.ruleset
         self._looks = found.looks
@@ -124,7 +125,7 @@ class Writer:
 
         Where they do not stay, the files are those from before afterwards: a reload needs them only while it lasts, single changes not at all.
         """
-        with deferred():
+        with deferred(), self._standby:
             before = self._store.texts(self._names)
             try:
                 if stays or self._calls is None:
@@ -169,7 +170,7 @@ class Writer:
             rules = self.iptables.save(self._flushed) if self._nftables else {}
             entries = daemon.timed_entries(self._others, self._objects)
             self._journal = others.Journal(others.handle(self._objects), self._others, self._saved, entries, rules, sorted(self._names))
-            others.keep(self._root, self._journal)
+            self._standby.start(self._journal)
         self._reloaded, self.loaded = True, False
         try:
             if self._nft is not None and self._looks and not any(value.get("table") == "firewalld" for kind, value in self._objects if kind == "chain"):

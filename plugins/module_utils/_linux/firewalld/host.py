@@ -72,7 +72,8 @@ class Found:
         self.store = Store(self.start, host.root)
         if not self.store.installed():
             raise Refused("firewalld was not found on this host (no /etc/firewalld or no program firewalld): install the package firewalld")
-        self.daemon = connect(host)
+        self.connect = lambda: connect(host)
+        self.daemon = self.connect()
         version = self.daemon.version if self.daemon else self.store.version()
         self.version = _checked_version(version)
         if self.daemon and self.daemon.state() != "RUNNING":

@@ -5,8 +5,9 @@
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
 """What a reload takes from others is on disk before it: what only the running daemon holds of them, and their rules of iptables.
 
-A run that is killed between the reload and its end leaves that file. Who holds the lock next puts back what is still missing, and leaves what
-others have changed since: an item comes back when the reload can have taken it, and goes away again when the reload can have brought it.
+A run that is killed between the reload and its end leaves that file. A process that stands by finishes it at once; where that is killed, too, whoever
+holds the lock next does. What others have changed since stays: an item comes back when the reload can have taken it, and goes away again when the
+reload can have brought it.
 """
 
 from __future__ import annotations
@@ -68,6 +69,52 @@ def forget(root: str) -> None:
     tidy([path])
     if os.path.lexists(path):
         os.unlink(path)
+
+
+class Standby:
+    """Keeps a journal, and a process that puts back what it holds if this one is killed before ``__exit__``. That process holds our lock, too."""
+
+    def __init__(self, root: str, connect: t.Callable[[], t.Optional[Daemon]]) -> None:
+        self._root, self._connect = root, connect
+        self._child, self._writer = 0, -1
+
+    def __enter__(self) -> Standby:
+        return self
+
+    def start(self, journal: Journal) -> None:
+        """``OSError`` when the journal cannot be written. Without a process the next run finishes what is left."""
+        keep(self._root, journal)
+        reader, writer = os.pipe()
+        try:
+            self._child = os.fork()
+        except OSError:
+            os.close(writer)
+        else:
+            if self._child == 0:
+                os.close(writer)
+                self._stand_by(reader, journal)
+            self._writer = writer
+        os.close(reader)
+
+    def __exit__(self, *_reason: t.Any) -> None:
+        if self._child:
+            try:
+                os.write(self._writer, b".")
+            except OSError:
+                pass  # somebody has killed it
+            os.close(self._writer)
+            os.waitpid(self._child, 0)
+
+    def _stand_by(self, reader: int, journal: Journal) -> None:
+        """Be the process: wait for the end of the other one. Does not return."""
+        try:
+            os.setsid()
+            for handle in range(3):  # who waits for the end of our output waits for the other one only
+                os.dup2(os.open(os.devnull, os.O_RDWR), handle)
+            if not os.read(reader, 1) and not put_back(journal, self._connect(), Iptables()):
+                forget(self._root)
+        finally:
+            os._exit(0)
 
 
 def finish(root: str, daemon: t.Optional[Daemon], objects: t.Iterable[t.Tuple[str, t.Any]], check_mode: bool) -> t.List[str]:

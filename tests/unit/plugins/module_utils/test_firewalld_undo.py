@@ -9,6 +9,7 @@ import copy
 import typing as t
 
 import pytest
+from ansible_collections.portcullis.msports.plugins.module_utils._linux import rollback as composer
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import undo
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.reconcile import FirewalldError, Refused
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import rollback, timer
@@ -187,3 +188,27 @@ def test_a_boot_before_firewalld_is_prepared_and_forgotten(apply: Backend) -> No
     assert "Before=firewalld.service" in unit and '"boot"' in unit and link.is_symlink()
     rollback.disarm(Shelf("msports", str(apply.root)), waits(apply).nonce)
     assert sorted(path.relative_to(units) for path in units.rglob("*")) == had
+
+
+def test_what_a_boot_runs_takes_back_what_an_earlier_one_armed(apply: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    apply(rule("old", local_ports=["22"]))
+    before = ours(apply)[0]
+    apply(*USERS, **CLOSED, **LATER)
+    host, shelf, pending = apply.host(), Shelf("msports", str(apply.root)), waits(apply)
+    tries: list[int] = []
+
+    def restore(pending: Pending) -> list[str]:
+        tries.append(1)
+        if len(tries) == 1:
+            raise FirewalldError("not now")
+        return undo.restore(pending, host)
+
+    backend = undo.backend(str(apply.root))._replace(restore=restore)
+    monkeypatch.setattr(composer, "backend_of", lambda _name, _root: backend)
+    arguments = ["msports", pending.nonce, str(apply.root), timer.AT_BOOT]
+    assert (composer.main(arguments), tries) == (0, []), "firewalld was restarted, and the timer of this boot still waits"
+    shelf.amend(pending._replace(boot="an earlier one"))
+    assert composer.main(arguments) == 1, "firewalld must not wait for more than one try"
+    assert composer.main(arguments) == 0
+    note = shelf.note()
+    assert note and (note.why, note.what, ours(apply)[0]) == (rollback.RESTARTED, [rollback.RESTORED], before)
