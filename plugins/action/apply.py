@@ -10,7 +10,7 @@ import os
 import typing as t
 
 from ansible import constants as C
-from ansible.errors import AnsibleActionFail
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.portcullis.msports.plugins.module_utils._options import (
@@ -95,8 +95,18 @@ class ActionModule(ActionBase):
         _validation, arguments = self.validate_argument_spec(argument_spec=ARGUMENTS)
         task_vars = task_vars or {}
         name = task_vars["inventory_hostname"]
-        options = {key: arguments[key] for key in PASSED_ON if arguments[key] is not None}
         run = Run(C.DEFAULT_LOCAL_TMP, arguments["directory"])
+        try:
+            result.update(self._apply(run, name, task_vars, arguments))
+        except AnsibleConnectionFailure:
+            raise
+        except AnsibleError:
+            run.tell(name, outcome({"failed": True}))
+            raise
+        return result
+
+    def _apply(self, run: Run, name: str, task_vars: dict[str, t.Any], arguments: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+        options = {key: arguments[key] for key in PASSED_ON if arguments[key] is not None}
         if arguments["state"] == "absent":
             backend = self._backend(name, self._there(), arguments["backend"])  # there may be no plan
             # With a backend of Linux by name, another one may still hold rules: that is no host without a ruleset.
@@ -106,7 +116,7 @@ class ActionModule(ActionBase):
             if entry is None or entry.kind != MANAGED:
                 why = WHY_NONE[entry.kind if entry else None]
                 run.tell(name, skipped(entry is not None and entry.kind == ORPHANED or state_of(run.directory, name) == PRESENT))
-                return {**result, "changed": False, "skipped": True, "msg": f"{name} has no ruleset in the plan: {why}"}
+                return {"changed": False, "skipped": True, "msg": f"{name} has no ruleset in the plan: {why}"}
             with ansible_errors(AnsibleActionFail):
                 plan = load_host(marker["plan"], name, entry.file)
             backend = self._backend(name, plan["hosts"][name]["system"], arguments["backend"])
@@ -124,13 +134,12 @@ class ActionModule(ActionBase):
                 "ruleset": plan["ruleset"],
                 "settings": settings_of(plan["hosts"][name]),
             }
-        if backend == "windows":
-            options, warnings = drop_unsupported(backend, options)
-            for warning in warnings:
-                self._display.warning(warning)
-        elif backend != "linux":
+        options, warnings = drop_unsupported(SYSTEMS[backend], options)
+        for warning in warnings:
+            self._display.warning(warning)
+        if backend not in CHOSEN:
             options["backend"] = backend
-        result.update(self._reconcile(SYSTEMS[backend], options, task_vars))
+        result = self._reconcile(SYSTEMS[backend], options, task_vars)
         result.setdefault("backend", backend)
         if "diff" in result:
             result["diff"] = shortened(result["diff"])

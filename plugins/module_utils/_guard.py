@@ -15,6 +15,8 @@ from ansible_collections.portcullis.msports.plugins.module_utils._match import P
 
 
 SSH = 22
+ADD_SESSION = "add to the inventory: msports_management: {{from: [{0}], services: [{1}]}}, and plan again"
+ADD_RULE = "give a rule that admits it, or name in msports_management (option management) who really manages this host, like [10.9.0.0/24]"
 MULTICAST = _addresses.parse(["224.0.0.0/4", "ff00::/8"])
 INSIDE = (
     "the session comes from this host itself (a forwarder or a jump host on it: {0} port {1}), and the connection from outside that it belongs to is not "
@@ -48,6 +50,16 @@ class Watch(t.NamedTuple):
 def is_inside(session: Session) -> bool:
     """Tell whether a session does not leave the host."""
     return session.peer == session.local or session.peer.startswith("127.") or session.peer == "::1"
+
+
+def add_session(session: Session) -> str:
+    """Return what to do so that a session is admitted."""
+    return ADD_SESSION.format(session.peer, service(session.local_port))
+
+
+def service(port: int) -> str:
+    """Return a port as ``msports_management`` has it."""
+    return "ssh" if port == SSH else "tcp/{0}".format(port)
 
 
 def packed_text(packed: bytes) -> str:

@@ -104,8 +104,12 @@ def defaults(backend: str) -> t.Dict[str, t.Any]:
 
 
 def drop_unsupported(backend: str, options: t.Dict[str, t.Any]) -> t.Tuple[t.Dict[str, t.Any], t.List[str]]:
-    """Return ``(options, warnings)`` without what a backend does not have. A value that means something elsewhere is reported, unless rules go."""
-    others = {option.name: option for option in TABLE if backend not in option.backends and options.get(option.name) is not None}
+    """Return ``(options, warnings)`` without what a backend does not have; ``linux`` stands for all of Linux.
+
+    A value that means something elsewhere is reported, unless rules go.
+    """
+    served = {*LINUX, *ANY_LINUX} if backend in ANY_LINUX else {backend}
+    others = {option.name: option for option in TABLE if not served & set(option.backends) and options.get(option.name) is not None}
     rest = {key: value for key, value in options.items() if key not in others}
     if options.get("state", "present") != "present":
         return rest, []

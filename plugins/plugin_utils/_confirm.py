@@ -88,7 +88,12 @@ def _how(name: str) -> str:
 
 
 def network_port(name: str, known: t.Iterable[object]) -> t.Optional[int]:
-    """Return the port of the host that a connection leads to, ``None`` where it does not go over the network. ``known`` says which, best first."""
-    if name.rpartition(".")[2] in LOCALS:
+    """Return the port of the host that a connection leads to; ``None`` where it does not go over the network, or nothing tells.
+
+    ``known`` says which, best first.
+    """
+    short = name.rpartition(".")[2]
+    if short in LOCALS:
         return None
-    return next((int(text) for text in map(str, known) if text.isdigit() and 0 < int(text) <= 65535), SSH)
+    default = SSH if "ssh" in short or short == "smart" else None  # where a plugin of another kind leads is not known
+    return next((int(text) for text in map(str, known) if text.isdigit() and 0 < int(text) <= 65535), default)

@@ -84,7 +84,7 @@ class Rehearsal(Stage):
 
     def _plan(self) -> None:
         with self.report.step("Plan: ansible-playbook portcullis.msports.plan"):
-            self._say(self._play("portcullis.msports.plan"), "msg")
+            self._say(self._play("portcullis.msports.plan"))
             self._start_windows(2)
             self._play(str(MATRIX))
             for name in ("msports-plan", "matrix.csv", "matrix.md", "firewalls.html"):

@@ -53,10 +53,11 @@ class Stage:
                 self.report.disagree([f"{playbook} warns: {line}"])
         return played
 
-    def _say(self, played: Played, key: str) -> None:
-        for line in played.text.splitlines():
-            if f'"{key}":' in line:
-                self.report.say(line.split(":", 1)[1].strip(' ",'))
+    def _say(self, played: Played) -> None:
+        """Say what the summary of a plan says, a line a fact."""
+        for line in played.text.split('"msg": [', 1)[-1].split("]\n", 1)[0].splitlines():
+            if line.strip():
+                self.report.say(line.strip(' ",'))
 
     def _told(self, name: str, found: Findings) -> None:
         wrong = found.disagreements()

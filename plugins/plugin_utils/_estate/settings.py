@@ -16,7 +16,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.former 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.union import Declarations, ProblemCollector, as_text, entries, items, near_name
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import Addresses, union
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import Catalogs, Setting
-from ansible_collections.portcullis.msports.plugins.plugin_utils._model.releases import is_release
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.releases import is_like, is_release
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.ports import LAST_PORT, parse_ports, texts
 
 MULTICAST = Addresses.parse(["224.0.0.0/4", "ff00::/8"])
@@ -140,6 +140,8 @@ def parse_releases(declared: Declarations, problems: ProblemCollector, catalogs:
         text = as_text(value)
         if text is None or not is_release(text):
             problems.add(path, value, "expected a release in the product's own numbers, in quotes, like '1802'")
+        elif not is_like(text, catalogs.editions.get(product, ())):
+            problems.add(path, value, f"{product} has no release of such a number: expected one like {catalogs.products[product].edition!r}")
         else:
             found[product] = text
     return found

@@ -29,6 +29,15 @@ def is_release(text: str) -> bool:
     return _RELEASE.fullmatch(text) is not None
 
 
+def is_like(text: str, editions: t.Collection[str]) -> bool:
+    """Tell whether a release may be one of a product with such ``editions``: its first number has as many digits as one of theirs."""
+    return not editions or len(_first(text)) in {len(_first(edition)) for edition in editions}
+
+
+def _first(text: str) -> str:
+    return re.split("[.-]", text)[0]
+
+
 def release(text: str) -> Release:
     """Return the numbers of a release, which order as releases do: ``9`` before ``10``, ``2019-12`` before ``2021-04``."""
     return tuple(int(part) for part in re.split("[.-]", text))

@@ -37,13 +37,21 @@ REAUTHORISED = (
 SAY_WHO = "say who must stay admitted (msports_management in the inventory, or the option management), and set ansible_port to the port of the host itself"
 
 
+class Finding(t.NamedTuple):
+    """What would not be admitted, in a sentence, and what to do so that it is; ``""`` where the sentence says it."""
+
+    reason: str
+    remedy: str = ""
+
+
 def watch(host: Host, after: t.Sequence[Rule], inbound: t.Mapping[str, str], options: t.Mapping[str, t.Any], writes: bool) -> list[str]:
     """Return warnings; raise ``Refused`` when a present session or ``management`` would not be admitted, unless that is allowed.
 
     ``after`` are our rules after the change, ``inbound`` is the default action of each profile then. Where nothing is to be written, nothing
     can be cut, so it is a warning only. What cannot be told is refused, too, unless a timer takes the change back.
     """
-    locked, warnings = [], []
+    locked: list[Finding] = []
+    warnings = []
     active = host.active or PROFILES  # none is known: it may be any
     management = options["management"]
     closing = [
@@ -52,36 +60,37 @@ def watch(host: Host, after: t.Sequence[Rule], inbound: t.Mapping[str, str], opt
     if closing and writes:
         warnings.append(REAUTHORISED.format(some(closing)))
     for profile in PROFILES:
-        state = host.profiles[profile]
-        if not state["enabled"] and profile not in active or not state["local_rules"] and state["enabled"] and profile not in active:
-            continue
-        found = lockout(host, after, inbound[profile], profile, options)
-        if not state["local_rules"] and state["enabled"]:
-            if found and (state["inbound"], inbound[profile]) == ("allow", "block"):
-                locked += [f"profile {profile}: {reason}; {CLOSED}" for reason in found]
-            else:
-                text = f"profile {profile}: {IGNORED}"
-                warnings.append(
-                    text + (f"; its own rules do not certainly admit whoever manages this host: {found[0]}{_more(len(found) - 1)}" if found else "")
-                )
-            continue
-        if not state["enabled"]:
-            if found:
-                text = f"profile {profile}: its firewall is off; switched on, it would lock out whoever manages this host: {found[0]}"
-                warnings.append(text + _more(len(found) - 1))
-        elif profile in active:
-            locked += [f"profile {profile}: {reason}" for reason in found]
-        elif found:
-            warnings.append(f"profile {profile}, which is not active now, but may be after a reboot: {found[0]}" + _more(len(found) - 1))
+        if profile in active or host.profiles[profile]["enabled"] and host.profiles[profile]["local_rules"]:
+            found = lockout(host, after, inbound[profile], profile, options)
+            closes, told = _judged(host.profiles[profile], profile, found, inbound[profile], profile in active)
+            locked += closes
+            warnings += told
     if options["allow_lockout"]:
         return warnings
     if locked and writes:
-        raise Refused(LOCKED_OUT, locked)
+        raise Refused(LOCKED_OUT, [f"{reason}; {remedy}" if remedy else reason for reason, remedy in locked])
     if writes and _closes(host, after, inbound):
         declared = management.get("addresses") and management.get("ports")
         unsure = [text for text in host.unknown if text != NOBODY or not declared]
         warnings += refuse_unless_taken_back(options, [f"{text}; {SAY_WHO}" for text in unsure])
-    return warnings + [f"nothing is changed, but whoever manages this host is not certainly admitted: {reason}" for reason in locked]
+    return warnings + [f"nothing is changed, but whoever manages this host is not certainly admitted: {reason}" for reason, _remedy in locked]
+
+
+def _judged(state: t.Mapping[str, t.Any], profile: str, found: t.Sequence[Finding], inbound: str, active: bool) -> t.Tuple[list[Finding], list[str]]:
+    """Return ``(what of a profile locks somebody out, warnings)``; ``found`` is what it would not admit once the change is there."""
+    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    if not state["enabled"]:
+        return [], [
+            f"profile {profile}: its firewall is off; switched on, it would lock out whoever manages this host: {found[0].reason}{more}"
+        ] if found else []
+    if not state["local_rules"] and found and (state["inbound"], inbound) == ("allow", "block"):
+        return [Finding(f"profile {profile}: {one.reason}; {CLOSED}") for one in found], []
+    if not state["local_rules"]:
+        doubt = f"; its own rules do not certainly admit whoever manages this host: {found[0].reason}{more}" if found else ""
+        return [], [f"profile {profile}: {IGNORED}{doubt}"]
+    if active:
+        return [one._replace(reason=f"profile {profile}: {one.reason}") for one in found], []
+    return [], [f"profile {profile}, which is not active now, but may be after a reboot: {found[0].reason}{more}"] if found else []
 
 
 def _closes(host: Host, after: t.Sequence[Rule], inbound: t.Mapping[str, str]) -> bool:
@@ -99,12 +108,8 @@ def _closes(host: Host, after: t.Sequence[Rule], inbound: t.Mapping[str, str]) -
     return flips or bool(inbound_rules(before, "allow") - inbound_rules(after, "allow") or inbound_rules(after, "block") - inbound_rules(before, "block"))
 
 
-def _more(count: int) -> str:
-    return f" (and {count} more)" if count else ""
-
-
-def lockout(host: Host, after: t.Sequence[Rule], inbound: str, profile: str, options: t.Mapping[str, t.Any]) -> list[str]:
-    """Return in sentences what of the sessions and ``management`` one profile would not admit."""
+def lockout(host: Host, after: t.Sequence[Rule], inbound: str, profile: str, options: t.Mapping[str, t.Any]) -> list[Finding]:
+    """Return what of the sessions and ``management`` one profile would not admit."""
     management, dynamic = options["management"], tuple(options["dynamic_ports"])
     ssh_ports = {str(SSH_PORT), *(str(session.local_port) for session in host.sessions if host.how == BY_SSH)}
     # A session over ssh says so by itself; on another port that we came by it is WinRM.
@@ -125,14 +130,18 @@ def lockout(host: Host, after: t.Sequence[Rule], inbound: str, profile: str, opt
     if not _guard.lockout(rules, {}, inbound, management, host.sessions):
         return []
     unsure = [(*uncertain(rule, judged), rule) for rule, judged in allows]
-    found = []
+    found: list[Finding] = []
     for session in host.sessions:
         meant = (str(session.local_port), session.peer)
-        found += [reason + _hint(reason, unsure, *meant) for reason in _guard.lockout(rules, {}, inbound, {}, [session])]
+        for reason in _guard.lockout(rules, {}, inbound, {}, [session]):
+            hint = _hint(reason, unsure, *meant)
+            found.append(Finding(reason + hint, _guard.add_session(session) if reason.endswith(NOT_ADMITTED) and not hint else ""))
     for address in management.get("addresses") or []:
         for port in management.get("ports") or []:
             asked = {"addresses": [address], "ports": [port]}
-            found += [reason + _hint(reason, unsure, str(port).rpartition("/")[2], address) for reason in _guard.lockout(rules, {}, inbound, asked, [])]
+            for reason in _guard.lockout(rules, {}, inbound, asked, []):
+                hint = _hint(reason, unsure, str(port).rpartition("/")[2], address)
+                found.append(Finding(reason + hint, "" if hint else _guard.ADD_RULE))
     return found
 
 

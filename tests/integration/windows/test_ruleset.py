@@ -162,7 +162,10 @@ def test_the_guard_refuses_and_nothing_is_written(estate: Estate) -> None:
     refused, allowed = module("refused", **options(RPC)), module("allowed", **options(RPC, rule("m", ["5986"], ["10.9.0.0/24"], program="System")))
     played = estate.tasks({**refused, "ignore_errors": True}, allowed, {**refused, "name": "refused again"}, hosts=["w1"])
     results = played.by_task()
-    reason = "profile domain: the present session from 10.9.0.5 to 10.1.1.20 port 5986: no rule admits it"
+    reason = (
+        "profile domain: the present session from 10.9.0.5 to 10.1.1.20 port 5986: no rule admits it; add to the inventory: "
+        "msports_management: {from: [10.9.0.5], services: [tcp/5986]}, and plan again"
+    )
     for name in ("refused", "refused again"):
         assert results[name]["problems"] == [reason]
         assert results[name]["msg"].endswith(reason) and results[name]["msg"].startswith("these rules would lock out")

@@ -15,7 +15,7 @@ import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _guard, _ports
 from ansible_collections.portcullis.msports.plugins.module_utils._evaluate import EPHEMERAL, NOT_ADMITTED, Evaluator, Ruleset
-from ansible_collections.portcullis.msports.plugins.module_utils._guard import SSH, Session, Watch
+from ansible_collections.portcullis.msports.plugins.module_utils._guard import Session, Watch
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import links
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.compare import place
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.foreign import Tables
@@ -28,8 +28,6 @@ NOBODY = (
     "no management session is open, management is empty, and these rules admit nobody to {0}, where this host listens; say who manages it, in the inventory "
     "with msports_management: {{from: [10.9.0.0/24], services: [{1}]}}"
 )
-ADD_SESSION = "add to the inventory: msports_management: {{from: [{0}], services: [{1}]}}, and plan again"
-ADD_RULE = "give a rule that admits it, or name in msports_management (option management) who really manages this host, like [10.9.0.0/24]"
 ADD_OUTER = "add to the inventory: msports_allow: [{{name: tunnel {0}, in: {1}, from: [{2}], because: management comes through it}}], and plan again"
 TUNNEL = "the session from {0} comes through the tunnel {1}, whose own packets come {2}: {3}"
 NO_WAY = "by which interface the session from {0} comes cannot be told ({1}), so not whether a tunnel carries it"
@@ -63,7 +61,7 @@ def check(options: Options, watch: Watch, ground: Ground) -> t.List[str]:
         return []
     evaluator = ground.evaluator or Ruleset(ground.rules, options["address_sets"], options["default_inbound"])
     locked = [_with_remedy(session, text) for session in watch.sessions for text in _guard.lockout((), {}, "", {}, [session], evaluator)]
-    locked += ["{0}; {1}".format(text, ADD_RULE) for text in _guard.lockout((), {}, "", options["management"], (), evaluator)]
+    locked += ["{0}; {1}".format(text, _guard.ADD_RULE) for text in _guard.lockout((), {}, "", options["management"], (), evaluator)]
     known, unsure = _beyond(options, watch, ground, evaluator)
     if locked + known:
         raise Refused(LOCKED_OUT, locked + known)
@@ -73,11 +71,7 @@ def check(options: Options, watch: Watch, ground: Ground) -> t.List[str]:
 
 
 def _with_remedy(session: Session, text: str) -> str:
-    return "{0}; {1}".format(text, ADD_SESSION.format(session.peer, _service(session.local_port))) if text.endswith(NOT_ADMITTED) else text
-
-
-def _service(port: int) -> str:
-    return "ssh" if port == SSH else "tcp/{0}".format(port)
+    return "{0}; {1}".format(text, _guard.add_session(session)) if text.endswith(NOT_ADMITTED) else text
 
 
 def _beyond(options: Options, watch: Watch, ground: Ground, evaluator: Evaluator) -> Verdicts:
@@ -93,7 +87,7 @@ def _beyond(options: Options, watch: Watch, ground: Ground, evaluator: Evaluator
     opened = closed and (ground.before is None or any(ground.before.admits_somebody((port, port)) for port in closed))
     if opened and closed == list(watch.listening) and not options["management"].get("addresses"):
         shown = " or ".join("port {0}".format(port) for port in closed)
-        unsure.append(NOBODY.format(shown, ", ".join(map(_service, closed))))
+        unsure.append(NOBODY.format(shown, ", ".join(map(_guard.service, closed))))
     return known, unsure
 
 

@@ -109,6 +109,11 @@ def test_what_a_backend_does_not_have_is_dropped_and_reported() -> None:
     rest, warnings = _options.drop_unsupported("windows", given)
     assert rest == {"owner": "msports", "max_removals": None}
     assert [text.partition(":")[0] for text in warnings] == ["firewalld_precedence is yield, which is about firewalld"]
+    profiles = {"windows_profiles": ["domain"], "firewalld_precedence": "yield"}
+    assert _options.drop_unsupported("linux", profiles) == (
+        {"firewalld_precedence": "yield"},
+        ["windows_profiles is ['domain'], which is about windows: with linux it changes nothing."],
+    )
     assert _options.drop_unsupported("ufw", {**given, "firewalld_precedence": "merge"})[1] == []
     assert _options.drop_unsupported("ufw", {**given, "state": "absent"})[1] == []
 

@@ -76,3 +76,21 @@ def test_a_host_that_has_forgotten_is_no_success() -> None:
 
 def test_a_connection_without_a_network_says_so() -> None:
     assert "nothing over the network was tried" in Host(YES, name="ansible.builtin.local").run(RESULT)["rollback"]["by"]
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "port"),
+    [
+        ("ansible.builtin.ssh", [None, ""], 22),
+        ("smart", [], 22),
+        ("community.libssh.libssh", [None], 22),
+        ("ssh", [None, "2222"], 2222),
+        ("winrm", [5986], 5986),
+        ("containers.podman.podman", [22], None),
+        ("ansible.builtin.local", [22], None),
+        ("somebody.tools.console", [], None),  # nothing tells that it goes over the network
+        ("somebody.tools.console", [4444], 4444),
+    ],
+)
+def test_the_port_that_a_connection_leads_to(name: str, known: list[object], port: int | None) -> None:
+    assert _confirm.network_port(name, known) == port

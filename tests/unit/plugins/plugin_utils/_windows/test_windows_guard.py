@@ -36,7 +36,7 @@ def refusal(given: Plain, found: FakeHost) -> list[str]:
     except Refused as refused:
         assert str(refused) == f"{LOCKED_OUT}: {'; '.join(refused.problems)}"
         assert len(found.calls) == calls + 1
-        return refused.problems
+        return [problem.partition("; add to the inventory: ")[0].partition("; give a rule that admits it")[0] for problem in refused.problems]
     return []
 
 
@@ -176,6 +176,18 @@ def test_the_session_that_we_came_by_goes_before_all_others() -> None:
     assert result["effective"]["guarded"] == [f"10.1.1.20 port 22 from {PEER} (SSH_CONNECTION)"]
 
 
+def test_a_refusal_says_what_to_add_where() -> None:
+    found = host()
+    found.session("10.9.0.6", port=2222)
+    with pytest.raises(Refused) as refused:
+        run(options(OTHER, management=MANAGEMENT), found)
+    assert [problem.partition("no rule admits it; ")[2] for problem in refused.value.problems] == [
+        "add to the inventory: msports_management: {from: [10.9.0.5], services: [tcp/5985]}, and plan again",
+        "add to the inventory: msports_management: {from: [10.9.0.6], services: [tcp/2222]}, and plan again",
+        *["give a rule that admits it, or name in msports_management (option management) who really manages this host, like [10.9.0.0/24]"] * 2,
+    ]
+
+
 def test_every_established_session_is_guarded() -> None:
     found = host(winrm(remote_addresses=PEER))
     found.session("::ffff:10.9.0.6", 5986, "::ffff:10.1.1.20")
@@ -312,4 +324,4 @@ def test_where_nothing_is_written_nothing_is_refused() -> None:
 def test_check_mode_refuses_alike() -> None:
     with pytest.raises(Refused) as caught:
         run(options(OTHER), host(), check_mode=True)
-    assert caught.value.problems == [NOT_ADMITTED]
+    assert [problem.partition("; ")[0] for problem in caught.value.problems] == [NOT_ADMITTED]
