@@ -108,7 +108,7 @@ def drop_unsupported(backend: str, options: t.Dict[str, t.Any]) -> t.Tuple[t.Dic
 
     A value that means something elsewhere is reported, unless rules go.
     """
-    served = {*LINUX, *ANY_LINUX} if backend in ANY_LINUX else {backend}
+    served = {*LINUX, *ANY[:1]} if backend in ANY[:1] else {backend}
     others = {option.name: option for option in TABLE if not served & set(option.backends) and options.get(option.name) is not None}
     rest = {key: value for key, value in options.items() if key not in others}
     if options.get("state", "present") != "present":
