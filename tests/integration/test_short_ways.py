@@ -15,7 +15,7 @@ from playbook_runs import Place, Played
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.store import save
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._flow.estates import host, plan
 
-ASKED = {"from": "mp01", "to": "site01", "port": "tcp/445", "host": "mp01", "before": "old-plan"}
+ASKED = {"from": "mp01", "to": "site01", "port": "tcp/445", "host": "mp01", "before": "old-plan", "products": "exchange, configmgr"}
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
     old["hosts"]["mp01"]["rules"] = old["hosts"]["mp01"]["rules"][1:]
     save(made, place.folder / "msports-plan")
     save(old, place.folder / "old-plan")
-    ways = [{"import_playbook": f"portcullis.msports.{name}"} for name in ("explain", "show", "diff", "report")]
+    ways = [{"import_playbook": f"portcullis.msports.{name}"} for name in ("explain", "show", "diff", "report", "init")]
     done = place.play(place.write("ways.yml", yaml.safe_dump(ways)), "-e", yaml.safe_dump(ASKED, default_flow_style=True))
     assert done.code == 0, done.output
     return done
@@ -42,6 +42,11 @@ def test_show_is_the_text_of_the_backend(played: Played) -> None:
     lines = played.by_task()["Show the ruleset of a host as text of its backend"]["msg"]
     assert lines[0] == "table inet msports"
     assert any("ip saddr 10.1.1.10 tcp dport 445 accept" in line for line in lines)
+
+
+def test_init_writes_an_inventory(played: Played) -> None:
+    path = pathlib.Path(played.by_task()["Say what to do next"]["msg"].rpartition(" ")[2])
+    assert path.name == "inventory.yml" and "exchange_mailbox" in path.read_text(encoding="utf-8")
 
 
 def test_report_is_written_beside_the_plan(played: Played) -> None:
