@@ -421,12 +421,14 @@ def test_a_session_on_another_port_is_guarded_when_the_port_is_told(estate: Esta
     content = policy_file.fresh_server()
     content["sessions"] = [{**content["sessions"][0], "local_port": 8443}]
     estate.store("w1", content)
-    task = {**module("try", **options(RPC)), "ignore_errors": True}
-    results = estate.tasks(task, {**task, "name": "told", "vars": {"ansible_port": 8443}}).by_task()
-    assert any(text.startswith("nothing was guarded: ") for text in results["try"]["warnings"]), results["try"]
-    told = results["told"]
-    assert told["effective"]["guarded"] == ["10.1.1.20 port 8443 from 10.9.0.5 (established)"]
-    assert any("10.1.1.20 port 8443" in text for text in told["warnings"])
+    blocking = rule("no web", ["80"], action="block")
+    task = {**module("try", **options(blocking)), "ignore_errors": True}
+    told = {**module("told", **options(RPC)), "vars": {"ansible_port": 8443}, "ignore_errors": True}
+    results = estate.tasks(task, told).by_task()
+    (problem,) = results["try"]["problems"]
+    assert problem.startswith("no management session over the network was found on the host; say who must stay admitted"), results["try"]
+    (problem,) = results["told"]["problems"]
+    assert problem.startswith("profile domain: the present session from 10.9.0.5 to 10.1.1.20 port 8443: no rule admits it")
 
 
 def test_a_name_in_another_case_is_another_rule(host: Host) -> None:
