@@ -36,6 +36,7 @@ options:
   max_removed_rules:
     description:
       - How many rules of the saved plan may go from hosts that stay. More are refused, and nothing is written.
+      - A rule goes when most of the addresses that it let through are let through by no rule of the host any more. Its name does not count.
       - Unset, a quarter of them may, and always 20.
     type: int
 attributes:

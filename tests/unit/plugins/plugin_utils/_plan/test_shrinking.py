@@ -66,7 +66,7 @@ def test_rules_of_hosts_that_are_expected_to_go_do_not_count() -> None:
 
 def test_where_most_of_them_would_go_is_said() -> None:
     before, after = planned(a=1, b=30, c=40, d=2), planned(a=0, b=0, c=0, d=0)
-    with pytest.raises(InventoryError, match=r"73 of the 73 rules of the saved plan would go, most of them at c \(40\), b \(30\), d \(2\), \.\.\."):
+    with pytest.raises(InventoryError, match=r"73 of the 73 rules of the saved plan would go or lose most of their addresses, most of them at c \(40\), b \(30\), d \(2\), \.\.\."):
         check_shrinking(before, after, plan_diff(before, after))
 
 
@@ -83,3 +83,25 @@ def test_a_plan_of_a_part_does_not_take_the_place_of_a_whole_one() -> None:
 
 def test_what_the_index_of_a_damaged_plan_says_is_compared_all_the_same() -> None:
     assert told({"hosts": {}, "sets": {}, "inputs": {"a": "x", "b": "x"}, "partial_inventory": False}, planned(a=1)) == ["expect_removed_hosts"]
+
+
+def many(remote: str, *addresses: str) -> Plain:
+    """A plan of one host with 30 rules from one set, which another one has, too."""
+    ruleset = [rule("in", "tcp", remote, [str(port)]) for port in range(30)]
+    return plan({"a": host(*ruleset)}, {remote: list(addresses)}, inputs={"a": "x"}, partial_inventory=False)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "refused"),
+    [
+        (many("client", "10.20.0.0/16"), many("client@P01", "10.20.0.0/16"), False),  # as where the first site is declared
+        (many("client", "10.20.0.0/16"), many("client@P01", "10.0.0.0/8"), False),
+        (many("client", "10.20.0.0/16"), many("client", "10.20.0.0/17"), False),  # half of it stays
+        (many("client", "10.20.0.0/16"), many("client", "10.20.0.0/18"), True),
+        (many("client", "10.20.0.0/16"), many("client", "10.2.0.0/16"), True),
+        (many("client", "10.20.0.0/16", "fd00::/64"), many("client", "10.2.0.0/16", "fd00::/64"), True),  # families are counted apart
+    ],
+    ids=["renamed", "wider", "half", "less than half", "mistyped", "one family"],
+)
+def test_what_is_let_through_counts_and_no_name(before: Plain, after: Plain, refused: bool) -> None:
+    assert told(before, after) == (["max_removed_rules"] if refused else [])
