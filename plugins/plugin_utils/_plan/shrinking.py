@@ -59,8 +59,8 @@ def check_shrinking(before: Plain, plan: Plain, difference: Plain, expected: t.S
             Problem(
                 "max_removed_rules",
                 str(bound),
-                f"{count} of the {total} rules of the saved plan would go or lose most of their addresses, most of them at {where}. Look at what differs (filter plan_diff), and mend the "
-                f"inventory, or accept it: max_removed_rules: {count}",
+                f"{count} of the {total} rules of the saved plan would go or lose most of their addresses, most of them at {where}. Look at what differs "
+                f"(playbook diff), and mend the inventory, or accept it: max_removed_rules: {count}",
             )
         )
     if problems:
@@ -79,9 +79,7 @@ class _Lost:
         now: dict[tuple[t.Any, ...], list[str]] = {}
         for rule in self._plan["hosts"].get(host, {}).get("rules", ()):
             now.setdefault(_ports_of(rule), []).append(rule["remote"])
-        return sum(
-            self._is_lost(rule["remote"], tuple(now.get(_ports_of(rule), ()))) for rule in self._before["hosts"][host]["rules"] if rule["name"] in names
-        )
+        return sum(self._is_lost(rule["remote"], tuple(now.get(_ports_of(rule), ()))) for rule in self._before["hosts"][host]["rules"] if rule["name"] in names)
 
     def _compare(self, was: str, now: tuple[str, ...]) -> bool:
         old = Addresses.parse(self._before["sets"][was]["addresses"])
