@@ -20,7 +20,7 @@ ADD_RULE = "give a rule that admits it, or name in msports_management (option ma
 MULTICAST = _addresses.parse(["224.0.0.0/4", "ff00::/8"])
 INSIDE = (
     "the session comes from this host itself (a forwarder or a jump host on it: {0} port {1}), and the connection from outside that it belongs to is not "
-    "known{2}; say in the inventory by which port of this host you come, like ansible_port: 2443"
+    "known{2}"
 )
 
 

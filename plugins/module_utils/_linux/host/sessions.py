@@ -28,6 +28,7 @@ NOBODY = "no management session over the network was found: there is nothing to 
 NOT_TOLD = "no management session over the network was found, and not all could be seen"
 BY_PORT = "established sockets at the ports of management"
 
+SAY_PORT = "; say in the inventory by which port of this host you come, like ansible_port: 2443"
 LOST = (
     "this run came over the network to port {0}, and no connection to that port or to sshd is among the sockets of this host; say in the inventory on "
     "which port of this host its server listens, like ansible_port: 2022"
@@ -95,7 +96,7 @@ def _from_inside(own: Session, kernel: _Sockets, reader: _Reader, came_by: t.Opt
     if found:
         return Watch(found, "established sockets at the port that leads to the session from this host itself", own=own)
     asked = "; none is at port {0}, by which this run came".format(came_by) if came_by else ""
-    return Watch((), NOT_TOLD, (INSIDE.format(own.peer, own.peer_port, asked),), own=own)
+    return Watch((), NOT_TOLD, (INSIDE.format(own.peer, own.peer_port, asked + SAY_PORT),), own=own)
 
 
 def _served(kernel: _Sockets, reader: _Reader, servers: t.Iterable[str], came_by: t.Optional[int]) -> t.Tuple[int, ...]:
