@@ -34,6 +34,8 @@ GONE = "what was put into our policies by hand after the run is gone: {0}"
 STOPPED = "firewalld does not run any more, so nothing filters"
 STARTING = "firewalld has begun to start and does not answer yet"
 
+STRANGE = "{0} is none of our files any more"
+
 Texts = t.Dict[str, str]
 
 
@@ -114,14 +116,14 @@ def _merged_texts(store: persist.Store, pending: Pending) -> t.Tuple[Texts, t.Li
     previous, saved = (dict(side["texts"]) for side in (pending.previous, pending.saved))
     now = store.texts(_names(pending))
     before, after, there = (store.objects(texts) for texts in (previous, saved, now))
-    broken = {persist.name_of(path) for path in now if path.endswith(".xml")} - names(there)
-    if broken:
-        return previous, []
+    strange = {persist.name_of(path) for path in now if path.endswith(".xml")} - names(there)
+    if strange:
+        return previous, [UNMERGED.format(STRANGE.format(", ".join(sorted(strange))))]
     desired, left, gone = merge(before, after, there)
     try:
         rendered = files(desired)
-    except ValueError:  # something that has no place in a rule of ours
-        return previous, []
+    except ValueError as error:  # something that has no place in a rule of ours
+        return previous, [UNMERGED.format(error)]
     same = _same(before, desired)
     return {**rendered, **{path: text for path, text in previous.items() if not path.endswith(".xml") or persist.name_of(path) in same}}, _said(left, gone)
 

@@ -126,6 +126,17 @@ def test_a_file_of_ours_that_somebody_changed_meanwhile_is_merged(apply: Backend
     assert apply.policy("in-allow")["rich_rules"] == ['rule port port="22" protocol="tcp" accept'], "it was not loaded, and is not"
 
 
+@pytest.mark.parametrize("text", ["<policy", '<rule><audit/><accept/></rule>'], ids=["no XML", "a rule that we have no words for"])
+def test_a_file_that_cannot_be_merged_is_the_one_from_before_again(apply: Backend, text: str) -> None:
+    apply(rule("old", local_ports=["22"]))
+    before = files(apply)
+    apply(rule("new", local_ports=["9"]), **LATER)
+    path = apply.root / "etc/firewalld/policies/msports-in-allow.xml"
+    path.write_text(text if text == "<policy" else path.read_text().replace("</policy>", text + "</policy>"))
+    told = undo.restore(waits(apply), apply.host())
+    assert (told[0], files(apply)) == (rollback.RESTORED, before) and "could not stay" in told[1]
+
+
 def test_a_run_that_fails_and_is_undone_leaves_nothing_waiting(apply: Backend) -> None:
     apply(rule("old", local_ports=["22"]))
     before = ours(apply)
