@@ -23,7 +23,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._model.ports im
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.index import REACHED, Intervals, Plain, PlanIndex, RulesetIndex, ports_of
 
 DEFAULT = {"in": "default_inbound", "out": "default_outbound"}
-VERBS = {"in": "admits", "out": "lets out"}
+VERBS = {"in": "admits it", "out": "lets it out"}
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ def _why(index: PlanIndex, address: str, direction: str, peer: str, protocol: st
         for item in ruleset.at(direction, protocol, port):
             if item.matches(Addresses.parse([peer]).intervals, own.intervals):
                 because = ", ".join(" ".join(filter(None, (why["name"], why["text"]))) for why in item.rule["because"])
-                return f"{name} {VERBS[direction]} it by the rule '{item.rule['name']}' ({because})"
+                return f"{name} {VERBS[direction]} by the rule '{item.rule['name']}' ({because})"
         if not _stops(index.plan["hosts"][name], direction):
             return f"{name} stops nothing that no rule names (msports_{DEFAULT[direction]}: {index.plan['hosts'][name][DEFAULT[direction]]})"
     return ""

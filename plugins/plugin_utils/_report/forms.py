@@ -49,7 +49,7 @@ def _markdown(report: Data) -> str:
 
 
 def _finding(item: Data) -> tuple[str, ...]:
-    return (item["text"], "yes" if item["cut"] else "no", " ".join(item["why_not"]), item["remedy"]["text"] if item["remedy"] else "")
+    return (item["text"], "yes" if item["cut"] else "no", "; ".join(item["why_not"]), item["remedy"]["text"] if item["remedy"] else "")
 
 
 def _flow(item: Data) -> tuple[str, ...]:
@@ -74,7 +74,7 @@ def _junit(report: Data) -> str:
         _case(suite, "claims", item["claim"])
     for item in report["findings"]:
         if item["cut"] or item["verdict"] == "not_allowed":
-            _case(suite, "findings", item["text"], "would be cut" if item["cut"] else item["word"].replace("_", " "), " ".join(item["why_not"]))
+            _case(suite, "findings", item["text"], "would be cut" if item["cut"] else item["word"].replace("_", " "), "; ".join(item["why_not"]))
     for item in report["summary"]:
         for name in item["names"] if item["name"] in FAILING else ():
             _case(suite, item["name"], name, FAILING[item["name"]])
