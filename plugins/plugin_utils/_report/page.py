@@ -31,7 +31,8 @@ h1 { font-size: 1.5rem } h2 { font-size: 1.2rem; margin: 2rem 0 .5rem; scroll-ma
 .figures li { background: var(--soft); border-radius: 6px; padding: .7rem }
 .figures b { display: block; font-size: 1.7rem } .bad b { color: var(--bad) } .good b { color: var(--good) }
 .wide { overflow-x: auto; margin-bottom: 1.2rem } table { border-collapse: collapse; width: 100% }
-th, td { text-align: left; vertical-align: top; padding: .25rem .6rem .25rem 0; border-bottom: 1px solid var(--line); overflow-wrap: break-word; min-width: 5rem }
+th, td { text-align: left; vertical-align: top; padding: .25rem .6rem .25rem 0; border-bottom: 1px solid var(--line); overflow-wrap: break-word;
+  min-width: 5rem }
 thead th { background: var(--paper) } tr:target { background: var(--soft) }
 code, .ports { font-family: ui-monospace, monospace; font-size: .92em }
 .none { color: var(--good) } .cut { color: var(--bad); font-weight: 600 }
