@@ -20,7 +20,6 @@ from ansible_collections.portcullis.msports.plugins.module_utils._linux.host imp
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.compare import Environment
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.foreign import Tables
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import Objects
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.sessions import established
 from ansible_collections.portcullis.msports.plugins.module_utils._match import BASE, Match, Plain, covered, named, touches, typed
 from ansible_collections.portcullis.msports.plugins.module_utils._options import Options
 
@@ -59,7 +58,7 @@ def examine(
     if rules is not None:
         cut, killed = compare.compare(tables, rules, options, closed)
         reasons += cut
-        warnings += killed + portless.warnings(rules, options, proc) + tracking.warnings(proc, len(established(proc)))
+        warnings += killed + portless.warnings(rules, options, proc) + tracking.warnings(proc)
     if daemon is None:
         return Environment(managers, ["firewalld is not running: the rules are saved and take effect when it is started"] + reasons, warnings)
     if daemon.call("", "queryPanicMode"):

@@ -38,13 +38,20 @@ NEARLY_FULL = (
 NOT_LOOSE = "nf_conntrack_tcp_loose is 0: TCP sessions older than the first rule of anybody that tracks connections may be cut"
 
 
-def warnings(proc: str, sessions: int) -> t.List[str]:
-    """Return what may go wrong with the tracking of so many open sessions."""
+def warnings(proc: str) -> t.List[str]:
+    """Return what may go wrong with the tracking of the sessions that are open."""
+    sessions = _in_use(proc)
     count, room, loose = (_setting(proc, name) for name in ("nf_conntrack_count", "nf_conntrack_max", "nf_conntrack_tcp_loose"))
     found = [NOT_LOOSE] if loose == 0 else []
     if count is not None and room and max(count, sessions) * 10 > room * 9:
         found.append(NEARLY_FULL.format(count, sessions, room, 2 * room))
     return found
+
+
+def _in_use(proc: str) -> int:
+    """Return the number of TCP sockets, which the kernel has counted: to list them takes much longer."""
+    lines = [line.split() for name in ("sockstat", "sockstat6") for line in read_text(os.path.join(proc, "net", name)).splitlines()]
+    return sum(int(fields[2]) for fields in lines if fields[:2] in (["TCP:", "inuse"], ["TCP6:", "inuse"]))
 
 
 def _setting(proc: str, name: str) -> t.Optional[int]:

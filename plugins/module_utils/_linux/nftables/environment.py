@@ -16,7 +16,6 @@ from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.com
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.managers import legacy_tables, other_managers
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import Objects
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.services import installed, starts
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.sessions import established
 from ansible_collections.portcullis.msports.plugins.module_utils._match import Plain
 from ansible_collections.portcullis.msports.plugins.module_utils._options import Options
 
@@ -56,7 +55,7 @@ def examine(objects: Objects, rules: t.Optional[t.Sequence[Plain]], options: Opt
     for key, text in tables.mentions("notrack"):
         consequence = "replies to them are dropped as if nobody had asked"
         reasons.append("{0} takes packets out of connection tracking ({1}): {2}".format(compare.place(key), text, consequence))
-    warnings += tracking.warnings(proc, len(established(proc)))
+    warnings += tracking.warnings(proc)
     if "firewalld is running" not in managers and installed("firewalld", root) and starts("firewalld", root):
         warnings.append(FIREWALLD_LATER)
     warnings += others.containers(tables)

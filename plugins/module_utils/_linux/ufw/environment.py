@@ -16,7 +16,6 @@ from ansible_collections.portcullis.msports.plugins.module_utils._linux.host imp
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.compare import Environment
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.foreign import Tables
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.managers import LOADERS, firewalld_runs, legacy_tables
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.sessions import established
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.xtables import Filter
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import kernel, tuples
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.render import Named
@@ -58,7 +57,7 @@ def examine(
     cut, killed = compare.compare(indexed, given_rules, options, closed)
     for key, text in indexed.mentions("notrack"):
         reasons.append("{0} takes packets out of connection tracking ({1}): replies to them are dropped".format(compare.place(key), text))
-    warnings += killed + others.containers(indexed) + portless.warnings(given_rules, options, proc) + tracking.warnings(proc, len(established(proc)))
+    warnings += killed + others.containers(indexed) + portless.warnings(given_rules, options, proc) + tracking.warnings(proc)
     return Environment(managers, reasons + cut, warnings)
 
 

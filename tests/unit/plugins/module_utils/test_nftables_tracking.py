@@ -103,10 +103,13 @@ def test_a_table_of_connections_that_is_nearly_full_is_a_warning(tmp_path: pathl
     folder.mkdir(parents=True)
     for name, value in (("count", count), ("max", room)):
         (folder / f"nf_conntrack_{name}").write_text(f"{value}\n")
-    found = tracking.warnings(str(tmp_path), sessions)
+    (tmp_path / "net").mkdir()
+    (tmp_path / "net/sockstat").write_text(f"sockets: used 99\nTCP: inuse {sessions} orphan 0 tw 4 alloc 6 mem 1\nUDP: inuse 9 mem 0\n")
+    (tmp_path / "net/sockstat6").write_text("TCP6: inuse 0\n")
+    found = tracking.warnings(str(tmp_path))
     assert bool(found) is full
     assert not full or f"nf_conntrack_max={2 * room}" in found[0]
 
 
 def test_where_nothing_is_tracked_there_is_nothing_to_warn_of(tmp_path: pathlib.Path) -> None:
-    assert tracking.warnings(str(tmp_path), 10**6) == []
+    assert tracking.warnings(str(tmp_path)) == []
