@@ -88,7 +88,7 @@ def load(options: Options, host: Host, actual: t.Optional[Table], desired: Table
         if warm:
             host.nft.load(AWAY.format(owner=options["owner"]))
         raise
-    if stops:
+    if stops and actual is None:  # until now nothing of ours tracked what begins
         host.learn(established(host.proc))
 
 
