@@ -239,3 +239,81 @@ def test_management_agrees_with_address_by_address(made: list[tuple[str, list[st
 
     assert len(found) == sum(not open_to(address) for address in wanted)
     assert _addresses.parse(wanted)
+
+
+FORWARDED = Session("127.0.0.1", 50300, "127.0.0.1", 22)
+OUTSIDE = Session("10.9.0.5", 50301, "10.0.1.11", 2443)
+
+
+def test_a_session_from_the_host_itself_is_that_of_whom_it_forwards(proc: Proc) -> None:
+    proc.socket(FORWARDED, 7)
+    proc.socket(FORWARDED._replace(peer_port=22, local_port=50300), 8)
+    proc.socket(OUTSIDE, 9)
+    proc.process(50, 1, "python3")
+    seen = proc.watch(came_by=2443, SSH_CONNECTION=variable(FORWARDED))
+    assert (seen.sessions, seen.unknown, seen.own) == ((OUTSIDE,), (), FORWARDED)
+    lost = proc.watch(came_by=2022, SSH_CONNECTION=variable(FORWARDED))
+    assert lost.sessions == () and "ansible_port: 2443" in lost.unknown[0] and "none is at port 2022" in lost.unknown[0]
+
+
+def test_one_that_comes_by_another_address_of_the_host_is_known_by_its_other_end(proc: Proc) -> None:
+    inner = Session("10.0.1.12", 50300, "10.0.1.11", 22)
+    proc.socket(inner, 7)
+    proc.socket(Session(inner.local, inner.local_port, inner.peer, inner.peer_port), 8)
+    proc.process(20, 1, "sshd", inodes=[7])
+    proc.process(50, 20, "python3")
+    assert proc.watch(came_by=22).unknown[0].startswith("the session comes from this host itself")
+    proc.socket(PEER, 9)
+    assert proc.watch(came_by=22).sessions == (PEER,)
+
+
+def _forbid(monkeypatch: pytest.MonkeyPatch, *pids: str) -> None:
+    """Take away the right to trace: what of these processes the kernel gives only to who may."""
+    read, listdir = sessions._read, os.listdir
+
+    def may(path: str) -> None:
+        parts = path.split(os.sep)
+        if any(pid in parts for pid in pids) and parts[-1] in ("environ", "fd"):
+            raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(sessions, "_read", lambda path: (may(path), read(path))[1])
+    monkeypatch.setattr(sessions.os, "listdir", lambda path: (may(path), listdir(path))[1])
+
+
+@pytest.mark.parametrize("came_by", [22, None])
+def test_who_may_not_trace_takes_every_session_at_the_port(proc: Proc, monkeypatch: pytest.MonkeyPatch, came_by: t.Optional[int]) -> None:
+    proc.socket(PEER, 7)
+    proc.process(20, 1, "sshd", inodes=[7])
+    proc.process(30, 20, "sh", {"SSH_CONNECTION": variable(PEER)})
+    proc.process(50, 30, "python3")
+    _forbid(monkeypatch, "20", "30")
+    assert proc.watch(came_by=came_by) == Watch((PEER,), sessions.BY_PORT, own=PEER)
+
+
+def test_who_may_not_trace_and_sees_only_other_ports_does_not_know(proc: Proc, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = PEER._replace(local_port=2022)
+    proc.socket(other, 7)
+    proc.socket(Session("0.0.0.0", 0, "0.0.0.0", 2022), 6, state="0A")
+    proc.process(20, 1, "sshd", inodes=[6, 7])
+    proc.process(50, 20, "python3")
+    assert proc.watch().sessions == (other,)
+    _forbid(monkeypatch, "20")
+    hidden = proc.watch()
+    assert hidden.sessions == () and "connections to port 2022 are open" in hidden.unknown[0]
+    assert len(proc.watch(came_by=5022).unknown) == 2
+    assert proc.watch(came_by=2022).sessions == (other,)
+
+
+def test_a_chain_of_processes_that_breaks_off_has_a_hidden_one(proc: Proc) -> None:
+    proc.socket(PEER._replace(local_port=443), 7)
+    proc.socket(Session("::", 0, "::", 443), 6, state="0A")
+    proc.process(50, 30, "python3")
+    assert "cannot be read" in proc.watch().unknown[0]
+
+
+def test_where_nobody_is_the_ports_by_which_somebody_could_come_are_told(proc: Proc) -> None:
+    for number, (address, port) in enumerate([("0.0.0.0", 22), ("::", 2022), ("127.0.0.1", 2023), ("0.0.0.0", 443)]):
+        proc.socket(Session(address, 0, address, port), 60 + number, state="0A")
+    proc.process(20, 1, "sshd", inodes=[60, 61, 62])
+    proc.process(50, 1, "python3")
+    assert proc.watch() == Watch((), sessions.NOBODY, (), (22, 2022))
