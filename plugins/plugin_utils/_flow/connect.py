@@ -73,6 +73,7 @@ class _Connector:
         self.off: list[Off] = []
         self.notes: list[Note] = []
         self.connections: list[Connection] = []
+        self.by_site: dict[int, tuple[tuple[Group, ...], dict[str, list[Group]]]] = {}
         self.proxies = Proxies(estate, self.groups.get(grouping.ANY_HOST, ()), self.ports, self.sets, self.families)
 
     def run(self) -> Connected:
@@ -226,4 +227,16 @@ class _Connector:
         if sees is None or group.site is None:
             return there.groups, there.label
         reach = sees(self.hierarchy, group.site)
-        return tuple(peer for peer in there.groups if peer.site is None or peer.site in reach.sites), f"{there.label}@{reach.label}"
+        by_site = self._by_site(there.groups)
+        sites = sorted(reach.sites) if len(reach.sites) < len(by_site) else sorted(site for site in by_site if site in reach.sites)
+        return tuple(peer for site in ("", *sites) for peer in by_site.get(site, ())), f"{there.label}@{reach.label}"
+
+    def _by_site(self, groups: tuple[Group, ...]) -> dict[str, list[Group]]:
+        """Return the groups of an end by site, in their order; ``""`` are those of no site. Each site has few of many."""
+        known = self.by_site.get(id(groups))
+        if known is None:
+            found: dict[str, list[Group]] = {}
+            for group in groups:
+                found.setdefault(group.site or "", []).append(group)
+            known = self.by_site[id(groups)] = (groups, found)  # which keeps the id its own
+        return known[1]

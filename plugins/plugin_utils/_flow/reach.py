@@ -10,6 +10,7 @@ Both are how a misspelt site shows: a free name whose slip makes a new site inst
 
 from __future__ import annotations
 
+import functools
 import typing as t
 from collections import defaultdict
 
@@ -87,8 +88,18 @@ class Reach:
         return sorted(role for role in roles if site not in self._sites_of(role))
 
     def _sites_of(self, role: str) -> set[str]:
-        held = {site for host in self._estate.hosts.values() if (holding := host.holding(role)) for site in holding.sites}
-        return held | {site for site, addresses in self._estate.networks.get(role, {}).items() if site and addresses}
+        return self._sites.get(role, set())
+
+    @functools.cached_property
+    def _sites(self) -> dict[str, set[str]]:
+        """Role -> the sites in which somebody has it, read once: thousands of hosts would be asked for each site again."""
+        found: dict[str, set[str]] = defaultdict(set)
+        for host in self._estate.hosts.values():
+            for holding in host.holdings:
+                found[holding.role].update(holding.sites)
+        for role, by_site in self._estate.networks.items():
+            found[role].update(site for site, addresses in by_site.items() if site and addresses)
+        return found
 
     def _is_answered(self, role: str, site: str) -> bool:
         """Tell whether the inventory says that the site has none: by an empty list of networks."""

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import typing as t
 from dataclasses import dataclass
 
@@ -66,7 +67,7 @@ class Rule:
         """What makes two rules the same rule: everything that filters, nothing that explains or assists."""
         return (self.direction, self.protocol, self.local_ports, self.remote_ports, self.remote, self.local or "", self.rpc)
 
-    @property
+    @functools.cached_property
     def name(self) -> str:
         """The stable, readable name: ``in tcp/445 from configmgr.site_server@P01``."""
         ports = self.local_ports if self.direction == "in" else self.remote_ports

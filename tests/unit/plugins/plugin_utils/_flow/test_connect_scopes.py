@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+import collections
 import typing as t
+
 import pytest
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._flow.connect import connect
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import Setting
-from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._flow.estates import catalogs, estate, flow, made
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate import Host
+from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._flow.estates import catalogs, estate, flow, host, made, plan
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._flow.shop import DESK, TILL, offs, placed, told
 
 
@@ -131,3 +134,27 @@ def test_those_of_an_end_that_start_have_a_name_of_their_own() -> None:
     quiet = made("quiet", "shop.till", at="10.0.1.2", settings={"shop.quiet": True})
     found = connect(estate(DESK, TILL, quiet), catalogs(flow("shop.desk", "shop.till", initiator="either", starts=UNLESS)))
     assert "desk in shop.till-quiet 10.0.1.1 1000" in told(found)
+
+
+def _asked_of_a_host(sites: int, monkeypatch: pytest.MonkeyPatch) -> float:
+    """How often a host of an estate with so many sites is asked for a role while its flows are joined."""
+    asked = collections.Counter[str]()
+    holding = Host.holding
+
+    def counting(self: Host, role: str) -> t.Any:
+        asked[self.name] += 1
+        return holding(self, role)
+
+    hosts = {
+        f"{role}{number}": host(f"configmgr.{role}", at=f"10.{number}.0.{last}", site=f"P{number:02d}")
+        for number in range(sites)
+        for last, role in enumerate(("site_server", "sql_server", "management_point"), 1)
+    }
+    with monkeypatch.context() as patched:
+        patched.setattr(Host, "holding", counting)
+        plan(hosts)
+    return sum(asked.values()) / len(hosts)
+
+
+def test_what_a_host_costs_does_not_grow_with_the_number_of_sites(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _asked_of_a_host(40, monkeypatch) <= 1.1 * _asked_of_a_host(5, monkeypatch)
