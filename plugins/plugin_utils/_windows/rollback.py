@@ -22,8 +22,9 @@ UTILS = pathlib.Path(__file__).resolve().parents[2] / "module_utils"
 NAMESPACE = "ansible_collections.portcullis.msports.plugins.module_utils."
 ENTRY = "_FirewallRollback"
 _USED = re.compile(rf"(?m)^using {re.escape(NAMESPACE)}(\w+);$")
+_IMPORT = re.compile(r"(?m)^using .*;$")
 _BODY = re.compile(r"(?m)^namespace ")
-# Windows PowerShell 5.1 gives the compiler fewer libraries by itself than PowerShell 7. Doubled lines of `using` are warnings.
+# Windows PowerShell 5.1 gives the compiler fewer libraries by itself than PowerShell 7.
 SCRIPT = """\
 param([string] $Nonce)
 $ErrorActionPreference = 'Stop'
@@ -51,15 +52,19 @@ def code() -> str:
 
 
 def source() -> str:
-    """Return one text of C#: every file that the rollback uses, what they import in front."""
-    heads, bodies = [], []
+    """Return one text of C#: every file that the rollback uses, what they import in front, each import once."""
+    always: t.Dict[str, None] = {}
+    on_windows: t.Dict[str, None] = {}
+    bodies = []
     waiting, seen = [ENTRY], {ENTRY}
     while waiting:
         text = UTILS.joinpath(waiting.pop() + ".cs").read_text(encoding="utf-8")
         head, body = _BODY.split(text, maxsplit=1)
-        heads.append("\n".join(line for line in head.splitlines() if line and not line.startswith("//")))
+        common, _if, conditional = head.partition("#if WINDOWS\n")
+        always.update(dict.fromkeys(_IMPORT.findall(common)))
+        on_windows.update(dict.fromkeys(_IMPORT.findall(conditional)))
         bodies.append("namespace " + body)
         used = [name for name in _USED.findall(head) if name not in seen]
         waiting += used
         seen.update(used)
-    return "\n".join(heads + bodies)
+    return "\n".join([*always, "#if WINDOWS", *(line for line in on_windows if line not in always), "#endif", *bodies])

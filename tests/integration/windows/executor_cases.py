@@ -11,7 +11,7 @@ import policy_file
 from policy_file import ICMP4, TCP, UDP, rule
 
 if t.TYPE_CHECKING:
-    from conftest import Host
+    from stand_in_hosts import Host
 
 OURS = "portcullis:msports"
 FIELDS = [

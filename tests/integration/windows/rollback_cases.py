@@ -8,13 +8,14 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import random
 import typing as t
 
 import engines
 import policy_file
-from conftest import ROOT, Host
+from stand_in_hosts import ROOT, Host
 from engines import payload
-from executor_cases import edit, estate, new, row_of
+from executor_cases import edit, estate, new, ours, row_of
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows import rollback
 
@@ -22,14 +23,21 @@ UTILS = ROOT / "plugins" / "module_utils"
 SCRIPT = ROOT / "plugins" / "modules" / "win_firewall_rollback.ps1"
 # The task calls Fire with a text; what stands for it here is called as a module is.
 TASK = """
+using System;
 using System.Collections;
 using System.Collections.Generic;
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallRollback;
+using ansible_collections.portcullis.msports.plugins.module_utils._FirewallTask;
 
 namespace portcullis.msports.tests
 {
     public static class Task
     {
+        public static Dictionary<string, object> Xml(IDictionary arguments)
+        {
+            return new Dictionary<string, object> { { "xml", RollbackTask.Xml((string)arguments["nonce"], DateTime.UtcNow) } };
+        }
+
         public static Dictionary<string, object> Run(IDictionary arguments)
         {
             return new Dictionary<string, object> { { "changed", false }, { "done", Rollback.Fire((string)arguments["nonce"]) } };
@@ -58,6 +66,11 @@ class Waiting:
         waiting.host, waiting._read, waiting.before, waiting.nonce = host, read, host.content, nonce
         return waiting
 
+    @classmethod
+    def written(cls, host: Host, read: payload.Call) -> Waiting:
+        """The usual operations, however far the process came."""
+        return cls(host, read, small(host))
+
     def _written(self, operations: list[dict[str, t.Any]], given: dict[str, t.Any]) -> t.Optional[dict[str, t.Any]]:
         call = self.host.call(owner="msports", operations=operations, expected=self.host.known()["digest"], rollback=self.armed, **given)
         return self._run(call)
@@ -80,6 +93,13 @@ class Waiting:
             return {"done": True}
         source = gzip.decompress(base64.b64decode(code)).decode().split("@'\n")[1].split("\n'@")[0]
         return self._run(payload.other_module(self._read, "fire.ps1", FIRE, {"merged.cs": source, "task.cs": TASK}, {"nonce": self.nonce}))
+
+    def task(self) -> str:
+        """The XML by which the task is registered, from the code that makes it."""
+        call = payload.other_module(
+            self._read, "task.ps1", FIRE.replace("Run(", "Xml("), {"merged.cs": rollback.source(), "task.cs": TASK}, {"nonce": self.nonce}
+        )
+        return str(json.loads(engines.named("mono").run(call, None).output)["xml"])
 
     def pass_time(self) -> None:
         with policy_file.edited(self.host.path) as content:
@@ -173,3 +193,29 @@ def end_an_answer(make_host: t.Callable[..., Host], read: payload.Call, what: st
     assert "state" in host(settle=True) and waiting.leftovers() == {}, (step, waiting.leftovers())
     assert policy_file.foreign(host.content) == policy_file.foreign(waiting.before), step
     return True
+
+
+def locked_out(make_host: t.Callable[..., Host], read: payload.Call, dice: random.Random) -> list[str]:
+    """Cut the controller off in one of the ways there are, and say in which respect the host did not come back by itself."""
+    content = estate()
+    content["rules"] = [one for one in content["rules"] if "5986" not in str(one["local_ports"])]
+    content["profiles"]["domain"]["inbound"] = dice.choice([policy_file.ALLOW, policy_file.BLOCK])
+    policy_file.add(content, ours("the way in", local_ports="5986"))
+    host = make_host(content, f"locked-{dice.random()}")
+    ways = [
+        [{"kind": "remove", "id": row_of(host, "the way in")["id"], "name": "the way in"}],
+        [edit(row_of(host, "the way in"), enabled=False)],
+        [edit(row_of(host, "the way in"), action=policy_file.BLOCK)],
+        [edit(row_of(host, "the way in"), local_ports="5985")],
+        [new("closes", local_ports="5986", action=policy_file.BLOCK)],
+    ]
+    closes = {"kind": "default_action", "profile": "domain", "direction": "in", "action": "block"}
+    waiting = Waiting(host, read, [closes, *dice.choice(ways), new("one more", local_ports="8443")])
+    wrong = ["the controller was not cut off"] if policy_file.admits(host.content, 5986) else []
+    if dice.random() < 0.3:
+        waiting.restart()
+    waiting.fire()
+    wrong += [] if policy_file.admits(host.content, 5986) else ["the host did not open again"]
+    wrong += [] if waiting.is_as_before() and not waiting.leftovers() else ["something is not as before"]
+    answer = waiting.confirm()
+    return wrong + ([] if answer and answer["rolled_back"] and not answer["confirmed"] else [f"the host says something else: {answer}"])

@@ -166,7 +166,6 @@ def test_whoever_comes_in_because_the_rules_are_others_confirms_nothing(make: Ma
     assert waiting.leftovers() == {}
 
 
-
 def test_a_run_that_is_ended_is_taken_back(make_host: t.Callable[..., Host], read: payload.Call) -> None:
     """After some of its steps; each of them is a drill."""
     assert [end_a_run(make_host, read, step) for step in (3, 5, 6, 10, 14, 17)] == [True] * 6
