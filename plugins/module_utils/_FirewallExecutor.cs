@@ -77,7 +77,7 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallE
                 module.Result["state"] = FirewallState.Read(store, owner, ports, counts).Result();
                 return null;
             }
-            using (store.Lock())
+            using (module.CheckMode ? null : store.Lock())
             {
                 Rollback rollback = new Rollback(store, counts);
                 string unfinished = rollback.Settle(module.CheckMode);

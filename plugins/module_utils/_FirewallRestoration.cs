@@ -23,7 +23,7 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallR
         private const string NeverWritten = "the rules are those from before: there was nothing to restore";
         private const string Restored = "the rules from before are in force again";
         private const string ChangedSince = "left alone, because it was changed after the run: {0}";
-        private const string Drifted = "the rule \"{0}\" was added again, and Windows reads it otherwise than before";
+        private const string Drifted = "{0} was put back, and Windows reads it otherwise than before";
 
         // A lost answer costs one more look; a rule whose name is not unique goes in two steps, and either answer may be lost.
         private const int Looks = 5;
@@ -32,6 +32,7 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallR
         private readonly string owner;
         private readonly Counts counts;
         private readonly HashSet<string> again = new HashSet<string>(StringComparer.Ordinal);
+        private readonly HashSet<string> drifted = new HashSet<string>(StringComparer.Ordinal);
         private readonly List<string> failures = new List<string>();
         private bool acted;
 
@@ -90,10 +91,11 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallR
             return name.StartsWith(RuleWriter.Aside, StringComparison.Ordinal);
         }
 
-        private List<string> Told(List<string> left, List<RuleCopy> drifted)
+        private List<string> Told(List<string> left, List<RuleCopy> otherwise)
         {
             List<string> said = new List<string> { acted ? Restored : NeverWritten };
-            said.AddRange(drifted.Select(rule => String.Format(CultureInfo.InvariantCulture, Drifted, rule.Name)));
+            IEnumerable<string> names = otherwise.Select(rule => "the rule \"" + rule.Name + "\"").Concat(drifted);
+            said.AddRange(names.Select(name => String.Format(CultureInfo.InvariantCulture, Drifted, name)));
             said.AddRange(left.Select(name => String.Format(CultureInfo.InvariantCulture, ChangedSince, name)));
             return said;
         }
@@ -153,23 +155,27 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallR
                         left.Add(setting.Name);
                     continue;
                 }
-                Try("put back " + setting.Name, () => setting.Put(value));
-                settled = settled && setting.Get() == value;
+                bool put = Try("put back " + setting.Name, () => setting.Put(value));
+                settled = settled && put;
+                if (put && setting.Get() != value)
+                    drifted.Add(setting.Name);
             }
             return settled;
         }
 
         // A failure is no last word: the next look shows what it has done all the same.
-        private void Try(string what, Action action)
+        private bool Try(string what, Action action)
         {
             acted = true;
             try
             {
                 action();
+                return true;
             }
             catch (Exception failure)
             {
                 failures.Add("could not " + what + ": " + Failures.Short(failure));
+                return false;
             }
         }
     }

@@ -97,10 +97,10 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallR
             store.WriteMemory(Token, waiting.Text());
         }
 
-        // Forget what was armed: nothing was written after all.
+        // Forget what was armed: nothing was written after all. A task that cannot be deleted finds no code, and does nothing.
         public void Disarm()
         {
-            store.DeleteTask();
+            Failures.Ignore(store.DeleteTask);
             Finish();
         }
 
@@ -245,7 +245,7 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallR
                 string[] lines = { waiting.Nonce, waiting.Owner, DateTime.UtcNow.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture), why };
                 store.WriteMemory(FirewallState.Note, String.Join("\n", lines.Concat(what).ToArray()));
             }
-            store.DeleteTask();
+            Failures.Ignore(store.DeleteTask);
             Finish();
         }
 
@@ -253,7 +253,7 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallR
         private void Close(Waiting waiting)
         {
             store.UntilRestart = DoneBefore + waiting.Nonce;
-            store.DeleteTask();
+            Failures.Ignore(store.DeleteTask);
             Clear();
         }
 

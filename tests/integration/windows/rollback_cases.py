@@ -53,7 +53,7 @@ class Waiting:
     """A host on which ``operations`` were written with a rollback armed, or were to be."""
 
     def __init__(self, host: Host, read: payload.Call, operations: list[dict[str, t.Any]], seconds: int = 60, **given: t.Any) -> None:
-        self.host, self._read = host, read
+        self.host, self.read = host, read
         self.before = host.content
         self.armed = rollback.arm(seconds)
         self.nonce = self.armed["nonce"]
@@ -63,7 +63,7 @@ class Waiting:
     def of(cls, host: Host, read: payload.Call, nonce: str) -> Waiting:
         """What a run, of whichever kind, has left waiting under this name."""
         waiting = cls.__new__(cls)
-        waiting.host, waiting._read, waiting.before, waiting.nonce = host, read, host.content, nonce
+        waiting.host, waiting.read, waiting.before, waiting.nonce = host, read, host.content, nonce
         return waiting
 
     @classmethod
@@ -82,7 +82,7 @@ class Waiting:
                 for session in content["sessions"]:
                     session["peer_port"] += 1
         csharp = {f"{rollback.NAMESPACE}{path.stem}.cs": path.read_text(encoding="utf-8") for path in sorted(UTILS.glob("*.cs")) if "Executor" not in path.name}
-        call = payload.other_module(self._read, SCRIPT.name, SCRIPT.read_text(encoding="utf-8"), csharp, {"owner": "msports", "nonce": self.nonce, "ports": []})
+        call = payload.other_module(self.read, SCRIPT.name, SCRIPT.read_text(encoding="utf-8"), csharp, {"owner": "msports", "nonce": self.nonce, "ports": []})
         return self._run(call)
 
     def fire(self) -> t.Optional[dict[str, t.Any]]:
@@ -92,12 +92,12 @@ class Waiting:
         if code is None:
             return {"done": True}
         source = gzip.decompress(base64.b64decode(code)).decode().split("@'\n")[1].split("\n'@")[0]
-        return self._run(payload.other_module(self._read, "fire.ps1", FIRE, {"merged.cs": source, "task.cs": TASK}, {"nonce": self.nonce}))
+        return self._run(payload.other_module(self.read, "fire.ps1", FIRE, {"merged.cs": source, "task.cs": TASK}, {"nonce": self.nonce}))
 
     def task(self) -> str:
         """The XML by which the task is registered, from the code that makes it."""
         call = payload.other_module(
-            self._read, "task.ps1", FIRE.replace("Run(", "Xml("), {"merged.cs": rollback.source(), "task.cs": TASK}, {"nonce": self.nonce}
+            self.read, "task.ps1", FIRE.replace("Run(", "Xml("), {"merged.cs": rollback.source(), "task.cs": TASK}, {"nonce": self.nonce}
         )
         return str(json.loads(engines.named("mono").run(call, None).output)["xml"])
 

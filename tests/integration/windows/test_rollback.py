@@ -12,7 +12,7 @@ import policy_file
 import pytest
 from conftest import Host
 from engines import payload
-from executor_cases import estate, everything, named, new, ours
+from executor_cases import estate, everything, named, new, ours, row_of
 from rollback_cases import Waiting, end_a_run, end_an_answer
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._confirm import confirmed
@@ -131,6 +131,14 @@ def test_what_failed_and_is_not_undone_is_taken_back_by_the_task(make: Make) -> 
     assert not waiting.is_as_before()
     waiting.fire()
     assert waiting.is_as_before() and waiting.leftovers() == {}
+
+
+def test_what_windows_reads_otherwise_when_it_is_put_back_is_told_and_holds_nothing_up(make_host: t.Callable[..., Host], read: payload.Call) -> None:
+    drifts = ours("drifts", remote_addresses="10.0.0.7/24")  # host bits, which Windows takes away
+    host = make_host(policy_file.add(estate(host_bits="mask"), drifts))
+    waiting = Waiting(host, read, [{"kind": "remove", "id": row_of(host, "drifts")["id"], "name": "drifts"}])
+    waiting.fire()
+    assert waiting.note[4:] == [RESTORED, 'the rule "drifts" was put back, and Windows reads it otherwise than before'] and waiting.leftovers() == {}
 
 
 HAND: dict[str, tuple[t.Callable[[policy_file.Content], t.Any], str]] = {
