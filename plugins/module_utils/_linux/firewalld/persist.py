@@ -21,6 +21,7 @@ from xml.etree import ElementTree
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _locks
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import objects
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.apply import FirewalldError
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import services
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.files import read_text
 
@@ -33,7 +34,7 @@ ASIDE = ".portcullis-"
 HELD = "another run has held the lock on {0} for {1} seconds; nothing was changed. See what still runs ('fuser {0}'), end it or wait for it, then run again"
 
 
-class Locked(Exception):
+class Locked(FirewalldError):
     """Another run changes this host's firewalld, and does not end."""
 
 

@@ -20,7 +20,7 @@ from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewall
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.apply import FirewalldError, NotUndone, Writer
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.dbus import BusError
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.host import Found, Host
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.persist import Locked, Store
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.persist import Store
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import guard, rollback, services, tracking
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.foreign import Tables
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.managers import prefix
@@ -68,8 +68,6 @@ def run(options: Options, check_mode: bool = False, host: t.Optional[Host] = Non
             rollback.refuse_beside(shelf, "firewalld")  # a reload for this owner would end what waits for another
             found = Found(options["owner"], host, check_mode)
             return (_absent if options["state"] == "absent" else _present)(options, check_mode, host, found)
-    except Locked as error:
-        raise FirewalldError(str(error)) from error
     except (BusError, OSError) as error:
         # What fails while something is written says so itself.
         raise FirewalldError((UNREADABLE if isinstance(error, BusError) else UNSEEN).format(error)) from error
