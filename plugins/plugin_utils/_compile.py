@@ -20,7 +20,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.connection import Note
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate import Estate
 from ansible_collections.portcullis.msports.plugins.plugin_utils._matrix.matrix import rows
-from ansible_collections.portcullis.msports.plugins.plugin_utils._observation import judge, plain, remedies
+from ansible_collections.portcullis.msports.plugins.plugin_utils._observation import judge, plain, probes, remedies
 from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.flows import Ends, Flows
 from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.observation import Observation
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.build import Compiled, build
@@ -185,6 +185,27 @@ def unused_rules(plan: t.Mapping[str, t.Any], observations: t.Iterable[Observati
         raise MsportsError([Problem("days", repr(days), "expected a number of days, like 30")])
     index = PlanIndex(plan)
     return judge.unused(index, judge.judge(index, observations), days)
+
+
+def probes_of_plan(plan: t.Mapping[str, t.Any], most: int, systems: t.Sequence[str]) -> Plain:
+    """Return ``{"by_source", "count", "left_out"}``: the connections to try after a plan was applied, at most so many to each host."""
+    if not isinstance(most, int) or most < 1:
+        raise MsportsError([Problem("most", repr(most), "expected a number of probes, like 20")])
+    found, left_out = probes.probes_of(PlanIndex(plan), most, systems)
+    return {"by_source": probes.by_source(found), "count": len(found), "left_out": left_out}
+
+
+def judge_answers(plan: t.Mapping[str, t.Any], answers: t.Mapping[str, t.Any], day: str, paths: t.Sequence[str] = ()) -> Plain:
+    """Return ``{"wrong", "tested", "not_tested"}``: what the answers to probes say of a plan, in words."""
+    index = PlanIndex(plan)
+    observations, not_tested = probes.observed(index, answers, day)
+    found = _with_remedies(index, judge.judge(index, observations), _catalogs_of_plan(plan, paths))
+    wrong = [item for item in found["findings"] if item["word"] in (judge.UNPLANNED, judge.CUT_OFF)]
+    return {
+        "wrong": [f"{item['word'].replace('_', ' ')}: {item['text']}" for item in wrong],
+        "tested": len(observations),
+        "not_tested": not_tested,
+    }
 
 
 def _with_remedies(index: PlanIndex, judgement: judge.Judgement, catalogs: Catalogs, accepted: t.Sequence[str] = ()) -> Plain:

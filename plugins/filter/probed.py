@@ -1,0 +1,74 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: probed
+short_description: What the answers to probes say of a plan
+version_added: 0.1.0
+author:
+  - portcullis.msports contributors (@portcullis)
+description:
+  - Judges the answers that M(portcullis.msports.linux_probe) gave on hosts, as P(portcullis.msports.findings#filter) judges other observations.
+positional: _input, answers
+options:
+  _input:
+    description: A plan, or the path of a plan directory.
+    type: raw
+    required: true
+  answers:
+    description: Host to the answers that its probes got, each with C(address), C(port) and C(answer).
+    type: dict
+    required: true
+  catalog_paths:
+    description: Folders with your own catalogs, as in C(msports_catalog_paths).
+    type: list
+    elements: path
+"""
+
+EXAMPLES = r"""
+- name: Is it as planned
+  ansible.builtin.debug:
+    msg: "{{ ('msports-plan' | portcullis.msports.probed({'mp01': answers})).wrong }}"
+  vars:
+    answers: [{address: 10.1.1.11, port: 1433, answer: filtered}]
+  # => ["stopped though planned: mp01 -> sql01 tcp/1433"]
+"""
+
+RETURN = r"""
+_value:
+  description: The verdict.
+  type: dict
+  contains:
+    wrong:
+      description: What passed though it is not planned, and what was stopped though it is planned.
+      type: list
+      elements: str
+    tested:
+      description: How many answers there are.
+      type: int
+    not_tested:
+      description: What could not be tried, and why.
+      type: list
+      elements: str
+"""
+
+import datetime
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import ansible_errors, listed, to_plain
+from ansible_collections.portcullis.msports.plugins.plugin_utils._compile import judge_answers
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.read import plan_from
+
+
+def probed(plan, answers, catalog_paths=None):
+    with ansible_errors(AnsibleFilterError):
+        day = datetime.date.today().isoformat()
+        return judge_answers(plan_from(to_plain(plan)), to_plain(answers), day, listed(catalog_paths))
+
+
+class FilterModule:
+    def filters(self):
+        return {"probed": probed}

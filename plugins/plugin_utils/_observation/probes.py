@@ -1,0 +1,113 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
+"""Which connections to try after a plan was applied, and what their answers mean: those that must pass, and those that must not.
+
+For each rule over TCP one host is chosen that it admits, and one that no rule admits to that port. Sources are hosts that the plan manages, Linux
+alone unless it is said that others can try, too. Nobody listens for it: a refusal by the kernel of a host that drops what it does not admit says that the packet got there.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MISSING, MsportsError, Problems
+from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.observation import DROPPED, PASSED, PROBE, Observation, Plain
+from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.verdict import ALLOWED, NOT_ALLOWED, Index, Judge
+
+OPEN, CLOSED, FILTERED, FAILED = ANSWERS = ("open", "refused", "filtered", "failed")
+NEVER = (1, 9)  # ports that no catalog names: what is open there is open everywhere
+Wanted = t.Dict[str, t.List[t.Dict[str, t.Any]]]
+
+
+class Probe(t.NamedTuple):
+    """One connection over TCP to try; ``admitted``: the plan allows it."""
+
+    source: str
+    destination: str
+    address: str
+    port: int
+    admitted: bool
+
+
+def probes_of(index: Index, most: int, systems: t.Container[str] = ("linux",)) -> tuple[list[Probe], int]:
+    """Return the connections to try from hosts of some systems, at most so many to each host, and how many were left out."""
+    judge = Judge(index)
+    hosts = index.plan["hosts"]
+    sources = sorted(name for name, host in hosts.items() if host["system"] in systems and host["addresses"])
+    found: list[Probe] = []
+    left_out = 0
+    for destination in sorted(hosts):
+        if not hosts[destination]["addresses"] or hosts[destination]["default_inbound"] == "reject" or not sources:
+            continue  # where everything is refused, a refusal says nothing
+        wanted = list(_wanted(index, judge, destination, sources))
+        found += wanted[:most]
+        left_out += len(wanted[most:])
+    return found, left_out
+
+
+def _wanted(index: Index, judge: Judge, destination: str, sources: t.Sequence[str]) -> t.Iterator[Probe]:
+    """Yield the probes of one host: each port from somebody who may and from somebody who may not, then ports that nobody has."""
+    rules = [rule for rule in index.plan["hosts"][destination]["rules"] if rule["direction"] == "in" and rule["protocol"] == "tcp"]
+    ports = sorted({int(str(text).partition("-")[0]) for rule in rules for text in rule["local_ports"]})
+    start = sum(map(ord, destination)) % len(sources)
+    ordered = [name for name in (*sources[start:], *sources[:start]) if name != destination]  # in turn, so that no one has to ask all
+    for version in (4, 6):
+        address = _address(index, destination, version)
+        able = [name for name in ordered if _address(index, name, version)] if address else []
+        for port in (*ports, *NEVER) if able else ():
+            yield from _at_port(index, judge, [Probe(name, destination, address, port, False) for name in able], [rule for rule in rules if _has(rule, port)])
+
+
+def _at_port(index: Index, judge: Judge, tried: t.Sequence[Probe], rules: t.Sequence[Plain]) -> t.Iterator[Probe]:
+    """Yield one probe that each rule admits, and one that no rule does; where the plan is uncertain, none."""
+    verdicts = {probe.source: judge.judge(_observation(probe.source, probe.address, probe.port, PASSED, "1970-01-01")).verdict for probe in tried}
+    admitted = [probe._replace(admitted=True) for probe in tried if verdicts[probe.source] == ALLOWED]
+    chosen: set[Probe] = set()
+    for rule in rules:
+        remote = index.set(rule["remote"])
+        chosen.update([probe for probe in admitted if _address(index, probe.source, 6 if ":" in probe.address else 4) in remote][:1])
+    yield from sorted(chosen)
+    yield from [probe for probe in tried if verdicts[probe.source] == NOT_ALLOWED][:1]
+
+
+def _has(rule: Plain, port: int) -> bool:
+    return any(str(text).partition("-")[0] == str(port) for text in rule["local_ports"])
+
+
+def _address(index: Index, name: str, version: int) -> str:
+    """Return the first address of a host in a family; ``""`` where it has none."""
+    own = (index.entry(name) or {"addresses": ()})["addresses"]
+    return next((str(text) for text in own if (":" in text) == (version == 6) and "/" not in text), "")
+
+
+def _observation(source: str, address: str, port: int, outcome: str, day: str) -> Observation:
+    return Observation(source, "out", address, "tcp", port, PROBE, outcome, "", 1, day, day)
+
+
+def by_source(probes: t.Iterable[Probe]) -> Wanted:
+    """Return source -> what it has to try, as plain data."""
+    found: Wanted = {}
+    for probe in probes:
+        found.setdefault(probe.source, []).append({"address": probe.address, "port": probe.port})
+    return found
+
+
+def observed(index: Index, answers: t.Mapping[str, t.Sequence[Plain]], day: str) -> tuple[list[Observation], list[str]]:
+    """Return what answers to probes mean, and those that could not be tried, in words; ``answers`` is source -> address, port, answer."""
+    found: list[Observation] = []
+    untested: list[str] = []
+    problems = Problems()
+    for source, entries in sorted(answers.items()):
+        for entry in entries:
+            if entry.get("answer") not in ANSWERS or index.entry(source) is None:
+                problems.add(f"answers: {source}", entry.get("answer", MISSING), f"expected one of {', '.join(ANSWERS)}, of a host of the plan", ANSWERS)
+            elif entry["answer"] == FAILED:
+                untested.append(f"{source} -> {entry['address']} tcp/{entry['port']}: {entry.get('why', 'it could not be tried')}")
+            else:
+                outcome = DROPPED if entry["answer"] == FILTERED else PASSED
+                found.append(_observation(source, entry["address"], entry["port"], outcome, day))
+    problems.raise_as(MsportsError)
+    return found, untested
