@@ -17,10 +17,12 @@ from dataclasses import dataclass
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LINUX, WINDOWS = "portcullis.lab.netns", "portcullis.lab.windows_stand_in"
 # The connection is given on the command line and not in the inventory, because one inventory and one plan serve both systems' stand-ins.
+# All hosts can probe, because all are played by Linux.
 # Linux: plain Debian machines, where modules run under the system's own Python, not under the controller's. They are entered as their
 # root, so nothing has to become it; hosts that were planned for Windows are played there by name. Windows: what anybody would have.
+VERIFY = {"verify_systems": ["linux", "windows"], "verify_most": 1000}
 VARIABLES: dict[str, dict[str, t.Any]] = {
-    LINUX: {"ansible_python_interpreter": "/usr/bin/python3", "ansible_become": False, "host_firewall_backend": "nftables"},
+    LINUX: {"ansible_python_interpreter": "/usr/bin/python3", "ansible_become": False, "host_firewall_backend": "nftables", **VERIFY},
     WINDOWS: {"apply_hosts": "windows", "apply_saved_plan": True},
 }
 _RECAP = re.compile(r"^(\S+)\s*: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)\s+skipped=(\d+)", re.MULTILINE)

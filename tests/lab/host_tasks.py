@@ -6,7 +6,10 @@ from __future__ import annotations
 """What a host of the lab can be asked to do: every function here runs inside its namespaces."""
 
 import pathlib
+import selectors
+import socket
 import subprocess
+import time
 import typing as t
 
 import exchange_tasks
@@ -40,6 +43,44 @@ def wait_for(addresses: t.Sequence[tuple[int, str]], tries: int = 12) -> list[st
     return [address for family, address in addresses if not any(ping(address, family, seconds=0.25) for _try in range(tries))]
 
 
+_KEPT: list[socket.socket] = []  # sockets that stay open as long as the host lives
+
+
+def serve(ports: t.Sequence[int]) -> None:
+    """Listen on TCP ports from now on, for both families; who connects is kept waiting."""
+    for port in ports:
+        _KEPT.append(socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=200))
+
+
+def open_sessions(targets: t.Sequence[tuple[str, int]], keep: bool, seconds: float = 1.0) -> list[bool]:
+    """Open a TCP session to each target, all at once, and return which could be opened; with ``keep`` they stay open."""
+    clients = [socket.socket() for _target in targets]
+    with selectors.DefaultSelector() as selector:
+        for client, target in zip(clients, targets, strict=True):
+            client.setblocking(False)
+            client.connect_ex(target)
+            selector.register(client, selectors.EVENT_WRITE)
+        opened: set[t.Any] = set()
+        end = time.monotonic() + seconds
+        while selector.get_map() and (left := end - time.monotonic()) > 0:
+            for key, _events in selector.select(left):
+                selector.unregister(key.fileobj)
+                opened.add(key.fileobj)
+    results = [client in opened and client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0 for client in clients]
+    for client, good in zip(clients, results, strict=True):
+        if good and keep:
+            _KEPT.append(client)
+        else:
+            client.close()
+    return results
+
+
+def end_sessions() -> None:
+    """Close what :func:`serve` and :func:`open_sessions` keep open."""
+    while _KEPT:
+        _KEPT.pop().close()
+
+
 # What NamespaceHost.start and .call accept.
 TASKS: dict[str, t.Callable[..., t.Any]] = {
     task.__name__: task
@@ -48,6 +89,9 @@ TASKS: dict[str, t.Callable[..., t.Any]] = {
         ip_batch,
         run,
         wait_for,
+        serve,
+        open_sessions,
+        end_sessions,
         *(probe_tasks.measure, probe_tasks.forget, probe_tasks.seen, probe_tasks.probe),
         *(exchange_tasks.listen, exchange_tasks.receive, exchange_tasks.send, exchange_tasks.send_frame, exchange_tasks.send_protocol),
         *(exchange_tasks.sniff, exchange_tasks.give_out, exchange_tasks.take_in, exchange_tasks.tftp_serve, exchange_tasks.tftp_fetch),

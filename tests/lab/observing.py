@@ -9,10 +9,10 @@ import re
 import typing as t
 
 from company import Company
-from namespace_host import NamespaceHost
+from namespace_host import NamespaceHost, everywhere
 
 PORTS = (22, 80, 111, 443, 445, 2049, 5432, 8080)  # some that a rule admits at some host, and some that none does
-ANNOUNCED = re.compile(r"\b([\w.]+) -> ([\w.]+) tcp/(\d+) ")
+ANNOUNCED = re.compile(r"\b([\w.]+) -> ([\w.]+) tcp/(\d+)\b")
 WRONG = re.compile(r"(?:passed though not planned|stopped though planned): (\S+) -> (\S+) tcp/(\d+)")
 
 
@@ -46,6 +46,9 @@ class Sessions:
         for source, sessions in by_source.items():
             found.update(item for item, opened in zip(sessions, self._hosts[source].result(), strict=True) if opened)
         return found
+
+    def end(self) -> None:
+        everywhere([self._hosts[name] for name in sorted({*(item.source for item in self.all), *(item.destination for item in self.all)})], "end_sessions")
 
     def announced(self, text: str) -> set[Session]:
         """Return the sessions to these servers that a run of preflight says would be cut."""

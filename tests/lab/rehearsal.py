@@ -16,6 +16,7 @@ from ansible_run import ROOT, Ansible
 from background import Background
 from company import Company, company_of, read_company
 from namespace_host import HostFailed
+from observing import Sessions, wrong_ends
 from oracle import Oracle
 from probed_ports import ports_to_probe
 from proof import Probe, Prover, all_probes
@@ -28,7 +29,8 @@ CATALOGS = ROOT / "plugins" / "catalogs"
 TUPLES = ROOT / "tests" / "lab" / "tuples"
 MATRIX = pathlib.Path(__file__).with_name("matrix.yml")
 NEWEST = pathlib.Path(__file__).with_name("newest_editions")
-STEPS = 11
+STEPS = 12
+SERVERS = ("linux01", "relay01")  # Linux in the plan too, so that what it says of their defaults holds here
 KEPT = {
     "plan": "msports-plan",
     "matrix of flows": "matrix.md",
@@ -51,6 +53,7 @@ class Rehearsal(Stage):
             self._set_up()
             self._plan()
             self._without_rules()
+            self._preflight()
             self._apply_windows()
             self._apply()
             self._prove()
@@ -101,6 +104,34 @@ class Rehearsal(Stage):
             self.report.say(f"{checks} special exchanges, {refusals} of which must be refused later; {checks - len(wrong)} succeed now")
             self.report.disagree(f"before: {text}" for text in wrong)
 
+    def _preflight(self) -> None:
+        with self.report.step("Preflight: an estate in use, and what the plan would cut of that"):
+            self.sessions = Sessions(self.company, self.hosts, SERVERS)
+            self.in_use = self.sessions.open(keep=True)
+            played = self.ansible.play("portcullis.msports.preflight")
+            self.announced = self.sessions.announced(played.text)
+            self.report.say(f"{len(self.in_use)} sessions to {' and '.join(SERVERS)}; preflight announces that {len(self.announced)} of them would be cut")
+            self.report.disagree([] if self.announced and played.code == 2 else [f"preflight ended with {played.code}:\n{played.text[-3000:]}"])
+
+    def _compare_sessions(self) -> None:
+        """What cannot be opened any more is what was announced, and nothing else."""
+        cut = self.in_use - self.sessions.open(keep=False)
+        self.sessions.end()
+        unannounced, spared = sorted(cut - self.announced), sorted(self.announced - cut)
+        told = f"{len(unannounced)} unannounced, {len(spared)} announced and not cut"
+        self.report.say(f"{len(cut)} of {len(self.in_use)} sessions cannot be opened any more: {told}")
+        self.report.count("sessions cut as announced", len(cut & self.announced))
+        self.report.disagree(f"preflight: {item} was cut and not announced" for item in unannounced)
+        self.report.disagree(f"preflight: {item} was announced and not cut" for item in spared)
+
+    def _verify(self, expected: t.Collection[tuple[str, int]]) -> None:
+        """Verify from the hosts themselves: it complains of what is expected, and of nothing else."""
+        played = self.ansible.play("portcullis.msports.verify")
+        wrong = wrong_ends(played.text)
+        self.report.say(f"verify complains of {len(wrong)} ports of hosts; {len(wrong & set(expected))} of {len(expected)} faults are among them")
+        if wrong != set(expected) or played.code != (2 if expected else 0):
+            self.report.disagree([f"verify ended with {played.code} and complains of {sorted(wrong)}, not of {sorted(expected)}:\n{played.text[-3000:]}"])
+
     def _apply_windows(self) -> None:
         with self.report.step("Apply to the Windows hosts, twice: their policy stores, through what Ansible sends to PowerShell"):
             first, second = self._windows()
@@ -128,6 +159,7 @@ class Rehearsal(Stage):
         with self.report.step("Apply to Linux, which every host runs here: ansible-playbook portcullis.msports.apply"):
             self.managed = self._play("portcullis.msports.apply").changed()
             self.report.say(f"{len(self.managed)} hosts got a ruleset")
+            self._compare_sessions()
             self._keep_rulesets()
             self._show_beside()
             differing = self._differing()
@@ -194,6 +226,7 @@ class Rehearsal(Stage):
                 if not right:
                     wrong = sorted((saw_opened ^ fault.opens) | (saw_closed ^ fault.closes))
                     self.report.disagree(f"on purpose, {fault.title} at {fault.host}: not seen as it is: {probe}" for probe in wrong)
+            self._verify({(fault.host, fault.rule.port) for fault in self.faults})
 
     def _repair(self) -> None:
         with self.report.step("Repaired by a new apply, which changes nothing else; what was broken is proven again"):
@@ -204,6 +237,7 @@ class Rehearsal(Stage):
             self.report.disagree(f"repair: {name} was broken and is not repaired" for name in sorted(broken - changed))
             self.report.disagree(f"repair: {name} was in order and is changed all the same" for name in sorted(changed - broken))
             self._told("proof", self.prover.compare(all_probes(self.company, self.ports, broken), self.expected))
+            self._verify(())
             (again,) = self._windows()
             repaired = sorted(name for name, result in again.items() if result["changed"])
             self.report.say(f"changed among the policy stores: {', '.join(repaired) or 'nothing'}")

@@ -6,7 +6,7 @@
 """Which connections to try after a plan was applied, and what their answers mean: those that must pass, and those that must not.
 
 For each rule over TCP one host is chosen that it admits, and one that no rule admits to that port. Sources are hosts that the plan manages, Linux
-alone unless it is said that others can try, too. Nobody listens for it: a refusal by the kernel of a host that drops what it does not admit says that the packet got there.
+alone unless it is said that others can try, too. Nobody listens for it: where the default drops, a refusal says that the packet got there.
 """
 
 from __future__ import annotations

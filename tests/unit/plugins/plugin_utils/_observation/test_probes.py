@@ -1,0 +1,80 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which connections are tried after a plan was applied, and what their answers say."""
+
+from __future__ import annotations
+
+import socket
+import typing as t
+
+import pytest
+
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.probe import probe
+from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MsportsError
+from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.judge import judge
+from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.probes import NEVER, by_source, observed, probes_of
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.index import PlanIndex
+from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._plan.plans import host, plan, rule
+
+
+def index(**sql: t.Any) -> PlanIndex:
+    """Two clients, one of which may reach the database, over both families."""
+    return PlanIndex(
+        plan(
+            {
+                "a01": host(rule("out", "tcp", "sql", ["1433"]), at=["10.1.1.20", "fd00::20"]),
+                "b01": host(at=["10.1.1.21"]),
+                "sql01": host(rule("in", "tcp", "a", ["1433"]), rule("in", "udp", "a", ["1434"]), at=["10.1.1.11", "fd00::11"], **sql),
+            },
+            {"sql": ["10.1.1.11", "fd00::11"], "a": ["10.1.1.20", "fd00::20"]},
+        )
+    )
+
+
+def test_each_rule_is_tried_by_one_who_may_and_by_one_who_may_not() -> None:
+    found, left_out = probes_of(index(), 100)
+    to_sql = {(item.source, item.address, item.port, item.admitted) for item in found if item.destination == "sql01" and item.port == 1433}
+    assert to_sql == {("a01", "10.1.1.11", 1433, True), ("b01", "10.1.1.11", 1433, False), ("a01", "fd00::11", 1433, True)}
+    assert {item.port for item in found if item.destination == "a01"} == set(NEVER), "a host without rules is tried where nobody listens"
+    assert left_out == 0
+    few, more = probes_of(index(), 1)
+    assert len(few) == 3 and len(few) + more == len(found)
+    assert sum(map(len, by_source(few).values())) == 3
+
+
+def test_who_cannot_try_and_where_a_refusal_says_nothing() -> None:
+    assert not [item for item in probes_of(index(default_inbound="reject"), 100)[0] if item.destination == "sql01"]
+    assert not [item for item in probes_of(index(system="windows"), 100)[0] if item.source == "sql01"]
+    assert [item for item in probes_of(index(system="windows"), 100, ("linux", "windows"))[0] if item.source == "sql01"]
+
+
+@pytest.mark.parametrize(
+    ("source", "answer", "word"),
+    [
+        ("a01", "open", "permitted"),
+        ("a01", "refused", "permitted"),
+        ("a01", "filtered", "stopped_though_planned"),
+        ("b01", "open", "passed_though_not_planned"),
+        ("b01", "refused", "passed_though_not_planned"),
+        ("b01", "filtered", "stopped_as_planned"),
+    ],
+)
+def test_answers(source: str, answer: str, word: str) -> None:
+    found, untested = observed(index(), {source: [{"address": "10.1.1.11", "port": 1433, "answer": answer}]}, "2026-11-29")
+    assert judge(index(), found).counts == {word: 1}
+    assert untested == []
+
+
+def test_what_could_not_be_tried_is_said_and_what_is_no_answer_is_refused() -> None:
+    given = {"a01": [{"address": "fd00::11", "port": 1433, "answer": "failed", "why": "ENETUNREACH"}]}
+    assert observed(index(), given, "2026-11-29") == ([], ["a01 -> fd00::11 tcp/1433: ENETUNREACH"])
+    with pytest.raises(MsportsError, match="expected one of open"):
+        observed(index(), {"a01": [{"address": "fd00::11", "port": 1433, "answer": "maybe"}]}, "2026-11-29")
+
+
+def test_the_kernel_answers() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        targets = [("127.0.0.1", server.getsockname()[1]), ("127.0.0.1", nobody.getsockname()[1])]
+        assert [item["answer"] for item in probe([*targets, targets[0]], 1)] == ["open", "refused", "open"]
