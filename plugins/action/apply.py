@@ -23,9 +23,12 @@ from ansible_collections.portcullis.msports.plugins.module_utils._options import
     passed_on_spec,
 )
 from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import ansible_errors
-from ansible_collections.portcullis.msports.plugins.plugin_utils._compile import Stale, inputs_of, stale
+from ansible_collections.portcullis.msports.plugins.plugin_utils._compile import Stale, cut_at, inputs_of, stale
 from ansible_collections.portcullis.msports.plugins.plugin_utils._diff import shortened
+from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import some
 from ansible_collections.portcullis.msports.plugins.plugin_utils._inventory import inventory_of, one_host
+from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.store import folder_of as observed_folder_of
+from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.store import read_one
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.applied import (
     ABSENT,
     PRESENT,
@@ -34,6 +37,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.applied i
     record,
     settings_of,
     state_of,
+    was_enforced,
 )
 from ansible_collections.portcullis.msports.plugins.plugin_utils._outcome import outcome, skipped
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.read import load_host, read_index
@@ -58,6 +62,7 @@ ARGUMENTS = {
     **backend_spec(BACKENDS),
     **passed_on_spec(),
     "allow_stale_plan": {"type": "bool", "default": False},
+    "accept_cut": {"type": "list", "elements": "str", "default": []},
     "partial_inventory": {"type": "bool", "default": False},
     "expected_digest": {"type": "str"},
     "keyring": {"type": "path"},
@@ -122,6 +127,7 @@ class ActionModule(ActionBase):
             backend = self._backend(name, plan["hosts"][name]["system"], arguments["backend"])
             with ansible_errors(AnsibleActionFail):
                 options.update(render(plan, name, backend, arguments["mode"]))
+            self._refuse_cut(run.directory, name, plan, arguments)
             options["generation"] = marker["generation"]
             if backend != "windows":
                 options["planned_addresses"] = plan["hosts"][name]["addresses"]
@@ -148,6 +154,19 @@ class ActionModule(ActionBase):
         if applied and not result.get("failed") and not result.get("unreachable") and not self._task.check_mode:
             self._record(run.directory, name, {**applied, "owner": arguments["owner"]})
         return result
+
+    @staticmethod
+    def _refuse_cut(directory: str, name: str, plan: t.Mapping[str, t.Any], arguments: t.Mapping[str, t.Any]) -> None:
+        """Refuse the first rules that stop something, while they would cut what was seen in use there and nobody accepted by name."""
+        if arguments["mode"] != "enforce" or was_enforced(directory, name):
+            return
+        with ansible_errors(AnsibleActionFail):
+            cut = cut_at(plan, name, read_one(observed_folder_of(directory), name), arguments["accept_cut"])
+        if cut:
+            raise AnsibleActionFail(
+                f"{name}: these rules would be the first ones to stop something here, and would cut what was seen in use: {some(cut, 5)}. Mend the inventory "
+                f"(the playbook portcullis.msports.preflight says how), or accept it by name, like accept_cut: [{name} tcp/5432]"
+            )
 
     def _record(self, directory: str, name: str, applied: t.Mapping[str, t.Any]) -> None:
         """Write down what the host has now. That it could not be written does not undo it, so this is a warning."""

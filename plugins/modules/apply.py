@@ -100,6 +100,14 @@ options:
     description: Accept a plan whose inputs have changed since it was made.
     type: bool
     default: false
+  accept_cut:
+    description:
+      - What may be cut although it was seen in use, by names like V(sql01 tcp/5432) or patterns of names, like V(* tcp/5432).
+      - The first rules that stop something on a host are refused while observations beside the plan say that they would cut somebody.
+        Without observations of the host, nothing is refused. The playbook C(portcullis.msports.preflight) makes them.
+    type: list
+    elements: str
+    default: []
   allow_older_plan:
     description:
       - Apply a plan that was saved earlier than the one that the host has. Without it such a plan is refused on the host, before any change.

@@ -171,6 +171,17 @@ def report_of(
     return content(plan, rows(plan), ends, judgement, lagging)
 
 
+def cut_at(part: t.Mapping[str, t.Any], name: str, observations: t.Iterable[Observation], accepted: t.Sequence[str]) -> list[str]:
+    """Return what the rules of one host would cut of what was seen to come in there and is not ``accepted`` by name, in words.
+
+    ``part`` has ``hosts`` and ``sets`` of this host alone: who is at the other end has no part in it.
+    """
+    index = PlanIndex({"peers": {}, "networks": {}, "off": (), **part})
+    inbound = [item for item in observations if item.host == name and item.direction == "in" and item.peer]
+    found = plain.judgement_as_dict(judge.judge(index, inbound), {}, accepted)["findings"]
+    return [item["text"] for item in found if item["cut"] and not item["accepted"]]
+
+
 def impact_of(before: t.Mapping[str, t.Any], after: t.Mapping[str, t.Any], observations: t.Iterable[Observation], paths: t.Sequence[str] = ()) -> Plain:
     """Return what a plan treats otherwise than the one before, of what was seen: ``stopped``, ``admitted`` and ``uncertain``, each as findings."""
     old, new = PlanIndex(before), PlanIndex(after)

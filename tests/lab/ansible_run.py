@@ -21,8 +21,9 @@ LINUX, WINDOWS = "portcullis.lab.netns", "portcullis.lab.windows_stand_in"
 # Linux: plain Debian machines, where modules run under the system's own Python, not under the controller's. They are entered as their
 # root, so nothing has to become it; hosts that were planned for Windows are played there by name. Windows: what anybody would have.
 VERIFY = {"verify_systems": ["linux", "windows"], "verify_most": 1000}
+ACCEPTED = {"host_firewall_accept_cut": ["linux01 *", "relay01 *"]}  # what preflight announces there is meant to be cut
 VARIABLES: dict[str, dict[str, t.Any]] = {
-    LINUX: {"ansible_python_interpreter": "/usr/bin/python3", "ansible_become": False, "host_firewall_backend": "nftables", **VERIFY},
+    LINUX: {"ansible_python_interpreter": "/usr/bin/python3", "ansible_become": False, "host_firewall_backend": "nftables", **VERIFY, **ACCEPTED},
     WINDOWS: {"apply_hosts": "windows", "apply_saved_plan": True},
 }
 _RECAP = re.compile(r"^(\S+)\s*: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)\s+skipped=(\d+)", re.MULTILINE)
@@ -71,9 +72,9 @@ class Ansible:
         }
         (work / "ansible.cfg").write_text("[defaults]\n", encoding="utf-8")
 
-    def play(self, playbook: str, connection: str = LINUX) -> Played:
-        """Run a playbook, by the name in a collection or by path, over one of the connections, and return what it said."""
-        extra = json.dumps({"lab_work": str(self.work), **VARIABLES[connection]})
+    def play(self, playbook: str, connection: str = LINUX, **more: t.Any) -> Played:
+        """Run a playbook, by the name in a collection or by path, over one of the connections, and return what it said. ``more`` are variables."""
+        extra = json.dumps({"lab_work": str(self.work), **VARIABLES[connection], **more})
         sources = [word for inventory in self.inventories for word in ("-i", str(inventory))]
         command = [_program("ansible-playbook"), *sources, "--connection", connection, "--extra-vars", extra, playbook]
         told = self.work / f"results.{connection}"  # runs over different connections may go on at once

@@ -79,12 +79,17 @@ def read_all(folder: str) -> t.Iterator[Observation]:
             yield from read_host(folder, file)
 
 
+def read_one(folder: str, host: str) -> list[Observation]:
+    """Return the observations of one host; none where nobody looked. Raises :class:`MsportsError` for a file that is not one of ours."""
+    file = file_name(host)
+    return read_host(folder, file) if os.path.lexists(os.path.join(folder, file)) else []
+
+
 def add(folder: str, host: str, observations: t.Iterable[Observation]) -> bool:
     """Add what was seen at one host to its file, and tell whether that changed it; raise :class:`MsportsError` or :class:`OSError`."""
     os.makedirs(folder, exist_ok=True)
     file = file_name(host)
-    before = read_host(folder, file) if os.path.lexists(os.path.join(folder, file)) else []
-    return replace_file(os.path.join(folder, file), text_of(host, [*before, *observations]).encode())
+    return replace_file(os.path.join(folder, file), text_of(host, [*read_one(folder, host), *observations]).encode())
 
 
 def export(observations: t.Iterable[Observation]) -> str:

@@ -59,6 +59,12 @@ def state_of(directory: str, name: str) -> t.Optional[str]:
     return _entry(directory, name).get("state")
 
 
+def was_enforced(directory: str, name: str) -> bool:
+    """Tell whether a host was recorded to have got rules that stop something: what the next run stops there is no surprise."""
+    entry = _entry(directory, name)
+    return entry.get("state") == PRESENT and entry.get("mode") == "enforce"
+
+
 def _entry(directory: str, name: str) -> Plain:
     with contextlib.suppress(OSError, ValueError, MsportsError):
         entry = json.loads(read_file(os.path.join(folder_of(directory), file_name(name))))

@@ -121,7 +121,7 @@ def test_preflight_announces_exactly_what_would_be_cut(peer: net.Peer, place: Pl
     told = done.by_task()["Say what the plan would cut, and fail if there is something"]["msg"]
     assert [text.split(" (")[0] for text in told] == ["fd07::2 -> sql01 tcp/5432", "mp01 -> sql01 tcp/5432"], told
     assert all("allow it by name" in text for text in told)
-    accepted = play(place, "preflight", preflight_accept=["sql01 tcp/5432"])
+    accepted = play(place, "preflight", host_firewall_accept_cut=["sql01 tcp/5432"])
     assert accepted.code == 0, accepted.output
     kept = json.loads((place.folder / "msports-plan.observed" / "sql01.json").read_text())
     assert {item["seen"] for item in kept["observations"]} >= {"listener", "session"}
@@ -130,7 +130,9 @@ def test_preflight_announces_exactly_what_would_be_cut(peer: net.Peer, place: Pl
 DRIFT = """
 ip link set lo up
 P="ansible-playbook -i inventory.yml -e host_firewall_persist=false -e apply_hosts=sql01 -e drift_hosts=sql01"
-$P portcullis.msports.apply >applied.txt 2>&1 || exit 9
+$P portcullis.msports.plan >planned.txt 2>&1
+$P portcullis.msports.apply >refused.txt 2>&1; echo $? >refused.code
+$P portcullis.msports.apply -e '{"host_firewall_accept_cut": ["sql01 tcp/54*"]}' >applied.txt 2>&1 || exit 9
 $P portcullis.msports.drift >none.txt 2>&1; echo $? >none.code
 nft add table inet other
 nft 'add chain inet other input { type filter hook input priority 10; }'
@@ -141,14 +143,19 @@ $P portcullis.msports.drift -e drift_ignore_foreign=true >missing.txt 2>&1; echo
 """
 
 
-def test_drift_is_named_and_none_is_none(place: Place) -> None:
-    """In a namespace whose rules the plan made: no drift; then rules go, and foreign rules cut what is allowed."""
+def test_what_is_in_use_is_not_cut_by_the_first_rules_and_drift_is_named(place: Place) -> None:
+    """The first rules are refused until what they would cut is accepted. Then there is no drift, until foreign rules cut what is allowed, and rules go."""
+    session = {"direction": "in", "peer": "10.7.0.2", "protocol": "tcp", "port": 5432, "seen": "session", "outcome": "passed", "last": "2026-11-28"}
+    (place.folder / "msports-plan.observed").mkdir(exist_ok=True)
+    kept = {"format": 1, "host": "sql01", "observations": [session]}
+    place.write("msports-plan.observed/sql01.json", json.dumps(kept))
     place.write("drift.sh", DRIFT)
     environment = {**os.environ, **place.environment, "PATH": f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}"}
     done = subprocess.run(["unshare", "--net", *OWN_PLACES, "sh", "drift.sh"], cwd=place.folder, env=environment, check=False)
     assert done.returncode == 0, place.folder.joinpath("applied.txt").read_text()
-    told = {name: place.folder.joinpath(f"{name}.txt").read_text() for name in ("none", "foreign", "missing")}
+    told = {name: place.folder.joinpath(f"{name}.txt").read_text() for name in ("refused", "none", "foreign", "missing")}
     codes = {name: place.folder.joinpath(f"{name}.code").read_text().strip() for name in told}
-    assert codes == {"none": "0", "foreign": "2", "missing": "2"}, told
+    assert codes == {"refused": "2", "none": "0", "foreign": "2", "missing": "2"}, told
+    assert "would cut what was seen in use: 10.7.0.2 -> sql01 tcp/5432" in told["refused"] and "accept_cut" in told["refused"]
     assert "1433" in told["foreign"].split("foreign: ")[1]
     assert "missing: in tcp/1433 from configmgr.management_point" in told["missing"]
