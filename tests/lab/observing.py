@@ -11,7 +11,7 @@ import typing as t
 from company import Company
 from namespace_host import NamespaceHost, everywhere
 
-PORTS = (22, 80, 111, 443, 445, 2049, 5432, 8080)  # some that a rule admits at some host, and some that none does
+PORTS = (80, 111, 443, 445, 2049, 5432, 8080, 10050)  # some that a rule admits at some host, and some that none does; none of management
 ANNOUNCED = re.compile(r"\b([\w.]+) -> ([\w.]+) tcp/(\d+)\b")
 WRONG = re.compile(r"(?:passed though not planned|stopped though planned): (\S+) -> (\S+) tcp/(\d+)")
 

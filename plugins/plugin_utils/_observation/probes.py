@@ -15,7 +15,7 @@ import typing as t
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MISSING, MsportsError, Problems
 from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.observation import DROPPED, PASSED, PROBE, Observation, Plain
-from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.verdict import ALLOWED, NOT_ALLOWED, Index, Judge
+from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.verdict import ALLOWED, Index, Judge
 
 OPEN, CLOSED, FILTERED, FAILED = ANSWERS = ("open", "refused", "filtered", "failed")
 NEVER = (1, 9)  # ports that no catalog names: what is open there is open everywhere
@@ -63,14 +63,14 @@ def _wanted(index: Index, judge: Judge, destination: str, sources: t.Sequence[st
 
 def _at_port(index: Index, judge: Judge, tried: t.Sequence[Probe], rules: t.Sequence[Plain]) -> t.Iterator[Probe]:
     """Yield one probe that each rule admits, and one that no rule does; where the plan is uncertain, none."""
-    verdicts = {probe.source: judge.judge(_observation(probe.source, probe.address, probe.port, PASSED, "1970-01-01")).verdict for probe in tried}
-    admitted = [probe._replace(admitted=True) for probe in tried if verdicts[probe.source] == ALLOWED]
+    verdicts = {probe.source: judge.judge(_observation(probe.source, probe.address, probe.port, PASSED, "1970-01-01")) for probe in tried}
+    admitted = [probe._replace(admitted=True) for probe in tried if verdicts[probe.source].verdict == ALLOWED]
     chosen: set[Probe] = set()
     for rule in rules:
         remote = index.set(rule["remote"])
         chosen.update([probe for probe in admitted if _address(index, probe.source, 6 if ":" in probe.address else 4) in remote][:1])
     yield from sorted(chosen)
-    yield from [probe for probe in tried if verdicts[probe.source] == NOT_ALLOWED][:1]
+    yield from [probe for probe in tried if verdicts[probe.source].unmet or verdicts[probe.source].cut][:1]
 
 
 def _has(rule: Plain, port: int) -> bool:

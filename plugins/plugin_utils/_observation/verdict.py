@@ -59,13 +59,17 @@ class Index(t.Protocol):
 
 
 class Verdict(t.NamedTuple):
-    """``rules`` are ``(host, name)`` of those that admit it; ``cut``: applying the plan stops what is new of it; ``ends``: source and destination."""
+    """``rules`` are ``(host, name)`` of those that admit it; ``cut``: applying the plan stops what is new of it; ``ends``: source and destination.
+
+    ``unmet``: the destination is managed and admits nobody like this; what only the source does not let out mostly passes all the same.
+    """
 
     verdict: str
     rules: tuple[tuple[str, str], ...]
     why: str
     cut: bool
     ends: tuple[str, str]
+    unmet: bool = False
 
 
 class _Side(t.NamedTuple):
@@ -121,7 +125,7 @@ class Judge:
         lacks_out, lacks_in = (side is not None and not side.rules and not side.doubt for side in (source, destination))
         if lacks_out or lacks_in:
             cut = (lacks_out and self._closes(ends[0], "out")) or (lacks_in and self._closes(ends[1], "in"))
-            return Verdict(NOT_ALLOWED, (), LACKS[lacks_out, lacks_in].format(*ends), cut, ends)
+            return Verdict(NOT_ALLOWED, (), LACKS[lacks_out, lacks_in].format(*ends), cut, ends, lacks_in)
         sides = [side for side in (here, there) if side is not None]
         doubt = next((side.doubt for side in sides if side.doubt), "")
         return Verdict(UNCERTAIN if doubt else ALLOWED, tuple(rule for side in sides for rule in side.rules), doubt, False, ends)
