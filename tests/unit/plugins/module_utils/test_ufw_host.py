@@ -14,7 +14,7 @@ import typing as t
 
 import pytest
 from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _guard
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import xtables
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import files, xtables
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.managers import choose
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import evaluate, host, kernel, persist, programs, reconcile, settings
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.programs import UfwError
@@ -199,6 +199,42 @@ def test_absent_takes_the_files_first_and_a_failure_puts_them_back(machine: Mach
     machine(state="absent")
     clean = {name: text for name, text in files[0].items() if ".portcullis-kept" not in name}
     assert clean == before
+
+
+@pytest.mark.parametrize("timeout", [0, 60])
+@pytest.mark.parametrize("obstacle", ["a file for a folder", "a folder for the file", "read-only"])
+def test_an_obstacle_changes_nothing_and_is_named(machine: Machine, monkeypatch: pytest.MonkeyPatch, obstacle: str, timeout: int) -> None:
+    machine(SSH)
+    if obstacle == "read-only":
+        monkeypatch.setattr(files.os, "open", read_only(machine, os.open))
+    elif obstacle == "a file for a folder":
+        machine.write("portcullis", "")
+    else:
+        (machine.root / "etc/portcullis/msports/msports.ufw.json").mkdir(parents=True)
+    before = machine.state()
+    with pytest.raises(UfwError, match="cannot (write|read) .*etc/"):
+        machine(NEVER, default_inbound="reject", rollback_timeout=timeout)
+    assert machine.state() == before
+
+
+def read_only(machine: Machine, genuine: t.Callable[..., int]) -> t.Callable[..., int]:
+    def opened(path: str, flags: int, *mode: int, **more: t.Any) -> int:
+        if str(path).startswith(str(machine.root / "etc")) and flags & os.O_CREAT:
+            raise OSError(30, "Read-only file system")
+        return genuine(path, flags, *mode, **more)
+
+    return opened
+
+
+def test_what_a_killed_run_has_left_goes_with_the_next(machine: Machine) -> None:
+    machine(SSH)
+    before = machine.state()
+    for name in ("ufw/.portcullis-user.rules", "ufw/.portcullis-kept-user6.rules", "default/.portcullis-ufw", "portcullis/msports/.portcullis-x.ufw.json"):
+        machine.write(name.replace("-x.", "-msports."), "half a file")
+    assert not machine(SSH, check=True)["changed"]
+    assert machine.state() != before, "check mode removes nothing"
+    assert not machine(SSH)["changed"]
+    assert (machine.state(), (machine.root / "etc/portcullis").exists()) == (before, False)
 
 
 def test_a_file_that_cannot_be_written_leaves_everything(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
