@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+import shutil
 import re
 import typing as t
 
@@ -317,8 +318,11 @@ def test_role_and_playbooks(bench: Bench) -> None:
     role = {"ansible.builtin.include_role": {"name": "portcullis.msports.host_firewall"}, "vars": {"host_firewall_persist": False}}
     run = bench.play(role, hosts="web01,bare01")
     assert run.code == 0, run.output
-    planned = bench.run("portcullis.msports.plan")
-    assert planned.code == 0, planned.output
+    for arguments in ((), ("--limit", "bare01")):  # a plan is never limited
+        shutil.rmtree(bench.folder / "msports-plan")
+        planned = bench.run("portcullis.msports.plan", *arguments)
+        assert planned.code == 0, planned.output
+        assert '"11 rules for 2 hosts in ' in planned.output and set(json.loads(bench.plan_files()["msports-plan/index.json"])["hosts"]) == {"web01", "db01"}
     applied = bench.run("portcullis.msports.apply", "-e", "apply_hosts=web01", "-e", "host_firewall_persist=false", "--check")
     assert applied.code == 0, applied.output
 
