@@ -34,7 +34,7 @@ REAUTHORISED = (
     "{0}: the default action inbound goes from allow to block. Windows authorises open connections again when its policy changes: an inbound session that "
     "no rule admits is cut at its next packet"
 )
-SAY_WHO = "say who must stay admitted (msports_management in the inventory, or the option management), and set ansible_port to the port of the host itself"
+SAY_WHO = "say who must stay admitted (msports_management in the inventory, or the option management)"
 
 
 class Finding(t.NamedTuple):

@@ -17,10 +17,11 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.values
 
 Plain = t.Mapping[str, t.Any]
 
+SAY_PORT = "; set ansible_port to the port of the host itself by which you come"
 BY_SSH, ESTABLISHED = "SSH_CONNECTION", "established"
 NO_SESSION = "no management session over the network was found: there is nothing to guard"
-NOBODY = "no management session over the network was found on the host"
-LOST = "this run came over the network to port {0}, and no connection to that port is among those of this host"
+NOBODY = "no management session over the network was found on the host" + SAY_PORT
+LOST = "this run came over the network to port {0}, and no connection to that port is among those of this host" + SAY_PORT
 FIREWALL_CATEGORY = 2  # NET_FW_RULE_CATEGORY_FIREWALL: who registers for it filters in place of Windows Firewall
 
 
@@ -99,7 +100,7 @@ def watched(state: Plain, ports: t.Optional[t.Sequence[int]]) -> Watch:
         ours = []  # a forwarder whose own port is not known
     if not ours and inside:
         asked = f", and none to port {ports[0]} is open" if ports else ""
-        unknown.append(INSIDE.format(inside.peer, inside.peer_port, asked))
+        unknown.append(INSIDE.format(inside.peer, inside.peer_port, asked) + SAY_PORT)
     elif not ours and ports is not None:
         unknown.append(LOST.format(ports[0]) if ports else NOBODY)
     return Watch(outside, ESTABLISHED if outside else NO_SESSION, tuple(unknown), own=own)

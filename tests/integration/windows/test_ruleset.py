@@ -426,7 +426,7 @@ def test_a_session_on_another_port_is_guarded_when_the_port_is_told(estate: Esta
     told = {**module("told", **options(RPC)), "vars": {"ansible_port": 8443}, "ignore_errors": True}
     results = estate.tasks(task, told).by_task()
     (problem,) = results["try"]["problems"]
-    assert problem.startswith("no management session over the network was found on the host; say who must stay admitted"), results["try"]
+    assert problem.startswith("no management session over the network was found on the host; set ansible_port"), results["try"]
     (problem,) = results["told"]["problems"]
     assert problem.startswith("profile domain: the present session from 10.9.0.5 to 10.1.1.20 port 8443: no rule admits it")
 

@@ -115,8 +115,8 @@ def test_it_says_what_to_do() -> None:
         run(options(rule("web", ["443"]), default_inbound="block"), host(way), ports=way.came_by)
     assert caught.value.problems == [
         "the session comes from this host itself (a forwarder or a jump host on it: 127.0.0.1 port 50111), and the connection from outside that it "
-        "belongs to is not known, and none to port 15985 is open; say who must stay admitted (msports_management in the inventory, or the option "
-        "management), and set ansible_port to the port of the host itself"
+        "belongs to is not known, and none to port 15985 is open; set ansible_port to the port of the host itself by which you come; "
+        "say who must stay admitted (msports_management in the inventory, or the option management)"
     ]
     assert "rollback_timeout: 60" in str(caught.value) and "allow_lockout: true" in str(caught.value)
     allowed = options(rule("web", ["443"]), default_inbound="block", allow_lockout=True)
