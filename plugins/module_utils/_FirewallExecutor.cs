@@ -93,7 +93,14 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallE
         }
 
         private static string Change(
-            AnsibleModule module, IPolicyStore store, FirewallState state, Rollback rollback, IList<int> ports, IList operations, string expected, Counts counts)
+            AnsibleModule module,
+            IPolicyStore store,
+            FirewallState state,
+            Rollback rollback,
+            IList<int> ports,
+            IList operations,
+            string expected,
+            Counts counts)
         {
             if (state.Digest != expected)
                 return "the firewall changed in between: it is not what the operations were planned from; nothing was changed, run it again";
@@ -134,12 +141,13 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallE
             }
             catch (Exception unexpected)
             {
-                failure = (failure == null ? "the rules are written, but what Windows holds of them could not be read" : failure) + ": " + Failures.Text(unexpected);
+                failure = failure ?? "the rules are written, but what Windows holds of them could not be read";
+                failure += ": " + Failures.Text(unexpected);
                 module.Result["undone"] = false;
             }
             if (failure == null || true.Equals(module.Result["undone"]))
                 return failure;
-            return String.Format(CultureInfo.InvariantCulture, "{0}. The host takes the change back by itself in {1} seconds at most", failure, armed["seconds"]);
+            return failure + ". The host takes the change back by itself in " + armed["seconds"] + " seconds at most";
         }
 
         // PowerShell wraps what goes through a pipeline, and so every text, number and flag of a list: Ansible.Basic unwraps an

@@ -34,8 +34,8 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallR
         private const string Unfired = "the controller did not confirm the change, and the scheduled task did not fire; a later run took the change back";
         private const string Hand = "the rules were changed or removed after the run, before they were confirmed";
         private const string Later = "an earlier run has left its rollback unfinished; the next run that is no check finishes it";
-        private const string Same = "the confirmation came over the connection that was open before the change, which shows nothing: what is established may pass."
-            + " Connect anew (does a proxy or a plugin keep the connection open?)";
+        private const string Same = "the confirmation came over the connection that was open before the change, which shows nothing: what is established"
+            + " may pass. Connect anew (does a proxy or a plugin keep the connection open?)";
 
         private const string Token = "rollback";
         private const string Before = "rollback_before";
@@ -61,7 +61,10 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallR
             IList<TcpPeer> peers = new TcpPeer[0];
             // Not known is no session to compare with; who reads the state tells why it is not.
             Failures.Ignore(() => peers = store.ManagementPeers(ports));
-            return peers.Count != 1 ? "" : String.Format(CultureInfo.InvariantCulture, "{0} {1} {2} {3}", peers[0].Peer, peers[0].PeerPort, peers[0].Local, peers[0].LocalPort);
+            if (peers.Count != 1)
+                return "";
+            TcpPeer one = peers[0];
+            return String.Format(CultureInfo.InvariantCulture, "{0} {1} {2} {3}", one.Peer, one.PeerPort, one.Local, one.LocalPort);
         }
 
         // Keep what is there before it changes, and start the timer. What the controller needs. When it fails, nothing is armed.
@@ -146,12 +149,13 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallR
         {
             try
             {
-                IList ports = arguments["ports"] as IList ?? new object[0];
+                // A number of a list is wrapped by PowerShell.
+                IEnumerable<string> texts = (arguments["ports"] as IList ?? new object[0]).Cast<object>().Select(port => port.ToString());
+                List<int> ports = texts.Select(text => Int32.Parse(text, CultureInfo.InvariantCulture)).ToList();
                 IPolicyStore store = PolicyStores.Open();
                 using (store.Lock())
                 {
-                    string session = Session(store, ports.Cast<object>().Select(port => Convert.ToInt32(port.ToString(), CultureInfo.InvariantCulture)).ToList());
-                    return new Rollback(store, new Counts()).Confirm((string)arguments["nonce"], session);
+                    return new Rollback(store, new Counts()).Confirm((string)arguments["nonce"], Session(store, ports));
                 }
             }
             catch (Exception failure)
@@ -213,7 +217,8 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallR
                     Close(waiting);
             }
             Dictionary<string, object> note = Note();
-            string[] seen = note == null || (string)note["nonce"] != nonce ? new string[0] : new[] { (string)note["why"] }.Concat((string[])note["what"]).ToArray();
+            bool ofThis = note != null && (string)note["nonce"] == nonce;
+            string[] seen = ofThis ? new[] { (string)note["why"] }.Concat((string[])note["what"]).ToArray() : new string[0];
             bool confirmed = seen.Length == 0 && store.UntilRestart == DoneBefore + nonce;
             return new Dictionary<string, object> { { "changed", false }, { "confirmed", confirmed }, { "rolled_back", seen } };
         }
@@ -221,9 +226,15 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallR
         // Why the host no longer has what the run wrote; null when it has.
         private string Lost(Waiting waiting)
         {
-            string written = store.ReadMemory(Written);
+            Snapshot written = Kept(Written);
             FirewallState state = FirewallState.ReadRules(store, waiting.Owner, counts);
-            return written != null && Snapshot.Parse(Packed.Unpack(written)).Same(Snapshot.Take(store, state.Own, waiting.Owner)) ? null : Hand;
+            return written != null && written.Same(Snapshot.Take(store, state.Own, waiting.Owner)) ? null : Hand;
+        }
+
+        private Snapshot Kept(string name)
+        {
+            string text = store.ReadMemory(name);
+            return text == null ? null : Snapshot.Parse(Packed.Unpack(text));
         }
 
         // The token goes last: what is ended in the middle is done again, by the task or by the next run.
@@ -235,9 +246,7 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallR
                 return;
             }
             Take(waiting, Waiting.Firing);
-            string written = store.ReadMemory(Written);
-            Restoration restoration = new Restoration(store, waiting.Owner, counts);
-            List<string> what = restoration.Run(Snapshot.Parse(Packed.Unpack(store.ReadMemory(Before))), written == null ? null : Snapshot.Parse(Packed.Unpack(written)));
+            List<string> what = new Restoration(store, waiting.Owner, counts).Run(Kept(Before), Kept(Written));
             Dictionary<string, object> note = Note();
             // What was ended after it had said so has said it.
             if (note == null || (string)note["nonce"] != waiting.Nonce)

@@ -75,7 +75,10 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
             foreach (string kept in new[] { FirewallState.Memory, FirewallState.Generation(owner) })
             {
                 string name = kept;
-                found.Add(new Setting("the memory \"" + name + "\"", () => store.ReadMemory(name) ?? "", value => store.WriteMemory(name, value == "" ? null : value)));
+                found.Add(new Setting(
+                    "the memory \"" + name + "\"",
+                    () => store.ReadMemory(name) ?? "",
+                    value => store.WriteMemory(name, value == "" ? null : value)));
             }
             return found;
         }
@@ -170,8 +173,8 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
 
         public string Text()
         {
-            string[] parts = { "1", Phase, Nonce, Owner, Seconds.ToString(CultureInfo.InvariantCulture), Deadline.ToString("o", CultureInfo.InvariantCulture), Session };
-            return String.Join("|", parts);
+            string deadline = Deadline.ToString("o", CultureInfo.InvariantCulture);
+            return String.Join("|", new[] { "1", Phase, Nonce, Owner, Seconds.ToString(CultureInfo.InvariantCulture), deadline, Session });
         }
 
         public static Waiting Parse(string text)

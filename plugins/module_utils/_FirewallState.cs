@@ -245,8 +245,9 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
         // By name, with the categories of rules that each has taken over.
         private static object ReadProducts(IPolicyStore store)
         {
+            Func<INetFwProduct, int[]> categories = product => ((Array)product.RuleCategories).Cast<object>().Select(Convert.ToInt32).ToArray();
             return Rules.Items(store.Products()._NewEnum).Cast<INetFwProduct>()
-                .Select(product => (object)new object[] { product.DisplayName ?? "", ((Array)product.RuleCategories).Cast<object>().Select(Convert.ToInt32).ToArray() })
+                .Select(product => (object)new object[] { product.DisplayName ?? "", categories(product) })
                 .ToList();
         }
 

@@ -280,7 +280,10 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
         {
             using (RegistryKey machine = Machine())
             using (RegistryKey key = machine.OpenSubKey(path))
-                return key == null ? new Dictionary<string, string>() : key.GetValueNames().ToDictionary(name => name, name => key.GetValue(name) as string ?? "");
+            {
+                string[] names = key == null ? new string[0] : key.GetValueNames();
+                return names.ToDictionary(name => name, name => key.GetValue(name) as string ?? "");
+            }
         }
 
         private static int Number(object value, int otherwise)

@@ -66,7 +66,8 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallT
         private const int ServiceAccount = 5;
 
         // The code lies packed in a key that only administrators can write. Where it is no longer there, there is nothing to do.
-        private const string Command = "$key = [Microsoft.Win32.RegistryKey]::OpenBaseKey('LocalMachine', 'Registry64').OpenSubKey('SOFTWARE\\portcullis\\msports');"
+        private const string Command = "$machine = [Microsoft.Win32.RegistryKey]::OpenBaseKey('LocalMachine', 'Registry64');"
+            + " $key = $machine.OpenSubKey('SOFTWARE\\portcullis\\msports');"
             + " $code = if ($key) {{ $key.GetValue('rollback_code') }}; if (-not $code) {{ exit 0 }};"
             + " $packed = New-Object IO.MemoryStream -ArgumentList @(,[Convert]::FromBase64String($code));"
             + " $text = New-Object IO.StreamReader -ArgumentList"

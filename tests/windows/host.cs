@@ -3,9 +3,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 // Stands where module_wrapper.ps1 of ansible-core stands: sets $complex_args, does the three statements of the module's .ps1 (spec,
-// module, one static method that takes the module; or one that takes the arguments), and gives back output and exit code. Reads [{spec, type, method, arguments,
-// environment, wide}] as JSON from standard input and writes [{code, output}]: a host runs one call in a process, tests that need
-// hundreds run them in one.
+// module, one static method that takes the module; or one method that takes the arguments), and gives back output and exit code.
+// Reads [{spec, type, method, arguments, environment, wide}] as JSON from standard input and writes [{code, output}]: a host runs one
+// call in a process, tests that need hundreds run them in one.
 using System;
 using System.Collections;
 using System.Collections.Generic;
