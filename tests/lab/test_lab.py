@@ -63,6 +63,7 @@ def test_the_demo_agrees(tmp_path: pathlib.Path) -> None:
     assert told["counts"]["proof probes"] >= 50_000
     assert told["counts"]["tuples"] >= 600
     assert told["counts"]["faults seen"] == 3
+    assert told["counts"]["sessions cut as announced"] >= 300
     assert told["counts"]["windows hosts"] >= 15
     assert told["counts"]["windows rules"] >= 300
     assert told["counts"]["hosts alike on both systems"] == told["counts"]["windows hosts"]

@@ -77,4 +77,4 @@ def test_the_kernel_answers() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         targets = [("127.0.0.1", server.getsockname()[1]), ("127.0.0.1", nobody.getsockname()[1])]
-        assert [item["answer"] for item in probe([*targets, targets[0]], 1)] == ["open", "refused", "open"]
+        assert " ".join(item["answer"] for item in probe([*targets, targets[0]], 1)) == "open refused open"
