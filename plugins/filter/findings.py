@@ -62,6 +62,10 @@ _value:
     cut:
       description: Of how many findings applying the plan would stop new connections.
       type: int
+    managed:
+      description: The hosts that the plan has rules for.
+      type: list
+      elements: str
     left_out:
       description: How many observations are in no finding, because there are too many findings.
       type: int

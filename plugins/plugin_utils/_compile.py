@@ -222,6 +222,7 @@ def judge_answers(plan: t.Mapping[str, t.Any], answers: t.Mapping[str, t.Any], d
 def _with_remedies(index: PlanIndex, judgement: judge.Judgement, catalogs: Catalogs, accepted: t.Sequence[str] = ()) -> Plain:
     flows = Flows([*catalogs.flows, *catalogs.supplements], catalogs.roles, index)
     found = plain.judgement_as_dict(judgement, remedies.remedies(judgement, flows, Ends(index, flows.through)), accepted)
+    found["managed"] = sorted(index.plan["hosts"])
     asked = [item for item in found["findings"] if item["verdict"] == "not_allowed" and (item["source"] or item["peers"])][:EXPLAINED]
     for item in asked:
         ends = item["source"] or item["peers"][0], item["destination"] or item["peers"][0]

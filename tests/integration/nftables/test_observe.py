@@ -35,7 +35,7 @@ all:
     configmgr_site_server: {hosts: {site01: {msports_addresses: [10.1.1.10]}}}
     configmgr_sql_server: {hosts: {sql01: {msports_addresses: [10.7.0.1]}}}
     configmgr_management_point: {hosts: {mp01: {msports_addresses: [10.7.0.2]}}}
-    windows_server_domain_controller: {hosts: {dc01: {msports_addresses: [10.1.3.10]}}}
+    windows_server_domain_controller: {hosts: {dc01: {msports_addresses: [10.1.3.10], ansible_connection: ssh, ansible_host: 127.0.0.1, ansible_port: 1}}}
 """
 CLIENT = """
 import socket
@@ -121,8 +121,10 @@ def test_preflight_announces_exactly_what_would_be_cut(peer: net.Peer, place: Pl
     told = done.by_task()["Say what the plan would cut, and fail if there is something"]["msg"]
     assert [text.split(" (")[0] for text in told] == ["fd07::2 -> sql01 tcp/5432", "mp01 -> sql01 tcp/5432"], told
     assert all("allow it by name" in text for text in told)
-    accepted = play(place, "preflight", host_firewall_accept_cut=["sql01 tcp/5432"])
-    assert accepted.code == 0, accepted.output
+    # every host: one connection leads nowhere, and that nobody looked there is said
+    accepted = play(place, "preflight", host_firewall_accept_cut=["sql01 tcp/5432"], preflight_hosts="sql01:dc01")
+    assert "not looked at, so what the plan cuts there is unknown: dc01" in accepted.output
+    assert accepted.by_task()["Say what the plan would cut, and fail if there is something"]["msg"] == "This plan cuts nothing that was seen."
     kept = json.loads((place.folder / "msports-plan.observed" / "sql01.json").read_text())
     assert {item["seen"] for item in kept["observations"]} >= {"listener", "session"}
 
