@@ -100,7 +100,7 @@ ASROOT = "env -u SSH_CONNECTION /usr/local/bin/asroot"
         ("root", "python3", 22, "SSH_CONNECTION in the environment"),
         ("root", "env -u SSH_CONNECTION python3", 22, "SSH_CONNECTION in the environment of process"),
         ("admin", ASROOT, 22, "established sockets"),
-        ("admin", ASROOT, 2443, "the port that leads to the session"),
+        ("admin", ASROOT, 2443, "10.7.0.1 port 2443 from"),
     ],
     ids=["root", "root without the variable", "a user who becomes root", "a user behind a forwarder"],
 )
