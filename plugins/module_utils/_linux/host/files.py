@@ -133,6 +133,8 @@ def remove(path: str) -> None:
     while folder.endswith(("/portcullis/msports", "/portcullis")):
         try:
             os.rmdir(folder)
+        except FileNotFoundError:
+            pass  # a run was killed that had made its parent
         except OSError:
             return
         folder = os.path.dirname(folder)

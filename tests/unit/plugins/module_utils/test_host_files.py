@@ -75,3 +75,6 @@ def test_what_a_killed_run_has_left_is_no_obstacle_and_goes(tmp_path: pathlib.Pa
     assert names(path.parent) == ["x"]
     write_all({str(path): None})
     assert names(tmp_path) == []
+    path.parent.parent.mkdir()
+    tidy([str(path)])
+    assert names(tmp_path) == []
