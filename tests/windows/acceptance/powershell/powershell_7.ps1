@@ -4,5 +4,6 @@
 
 # PowerShell 7 is used only where somebody asks for it; before 7.5 it has no ConvertFrom-Json -DateKind, which ansible-core calls.
 $found = Get-Command pwsh -ErrorAction SilentlyContinue
+$ask = '"PowerShell " + $PSVersionTable.PSVersion + ", -DateKind: " + (Get-Command ConvertFrom-Json).Parameters.ContainsKey("DateKind")'
 if (-not $found) { "no PowerShell 7 on this host: not answered" }
-else { & $found.Source -NoProfile -Command '"PowerShell " + $PSVersionTable.PSVersion + ", -DateKind: " + (Get-Command ConvertFrom-Json).Parameters.ContainsKey("DateKind")' }
+else { & $found.Source -NoProfile -Command $ask }
