@@ -9,6 +9,7 @@ killed right before or right after it. What is there then is compared as a whole
 
 from __future__ import annotations
 
+import ast
 import os
 import random
 import re
@@ -48,8 +49,7 @@ STATE = {
         "nft -s list ruleset | sed 's/ expires [^ ,}]*//; s/ timeout [^ ,}]*//' "
         "| grep -v 'policy accept;$\\|^\\s*}\\|^\\s*chain [A-Z]* {\\|^table ip6\\? ' | sort"
     ),
-    # What the daemon has of our descriptions is that of its last reload, and means nothing.
-    "daemon": "python3 /opt/test/state.py | sed \"s/'description': 'Made by portcullis[^']*'//\"",
+    "daemon": "python3 /opt/test/state.py",
     "files": "find /etc/firewalld /etc/systemd -type f -exec sha256sum {} + | sort; find /etc/firewalld /etc/systemd | sort",
     "traces": TRACES,
 }
@@ -66,7 +66,19 @@ STATES = {
 
 
 def state() -> dict[str, str]:
-    return {name: _said(command) for name, command in STATES[BACKEND[0]].items()}
+    found = {name: _said(command) for name, command in STATES[BACKEND[0]].items()}
+    if "daemon" in found:
+        found["daemon"] = "\n".join(map(_meaning, found["daemon"].splitlines()))
+    return found
+
+
+def _meaning(line: str) -> str:
+    """A line about a policy of ours without what means nothing: the description of the last reload, and the order of rules that do the same."""
+    words = line.split(" ", 2)
+    if words[0] != "getPolicySettings" or not words[1].startswith(OWNER):
+        return line
+    settings = ast.literal_eval(words[2])
+    return f"{words[1]} " + repr({**settings, "description": "", "rich_rules": sorted(settings.get("rich_rules", []))})
 
 
 def _said(command: str) -> str:

@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import typing as t
 
@@ -43,6 +44,7 @@ UNREADABLE = (
     "and run again"
 )
 UNSEEN = "what is there of firewalld's files could not be read, and nothing was changed: {0}"
+NOT_AMENDED = "the rules are in force, and this host takes them back, because what it really holds could not be kept for the confirmation: {0}"
 TAKEN = (
     "firewalld has objects with names that this collection needs and did not give. Nothing was changed. Rename or remove them, or choose another owner"
 )
@@ -66,11 +68,18 @@ def run(options: Options, check_mode: bool = False, host: t.Optional[Host] = Non
             shelf = Shelf(options["owner"], host.root)
             rollback.refuse_while_waiting(shelf, check_mode)
             rollback.refuse_beside(shelf, "firewalld")  # a reload for this owner would end what waits for another
-            found = Found(options["owner"], host, check_mode)
+            found = _find(options["owner"], host, check_mode)
             return (_absent if options["state"] == "absent" else _present)(options, check_mode, host, found)
-    except (BusError, OSError) as error:
+    except BusError as error:
         # What fails while something is written says so itself.
-        raise FirewalldError((UNREADABLE if isinstance(error, BusError) else UNSEEN).format(error)) from error
+        raise FirewalldError(UNREADABLE.format(error)) from error
+
+
+def _find(owner: str, host: Host, check_mode: bool) -> Found:
+    try:
+        return Found(owner, host, check_mode)
+    except OSError as error:
+        raise FirewalldError(UNSEEN.format(error)) from error
 
 
 def inspect(owner: str, host: t.Optional[Host] = None) -> Result:
@@ -153,8 +162,8 @@ def _present(options: Options, check_mode: bool, host: Host, found: Found) -> Re
         armed = undo.arm(options, host, found, wanted.objects, watch.own) if differs and options["rollback_timeout"] else None
         _write(writer, options["owner"], host, wanted.objects, armed)
         after = _read_again(found, host)
-        if armed:
-            rollback.amend(Shelf(options["owner"], host.root), armed["nonce"], undo.seen(after))
+        if armed and undo.seen(after) != undo.seen(actual_state.of(wanted.objects, True)):
+            _amend(Shelf(options["owner"], host.root), armed["nonce"], after)
         warnings += writer.said
         if daemon and (after.kernel.wrong or after.kernel.missing):
             warnings.append("the kernel does not hold what firewalld was told: " + result.complaints(after.kernel))
@@ -171,8 +180,16 @@ def _write(writer: Writer, owner: str, host: Host, desired_objects: objects.Obje
         writer.write(objects.files(desired_objects), armed is None)
     except FirewalldError as error:
         if armed and not isinstance(error, NotUndone):
-            rollback.disarm(Shelf(owner, host.root), armed["nonce"])
+            with contextlib.suppress(OSError):  # what fires then finds nothing to restore
+                rollback.disarm(Shelf(owner, host.root), armed["nonce"])
         raise
+
+
+def _amend(shelf: Shelf, nonce: str, after: actual_state.Actual) -> None:
+    try:
+        rollback.amend(shelf, nonce, undo.seen(after))
+    except OSError as error:
+        raise FirewalldError(NOT_AMENDED.format(error)) from error
 
 
 def _read_again(found: Found, host: Host) -> actual_state.Actual:

@@ -223,3 +223,19 @@ def test_what_a_boot_runs_takes_back_what_an_earlier_one_armed(apply: Backend, m
     assert composer.main(arguments) == 0
     note = shelf.note()
     assert note and (note.why, note.what, ours(apply)[0]) == (rollback.RESTARTED, [rollback.RESTORED], before)
+
+
+def test_what_the_kernel_really_holds_is_what_a_confirmation_must_see(apply: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    apply.daemon.kernel_drift = lambda found: [item for item in found if item[1].get("chain") != "filter_IN_policy_msports-in-allow_allow"]
+    done = apply(rule("new", local_ports=["9"]), **LATER)
+    assert done["effective"]["in_force"] is False and undo.lost(waits(apply), apply.host()) is None
+    undo.restore(waits(apply), apply.host())
+    Shelf("msports", str(apply.root)).finish()
+
+    def full(*_arguments: t.Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(rollback, "amend", full)
+    with pytest.raises(FirewalldError, match="this host takes them back, because .* No space left on device"):
+        apply(rule("new", local_ports=["9"]), **LATER)
+    assert waits(apply)
