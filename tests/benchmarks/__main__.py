@@ -188,7 +188,9 @@ def questions(options: argparse.Namespace) -> None:
         for kind, goal in part.GOALS.items():
             rows.append([size, items[0]["rules"], kind, max(item[kind]["per_second"] for item in items), items[0][kind]["yes"], goal])
     print(f"\nThe best of {turns} turns.\n")
-    print(table(["hosts", "rules", "question", "a second of CPU", "answered with yes", "wanted"], rows))
+    print(table(["hosts", "rules", "question", "a second of CPU", "answered with yes", "wanted"], rows), end="\n\n")
+    claims = [[size, item["claim"], item["holds"], item["seconds"], "< 1"] for size, items in found.items() for item in items[0]["claims"]]
+    print(table(["hosts", "claim", "holds", "CPU s", "wanted"], claims))
 
 
 def play(options: argparse.Namespace) -> None:

@@ -20,6 +20,12 @@ from tests.tools import checkout
 
 ASKED = {"allowed_by": 200_000, "explain": 10_000}
 JUDGED = 1_000_000  # observations
+CLAIMS = (
+    {"never": "tcp/3389", "from": ["configmgr.client", "internet"], "to": ["any"], "because": "holds"},
+    {"never": "tcp/1-21", "from": ["any"], "to": ["any"], "because": "is false"},
+    {"always": "tcp/443", "from": ["configmgr.client"], "to": ["configmgr.management_point"], "because": "holds"},
+    {"always": "tcp/0-65535", "from": ["windows_server.domain_member"], "to": ["configmgr.site_server"], "because": "is false"},
+)
 GOALS = {"allowed_by": 100_000, "explain": 2_000, "findings": 50_000}  # a second
 
 
@@ -40,7 +46,26 @@ def measure(size: int) -> dict[str, t.Any]:
         yes = sum(answer(*question) for question in questions)
         found[kind] = {"per_second": len(questions) / (time.process_time() - started), "yes": yes / len(questions)}
     found["findings"] = _judged(plan)
+    found["claims"] = [_claimed(size, claim) for claim in CLAIMS]
     return found
+
+
+def _claimed(size: int, claim: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Return a claim, whether it holds, and the seconds of CPU that this takes; every second host has strict outbound."""
+    from ansible_collections.portcullis.msports.plugins.plugin_utils import _compile
+    from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.claims import broken
+
+    inventory = estates.networks(size)
+    for number, host in enumerate(inventory["hosts"].values()):
+        host["vars"]["msports_claims"] = [claim]
+        host["vars"]["msports_default_outbound"] = "block" if number % 2 else "keep"
+    catalogs = _compile.catalogs_of(inventory)
+    estate = _compile.estate_of(inventory, catalogs)
+    plan = _compile.plan_of(estate, catalogs, {}, False)
+    (read,) = estate.claims
+    started = time.process_time()
+    problems = broken(plan, [(read, estate.addresses(read.sources), estate.addresses(read.destinations))])
+    return {"claim": str(read), "holds": not problems, "seconds": time.process_time() - started}
 
 
 def _judged(plan: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
