@@ -19,6 +19,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.ve
 
 OPEN, CLOSED, FILTERED, FAILED = ANSWERS = ("open", "refused", "filtered", "failed")
 NEVER = (1, 9)  # ports that no catalog names: what is open there is open everywhere
+FEW, FEW_OF_A_RULE = 50, 3  # so many hosts are asked whether they may, of all and of those that a rule names: an estate may have thousands
 Wanted = t.Dict[str, t.List[t.Dict[str, t.Any]]]
 
 
@@ -52,8 +53,13 @@ def _wanted(index: Index, judge: Judge, destination: str, sources: t.Sequence[st
     """Yield the probes of one host: each port from somebody who may and from somebody who may not, then ports that nobody has."""
     rules = [rule for rule in index.plan["hosts"][destination]["rules"] if rule["direction"] == "in" and rule["protocol"] == "tcp"]
     ports = sorted({int(str(text).partition("-")[0]) for rule in rules for text in rule["local_ports"]})
-    start = sum(map(ord, destination)) % len(sources)
-    ordered = [name for name in (*sources[start:], *sources[:start]) if name != destination]  # in turn, so that no one has to ask all
+    start = sum(map(ord, destination)) % len(sources)  # in turn, so that no one has to ask all
+    able_to = set(sources)
+    ordered = [*sources[start : start + FEW], *sources[: max(0, start + FEW - len(sources))]]
+    for rule in rules:
+        members = [name for name in index.plan["sets"][rule["remote"]]["members"] if name in able_to]
+        ordered += [members[(start + number) % len(members)] for number in range(min(FEW_OF_A_RULE, len(members)))]
+    ordered = [name for name in dict.fromkeys(ordered) if name != destination]
     for version in (4, 6):
         address = _address(index, destination, version)
         able = [name for name in ordered if _address(index, name, version)] if address else []
