@@ -14,6 +14,7 @@ from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleE
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.portcullis.msports.plugins.module_utils._options import (
+    closes,
     BACKENDS,
     LINUX,
     OWNER,
@@ -150,7 +151,7 @@ class ActionModule(ActionBase):
         if "diff" in result:
             result["diff"] = shortened(result["diff"])
         if not result.get("unreachable"):
-            run.tell(name, outcome(result))
+            run.tell(name, outcome(result, closes(options, result["backend"])))
         if applied and not result.get("failed") and not result.get("unreachable") and not self._task.check_mode:
             self._record(run.directory, name, {**applied, "owner": arguments["owner"]})
         return result

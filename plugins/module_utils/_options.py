@@ -103,6 +103,12 @@ def defaults(backend: str) -> t.Dict[str, t.Any]:
     return dict(found, default_inbound=DEFAULT_INBOUND[backend])
 
 
+def closes(options: Options, backend: str) -> bool:
+    """Tell whether a run with these options stops what no rule names, in one direction at least."""
+    inbound = options.get("default_inbound") or DEFAULT_INBOUND.get(backend)
+    return options.get("mode", "enforce") == "enforce" and (inbound in ("block", "reject") or options.get("default_outbound") == "block")
+
+
 def drop_unsupported(backend: str, options: t.Dict[str, t.Any]) -> t.Tuple[t.Dict[str, t.Any], t.List[str]]:
     """Return ``(options, warnings)`` without what a backend does not have; ``linux`` stands for all of Linux.
 

@@ -18,8 +18,8 @@ SHOWN = 3  # names of removed rules that a host's outcome keeps
 LISTS = ("added", "changed_rules", "removed")
 
 
-def outcome(result: t.Mapping[str, t.Any]) -> Outcome:
-    """Return what a summary needs of the result of one host."""
+def outcome(result: t.Mapping[str, t.Any], closes: bool = False) -> Outcome:
+    """Return what a summary needs of the result of one host; ``closes`` tells that its rules stop what no rule names."""
     if result.get("failed"):
         return {"rolled_back" if result.get("rolled_back") else "failed": True}
     counts = {key: len(result.get(key) or ()) for key in LISTS}
@@ -28,7 +28,7 @@ def outcome(result: t.Mapping[str, t.Any]) -> Outcome:
         **counts,
         "changed": bool(result.get("changed")),
         "names": list(result.get("removed") or ())[:SHOWN],
-        "first": bool(counts["added"]) and not (counts["changed_rules"] or counts["removed"] or result.get("kept")),
+        "first": closes and bool(counts["added"]) and not (counts["changed_rules"] or counts["removed"] or result.get("kept")),
         "absent": not counts["added"] and effective.get("in_force") is False and bool(counts["removed"]),
         "reasons": [] if effective.get("exact") else list(effective.get("reasons") or ()),
     }
@@ -55,7 +55,7 @@ def _closed(done: Outcomes, check_mode: bool) -> t.Iterator[str]:
         yield f"{'WOULD REMOVE' if check_mode else 'REMOVED'}: {rules} at {counted(len(removed), 'host')}: {shown}"
     first = [name for name, item in done.items() if item["first"]]
     if first:
-        yield f"{'WOULD CLOSE NEWLY' if check_mode else 'NEWLY CLOSED'}: the first rules at {counted(len(first), 'host')}: {some(first, 5)}"
+        yield f"{'WOULD CLOSE' if check_mode else 'NEWLY CLOSED'}: the first rules at {counted(len(first), 'host')}: {some(first, 5)}"
 
 
 def _named(item: Outcome) -> str:
@@ -75,7 +75,7 @@ def _troubles(outcomes: Outcomes, done: Outcomes, check_mode: bool) -> t.Iterato
                 continue
             by_reason.setdefault(reason, []).append(name)
     ordered = sorted(by_reason.items(), key=lambda found: (-len(found[1]), found[0]))
-    yield from capped(f"not exactly the plan at {some(hosts)}: {reason}" for reason, hosts in ordered)
+    yield from capped(f"differs from the plan at {some(hosts)}: {reason}" for reason, hosts in ordered)
 
 
 def _counts(outcomes: Outcomes, done: Outcomes, check_mode: bool) -> t.Iterator[str]:

@@ -15,7 +15,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import 
 Plain = t.Mapping[str, t.Any]
 USUAL = ("nobody_holds", "out_of_scope", "user_defined_port")  # codes of notes that nearly every plan has
 CLOSED = ("block", "reject")
-FIRST = "CLOSES NEWLY: first rules at {}: {}; what no rule names is stopped there"
+FIRST = "WILL CLOSE: first rules at {}: {}; what no rule names is stopped there"
 
 
 def summary(plan: Plain, difference: Plain, path: t.Optional[str]) -> list[str]:
@@ -45,7 +45,7 @@ def _closing(plan: Plain, difference: Plain) -> t.Iterator[str]:
     for option, loose in (("default_inbound", "inbound"), ("default_outbound", "outbound")):
         stricter = [name for name, found in hosts.items() if name not in first and _tightens(found, option)]
         if stricter:
-            yield f"CLOSES NEWLY: {loose} traffic that no rule names is stopped at {some(stricter, 5)}"
+            yield f"WILL CLOSE: {loose} traffic that no rule names is stopped at {some(stricter, 5)}"
 
 
 def _option(found: Plain, name: str) -> tuple[t.Any, t.Any]:

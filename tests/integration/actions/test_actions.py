@@ -333,7 +333,7 @@ def test_limit_applies_to_one_host_and_the_run_ends_with_a_summary_without_v(ben
     bench.variables["msports_networks"]["exchange.client"] = [f"10.20.{number}.0/24" for number in range(0, 200, 2)]
     limited = ("portcullis.msports.apply", "--limit", "web01,bare01", "-e", "host_firewall_persist=false", "--diff")
     first = " ".join(bench.run(*limited).output.split())
-    closing = '"CLOSES NEWLY: first rules at 2 hosts: db01, web01; what no rule names is stopped there", "NEWLY CLOSED: the first rules at 1 host: web01"'
+    closing = '"WILL CLOSE: first rules at 2 hosts: db01, web01; what no rule names is stopped there", "NEWLY CLOSED: the first rules at 1 host: web01"'
     assert closing + ', "11 rules for 2 hosts in ' in first, first
     assert '"1 of 2 hosts changed: rules 6 added, 0 changed, 0 removed", "skipped, without rules in the plan: bare01"' in first, first
     bench.variables["msports_management"]["services"] = ["rdp"]

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import typing as t
 
+import pytest
+
+from ansible_collections.portcullis.msports.plugins.module_utils._options import closes
 from ansible_collections.portcullis.msports.plugins.plugin_utils._diff import shortened
 from ansible_collections.portcullis.msports.plugins.plugin_utils._outcome import lines, outcome, skipped
 
@@ -23,8 +26,8 @@ def told(outcomes: t.Mapping[str, t.Any], planned: t.Sequence[str] = (), lagging
 def test_what_was_removed_or_newly_closed_comes_before_everything_else() -> None:
     outcomes = {
         "a": outcome(result(removed=[f"rule {number}" for number in range(5)], added=["x"])),
-        "b": outcome(result(added=["x", "y"], kept=0)),
-        "c": outcome(result(changed=False)),
+        "b": outcome(result(added=["x", "y"], kept=0), closes=True),
+        "c": outcome(result(changed=False), closes=True),
     }
     assert told(outcomes, ["12 rules for 3 hosts", "REMOVED FROM THE PLAN: 1 rule at 1 host: a: z"], ["d"]) == [
         "REMOVED FROM THE PLAN: 1 rule at 1 host: a: z",
@@ -36,7 +39,7 @@ def test_what_was_removed_or_newly_closed_comes_before_everything_else() -> None
     ]
     assert told(outcomes, check_mode=True)[:2] == [
         "WOULD REMOVE: 5 rules at 1 host: a: rule 0, rule 1, rule 2 and 2 more",
-        "WOULD CLOSE NEWLY: the first rules at 1 host: b",
+        "WOULD CLOSE: the first rules at 1 host: b",
     ]
 
 
@@ -51,7 +54,7 @@ def test_hosts_that_failed_or_took_it_back_and_foreign_rules_are_named() -> None
     assert told(outcomes) == [
         "1 host took the change back: the rules from before are in force: b",
         "1 host FAILED, the reasons stand above: a",
-        "not exactly the plan at c, d: zone public admits: service ssh",
+        "differs from the plan at c, d: zone public admits: service ssh",
         "0 of 4 hosts changed",
     ]
 
@@ -60,8 +63,8 @@ def test_check_mode_does_not_complain_of_what_it_did_not_do_and_absent_rules_are
     waiting = {"in_force": False, "exact": False, "reasons": ["the rules are not in force"]}
     gone = {"in_force": False, "exact": False, "reasons": ["the table inet msports is absent"]}
     assert told({"a": outcome(result(effective=waiting))}, check_mode=True) == ["1 of 1 host would change: rules 0 added, 0 changed, 0 removed"]
-    assert any(line.startswith("not exactly") for line in told({"a": outcome(result(effective=waiting))}))
-    assert not any(line.startswith("not exactly") for line in told({"a": outcome(result(removed=["x"], kept=0, effective=gone))}))
+    assert any(line.startswith("differs from") for line in told({"a": outcome(result(effective=waiting))}))
+    assert not any(line.startswith("differs from") for line in told({"a": outcome(result(removed=["x"], kept=0, effective=gone))}))
 
 
 def test_skipped_hosts_are_parted_by_whether_they_still_have_rules() -> None:
@@ -83,3 +86,24 @@ def test_a_diff_has_no_line_that_stays_and_counts_what_stays_in_long_ones() -> N
     }
     assert shortened({"before": before["before"], "after": before["before"]}) == {"before": "", "after": ""}
     assert shortened({"before": "", "after": f"set clients: IPv4 {many}\n"})["after"] == f"set clients: IPv4 {many}\n"
+
+
+def test_first_rules_that_stop_nothing_close_nothing() -> None:
+    """As on Windows and with firewalld, whose default stays as it is, and in audit mode."""
+    assert not any("CLOSE" in line for line in told({"a": outcome(result(added=["x"], kept=0))}))
+
+
+@pytest.mark.parametrize(
+    ("options", "backend", "expected"),
+    [
+        ({}, "nftables", True),
+        ({}, "firewalld", False),
+        ({}, "windows", False),
+        ({"default_inbound": "reject"}, "ufw", True),
+        ({"default_inbound": "keep"}, "nftables", False),
+        ({"default_outbound": "block"}, "windows", True),
+        ({"mode": "audit", "default_inbound": "block"}, "nftables", False),
+    ],
+)
+def test_which_options_close(options: dict[str, str], backend: str, expected: bool) -> None:
+    assert closes(options, backend) is expected

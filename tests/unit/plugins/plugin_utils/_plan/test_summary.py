@@ -33,7 +33,7 @@ def told(before: t.Mapping[str, t.Any], after: t.Mapping[str, t.Any], path: t.Op
 def test_a_first_plan_says_where_it_closes_and_who_has_no_rules() -> None:
     found = plan()
     lines = told(NOTHING, found)
-    assert lines[0] == "CLOSES NEWLY: first rules at 1 host: sql01; what no rule names is stopped there"
+    assert lines[0] == "WILL CLOSE: first rules at 1 host: sql01; what no rule names is stopped there"
     assert lines[1].startswith(f"{sum(len(item['rules']) for item in found['hosts'].values())} rules for 3 hosts in /tmp/plan, ")
     assert "no role, so no rules: bare01" in lines
     assert not any("/tmp/plan" in line for line in told(NOTHING, found, None))
@@ -48,7 +48,7 @@ def test_what_goes_comes_first_and_a_set_is_told_once_however_many_rules_name_it
         "win01: in tcp/9000 from allow:10.7.0.1"
     )
     assert "REMOVED FROM THE PLAN: 10.0.0.2 from configmgr.management_point" in lines
-    assert "CLOSES NEWLY: inbound traffic that no rule names is stopped at mp01" in lines
+    assert "WILL CLOSE: inbound traffic that no rule names is stopped at mp01" in lines
     assert any(line.startswith("added: ") and "configmgr.management_point" in line for line in lines)
 
 
