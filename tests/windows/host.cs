@@ -63,8 +63,10 @@ namespace portcullis.msports.tests
                 bool plain = order["spec"] == null;
                 Type[] takes = { plain ? typeof(IDictionary) : typeof(AnsibleModule) };
                 MethodInfo method = type == null ? null : type.GetMethod(name, BindingFlags.Public | BindingFlags.Static, null, takes, null);
+                if (type == null)
+                    throw new InvalidOperationException(String.Format("Unable to find type [{0}].", order["type"]));
                 if (method == null)
-                    throw new InvalidOperationException(String.Format("Unable to find [{0}]::{1}({2})", order["type"], name, takes[0].Name));
+                    throw new InvalidOperationException(String.Format("[{0}] does not contain a method named '{1}'.", order["type"], name));
                 if (plain)
                 {
                     written.WriteLine(serializer.Serialize(method.Invoke(null, new object[] { ScriptBlock.ComplexArgs })));

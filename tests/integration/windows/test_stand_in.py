@@ -455,15 +455,20 @@ def shown(tmp_path_factory: pytest.TempPathFactory, read: payload.Call) -> list[
     return list(zip(outcomes[::2], outcomes[1::2]))
 
 
+def bare(outcome: t.Any) -> t.Any:
+    """An outcome without the full stop of a message, which Mono has not."""
+    return (outcome[0], bare(outcome[1])) if isinstance(outcome, tuple) else outcome.rstrip(".") if isinstance(outcome, str) else outcome
+
+
 @pytest.mark.parametrize("number", range(len(CASES)), ids=lambda number: f"{CASES[number][0]}={CASES[number][1]}-{CASES[number][3]}")
 def test_a_naive_executor_goes_wrong_under_each_switch(number: int, shown: list[tuple[t.Any, t.Any]]) -> None:
     *_case, wrong, right, _others = CASES[number]
-    assert shown[number] == (right, wrong)
+    assert [bare(outcome) for outcome in shown[number]] == [bare(right), bare(wrong)]
 
 
 def test_every_switch_has_a_naive_executor_that_goes_wrong_under_it() -> None:
     shown = {case[0] for case in CASES if case[5] != case[6]}
-    assert shown | {"enumeration_fails_at", "die_after_commits"} == set(policy_file.SWITCHES)
+    assert shown | {"enumeration_fails_at", "die_after_commits", "fail_task", "die_after_steps"} == set(policy_file.SWITCHES)
 
 
 #: A state of the host; a naive way and its argument, which says True each time; what is so in a host without that state, in one with it.
