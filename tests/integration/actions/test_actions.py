@@ -15,7 +15,7 @@ import re
 import typing as t
 
 import pytest
-from bench import APPLY, HOSTS, PLAN, Bench
+from bench import APPLY, HOSTS, PLAN, SUMMARY, Bench
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.read import load
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.store import save
@@ -311,6 +311,18 @@ def test_batches_and_the_free_strategy_compile_once(bench: Bench, how: dict[str,
     run = bench.play(PLAN, **how)
     assert run.code == 0, run.output
     assert sorted(run.results[host]["reused"] for host in HOSTS) == [False, True, True]
+
+
+@pytest.mark.parametrize("how", [{"serial": 1}, {"strategy": "free"}])
+def test_batches_and_the_free_strategy_tell_each_thing_once(bench: Bench, how: dict[str, t.Any]) -> None:
+    """Which host tells of which others depends on who is first."""
+    run = bench.play(PLAN, {**APPLY, "check_mode": True}, SUMMARY, **how)
+    assert run.code == 0, run.output
+    told = [line for host in HOSTS for line in run.results[host]["msg"]]
+    assert sum("11 rules for 2 hosts in " in line for line in told) == 1
+    assert sum(line == "skipped, without rules in the plan: bare01" for line in told) == 1
+    counts = [line.split() for line in told if " changed" in line]
+    assert (sum(int(words[0]) for words in counts), sum(int(words[2]) for words in counts)) == (2, 3), told
 
 
 @pytest.mark.every_core
