@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import threading
 import typing as t
@@ -13,6 +14,7 @@ import typing as t
 import booted
 import pytest
 from ufw_host import CODE, Refusal
+from wire import wired
 
 pytestmark = pytest.mark.container
 
@@ -185,16 +187,17 @@ def test_firewalld_or_a_loader_beside_ufw_is_refused(ufw: t.Any, rules: t.Any) -
 
 
 def test_a_session_over_the_network_is_guarded(ufw: t.Any, rules: t.Any) -> None:
-    """A socket of the module's own stands for sshd's: what counts is SSH_CONNECTION and that the socket is there."""
+    """A socket of the test's own stands for sshd's: what counts is SSH_CONNECTION and that the socket is there."""
     code = CODE.format(given=json.dumps({"rules": rules}), check=False, info=False)
-    prefix = (
-        "import os, socket, subprocess\n"
-        "subprocess.run('ip addr add 10.8.0.1/24 dev lo; ip addr add 10.8.0.2/24 dev lo', shell=True, check=False)\n"
-        "server = socket.create_server(('10.8.0.1', 22)); client = socket.create_connection(('10.8.0.1', 22), source_address=('10.8.0.2', 0))\n"
-        "os.environ['SSH_CONNECTION'] = '10.8.0.2 {0} 10.8.0.1 22'.format(client.getsockname()[1])\n"
-    )
-    refused = json.loads(ufw.container.python(prefix + code))
-    assert "the present session from 10.8.0.2 to 10.8.0.1 port 22: no rule admits it" in refused["refused"]
-    ufw.run("ufw allow 22/tcp")
-    done = json.loads(ufw.container.python(prefix + code))
-    assert (done["changed"], done["effective"]["guarded"][0][:27]) == (True, "10.8.0.1 port 22 from 10.8.")
+    with wired(ufw.container) as peer, socket.create_server((peer.here, 22)):
+        client = peer.python(f"import socket, sys; it = socket.create_connection(('{peer.here}', 22)); print(it.getsockname()[1]); sys.stdin.read()")
+        session = f"{peer.there} {client.stdout.readline().strip()} {peer.here} 22"
+        ufw.reset()  # the wire was laid with no rules in the way
+        prefix = f"import os\nos.environ['SSH_CONNECTION'] = '{session}'\n"
+        refused = json.loads(ufw.container.python(prefix + code))
+        assert f"the present session from {peer.there} to {peer.here} port 22: no rule admits it" in refused["refused"]
+        ufw.run("ufw allow 22/tcp")
+        done = json.loads(ufw.container.python(prefix + code))
+        client.kill()
+        client.communicate()
+    assert (done["changed"], done["effective"]["guarded"][0][:27]) == (True, f"{peer.here} port 22 from {peer.there}"[:27])
