@@ -18,6 +18,7 @@ from ansible_collections.portcullis.msports.plugins.module_utils._refusals impor
 ROOT = "/"
 KEPT, UNTIL_BOOT = "etc/portcullis/msports", "run/portcullis-msports"
 OURS = ("msports", "portcullis", "portcullis-msports")  # folders that go when they are empty
+NONE = 0  # before the first one
 UNREADABLE = "{0} cannot be read ({1}), so whether this plan is older than the one before is unknown"
 UNWRITABLE = "{0} cannot be written ({1}), so an older plan will not be noticed on this host"
 
@@ -68,7 +69,7 @@ class Memory:
         """Remember a generation, and the one before while a rollback is ``armed``; return warnings."""
         path = self._files[0]
         try:
-            before = [number for file in self._files for number in _known(file)[:1]] if armed else []
+            before = [number for file in self._files for number in _known(file)[:1]] + [NONE] if armed else []
             if _known(path) != [generation] + before[:1]:
                 os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
                 _write(path, [generation] + before[:1])

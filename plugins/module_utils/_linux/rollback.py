@@ -18,7 +18,7 @@ from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.tim
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import NOTED, Refused
 
 UNFIRED = "the controller did not confirm the change, and the timer did not fire; a later run took the change back"
-LATER = "an earlier run has left its rollback unfinished; the next run that is no check finishes it"
+LATER = "an earlier run has left its rollback unfinished, so this check would tell nothing of what comes; the next run that is no check finishes it"
 RETRY_SECONDS = 5
 
 
@@ -58,7 +58,7 @@ def settle(shelf: Shelf, check_mode: bool) -> t.Tuple[t.Optional[Note], t.List[s
     if phase == ARMED and shelf.left(pending):
         raise Refused(rollback.WAITS.format(shelf.owner, shelf.left(pending)))
     if check_mode:
-        return _noted(shelf.note(), [LATER])
+        raise Refused(LATER)
     backend = backend_of(pending.backend, shelf.root)
     try:
         with backend.held() as warnings:
@@ -68,6 +68,8 @@ def settle(shelf: Shelf, check_mode: bool) -> t.Tuple[t.Optional[Note], t.List[s
                 rollback.fire(shelf, backend, pending.nonce, _why(shelf, pending))
     except OSError as error:
         raise Refused(rollback.UNFINISHED.format(shelf.shown, error)) from error
+    if rollback.waiting(shelf):
+        raise Refused(rollback.UNFINISHED.format(shelf.shown, "; ".join(warnings)))
     return _noted(shelf.note(), list(warnings))
 
 

@@ -38,6 +38,7 @@ SAME = (
     "(does a proxy or a plugin keep the connection open?)"
 )
 NOT_SAVED = "the change is confirmed and in force, but could not be saved for the next boot: {0}; the next run saves it"
+UNTIDY = "the change is confirmed, in force and saved, but what it has left in {0} could not be removed: {1}; the next run does that"
 
 
 class Backend(t.NamedTuple):
@@ -120,7 +121,7 @@ def amend(shelf: Shelf, nonce: str, written: t.Any) -> None:
 
 def disarm(shelf: Shelf, nonce: str) -> None:
     """Forget what was armed, because nothing was written after all."""
-    pending = shelf.take(nonce, CONFIRMED)
+    pending = shelf.take(nonce, FIRING)  # who is ended here has confirmed nothing
     if pending:
         timer.stop(shelf, pending)
         _finish(shelf)
@@ -160,8 +161,8 @@ def confirm(shelf: Shelf, backend: Backend, nonce: str, session: t.Optional[t.Se
             raise Refused(SAME)
         why = RESTARTED if there[1].boot != shelf.boot() else backend.lost(there[1])
         if why:
-            timer.stop(shelf, there[1])
             fire(shelf, backend, nonce, why)
+            timer.stop(shelf, there[1])  # not before: where that failed, it tries again
     elif there and there[0] == FIRING and there[1].nonce == nonce:
         fire(shelf, backend, nonce)  # it was ended in the middle
     pending = shelf.take(nonce, CONFIRMED)
@@ -170,10 +171,13 @@ def confirm(shelf: Shelf, backend: Backend, nonce: str, session: t.Optional[t.Se
     timer.stop(shelf, pending)
     try:
         warnings = backend.confirm(pending)
-    except OSError as error:
+    except Exception as error:  # pylint: disable=broad-except  # whatever it is: from here on nobody takes the change back, and that is said
         return {"confirmed": True, "rolled_back": [], "warnings": [NOT_SAVED.format(error)]}
-    shelf.remember(nonce)
-    _finish(shelf)
+    try:
+        shelf.remember(nonce)
+        _finish(shelf)
+    except Exception as error:  # pylint: disable=broad-except  # as above
+        warnings = warnings + [UNTIDY.format(shelf.shown, error)]
     return {"confirmed": True, "rolled_back": [], "warnings": warnings}
 
 

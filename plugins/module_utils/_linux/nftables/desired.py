@@ -7,9 +7,10 @@
 
 from __future__ import annotations
 
+import time
 import typing as t
 
-from ansible_collections.portcullis.msports.plugins.module_utils import _change, _limits
+from ansible_collections.portcullis.msports.plugins.module_utils import _change, _limits, _ruleset
 from ansible_collections.portcullis.msports.plugins.module_utils._change import Change
 from ansible_collections.portcullis.msports.plugins.module_utils._limits import UNSAYABLE
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import Nft, has_netbios, has_time
@@ -25,9 +26,11 @@ NO_CLOCK = "this kernel is older than Linux 5.4 and cannot end a rule by itself;
 
 
 class Desired(t.NamedTuple):
-    """``rules`` complete rules, ``table`` the Table, ``saved`` what is kept of it for the next boot, ``change`` what it adds, changes, removes and keeps."""
+    """``rules`` complete rules, ``holding`` those that the kernel has not ended by its clock, ``table`` the Table, ``saved`` what is kept of it for the
+    next boot, ``change`` what it adds, changes, removes and keeps."""
 
     rules: t.List[t.Dict[str, t.Any]]
+    holding: t.List[t.Dict[str, t.Any]]
     table: Table
     text: str
     saved: t.Optional[Saved]
@@ -55,7 +58,8 @@ def desire(options: Options, nft: Nft, actual: t.Optional[Table]) -> Desired:
         raise Refused(str(error)) from error
     desired = _with_extra(options, rendered.table, actual, change.extra) if actual and change.extra else rendered.table
     text = table.text(desired, options["owner"])
-    return Desired(rules, desired, text, Saved(text, _least(options)) if options["persist"] else None, change, warnings)
+    holding = [rule for rule in sayable if not rule["until"] or (_ruleset.last_second(rule["until"]) or 0) > time.time()]
+    return Desired(rules, holding, desired, text, Saved(text, _least(options)) if options["persist"] else None, change, warnings)
 
 
 def _lasting(rules: t.Iterable[Plain], nft: Nft) -> t.List[str]:

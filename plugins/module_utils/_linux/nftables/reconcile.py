@@ -141,7 +141,7 @@ def _present(options: Options, check_mode: bool, host: Host, found: Found) -> Re
     in_force = wanted.table == found.actual
     watch = find_sessions(host.environment, host.proc, came_by=options["connection_port"])
     strict = options["default_outbound"] == "block"
-    ground = guard.Ground(wanted.rules, Tables(found.foreign), desired.may_stop_more(wanted, found.actual), strict, before=found.evaluator)
+    ground = guard.Ground(wanted.holding, Tables(found.foreign), desired.may_stop_more(wanted, found.actual), strict, before=found.evaluator)
     warnings = found.warnings + wanted.warnings + guard.check(options, watch, ground)
     if not in_force:
         host.nft.check(wanted.text)

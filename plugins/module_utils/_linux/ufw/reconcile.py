@@ -131,7 +131,9 @@ def _guarded(options: Options, host: Host, found: hosts.Found, wanted: desired.D
     closes = bool(wanted.policies != found.settings.policies or change.changed or change.removed or blocks & set(change.added))
     strict = wanted.policies["out"] != "ACCEPT"
     ground = guard.Ground(wanted.given_rules, _foreign(host, found) if strict else None, closes, strict, after, before)
-    return guard.check(dict(options, mode="enforce"), watch, ground)
+    # Into files alone a run writes for good: no timer takes back what ufw loads when it starts.
+    timeout = options["rollback_timeout"] if found.state in (hosts.RUNNING, hosts.BROKEN) else 0
+    return guard.check(dict(options, mode="enforce", rollback_timeout=timeout), watch, ground)
 
 
 def _foreign(host: Host, found: hosts.Found) -> t.Optional[Tables]:

@@ -115,6 +115,13 @@ def test_what_the_host_has_taken_back_it_does_not_have(tmp_path: pathlib.Path, r
     assert (tmp_path / KEPT).read_text() == "6\n"
 
 
+def test_a_first_generation_that_was_taken_back_is_none(tmp_path: pathlib.Path, runs: list[t.Any]) -> None:
+    reconcile.run({"generation": 7, "rollback_timeout": 60})
+    Shelf("msports", str(tmp_path)).write_note(Note("n", "msports", "2026-11-29T08:00:00Z", "nobody confirmed", []))
+    assert "rolled_back_before" in reconcile.run({"generation": 6})
+    assert (tmp_path / KEPT).read_text() == "6\n"
+
+
 def test_a_confirmed_generation_counts(tmp_path: pathlib.Path, runs: list[t.Any]) -> None:
     reconcile.run({"generation": 5, "rollback_timeout": 60})
     reconcile.run({"generation": 7, "rollback_timeout": 60})

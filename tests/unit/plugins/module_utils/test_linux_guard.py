@@ -16,6 +16,8 @@ from ansible_collections.portcullis.msports.plugins.module_utils._linux.host imp
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.foreign import Tables
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.guard import Ground
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.links import Link
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import Nft
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import desired
 from ansible_collections.portcullis.msports.plugins.module_utils._options import defaults
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
 
@@ -183,3 +185,11 @@ def test_a_backend_that_knows_tcp_alone_cannot_tell_of_a_tunnel(wire: dict[int, 
     wire[1] = wire[1]._replace(kind="vxlan", data=VXLAN)
     given = rules(SSH, OUTER)
     assert verdict(SEEN, Ground(given, evaluator=TcpOnly(given, {}, "block")))[0] == UNSURE
+
+
+@pytest.mark.parametrize(("until", "time", "expected"), [("2020-01-31", True, []), ("2999-01-31", True, ["0"]), ("2020-01-31", False, ["0"])])
+def test_a_rule_whose_last_day_is_over_admits_nobody(monkeypatch: pytest.MonkeyPatch, until: str, time: bool, expected: list[str]) -> None:
+    """The kernel ends it by its clock; one that cannot tell the time goes on."""
+    monkeypatch.setattr(desired, "has_time", lambda _nft: time)
+    given = {**defaults("nftables"), "rules": rules({**SSH, "until": until})}
+    assert [rule["name"] for rule in desired.desire(given, t.cast("Nft", None), None).holding] == expected

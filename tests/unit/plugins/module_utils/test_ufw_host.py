@@ -673,6 +673,16 @@ def test_inactive_ufw_starts_no_program_but_a_check(machine: Machine) -> None:
     assert reconcile.inspect("msports", machine.host())["effective"]["in_force"] is False
 
 
+def test_what_cannot_be_told_is_refused_where_no_timer_can_take_it_back(machine: Machine) -> None:
+    """While ufw is off a run writes its files for good, whatever rollback_timeout says: ufw loads them when somebody starts it."""
+    machine.write("ufw/ufw.conf", CONF.replace("yes", "no"))
+    (machine.root / "proc/net/tcp").unlink()
+    before = machine.state()
+    with pytest.raises(Refused, match="no timer would take them back"):
+        machine(rule("web", local_ports=["443"]), default_inbound="reject", rollback_timeout=60)
+    assert machine.state() == before
+
+
 def test_ping_is_judged_by_before_rules(machine: Machine) -> None:
     ping = rule("ping", protocol="icmp_echo")
     done = machine(ping)
