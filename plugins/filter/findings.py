@@ -39,15 +39,17 @@ options:
 EXAMPLES = r"""
 - name: What would this plan cut of what was seen
   ansible.builtin.debug:
-    msg: "{{ (plan | portcullis.msports.findings(plan)).findings | selectattr('cut') | map(attribute='text') }}"
+    msg: "{{ (hostvars | portcullis.msports.plan | portcullis.msports.findings(seen)).findings | selectattr('cut') | map(attribute='text') }}"
   vars:
-    plan: "{{ playbook_dir }}/msports-plan"
-  # => ["mp02 -> sql01 tcp/1433 (sqlservr)"]
+    seen:
+      - {host: linux01, direction: in, peer: 10.9.0.20, protocol: tcp, port: 8080, seen: session, outcome: passed, process: java, times: 3,
+         first: "2026-11-01", last: "2026-11-20"}
+  # => ["mon01 -> linux01 tcp/8080 (java)"]
 
-- name: What the inventory seems to lack
+- name: What the observations beside a saved plan come to
   ansible.builtin.debug:
-    msg: "{{ ('msports-plan' | portcullis.msports.findings('msports-plan')).suggestions | map(attribute='text') }}"
-  # => ["mp02 looks like configmgr.management_point of P01: tcp/1433 to sql01, tcp/443 from 10.20.0.0; 2 of 33 documented flows were seen"]
+    msg: "{{ ('msports-plan' | portcullis.msports.findings('msports-plan')).counts }}"
+  when: "'msports-plan/index.json' is file"
 """
 
 RETURN = r"""

@@ -32,10 +32,20 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Who would notice the new plan
+- name: Whom does a new plan stop that the saved one does not
   ansible.builtin.debug:
-    msg: "{{ ('plan-of-today' | portcullis.msports.impact('plan-of-tomorrow', 'plan-of-today')).stopped.findings | map(attribute='text') }}"
-  # => ["mp02 -> sql01 tcp/1433 (sqlservr)"]
+    msg: "{{ ('msports-plan' | portcullis.msports.impact(hostvars | portcullis.msports.plan, 'msports-plan')).stopped.findings | map(attribute='text') }}"
+  when: "'msports-plan/index.json' is file"
+
+- name: A plan that says the same stops nobody
+  ansible.builtin.debug:
+    msg: "{{ (plan | portcullis.msports.impact(plan, seen)).stopped.findings }}"
+  vars:
+    plan: "{{ hostvars | portcullis.msports.plan }}"
+    seen:
+      - {host: linux01, direction: in, peer: 10.9.0.20, protocol: tcp, port: 8080, seen: session, outcome: passed, process: java, times: 3,
+         first: "2026-11-01", last: "2026-11-20"}
+  # => []
 """
 
 RETURN = r"""

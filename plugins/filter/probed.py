@@ -30,7 +30,7 @@ options:
 EXAMPLES = r"""
 - name: Is it as planned
   ansible.builtin.debug:
-    msg: "{{ ('msports-plan' | portcullis.msports.probed({'mp01': answers})).wrong }}"
+    msg: "{{ (hostvars | portcullis.msports.plan | portcullis.msports.probed({'mp01': answers})).wrong }}"
   vars:
     answers: [{address: 10.1.1.11, port: 1433, answer: filtered}]
   # => ["stopped though planned: mp01 -> sql01 tcp/1433"]

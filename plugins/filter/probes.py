@@ -30,10 +30,10 @@ options:
 """
 
 EXAMPLES = r"""
-- name: What would be tried
+- name: From where would the database be tried
   ansible.builtin.debug:
-    msg: "{{ ('msports-plan' | portcullis.msports.probes(5)).by_source }}"
-  # => {"mp01": [{"address": "10.1.1.11", "port": 1433}]}
+    msg: "{{ (hostvars | portcullis.msports.plan | portcullis.msports.probes(systems=['linux', 'windows'])).by_source.mp01 | selectattr('port', 'eq', 1433) }}"
+  # => [{address: 10.1.1.11, port: 1433}]
 """
 
 RETURN = r"""

@@ -29,10 +29,14 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Nothing used these rules for 30 days
+- name: Nothing used these rules for 20 days
   ansible.builtin.debug:
-    msg: "{{ ('msports-plan' | portcullis.msports.unused_rules('msports-plan', 30)).rules }}"
-  # => {"sql01": ["in tcp/1434 from configmgr.management_point"]}
+    msg: "{{ (hostvars | portcullis.msports.plan | portcullis.msports.unused_rules(seen, 20)).rules.fsp01 | select('search', 'tcp/80|tcp/10050') }}"
+  vars:
+    seen:
+      - {host: fsp01, direction: in, peer: 10.20.0.10, protocol: tcp, port: 80, seen: session, outcome: passed, process: "", times: 3,
+         first: "2026-11-01", last: "2026-11-20"}
+  # => ["in tcp/10050 from allow:group:monitoring"]
 """
 
 RETURN = r"""
