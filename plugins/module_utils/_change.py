@@ -40,9 +40,7 @@ class TooManyRemovals(Exception):
         super().__init__(TOO_MANY.format(len(self.names), limit, shown))
 
 
-def plan_change(
-    desired: t.Mapping[str, t.Any], actual: t.Mapping[str, t.Any], purge: bool = True, max_removals: t.Optional[int] = None
-) -> Change:
+def plan_change(desired: t.Mapping[str, t.Any], actual: t.Mapping[str, t.Any], purge: bool = True, max_removals: t.Optional[int] = None) -> Change:
     """Return the ``Change`` that turns ``actual`` into ``desired``; raise ``TooManyRemovals`` beyond ``max_removals``."""
     gone = sorted(set(actual) - set(desired))
     removed = gone if purge else []

@@ -66,9 +66,7 @@ TABLE = (
 PASSED_ON = tuple(option.name for option in TABLE if option.passed_on)
 OWNER = {"owner": next(option.spec for option in TABLE if option.name == "owner")}
 
-ELSEWHERE = (
-    "{0} is {1}, which is about {2}: with {3} it changes nothing."
-)
+ELSEWHERE = "{0} is {1}, which is about {2}: with {3} it changes nothing."
 
 Options = t.Mapping[str, t.Any]
 Result = t.Dict[str, t.Any]
@@ -120,7 +118,5 @@ def drop_unsupported(backend: str, options: t.Dict[str, t.Any]) -> t.Tuple[t.Dic
     if options.get("state", "present") != "present":
         return rest, []
     return rest, [
-        ELSEWHERE.format(name, options[name], " and ".join(option.backends), backend)
-        for name, option in others.items()
-        if options[name] not in option.defaults
+        ELSEWHERE.format(name, options[name], " and ".join(option.backends), backend) for name, option in others.items() if options[name] not in option.defaults
     ]

@@ -51,5 +51,3 @@ def test_locked_out(host: Firewalld) -> None:
         probe = Prober(peer.python(PROBE))
         assert lockouts(host, peer, probe, LOCKOUTS) == []
         probe.close()
-
-

@@ -74,7 +74,7 @@ class Site:
     def inventory(self, bastion: bool = False, **variables: t.Any) -> pathlib.Path:
         common = OPTIONS
         if bastion:
-            common += f" -o ProxyCommand=\"ssh {OPTIONS} -i {self._key} -p 2200 -W %h:%p root@127.0.0.1\""
+            common += f' -o ProxyCommand="ssh {OPTIONS} -i {self._key} -p 2200 -W %h:%p root@127.0.0.1"'
         fixed = {"ansible_host": self._address, "ansible_user": "root", "ansible_ssh_private_key_file": str(self._key), "ansible_ssh_common_args": common}
         more = {"ansible_python_interpreter": "/usr/bin/python3", "ansible_timeout": 2, "only": ""}
         return self.place.write("inventory.json", json.dumps({"all": {"hosts": {"host": {**fixed, **more, **variables}}}}))

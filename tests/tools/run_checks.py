@@ -260,6 +260,7 @@ def run_molecule(scenario: str, _alone: bool) -> Outcome:
 
 PARTS = (
     linter("ruff", "ruff", "check", "--quiet", "."),
+    linter("format", "ruff", "format", "--check", "--quiet", "."),
     linter("yamllint", "yamllint", "--strict", "."),
     linter("mypy", "mypy", *(part for kind in TYPED for part in ("-p", f"ansible_collections.portcullis.msports.plugins.{kind}"))),
     linter("ansible-lint", "ansible-lint", "--offline", "--nocolor", "-q"),

@@ -70,7 +70,7 @@ def imported(path: pathlib.Path) -> list[str]:
 
 def own_targets(path: pathlib.Path) -> list[list[str]]:
     """What a source imports of ours, as parts below ``plugins``: ``["plugin_utils", "_model", "ports", "PortRange"]``."""
-    return [name[len(OURS) + 1:].split(".") for name in imported(path) if name.startswith(OURS + ".")]
+    return [name[len(OURS) + 1 :].split(".") for name in imported(path) if name.startswith(OURS + ".")]
 
 
 def foreign(path: pathlib.Path) -> set[str]:

@@ -121,8 +121,21 @@ def test_the_tarball_holds_what_users_need(names: list[str]) -> None:
 
 def test_the_tarball_holds_nothing_else(names: list[str]) -> None:
     allowed = {
-        "plugins", "roles", "playbooks", "meta", "docs", "changelogs", "extensions", "LICENSES",
-        "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "CODE_OF_CONDUCT.md", "SECURITY.md", "MANIFEST.json", "FILES.json",
+        "plugins",
+        "roles",
+        "playbooks",
+        "meta",
+        "docs",
+        "changelogs",
+        "extensions",
+        "LICENSES",
+        "README.md",
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "CODE_OF_CONDUCT.md",
+        "SECURITY.md",
+        "MANIFEST.json",
+        "FILES.json",
     }
     assert sorted({name.split("/")[0] for name in names} - allowed) == []
     scratch = [name for name in names if "__pycache__" in name or name.endswith((".pyc", ".orig", ".rej", "~"))]

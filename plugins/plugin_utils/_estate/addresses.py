@@ -210,8 +210,10 @@ class HostAddresses:
         first = next(iter(claims))
         for host, item in alone.items():
             if sharing:
-                self._reader.add(host, item.path, item.text, f"{sharing} declares it as shared, and so must every holder: "
-                                 f"write {{address: {item.text}, shared: true}}")
+                self._reader.add(
+                    host, item.path, item.text, f"{sharing} declares it as shared, and so must every holder: write {{address: {item.text}, shared: true}}"
+                )
             elif host != first:
-                self._reader.add(host, item.path, item.text, f"{first} has this address too; several hosts have one only where each declares it "
-                                 "with shared: true")
+                self._reader.add(
+                    host, item.path, item.text, f"{first} has this address too; several hosts have one only where each declares it with shared: true"
+                )

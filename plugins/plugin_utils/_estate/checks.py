@@ -93,8 +93,13 @@ def _check_sites(reader: Reader, holdings: t.Mapping[str, t.Tuple[Holding, ...]]
                 lost.setdefault(product_of(holding.role), []).append(holding.role)
         for product, roles in sorted(lost.items()):
             site, first = min(declared[product].items())
-            reader.add(host, "msports_site", MISSING, f"{first} is in site {site} of {product}, so every host with a role that is bound to a site must "
-                       f"say where it is: {', '.join(roles)}; set msports_site, or {{{product}: <site>}}")
+            reader.add(
+                host,
+                "msports_site",
+                MISSING,
+                f"{first} is in site {site} of {product}, so every host with a role that is bound to a site must "
+                f"say where it is: {', '.join(roles)}; set msports_site, or {{{product}: <site>}}",
+            )
 
 
 def check(reader: Reader, hosts: Mapping[str, Host], entries: Entries, networks: Networks, addresses: HostAddresses, not_deployed: t.Container[str]) -> None:

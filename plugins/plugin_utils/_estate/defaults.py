@@ -91,5 +91,9 @@ def check_defaults(reader: Reader, host: Host, infrastructure: Infrastructure) -
     if host.default_outbound == "block":
         lacking = [f"msports_infrastructure.{key}" for key in ("dns", "ntp") if not getattr(infrastructure, key)]
         if lacking:
-            reader.add(host.name, "msports_default_outbound", "block", f"a host that may open only what is named needs names and time: "
-                       f"declare {' and '.join(lacking)} first")
+            reader.add(
+                host.name,
+                "msports_default_outbound",
+                "block",
+                f"a host that may open only what is named needs names and time: declare {' and '.join(lacking)} first",
+            )

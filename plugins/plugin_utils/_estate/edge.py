@@ -76,8 +76,13 @@ def _tell(reader: Reader, edge: Claim, inner: Claim, common: Addresses) -> None:
     """Tell it where the networks are declared, which are likely too large, else at the host of the inside."""
     here = edge if edge.network and not inner.network else inner
     there = inner if here is edge else edge
-    reader.add(here.owner, here.path, MISSING, f"{_some(common)} is an address of {there.label} ({', '.join(there.roles)}), too: with one address for the "
-               f"inside and for {EDGE} the perimeter would be joined to the inside without limits; declare addresses that are one's own only")
+    reader.add(
+        here.owner,
+        here.path,
+        MISSING,
+        f"{_some(common)} is an address of {there.label} ({', '.join(there.roles)}), too: with one address for the "
+        f"inside and for {EDGE} the perimeter would be joined to the inside without limits; declare addresses that are one's own only",
+    )
 
 
 def _some(addresses: Addresses) -> str:

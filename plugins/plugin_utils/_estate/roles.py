@@ -132,8 +132,12 @@ def group_entries(reader: Reader, ignored: t.Container[str]) -> dict[str, list[E
         if not group.startswith(prefixes):
             right = meant.by(group)
             if right:
-                reader.add(min(reader.groups[group], default="estate"), "groups", group, f"gives no role, but looks as if it should: call the group {right}, "
-                           "or list it in msports_ignore_groups")
+                reader.add(
+                    min(reader.groups[group], default="estate"),
+                    "groups",
+                    group,
+                    f"gives no role, but looks as if it should: call the group {right}, or list it in msports_ignore_groups",
+                )
             continue
         where = min(reader.groups[group], default="estate")
         problems = ProblemCollector()
@@ -142,8 +146,13 @@ def group_entries(reader: Reader, ignored: t.Container[str]) -> dict[str, list[E
         if group in known or role is not None:
             found[group] = [Entry(f"group {group}", known.get(group) or str(role))]
         elif group not in former:
-            reader.add(where, "groups", group, "a group named <product>_... gives a role that hosts hold, and none has this name; "
-                       "rename the group or list it in msports_ignore_groups", known)
+            reader.add(
+                where,
+                "groups",
+                group,
+                "a group named <product>_... gives a role that hosts hold, and none has this name; rename the group or list it in msports_ignore_groups",
+                known,
+            )
     return found
 
 

@@ -14,6 +14,7 @@ pytestmark = pytest.mark.container
 
 Rule = t.Callable[..., t.Dict[str, t.Any]]
 
+
 def _others(apply: t.Any) -> str:
     """Everything of others: the daemon's state without our policies, the rules of iptables, the files."""
     return apply.sh(

@@ -144,4 +144,3 @@ def test_without_the_telling_it_is_not_heard(apply: Apply, rule: t.Any, peer: Pe
             assert not other.is_heard(client)
     finally:
         other.close()
-

@@ -337,9 +337,7 @@ def test_a_run_that_is_killed_at_a_step_ends_in_the_old_rules(
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("step", [(Nft, "load"), (Shelf, "write_note"), (Shelf, "finish")], ids=["load", "write_note", "finish"])
-def test_a_rollback_that_is_killed_is_done_again(
-    apply: Apply, rule: t.Any, monkeypatch: pytest.MonkeyPatch, step: tuple[t.Any, str], after: bool
-) -> None:
+def test_a_rollback_that_is_killed_is_done_again(apply: Apply, rule: t.Any, monkeypatch: pytest.MonkeyPatch, step: tuple[t.Any, str], after: bool) -> None:
     apply(rule("old"))
     before = ruleset()
     done = apply(rule("new"), rollback_timeout=60)

@@ -142,7 +142,7 @@ def test_drift_of_what_loads_the_rules_is_repaired(container: booted.Container, 
 def test_rules_that_the_next_kernel_refuses_fall_back_and_say_so(container: booted.Container, applied: str) -> None:
     """What a kernel no longer knows stands for all that it may refuse: in a rule it is a helper that is gone, else the whole file."""
     container.run("systemctl disable --now nftables")
-    saved, helper = "/etc/portcullis/msports/msports.nft", "s/type \"tftp\" protocol udp/type \"gone\" protocol udp/"
+    saved, helper = "/etc/portcullis/msports/msports.nft", 's/type "tftp" protocol udp/type "gone" protocol udp/'
     container.run(f"sed -i '{helper}' {saved}")
     container.reboot()
     assert container.run("systemctl is-failed portcullis-msports-msports").strip() == "failed"

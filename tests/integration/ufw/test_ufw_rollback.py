@@ -148,7 +148,7 @@ def test_a_restart_ends_in_the_rules_from_before(ufw: Ufw, rule: t.Any) -> None:
     before = ufw.state()
     done = ufw(rule("new"), **CLOSED)
     path = f"{SHELF}/armed.json"
-    ufw.run(f"sed -i 's/\"boot\": \"[^\"]*\"/\"boot\": \"an earlier one\"/' {path}")  # containers share the id of the boot with their host
+    ufw.run(f'sed -i \'s/"boot": "[^"]*"/"boot": "an earlier one"/\' {path}')  # containers share the id of the boot with their host
     ufw.container.reboot()
     assert ufw.state() == before
     assert confirm(ufw, done)["rolled_back"] == [rollback.RESTARTED, rollback.NEVER_WRITTEN]

@@ -116,11 +116,7 @@ def ports_of(flow: Flow, source: End, destination: End, estate: Estate) -> list[
         "source": [source.settings],
         "destination": [destination.settings],
         "estate": [estate.settings],
-        "site": [
-            settings
-            for servers in _of_sites(flow, source, destination, estate)
-            for settings in ([end.settings for end in servers] or [estate.settings])
-        ],
+        "site": [settings for servers in _of_sites(flow, source, destination, estate) for settings in ([end.settings for end in servers] or [estate.settings])],
     }
     default = estate.catalogs.defaults.get(flow["setting"])
     values = [item.get(flow["setting"], default) for item in places[flow["setting_of"]]]

@@ -105,8 +105,11 @@ def documented_row(flow: Plain) -> Row:
 
 def disagreements(transcription: t.Iterable[Row], rows: t.Iterable[Row]) -> list[str]:
     counted, found = collections.Counter(transcription), collections.Counter(rows)
-    return sorted(f"{times} times in {where}: {' '.join(row)}" for where, more in (("the transcription", counted - found), ("the catalog", found - counted))
-                  for row, times in more.items())
+    return sorted(
+        f"{times} times in {where}: {' '.join(row)}"
+        for where, more in (("the transcription", counted - found), ("the catalog", found - counted))
+        for row, times in more.items()
+    )
 
 
 @pytest.mark.parametrize(("document", "name"), [(document, name) for document, names in HOLDS_FOR.items() for name in names])

@@ -163,9 +163,9 @@ def mutated(row: Plain, **changes: t.Any) -> Plain:
 # What was done to a rule of Windows -> how.
 MUTATIONS: dict[str, t.Callable[[Plain], t.Optional[Plain]]] = {
     "another direction": lambda row: mutated(row, direction=3 - row["direction"]) if row.get("local_ports", "*") != row.get("remote_ports", "*") else None,
-    "a port more": lambda row: mutated(row, local_ports=row["local_ports"] + ",4444")
-    if row.get("local_ports", "*")[0].isdigit() and "service" not in row
-    else None,
+    "a port more": lambda row: (
+        mutated(row, local_ports=row["local_ports"] + ",4444") if row.get("local_ports", "*")[0].isdigit() and "service" not in row else None
+    ),
     "any port": lambda row: mutated(row, local_ports="*") if row.get("local_ports", "*") != "*" and "service" not in row else None,
     "a port beside": lambda row: mutated(row, local_ports="444") if row.get("local_ports") == "443" else None,
     "the endpoint mapper's ports for dynamic ones": lambda row: mutated(row, local_ports="RPC-EPMap") if row.get("local_ports") == "RPC" else None,

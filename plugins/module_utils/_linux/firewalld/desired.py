@@ -29,9 +29,7 @@ class Desired(t.NamedTuple):
     warnings: t.List[str]
 
 
-def desire(
-    options: Options, nft: t.Optional[Nft], actual: Actual, version: t.Tuple[int, ...], set_types: t.Optional[t.Sequence[str]] = None
-) -> Desired:
+def desire(options: Options, nft: t.Optional[Nft], actual: Actual, version: t.Tuple[int, ...], set_types: t.Optional[t.Sequence[str]] = None) -> Desired:
     """Return ``Desired``; raise ``Refused`` with every problem at once.
 
     ``nft`` may be ``None``, ``version`` is firewalld's, ``set_types`` are those of ipsets that it takes, ``None`` for all.

@@ -109,9 +109,7 @@ def consulted(foreign: foreign_allows.ForeignRule, options: Options) -> bool:
     return not (foreign.rule.text.startswith(("target ", "ICMP")) and foreign.priority == 0) and foreign.priority < rest
 
 
-def _compare(
-    found: t.Iterable[foreign_allows.ForeignRule], rules: t.Sequence[Plain], options: Options, direction: str
-) -> t.Tuple[t.List[str], t.List[str]]:
+def _compare(found: t.Iterable[foreign_allows.ForeignRule], rules: t.Sequence[Plain], options: Options, direction: str) -> t.Tuple[t.List[str], t.List[str]]:
     """Return ``(reasons, warnings)``: what foreign rules admit beyond ours and stop of ours, and what they would stop if ours were not asked first."""
     own = named(rules, options["address_sets"], direction, "allow")
     admitted = [match for _name, match in own] + list(BASE[direction]) + [REDIRECTS]

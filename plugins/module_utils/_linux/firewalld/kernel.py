@@ -137,9 +137,7 @@ def _taken(expected: t.Optional[t.List[Form]], there: t.Counter[Form]) -> bool:
     return True
 
 
-def forms(
-    line: str, services: t.Mapping[str, str], versions: t.Sequence[int], sets: t.Optional[t.Mapping[str, t.Any]] = None
-) -> t.Optional[t.List[Form]]:
+def forms(line: str, services: t.Mapping[str, str], versions: t.Sequence[int], sets: t.Optional[t.Mapping[str, t.Any]] = None) -> t.Optional[t.List[Form]]:
     """Return the forms of a rich rule's text, one for each rule of the kernel, or ``None`` when it is none of ours."""
     try:
         rich = rich_rules.parse(line)

@@ -39,9 +39,7 @@ class Locked(FirewalldError):
 
 
 @contextlib.contextmanager
-def held(
-    root: str, check_mode: bool = False, pause: t.Callable[[float], t.Any] = time.sleep, seconds: float = _locks.SECONDS
-) -> t.Iterator[t.List[str]]:
+def held(root: str, check_mode: bool = False, pause: t.Callable[[float], t.Any] = time.sleep, seconds: float = _locks.SECONDS) -> t.Iterator[t.List[str]]:
     """Wait until no other run changes this host's firewalld, and hold that off; raise ``Locked`` when it takes too long. Yields no warnings.
 
     Check mode changes nothing, and waits for nobody.

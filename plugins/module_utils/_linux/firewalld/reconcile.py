@@ -45,9 +45,7 @@ UNREADABLE = (
 )
 UNSEEN = "what is there of firewalld's files could not be read, and nothing was changed: {0}"
 NOT_AMENDED = "the rules are in force, and this host takes them back, because what it really holds could not be kept for the confirmation: {0}"
-TAKEN = (
-    "firewalld has objects with names that this collection needs and did not give. Nothing was changed. Rename or remove them, or choose another owner"
-)
+TAKEN = "firewalld has objects with names that this collection needs and did not give. Nothing was changed. Rename or remove them, or choose another owner"
 OTHER_MANAGER = (
     "another firewall manager is active beside firewalld, and two of them would undo each other's work. Nothing was changed. Stop and mask one of "
     "them, or set allow_other_manager to true to go on"

@@ -83,9 +83,7 @@ def render(
 
 
 class _Render:
-    def __init__(
-        self, rules: t.Sequence[Plain], address_sets: AddressSets, options: Options, helpers: t.Sequence[str], destination_sets: bool
-    ) -> None:
+    def __init__(self, rules: t.Sequence[Plain], address_sets: AddressSets, options: Options, helpers: t.Sequence[str], destination_sets: bool) -> None:
         self._destination_sets = destination_sets
         self._refused = limits.refusals(rules, address_sets)
         unsaid = {refusal.index for refusal in self._refused}

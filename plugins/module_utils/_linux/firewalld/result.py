@@ -18,9 +18,7 @@ from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.com
 from ansible_collections.portcullis.msports.plugins.module_utils._options import Options, Result
 
 
-def present(
-    options: Options, actual: Actual, wanted: Desired, changed: bool, in_force: bool, outside: Environment, watched: t.List[str]
-) -> Result:
+def present(options: Options, actual: Actual, wanted: Desired, changed: bool, in_force: bool, outside: Environment, watched: t.List[str]) -> Result:
     """Return the result of ``state: present``, but for its warnings."""
     reasons = list(outside.reasons)
     if not in_force and actual.running is not None:

@@ -27,9 +27,7 @@ UNLOCKED = "no lock could be taken ({0}): a run at the same time may save other 
 
 
 @contextlib.contextmanager
-def held(
-    root: str, check_mode: bool, pause: t.Callable[[float], t.Any] = time.sleep, seconds: float = _locks.SECONDS
-) -> t.Iterator[t.List[str]]:
+def held(root: str, check_mode: bool, pause: t.Callable[[float], t.Any] = time.sleep, seconds: float = _locks.SECONDS) -> t.Iterator[t.List[str]]:
     """Hold the lock and yield warnings; raise ``NftError`` when it cannot be had in time. Check mode makes no file, but waits for who has made one."""
     path = os.path.join(root, LOCK)
     handle: t.Optional[int] = None

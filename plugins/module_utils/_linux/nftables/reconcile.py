@@ -175,9 +175,7 @@ def _save(store: Store, staged: Staged) -> t.List[str]:
         return [NOT_SAVED.format(error.strerror)]
 
 
-def _load(
-    options: Options, host: Host, actual: t.Optional[Table], wanted: desired.Desired, staged: Staged, watch: Watch
-) -> t.Optional[Result]:
+def _load(options: Options, host: Host, actual: t.Optional[Table], wanted: desired.Desired, staged: Staged, watch: Watch) -> t.Optional[Result]:
     """Put the rules into the kernel; return what waits for a confirmation, which saves them, or ``None`` without ``rollback_timeout``."""
     armed = None
     try:

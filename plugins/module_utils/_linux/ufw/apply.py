@@ -51,9 +51,7 @@ def check(host: Host, found: Found, wanted: Desired, changes: Texts) -> None:
             host.programs.check(version, kernel.whole(wanted.files[version].text, version))
 
 
-def apply(
-    options: Options, host: Host, found: Found, wanted: Desired, changes: Texts, session: t.Optional[Session]
-) -> t.Tuple[Found, t.Optional[Result]]:
+def apply(options: Options, host: Host, found: Found, wanted: Desired, changes: Texts, session: t.Optional[Session]) -> t.Tuple[Found, t.Optional[Result]]:
     """Write what differs. Return ``Found`` with what the kernel holds then, and what waits for a confirmation, which writes the files; ``None``
     where they are written. After ``UfwError`` the old rules are in force and saved, or a timer puts them back."""
     parts = {version: differences for version, differences in wanted.differences.items() if differences}
@@ -70,9 +68,7 @@ def apply(
     return now, armed
 
 
-def _load(
-    owner: str, host: Host, found: Found, parts: t.Mapping[int, t.List[kernel.Difference]], writing: Writing, armed: t.Optional[Result]
-) -> Found:
+def _load(owner: str, host: Host, found: Found, parts: t.Mapping[int, t.List[kernel.Difference]], writing: Writing, armed: t.Optional[Result]) -> Found:
     """Load what differs into the chains that are there, then write the files, unless that waits for a confirmation."""
     done = []
     try:

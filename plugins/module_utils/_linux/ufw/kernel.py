@@ -139,9 +139,7 @@ def _content(table: Filter, name: str, user: t.Sequence[str]) -> t.List[Differen
     return [Difference("chain " + name, words or ["its rules are in another order"], [":{0} - [0:0]".format(name)] + wanted)]
 
 
-def _take(
-    lines: t.Iterable[str], values: t.Iterable[t.Optional[xtables.Line]], counted: t.Counter[t.Optional[xtables.Line]]
-) -> t.List[str]:
+def _take(lines: t.Iterable[str], values: t.Iterable[t.Optional[xtables.Line]], counted: t.Counter[t.Optional[xtables.Line]]) -> t.List[str]:
     found = []
     for line, value in zip(lines, values):
         if counted[value] > 0:

@@ -23,9 +23,7 @@ HELD = "ufw or another run has held the lock {0} for {1} seconds; nothing was ch
 
 
 @contextlib.contextmanager
-def locked(
-    root: str, check_mode: bool, pause: t.Callable[[float], t.Any] = time.sleep, seconds: float = _locks.SECONDS
-) -> t.Iterator[None]:
+def locked(root: str, check_mode: bool, pause: t.Callable[[float], t.Any] = time.sleep, seconds: float = _locks.SECONDS) -> t.Iterator[None]:
     """Hold ufw's lock, so that no command of ufw and no other run reads or writes between our reading and our writing.
 
     Check mode makes no file: where ufw has not made its lock yet, nobody holds it.

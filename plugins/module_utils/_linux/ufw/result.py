@@ -45,9 +45,7 @@ def structure(found: hosts.Found, wanted: Desired) -> t.Tuple[t.List[str], t.Lis
     return sorted(set(names)), lines
 
 
-def present(
-    options: Options, found: hosts.Found, wanted: Desired, changed: bool, in_force: bool, outside: Environment, watched: t.List[str]
-) -> Result:
+def present(options: Options, found: hosts.Found, wanted: Desired, changed: bool, in_force: bool, outside: Environment, watched: t.List[str]) -> Result:
     """Return the result of a run, but for its warnings."""
     names, lines = structure(found, wanted)
     own = rulefile.rule_lines(*found.files.values())

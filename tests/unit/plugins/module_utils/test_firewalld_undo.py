@@ -126,7 +126,7 @@ def test_a_file_of_ours_that_somebody_changed_meanwhile_is_merged(apply: Backend
     assert apply.policy("in-allow")["rich_rules"] == ['rule port port="22" protocol="tcp" accept'], "it was not loaded, and is not"
 
 
-@pytest.mark.parametrize("text", ["<policy", '<rule><audit/><accept/></rule>'], ids=["no XML", "a rule that we have no words for"])
+@pytest.mark.parametrize("text", ["<policy", "<rule><audit/><accept/></rule>"], ids=["no XML", "a rule that we have no words for"])
 def test_a_file_that_cannot_be_merged_is_the_one_from_before_again(apply: Backend, text: str) -> None:
     apply(rule("old", local_ports=["22"]))
     before = files(apply)

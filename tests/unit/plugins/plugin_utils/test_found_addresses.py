@@ -73,8 +73,12 @@ def interface(device: str, *addresses: str, kind: str = "ether", **more: t.Any) 
 
 
 def facts(*interfaces: dict[str, t.Any]) -> dict[str, t.Any]:
-    texts = [item["address"] for one in interfaces for key in ("ipv4", "ipv4_secondaries", "ipv6") for item in ([one[key]] if key == "ipv4" and key in one
-             else one.get(key, []))]
+    texts = [
+        item["address"]
+        for one in interfaces
+        for key in ("ipv4", "ipv4_secondaries", "ipv6")
+        for item in ([one[key]] if key == "ipv4" and key in one else one.get(key, []))
+    ]
     return {
         "interfaces": [one["device"] for one in interfaces],
         **{one["device"].replace("-", "_").replace(".", "_"): one for one in interfaces},

@@ -76,8 +76,13 @@ def test_groups_are_those_of_the_hosts_where_none_are_told():
 
 
 def test_what_tasks_register_is_left_out_and_mistakes_stay():
-    variables = {"msports_plan": {"changed": True, "path": "x"}, "msports_x": {"failed": True},
-                 "msports_rolse": ["x"], "msports_role": {"a": 1}, "msports_ping": []}
+    variables = {
+        "msports_plan": {"changed": True, "path": "x"},
+        "msports_x": {"failed": True},
+        "msports_rolse": ["x"],
+        "msports_role": {"a": 1},
+        "msports_ping": [],
+    }
     assert set(inventory_of({"one": variables})["hosts"]["one"]["vars"]) == {"msports_rolse", "msports_role", "msports_ping"}
 
 

@@ -220,7 +220,10 @@ def test_catalog(options: dict[str, t.Any]) -> None:
 def test_every_edition_is_listed_whatever_runs(options: dict[str, t.Any]) -> None:
     found = answers.catalog(["exchange"], {**options, "releases": {"exchange": "2016"}, "show": "editions"})
     assert [(item["edition"], item["title"], item["base"]) for item in found] == [
-        ("2013", None, None), ("2016", None, None), ("2019", None, "2016"), ("2025", "Subscription Edition", "2016")
+        ("2013", None, None),
+        ("2016", None, None),
+        ("2019", None, "2016"),
+        ("2025", "Subscription Edition", "2016"),
     ]
     assert found[0]["dated"] == "2016-12-09" and found[0]["flows"] == 29
     assert {item["product"] for item in answers.catalog([], {**options, "show": "editions"})} >= {"acme", "configmgr", "data_box", "data_box_gateway"}
@@ -235,8 +238,13 @@ def test_two_editions_are_compared(options: dict[str, t.Any]) -> None:
     }
     added = {item["id"]: item for item in found["added"]}
     assert added["configmgr.cmg_connection_point.cmg_scale_set.cmg_https.tcp"] == {
-        "id": "configmgr.cmg_connection_point.cmg_scale_set.cmg_https.tcp", "source": "configmgr.cmg_connection_point",
-        "destination": "configmgr.cmg_scale_set", "protocol": "tcp", "ports": ["10124-10139"], "section": "bkmk_cmgcp-cmg2", "row": 2,
+        "id": "configmgr.cmg_connection_point.cmg_scale_set.cmg_https.tcp",
+        "source": "configmgr.cmg_connection_point",
+        "destination": "configmgr.cmg_scale_set",
+        "protocol": "tcp",
+        "ports": ["10124-10139"],
+        "section": "bkmk_cmgcp-cmg2",
+        "row": 2,
     }
     removed = {item["section"] for item in found["removed"]}
     assert {"BKMK_PortsAppCatalogService-SQL", "BKMK_PortsMobileDeviceClient-WindowsIntune"} <= removed

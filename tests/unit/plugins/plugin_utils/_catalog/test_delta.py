@@ -62,13 +62,27 @@ def test_everything_a_delta_can_say(tmp_path: pathlib.Path) -> None:
         sections={"servers": "hosts"},
         rows={"hosts": {2: 3}},
         change={LDAP: {"erratum": None, "only_without": None}, HTTPS: {"ports": ["8443"], "alternatives": None}, CLOUD: {"ports": ["8443"]}},
-        add=[{"id": "acme.agent.relay.relay.tcp", "source": "acme.agent", "destination": "acme.relay", "service": "relay", "protocol": "tcp",
-              "ports": ["7000"], "reference": {"section": "relays", "row": 1}}],
+        add=[
+            {
+                "id": "acme.agent.relay.relay.tcp",
+                "source": "acme.agent",
+                "destination": "acme.relay",
+                "service": "relay",
+                "protocol": "tcp",
+                "ports": ["7000"],
+                "reference": {"section": "relays", "row": 1},
+            }
+        ],
         errata={"E1": None, "E2": None},
     )
     assert newer.title == "Acme, second edition"
     assert [flow.id for flow in newer.flows] == [
-        HTTPS, CLOUD, "acme.server.agent.rpc_dynamic.tcp", "acme.server.server.peer.udp", LDAP, "acme.agent.relay.relay.tcp"
+        HTTPS,
+        CLOUD,
+        "acme.server.agent.rpc_dynamic.tcp",
+        "acme.server.server.peer.udp",
+        LDAP,
+        "acme.agent.relay.relay.tcp",
     ]
     flows = {flow.id: flow for flow in newer.flows}
     assert (flows[HTTPS].ports, flows[HTTPS].alternatives) == (("8443",), ())
@@ -100,13 +114,33 @@ def test_what_the_delta_says_of_a_former_word_counts(tmp_path: pathlib.Path) -> 
 
 def test_roles_of_other_products_have_the_name_of_the_chosen_edition(tmp_path: pathlib.Path) -> None:
     other = {
-        "product": "shop", "edition": "1", "documents": PAGE, "services": {"x": {"title": "x"}},
+        "product": "shop",
+        "edition": "1",
+        "documents": PAGE,
+        "services": {"x": {"title": "x"}},
         "roles": {"till": {"title": "Till", "kind": "host", "implies": ["acme.server"]}},
-        "flows": [{"id": "shop.till.server.x.tcp", "source": "shop.till", "destination": "acme.server", "service": "x", "protocol": "tcp", "ports": ["1"],
-                   "only_with": ["acme.server"], "reference": {"section": "s"}}],
+        "flows": [
+            {
+                "id": "shop.till.server.x.tcp",
+                "source": "shop.till",
+                "destination": "acme.server",
+                "service": "x",
+                "protocol": "tcp",
+                "ports": ["1"],
+                "only_with": ["acme.server"],
+                "reference": {"section": "s"},
+            }
+        ],
     }
-    host = {"product": "acme", "edition": "3", "documents": PAGE, "services": {}, "flows": [], "roles": {"host": {"title": "Host", "kind": "host"}},
-            "former": {"roles": {"server": {"since": "3", "now": "host"}}}}
+    host = {
+        "product": "acme",
+        "edition": "3",
+        "documents": PAGE,
+        "services": {},
+        "flows": [],
+        "roles": {"host": {"title": "Host", "kind": "host"}},
+        "former": {"roles": {"server": {"since": "3", "now": "host"}}},
+    }
     catalogs = loader.load_catalogs(paths=[write(tmp_path, {"acme/1.yml": ACME, "acme/3.yml": host, "shop/1.yml": other})])
     (flow,) = catalogs.products["shop"].flows
     assert (flow.id, flow.destination, flow.only_with) == ("shop.till.server.x.tcp", "acme.host", ("acme.host",))
@@ -118,40 +152,75 @@ def test_roles_of_other_products_have_the_name_of_the_chosen_edition(tmp_path: p
     ("delta", "lines"),
     [
         # what the base does not have, under the delta's own keys
-        ({"remove": {"flows": ["acme.agent.server.pong.icmp_echo"]}},
-         [f"remove.flows[0]: 'acme.agent.server.pong.icmp_echo': expected a flow or a supplement of the base; did you mean '{PING}'?"]),
+        (
+            {"remove": {"flows": ["acme.agent.server.pong.icmp_echo"]}},
+            [f"remove.flows[0]: 'acme.agent.server.pong.icmp_echo': expected a flow or a supplement of the base; did you mean '{PING}'?"],
+        ),
         ({"remove": {"sections": ["agent"]}}, ["remove.sections[0]: 'agent': expected a section of the base that has flows; did you mean 'agents'?"]),
         ({"roles": {"robot": None}}, ["roles.robot: None: removes what the base does not have: expected one of its roles"]),
         ({"errata": {"E9": None}}, ["errata.E9: None: removes what the base does not have: expected one of its errata"]),
         ({"sections": {"agnts": "x"}}, ["sections.agnts: 'agnts': expected a section of the base that has flows; did you mean 'agents'?"]),
         ({"rows": {"agents": {9: 10}}}, ["rows.agents.9: 9: expected the section as it is called now, and a row that a flow of the base has there"]),
-        ({"change": {"acme.agent.server.http.tcp": {"scope": "any"}}},
-         [f"change.acme.agent.server.http.tcp: 'acme.agent.server.http.tcp': expected a flow or a supplement that is left of the base; "
-          f"did you mean '{HTTPS}'?"]),
-        ({"documented": {"clouds": {"section": "x", "rows": [1]}}},
-         ["documented.clouds: 'clouds': expected a supplement of the base, or a group of them; did you mean 'cloud'?"]),
-        ({"documented": {"cloud": {"section": "x", "rows": [1, 2]}}, "errata": {"E2": None}},
-         [f"documented.cloud.rows: [1, 2]: expected 1 rows, one for each of {CLOUD}"]),
+        (
+            {"change": {"acme.agent.server.http.tcp": {"scope": "any"}}},
+            [
+                f"change.acme.agent.server.http.tcp: 'acme.agent.server.http.tcp': expected a flow or a supplement that is left of the base; "
+                f"did you mean '{HTTPS}'?"
+            ],
+        ),
+        (
+            {"documented": {"clouds": {"section": "x", "rows": [1]}}},
+            ["documented.clouds: 'clouds': expected a supplement of the base, or a group of them; did you mean 'cloud'?"],
+        ),
+        (
+            {"documented": {"cloud": {"section": "x", "rows": [1, 2]}}, "errata": {"E2": None}},
+            [f"documented.cloud.rows: [1, 2]: expected 1 rows, one for each of {CLOUD}"],
+        ),
         ({"remove": {"flows": [LDAP]}}, ["errata.E1: 'E1': none of its flows is left: expected null for it here, or what it says now"]),
         # its own tables
-        ({"chnage": {}}, ["chnage: 'chnage': unknown key, expected one of product, edition, base, title, documents, roles, services, settings, features, "
-                          "notes, lists, configurable, non_configurable, remove, documented, sections, rows, change, add, supplements, errata, former; "
-                          "did you mean 'change'?"]),
+        (
+            {"chnage": {}},
+            [
+                "chnage: 'chnage': unknown key, expected one of product, edition, base, title, documents, roles, services, settings, features, "
+                "notes, lists, configurable, non_configurable, remove, documented, sections, rows, change, add, supplements, errata, former; "
+                "did you mean 'change'?"
+            ],
+        ),
         # what is wrong with the whole, where it was written
         ({"change": {HTTPS: {"ports": ["444"]}}}, [f"change.{HTTPS}.ports: ['444']: expected the default of setting https, which is 443"]),
         ({"change": {PING: {"notes": [7]}}}, [f"change.{PING}.notes[0]: 7: expected a note of this file, one of 1"]),
-        ({"add": [{"id": "acme.agent.server.rpc.tcp", "source": "acme.agent", "destination": "acme.servr", "service": "rpc", "protocol": "tcp",
-                   "ports": ["1"], "reference": {"section": "agents", "row": 9}}]},
-         ["add[0].destination: 'acme.servr': expected a role of this file; did you mean 'acme.server'?",
-          "add[0].service: 'rpc': expected a service of this file"]),
-        ({"notes": {1: None}},
-         ["base: flows[0].notes[0]: 1: expected a note of this file, one of (none)"]),
-        ({"features": {"extra": None}},
-         ["base: flows[2].feature: 'acme.extra': expected a feature of this file",
-          "base: flows[3].starts.source.feature: 'acme.extra': expected a feature of this file"]),
+        (
+            {
+                "add": [
+                    {
+                        "id": "acme.agent.server.rpc.tcp",
+                        "source": "acme.agent",
+                        "destination": "acme.servr",
+                        "service": "rpc",
+                        "protocol": "tcp",
+                        "ports": ["1"],
+                        "reference": {"section": "agents", "row": 9},
+                    }
+                ]
+            },
+            [
+                "add[0].destination: 'acme.servr': expected a role of this file; did you mean 'acme.server'?",
+                "add[0].service: 'rpc': expected a service of this file",
+            ],
+        ),
+        ({"notes": {1: None}}, ["base: flows[0].notes[0]: 1: expected a note of this file, one of (none)"]),
+        (
+            {"features": {"extra": None}},
+            [
+                "base: flows[2].feature: 'acme.extra': expected a feature of this file",
+                "base: flows[3].starts.source.feature: 'acme.extra': expected a feature of this file",
+            ],
+        ),
         # what only shows beside other catalogs
-        ({"roles": {"relay": {"title": "Relay", "kind": "host", "implies": ["exchange.mailbx"]}}},
-         ["roles.relay.implies[0]: 'exchange.mailbx': expected a role of this or another catalog; did you mean 'exchange.mailbox'?"]),
+        (
+            {"roles": {"relay": {"title": "Relay", "kind": "host", "implies": ["exchange.mailbx"]}}},
+            ["roles.relay.implies[0]: 'exchange.mailbx': expected a role of this or another catalog; did you mean 'exchange.mailbox'?"],
+        ),
     ],
     ids=lambda value: next(iter(value), "") if isinstance(value, dict) else "",
 )
@@ -217,9 +286,7 @@ def test_an_edition_named_by_a_date_cannot_decide_what_a_release_has(tmp_path: p
     )
 
 
-@pytest.mark.parametrize(
-    ("release", "chosen"), [("1", "1"), ("1.9", "1"), ("9", "9"), ("9.5", "9"), ("10", "10"), ("11", "10"), (None, "10"), ("0.9", "1")]
-)
+@pytest.mark.parametrize(("release", "chosen"), [("1", "1"), ("1.9", "1"), ("9", "9"), ("9.5", "9"), ("10", "10"), ("11", "10"), (None, "10"), ("0.9", "1")])
 def test_the_release_that_runs_chooses_the_newest_edition_that_is_not_newer(tmp_path: pathlib.Path, release: t.Optional[str], chosen: str) -> None:
     names = {"acme/1.yml": ACME, "acme/9.yml": {**HEAD, "edition": "9"}, "acme/10.yml": {**HEAD, "edition": "10"}}
     folder = write(tmp_path, names)

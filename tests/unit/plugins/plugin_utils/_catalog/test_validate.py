@@ -140,9 +140,7 @@ CASES = {
     "rpc as source port": Case({"flows[3].source_ports": ["rpc_dynamic"]}, [f"flows[3].source_ports[0]: 'rpc_dynamic': {PORT}"]),
     "alternative": Case({"flows[0].alternatives": ["any"]}, [f"flows[0].alternatives[0]: 'any': {PORT}"]),
     "protocol": Case({"flows[1].protocol": "icmp"}, ["flows[1].protocol: 'icmp': expected one of tcp, udp, icmp_echo, any; did you mean 'icmp_echo'?"]),
-    "scope": Case(
-        {"flows[0].scope": "sites"}, [f"flows[0].scope: 'sites': expected one of {', '.join(SCOPES)}; did you mean 'site'?"]
-    ),
+    "scope": Case({"flows[0].scope": "sites"}, [f"flows[0].scope: 'sites': expected one of {', '.join(SCOPES)}; did you mean 'site'?"]),
     "initiator": Case({"flows[1].initiator": "destination"}, ["flows[1].initiator: 'destination': expected one of source, either"]),
     "delivery": Case(
         {"flows[1].delivery": "multcast"},

@@ -45,23 +45,33 @@ def notes(**variables: t.Any) -> list[str]:
 @pytest.mark.parametrize(
     ("variables", "note"),
     [
-        ({"msports_roles": ["configmgr.application_catalog"]},
-         "s: msports_roles[0]: configmgr.application_catalog is gone since configmgr 1910, so it counts for nothing here"),
-        ({"msports_roles": [{"role": "configmgr.application_catalog", "settings": {"catalog_http": 81}}]},
-         "s: msports_roles[0].role: configmgr.application_catalog is gone since configmgr 1910, so it counts for nothing here"),
-        ({"msports_networks": {"configmgr.microsoft_intune": ["203.0.113.0/24"]}},
-         "estate: msports_networks.configmgr.microsoft_intune: configmgr.microsoft_intune is gone since configmgr 1909, so it counts for nothing here"),
-        ({"msports_not_deployed": ["configmgr.application_catalog"]},
-         "estate: msports_not_deployed[0]: configmgr.application_catalog is gone since configmgr 1910, so it counts for nothing here"),
-        ({"msports_settings": {"configmgr.catalog_http": 81}},
-         "s: msports_settings.configmgr.catalog_http: configmgr.catalog_http is gone since configmgr 1910, so it counts for nothing here"),
-        ({"msports_features": ["configmgr.catalog"]},
-         "s: msports_features[0]: configmgr.catalog is gone since configmgr 1910, so it counts for nothing here"),
+        (
+            {"msports_roles": ["configmgr.application_catalog"]},
+            "s: msports_roles[0]: configmgr.application_catalog is gone since configmgr 1910, so it counts for nothing here",
+        ),
+        (
+            {"msports_roles": [{"role": "configmgr.application_catalog", "settings": {"catalog_http": 81}}]},
+            "s: msports_roles[0].role: configmgr.application_catalog is gone since configmgr 1910, so it counts for nothing here",
+        ),
+        (
+            {"msports_networks": {"configmgr.microsoft_intune": ["203.0.113.0/24"]}},
+            "estate: msports_networks.configmgr.microsoft_intune: configmgr.microsoft_intune is gone since configmgr 1909, so it counts for nothing here",
+        ),
+        (
+            {"msports_not_deployed": ["configmgr.application_catalog"]},
+            "estate: msports_not_deployed[0]: configmgr.application_catalog is gone since configmgr 1910, so it counts for nothing here",
+        ),
+        (
+            {"msports_settings": {"configmgr.catalog_http": 81}},
+            "s: msports_settings.configmgr.catalog_http: configmgr.catalog_http is gone since configmgr 1910, so it counts for nothing here",
+        ),
+        ({"msports_features": ["configmgr.catalog"]}, "s: msports_features[0]: configmgr.catalog is gone since configmgr 1910, so it counts for nothing here"),
         ({"msports_supplements": ["reports"]}, "estate: msports_supplements[0]: reports is gone since configmgr 2207, so it counts for nothing here"),
-        ({"msports_supplements": ["ldaps"]},
-         "estate: msports_supplements[0]: ldaps is no supplement since configmgr 2509: the documents have it"),
-        ({"msports_excluded_flows": [{"flow": "configmgr.client.application_catalog.*", "because": "x"}]},
-         "estate: msports_excluded_flows[0].flow: configmgr.client.application_catalog.* is about flows that are gone since configmgr 1910"),
+        ({"msports_supplements": ["ldaps"]}, "estate: msports_supplements[0]: ldaps is no supplement since configmgr 2509: the documents have it"),
+        (
+            {"msports_excluded_flows": [{"flow": "configmgr.client.application_catalog.*", "because": "x"}]},
+            "estate: msports_excluded_flows[0].flow: configmgr.client.application_catalog.* is about flows that are gone since configmgr 1910",
+        ),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
@@ -77,11 +87,13 @@ def test_a_group_named_after_a_role_that_is_gone() -> None:
 
 
 def test_what_has_another_name_counts_under_it() -> None:
-    estate = read({
-        "s": {**SP, "msports_settings": {"configmgr.http": 8080}},
-        "m": {"msports_addresses": ["10.0.0.2"], "groups": ["exchange_hub_transport"]},
-        "n": {"msports_addresses": ["10.0.0.3"], "msports_roles": ["exchange.hub_transport"], "msports_ping": ["exchange.hub_transport"]},
-    })
+    estate = read(
+        {
+            "s": {**SP, "msports_settings": {"configmgr.http": 8080}},
+            "m": {"msports_addresses": ["10.0.0.2"], "groups": ["exchange_hub_transport"]},
+            "n": {"msports_addresses": ["10.0.0.3"], "msports_roles": ["exchange.hub_transport"], "msports_ping": ["exchange.hub_transport"]},
+        }
+    )
     assert estate.hosts["s"].settings == {"configmgr.client_https": 8080}
     assert [item.role for name in "mn" for item in estate.hosts[name].holdings if item.role.startswith("exchange.")] == ["exchange.mailbox"] * 2
     assert estate.hosts["n"].ping[0].hosts == ("m", "n")
@@ -103,8 +115,11 @@ def test_a_rule_of_the_users_for_a_role_that_is_gone_would_be_for_nobody() -> No
 @pytest.mark.parametrize(
     ("releases", "note"),
     [
-        ({}, 'no release of configmgr is declared, so its newest edition counts, 1806 (Current branch); msports_releases: {configmgr: "1806"} says '
-             "the same without this note"),
+        (
+            {},
+            'no release of configmgr is declared, so its newest edition counts, 1806 (Current branch); msports_releases: {configmgr: "1806"} says '
+            "the same without this note",
+        ),
         ({"configmgr": "1806"}, None),
         ({"configmgr": "2403"}, None),
         ({"configmgr": "1702"}, "configmgr 1702 is older than all its editions, so the oldest counts, 1806 (Current branch)"),

@@ -89,18 +89,28 @@ def test_roles_of_flows_without_sites_need_none() -> None:
 
 
 def test_hierarchy() -> None:
-    estate = read({"s": {"groups": ["configmgr_site_server"], "msports_site": ["CAS", "P01", "P02"], "msports_hierarchy": {"P01": "CAS"},
-                         "msports_hierarchy__x": {"P02": "CAS"}}})
+    estate = read(
+        {
+            "s": {
+                "groups": ["configmgr_site_server"],
+                "msports_site": ["CAS", "P01", "P02"],
+                "msports_hierarchy": {"P01": "CAS"},
+                "msports_hierarchy__x": {"P02": "CAS"},
+            }
+        }
+    )
     assert estate.hierarchy == {"P01": "CAS", "P02": "CAS"}
 
 
 def test_addresses_declared_before_connection_and_shared() -> None:
     host = {"groups": ["configmgr_management_point"]}
-    estate = read({
-        "a": {**host, "msports_addresses": ["10.0.1.1", "fd00::1", {"address": "10.0.1.20", "shared": True}], "ansible_host": "192.0.2.1"},
-        "b": {**host, "msports_addresses": [{"address": "10.0.1.2"}, {"address": "10.0.1.20", "shared": True}]},
-        "c": {**host, "ansible_host": "fd00:0::3"},
-    })
+    estate = read(
+        {
+            "a": {**host, "msports_addresses": ["10.0.1.1", "fd00::1", {"address": "10.0.1.20", "shared": True}], "ansible_host": "192.0.2.1"},
+            "b": {**host, "msports_addresses": [{"address": "10.0.1.2"}, {"address": "10.0.1.20", "shared": True}]},
+            "c": {**host, "ansible_host": "fd00:0::3"},
+        }
+    )
     assert estate.hosts["a"].addresses.cidrs() == ["10.0.1.1", "10.0.1.20", "fd00::1"]
     assert estate.hosts["b"].addresses.cidrs() == ["10.0.1.2", "10.0.1.20"]
     assert estate.hosts["c"].addresses.cidrs() == ["fd00::3"]
@@ -154,9 +164,14 @@ def test_networks() -> None:
 def test_management_from_every_kind_of_end() -> None:
     ends = ["10.9.0.0/24", "group:awx", "host:admin", "configmgr.console", "any"]
     hosts = {
-        "mp01": {"groups": ["configmgr_management_point"], "msports_management": {"from": ends, "services": ["ssh", "tcp/8000-8001", "https"]},
-                 "msports_networks": {"configmgr.console": ["10.5.0.0/24"]}},
-        "awx2": {"groups": ["awx"]}, "awx1": {"groups": ["awx"]}, "admin": {"groups": ["configmgr_console"]},
+        "mp01": {
+            "groups": ["configmgr_management_point"],
+            "msports_management": {"from": ends, "services": ["ssh", "tcp/8000-8001", "https"]},
+            "msports_networks": {"configmgr.console": ["10.5.0.0/24"]},
+        },
+        "awx2": {"groups": ["awx"]},
+        "awx1": {"groups": ["awx"]},
+        "admin": {"groups": ["configmgr_console"]},
     }
     management = read_estate(inventory(hosts), catalogs(), {"https": 443}).hosts["mp01"].management
     assert management.services == ("https", "ssh", "tcp/8000-8001")
@@ -215,21 +230,27 @@ def test_allow() -> None:
 
 
 def test_estate_wide_values() -> None:
-    estate = read({
-        "mp01": {
-            "groups": ["configmgr_management_point"],
-            "msports_default_outbound": "block",
-            "msports_infrastructure": {"dns": ["10.0.0.53", "fd00::53"], "ntp": ["10.0.0.123"], "dhcp_relays": ["10.0.0.67"],
-                                       "proxy": [{"address": "10.1.1.1", "port": 8080}]},
-            "msports_excluded_flows": [{"flow": "configmgr.client.*.https.tcp", "because": "HTTP only"}],
-            "msports_not_deployed": ["configmgr.console", "databox.lan_client"],
-            "msports_supplements": ["peer_cache"],
-            "msports_releases": {"configmgr": 1802},
-            "msports_dynamic_ports": "32768-60999",
-            "msports_ping": ["10.9.0.0/24"],
-        },
-        "other": {},
-    })
+    estate = read(
+        {
+            "mp01": {
+                "groups": ["configmgr_management_point"],
+                "msports_default_outbound": "block",
+                "msports_infrastructure": {
+                    "dns": ["10.0.0.53", "fd00::53"],
+                    "ntp": ["10.0.0.123"],
+                    "dhcp_relays": ["10.0.0.67"],
+                    "proxy": [{"address": "10.1.1.1", "port": 8080}],
+                },
+                "msports_excluded_flows": [{"flow": "configmgr.client.*.https.tcp", "because": "HTTP only"}],
+                "msports_not_deployed": ["configmgr.console", "databox.lan_client"],
+                "msports_supplements": ["peer_cache"],
+                "msports_releases": {"configmgr": 1802},
+                "msports_dynamic_ports": "32768-60999",
+                "msports_ping": ["10.9.0.0/24"],
+            },
+            "other": {},
+        }
+    )
     assert estate.dns.cidrs() == ["10.0.0.53", "fd00::53"]
     assert (estate.ntp.cidrs(), estate.dhcp_relays.cidrs(), estate.proxies) == (["10.0.0.123"], ["10.0.0.67"], (Proxy("10.1.1.1", 8080),))
     assert estate.excluded_flows == (ExcludedFlow("configmgr.client.*.https.tcp", "HTTP only"),)
@@ -244,11 +265,13 @@ def test_estate_wide_values() -> None:
 
 def test_values_for_ends_given_as_networks() -> None:
     """Features unite; a setting counts where all hosts that declare it agree."""
-    estate = read({
-        "a": {"msports_features": ["configmgr.pxe"], "msports_settings": {"configmgr.client_https": 8443, "configmgr.client_roaming": False}},
-        "b": {"msports_features": ["exchange.imap4"], "msports_settings": {"configmgr.client_https": 9443, "configmgr.client_roaming": False}},
-        "c": {},
-    })
+    estate = read(
+        {
+            "a": {"msports_features": ["configmgr.pxe"], "msports_settings": {"configmgr.client_https": 8443, "configmgr.client_roaming": False}},
+            "b": {"msports_features": ["exchange.imap4"], "msports_settings": {"configmgr.client_https": 9443, "configmgr.client_roaming": False}},
+            "c": {},
+        }
+    )
     assert estate.features == {"configmgr.pxe", "exchange.imap4"}
     assert estate.settings == {"configmgr.client_roaming": False}
 
@@ -285,11 +308,13 @@ def test_multicast_with_groups() -> None:
 
 
 def test_releases_and_paths_come_before_catalogs() -> None:
-    given = inventory({
-        "a": {"msports_roles": ["x"]},
-        "b": {"msports_releases": {"configmgr": 1806}, "msports_releases__x": {"exchange": "2013", "databox": None, "windows_server": "R2"}},
-        "c": {"msports_releases": {"configmgr": "1902"}, "msports_catalog_paths": ["b", "a", 5]},
-    })
+    given = inventory(
+        {
+            "a": {"msports_roles": ["x"]},
+            "b": {"msports_releases": {"configmgr": 1806}, "msports_releases__x": {"exchange": "2013", "databox": None, "windows_server": "R2"}},
+            "c": {"msports_releases": {"configmgr": "1902"}, "msports_catalog_paths": ["b", "a", 5]},
+        }
+    )
     declared = {
         "releases.configmgr": "estate: msports_releases.configmgr",
         "releases.exchange": "estate: msports_releases__x.exchange",

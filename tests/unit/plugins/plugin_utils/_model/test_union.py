@@ -101,7 +101,7 @@ def test_order_does_not_matter(variables: dict[str, t.Any], random: t.Any) -> No
 @given(declarations(), st.permutations(SUFFIXES))
 def test_it_does_not_matter_which_suffix_a_part_has(variables: dict[str, t.Any], order: list[str]) -> None:
     renamed = dict(zip(SUFFIXES, order))
-    moved = {f"{name.partition('__')[0]}{renamed[name[len(name.partition('__')[0]):]]}": value for name, value in variables.items()}
+    moved = {f"{name.partition('__')[0]}{renamed[name[len(name.partition('__')[0]) :]]}": value for name, value in variables.items()}
     assert read_estate(inventory({"one": variables}), CATALOGS) == read_estate(inventory({"one": moved}), CATALOGS)
 
 
