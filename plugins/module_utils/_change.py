@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.portcullis.msports.plugins.module_utils import _limits
+
 
 class Change(t.NamedTuple):
     """Sorted lists of names. ``extra`` are own rules that nobody wants and that stay because nothing is purged."""
@@ -28,6 +30,9 @@ TOO_MANY = (
     "{0} rules would be removed and max_removals is {1}; nothing was changed. They are: {2}; raise max_removals if they may go, or set purge to false to "
     "keep them"
 )
+
+
+STAY = "purge is false: rules of earlier runs stay, and count beside those of this one: {0}"
 
 
 class TooManyRemovals(Exception):
@@ -54,6 +59,11 @@ def plan_change(desired: t.Mapping[str, t.Any], actual: t.Mapping[str, t.Any], p
         kept=[name for name in common if desired[name] == actual[name]],
         extra=[] if purge else gone,
     )
+
+
+def staying(change: Change) -> t.List[str]:
+    """Return as a reason why the effect is not exactly that of a run's rules what stays beside them."""
+    return [STAY.format(_limits.some(change.extra))] if change.extra else []
 
 
 def diff_text(before: t.Iterable[str], after: t.Iterable[str]) -> t.Dict[str, str]:

@@ -90,6 +90,23 @@ def test_every_new_conversation_is_learned_and_a_full_set_says_so(peer: net.Peer
     assert learning.learned(nft, "nobody") == (None, [])
 
 
+def test_an_answer_to_a_connection_from_before_is_no_conversation_of_ours() -> None:
+    with net.fresh(), contextlib.ExitStack() as stack:
+        far = net.Peer("wire1")
+        stack.callback(far.close)
+        server = stack.enter_context(socket.create_server(("10.7.0.1", 1433)))
+        client = far.python('import socket\nopen_ = socket.create_connection(("10.7.0.1", 1433))\nprint("ready")\nopen_.recv(5)\nprint("heard")\ninput()')
+        assert client.stdout is not None and client.stdout.readline() == "ready\n"
+        session, _peer = server.accept()
+        stack.enter_context(session)
+        learning.start(Nft(), "msports", 8, 7)
+        session.send(b"hello")
+        assert client.stdout.readline() == "heard\n"
+        flows, _missing = learning.learned(Nft(), "msports")
+        client.communicate("\n")
+    assert [item for item in flows or [] if item["direction"] == "out" and item["protocol"] == "tcp"] == []
+
+
 def test_two_thousand_conversations_of_two_thousand(peer: net.Peer) -> None:
     nft = Nft()
     learning.start(nft, "many", 4096, 7)

@@ -296,7 +296,8 @@ def test_without_purge_own_rules_stay(apply: t.Any, rule: t.Any) -> None:
     tftp = rule("tftp", direction="out", protocol="udp", remote_ports=["69"], helper="tftp")
     apply(*three(rule), tftp, address_sets=SETS)
     done = apply(rule("new"), purge=False)
-    assert (done["added"], done["removed"]) == (["new"], [])
+    assert (done["added"], done["removed"], done["effective"]["exact"]) == (["new"], [], False)
+    assert "purge is false: rules of earlier runs stay, and count beside those of this one: in tcp/22, in tcp/443, never, tftp" in done["effective"]["reasons"]
     assert apply(rule("new"), purge=False)["changed"] is False
     listed = run("nft list table inet msports")
     for name in ("in tcp/22", "in tcp/443", "never", "new", "tftp"):

@@ -126,7 +126,7 @@ def _guard(options: Options, watch: Watch, found: Found, rules: t.Sequence[Plain
     strict = options["default_outbound"] == "block" and options["mode"] == "enforce"
     if found.daemon is not None:
         evaluator = evaluate.Evaluator(found.daemon, found.names, actual.running, wanted, found.filters())
-        ground = guard.Ground(rules, Tables(found.ruleset), actual_state.plain(actual.running) != actual_state.plain(wanted), strict, evaluator)
+        ground = guard.Ground(rules, Tables(found.ruleset), not _same(actual, wanted), strict, evaluator)
         told = guard.check(dict(options, mode="enforce"), watch, ground)
         return told + evaluator.already
     if options["state"] == "present":

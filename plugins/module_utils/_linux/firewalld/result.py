@@ -20,7 +20,7 @@ from ansible_collections.portcullis.msports.plugins.module_utils._options import
 
 def present(options: Options, actual: Actual, wanted: Desired, changed: bool, in_force: bool, outside: Environment, watched: t.List[str]) -> Result:
     """Return the result of ``state: present``, but for its warnings."""
-    reasons = list(outside.reasons)
+    reasons = outside.reasons + _change.staying(wanted.change)
     if not in_force and actual.running is not None:
         reasons.insert(0, "the rules are not in force")
     after = actual_state.of(wanted.objects, actual.running is not None)

@@ -14,7 +14,9 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import tracking
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import Nft
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.sessions import established
 
 SUFFIX = "_learning"
 LAST = 1000  # the priority of a hook behind those of firewalls
@@ -59,6 +61,7 @@ def start(nft: Nft, owner: str, size: int, days: int) -> bool:
         return False
     desired = text(owner, size, days)
     nft.check(desired)
+    tracking.learn(established())  # else an answer to what is open already would begin a conversation
     nft.load(desired)
     return True
 

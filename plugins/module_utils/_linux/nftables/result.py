@@ -31,7 +31,9 @@ def present(
     owner = options["owner"]
     saved_differs = not all(right for _line, right in saved)
     after = [(line.replace(" is missing", "").replace(" differs", ""), True) for line, _right in saved] if options["persist"] else []
-    reasons = outside.reasons + ([] if options["mode"] == "enforce" else ["mode is audit: what would be dropped is logged and passes"])
+    reasons = outside.reasons + _change.staying(desired.change)
+    if options["mode"] != "enforce":
+        reasons.append("mode is audit: what would be dropped is logged and passes")
     if not in_force:
         reasons.insert(0, "the rules are not in force")
     return {

@@ -51,7 +51,7 @@ def present(options: Options, found: hosts.Found, wanted: Desired, changed: bool
     own = rulefile.rule_lines(*found.files.values())
     before = _defaults(found.settings.policies) + lines + [line for _name, line in sorted(own.items())]
     after = _defaults(wanted.policies) + [line for _name, line in sorted(wanted.lines.items())]
-    reasons = list(outside.reasons)
+    reasons = outside.reasons + _change.staying(wanted.change)
     if wanted.policies["in"] == "ACCEPT":
         reasons.insert(0, "ufw's default for inbound is ACCEPT: what no rule names passes")
     if options["mode"] == "audit":

@@ -159,6 +159,7 @@ def test_without_purge_what_is_there_stays(apply: Backend) -> None:
     apply(*USERS, **CLOSED)
     kept = apply(rule("new", local_ports=["9"]), **{**CLOSED, "address_sets": {}, "purge": False})
     assert (kept["added"], kept["removed"]) == (["new"], [])
+    assert "purge is false: rules of earlier runs stay, and count beside those of this one: a, b, c, d, e and 3 more" in kept["effective"]["reasons"]
     assert reconcile.inspect("msports", apply.host())["names"] == [*"abcdefgh", "new"]
     assert not apply(rule("new", local_ports=["9"]), **{**CLOSED, "address_sets": {}, "purge": False})["changed"]
     with pytest.raises(Refused, match="would change"):

@@ -225,6 +225,16 @@ def test_what_a_boot_runs_takes_back_what_an_earlier_one_armed(apply: Backend, m
     assert note and (note.why, note.what, ours(apply)[0]) == (rollback.RESTARTED, [rollback.RESTORED], before)
 
 
+def test_a_kernel_that_lost_our_rules_is_closed_again_by_nobody_who_cannot_tell_whom_that_cuts(apply: Backend) -> None:
+    """The daemon holds what is wanted, the kernel does not: a reload stops again what passes meanwhile."""
+    given = rule("new", local_ports=["9"])
+    apply(given, default_inbound="block", allow_lockout=True)
+    (apply.root / "proc/net/tcp").unlink(missing_ok=True)  # who manages this host cannot be told
+    apply.daemon.kernel_drift = lambda found: [item for item in found if item[1].get("chain") != "filter_IN_policy_msports-in-allow_allow"]
+    with pytest.raises(Refused, match="it cannot be told whether these rules would lock out"):
+        apply(given, default_inbound="block")
+
+
 def test_what_the_kernel_really_holds_is_what_a_confirmation_must_see(apply: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     apply.daemon.kernel_drift = lambda found: [item for item in found if item[1].get("chain") != "filter_IN_policy_msports-in-allow_allow"]
     done = apply(rule("new", local_ports=["9"]), **LATER)

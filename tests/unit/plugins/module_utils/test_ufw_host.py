@@ -150,6 +150,7 @@ def rule(name: str, **fields: t.Any) -> dict[str, t.Any]:
 
 
 SSH = rule("ssh", local_ports=["22"], remote_addresses=["10.9.0.0/24", "fd09::/64"])
+STAY = "purge is false: rules of earlier runs stay, and count beside those of this one: never, ssh"
 NEVER = rule("never", action="block", protocol="any", remote_addresses=["10.66.0.0/16"])
 
 
@@ -625,6 +626,7 @@ def test_purge_limits_and_rules_of_ours_that_somebody_edited(machine: Machine) -
         machine(rule("new"), max_removals=1)
     kept = machine(rule("new"), purge=False)
     assert (kept["added"], kept["removed"]) == (["new"], [])
+    assert STAY in kept["effective"]["reasons"]
     assert not machine(rule("new"), purge=False)["changed"]
     path = machine.root / "etc/ufw/user.rules"
     path.write_text(path.read_text().replace("--dport 22 -s 10.9.0.0/24", "--dport 22"))
