@@ -110,8 +110,7 @@ class AllowedSet:
         """
         host = self.index.entry(end)
         if host:
-            networks = (text for role, sites in host["roles"].items() for text in self.index.networks_of(role, ("", *sites)))
-            return Addresses.parse(host["addresses"] or networks)
+            return self.index.addresses_of(host)
         try:
             return Addresses((parse_one(end),))  # which takes no any: that is everybody, and no question has one answer then
         except ValueError:

@@ -45,6 +45,7 @@ class _Class(t.NamedTuple):
     ruleset: RulesetIndex
     default: t.Optional[str]
     stops: bool  # whether what no rule names is stopped
+    rpc_is_unsure: bool  # whether Windows decides which ports its rules for dynamic RPC open
 
 
 class _Side:
@@ -55,16 +56,18 @@ class _Side:
         self.all = addresses.intervals
         members: dict[tuple[int, t.Any], list[str]] = {}
         self.own = {name: own.intervals for name, own in index.owners(addresses) if name in index.plan["hosts"]}
+        self.unmanaged = minus(self.all, union(item for own in self.own.values() for item in own))
+        self.own.update((name, found.intervals) for name, found in index.somewhere(addresses))
         for name in self.own:
             host = index.plan["hosts"][name]
-            members.setdefault((id(host["rules"]), _default(host, direction)), []).append(name)
+            members.setdefault((id(host["rules"]), host["system"], _default(host, direction)), []).append(name)
         self.classes = []
         for names in members.values():
             host, ruleset = index.plan["hosts"][names[0]], index.ruleset(names[0])
             if ruleset:
                 own = union(item for name in names for item in self.own[name])
-                self.classes.append(_Class(names, own, ruleset, _default(host, direction), _stops(host, direction)))
-        self.unmanaged = minus(self.all, union(item for own in self.own.values() for item in own))
+                unsure = direction == "in" and host["system"] == "windows"
+                self.classes.append(_Class(names, own, ruleset, _default(host, direction), _stops(host, direction), unsure))
 
     def ways(self, claim: Claim, index: PlanIndex, others: Intervals) -> list[_Way]:
         """Return every way that may let something of the claim through to or from ``others``, rules of the same peers and ports joined."""
@@ -125,7 +128,8 @@ def _stopped(claim: Claim, index: PlanIndex, side_out: _Side, side_in: _Side) ->
         admitted: dict[frozenset[Intervals], Intervals] = {}  # many rulesets name the same peers
         for item in side.classes:
             for port in _ports_to_ask(claim, item, side.direction) if _must_admit(item, side.direction) else ():
-                peers = frozenset(one.remote for one in item.ruleset.at(side.direction, claim.protocol, port) if one.local is None)
+                rules = item.ruleset.at(side.direction, claim.protocol, port)
+                peers = frozenset(one.remote for one in rules if one.local is None and not (item.rpc_is_unsure and one.rule["rpc"]))
                 if peers not in admitted:
                     admitted[peers] = minus(others, union(interval for one in peers for interval in one))
                 lacking = _lacking(index, side, item, admitted[peers])
@@ -160,7 +164,8 @@ def _pair(index: PlanIndex, sources: Intervals, destinations: Intervals) -> t.Op
 
 def _why(index: PlanIndex, address: str, direction: str, peer: str, protocol: str, port: t.Optional[int]) -> str:
     """Say what of the host that has ``address`` lets the connection through; nothing where nobody is managed there."""
-    for name, own in index.owners(Addresses.parse([address])):
+    there = Addresses.parse([address])
+    for name, own in (*index.owners(there), *index.somewhere(there)):
         ruleset = index.ruleset(name)
         if ruleset is None:
             continue

@@ -186,6 +186,15 @@ class PlanIndex:
         """Return the addresses that a host has itself."""
         return self._own.get(host, Addresses())
 
+    def addresses_of(self, host: Plain) -> Addresses:
+        """Return where a host is: at its own addresses, or somewhere in the networks of its roles where it has none (one of a population)."""
+        networks = (text for role, sites in host["roles"].items() for text in self.networks_of(role, ("", *sites)))
+        return Addresses.parse(host["addresses"] or networks)
+
+    def somewhere(self, addresses: Addresses) -> list[tuple[str, Addresses]]:
+        """Return the managed hosts without an address of their own that may be at some of the addresses, each with those."""
+        return [(name, found) for name, networks in self._somewhere.items() if (found := networks & addresses)]
+
     def own_of(self, address: str) -> Intervals:
         """Return the addresses that every host with this address has: the address itself where nobody has it."""
         found = [own.intervals for _name, own in self.owners_whole(Addresses.parse([address]))]
@@ -199,6 +208,10 @@ class PlanIndex:
     def _own(self) -> t.Mapping[str, Addresses]:
         hosts = {**self.plan["peers"], **self.plan["hosts"]}
         return {name: Addresses.parse(host["addresses"]) for name, host in hosts.items() if host["addresses"]}
+
+    @functools.cached_property
+    def _somewhere(self) -> t.Mapping[str, Addresses]:
+        return {name: self.addresses_of(host) for name, host in sorted(self.plan["hosts"].items()) if not host["addresses"]}
 
     @functools.cached_property
     def _owners(self) -> _Places:

@@ -167,6 +167,28 @@ def test_a_shared_address_counts_for_each_of_its_hosts() -> None:
 
 
 @pytest.mark.parametrize(
+    ("kind", "ends", "told"),
+    [
+        ("never", ("10.7.7.7", "10.20.0.0/16"), r"is false: 10\.7\.7\.7 may open tcp/5 to 10\.20\.0\.0: pc stops nothing that no rule names"),
+        ("never", ("10.7.7.7", "10.21.0.0/16"), "cannot be checked"),
+        ("always", ("10.20.0.0/16", "10.7.7.7"), r"is false: pc may not open tcp/5 to 10\.7\.7\.7: no rule of pc lets it out"),
+    ],
+)
+def test_a_host_without_an_address_may_be_anywhere_in_its_networks(kind: str, ends: tuple[str, str], told: str) -> None:
+    pc = host(roles={"shop.client": []}, default_inbound="allow", default_outbound="block")
+    found = plan({"pc": pc, "one": host(at=["10.0.0.1"])}, {}, networks={"shop.client": {"": ["10.20.0.0/16"]}})
+    problems = broken(found, [(of(kind, "tcp", ["5"]), Addresses.parse(ends[:1]), Addresses.parse(ends[1:]))])
+    assert problems and re.search(told, str(problems[0])), problems
+
+
+@pytest.mark.parametrize(("system", "kind", "holds"), [("linux", "always", True), ("windows", "always", False), ("windows", "never", False)])
+def test_no_port_of_dynamic_rpc_is_promised_on_windows(system: str, kind: str, holds: bool) -> None:
+    found = plan({"one": host(rule("in", "tcp", "v", ["49152-65535"], rpc=True), at=["10.0.0.1"], system=system)}, {"v": ["10.0.0.9"]})
+    problems = broken(found, [(of(kind, "tcp", ["50000"]), Addresses.parse(["10.0.0.9"]), Addresses.parse(["10.0.0.1"]))])
+    assert (not problems) is holds, problems
+
+
+@pytest.mark.parametrize(
     ("kind", "fields", "ends", "told"),
     [
         # what is left to the system is stopped on Windows; on Linux nobody can promise either
