@@ -15,6 +15,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.portcullis.msports.plugins.module_utils._options import (
     closes,
+    closes_inbound,
     BACKENDS,
     LINUX,
     OWNER,
@@ -38,7 +39,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.applied i
     record,
     settings_of,
     state_of,
-    was_enforced,
+    was_closed,
 )
 from ansible_collections.portcullis.msports.plugins.plugin_utils._outcome import outcome, skipped
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.read import load_host, read_index
@@ -153,13 +154,14 @@ class ActionModule(ActionBase):
         if not result.get("unreachable"):
             run.tell(name, outcome(result, closes(options, result["backend"])))
         if applied and not result.get("failed") and not result.get("unreachable") and not self._task.check_mode:
-            self._record(run.directory, name, {**applied, "owner": arguments["owner"]})
+            closed = {"closes_inbound": closes_inbound(options, result["backend"])} if applied["state"] == PRESENT else {}
+            self._record(run.directory, name, {**applied, **closed, "owner": arguments["owner"]})
         return result
 
     @staticmethod
     def _refuse_cut(directory: str, name: str, plan: t.Mapping[str, t.Any], arguments: t.Mapping[str, t.Any]) -> None:
         """Refuse the first rules that stop something, while they would cut what was seen in use there and nobody accepted by name."""
-        if arguments["mode"] != "enforce" or was_enforced(directory, name):
+        if arguments["mode"] != "enforce" or was_closed(directory, name):
             return
         with ansible_errors(AnsibleActionFail):
             cut = cut_at(plan, name, read_one(observed_folder_of(directory), name), arguments["accept_cut"])

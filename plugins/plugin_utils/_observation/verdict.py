@@ -14,7 +14,7 @@ from ansible_collections.portcullis.msports.plugins.module_utils import _address
 from ansible_collections.portcullis.msports.plugins.module_utils._addresses import Interval, parse_one
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import Addresses
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.ports import Ports
-from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.observation import LISTENER, Observation, Plain
+from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.observation import LISTENER, Observation, Plain, is_address
 
 ALLOWED, NOT_ALLOWED, UNCERTAIN = "allowed", "not_allowed", "uncertain"
 FIRST_FREE = 1024  # answers that connection tracking relates go to ports from here on
@@ -95,10 +95,9 @@ class Judge:
             return _uncertain(item, "", f"the plan does not know {item.host}; plan with the whole inventory")
         if item.seen == LISTENER:
             return self._listener(item)
-        try:
-            peer = parse_one(item.peer)
-        except ValueError:
-            return _uncertain(item, item.peer, f"{item.peer} is no address, and names are not looked up")
+        if not is_address(item.peer):
+            return _uncertain(item, item.peer, f"{item.peer} is not one address, and names are not looked up")
+        peer = parse_one(item.peer)
         owners = self._owners(peer)
         if item.host in owners:
             return Verdict(ALLOWED, (), "", False, (item.host, item.host))

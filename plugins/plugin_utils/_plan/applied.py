@@ -59,10 +59,10 @@ def state_of(directory: str, name: str) -> t.Optional[str]:
     return _entry(directory, name).get("state")
 
 
-def was_enforced(directory: str, name: str) -> bool:
-    """Tell whether a host was recorded to have got rules that stop something: what the next run stops there is no surprise."""
+def was_closed(directory: str, name: str) -> bool:
+    """Tell whether a host was recorded to stop what comes in and no rule names: what the next run stops there is no surprise."""
     entry = _entry(directory, name)
-    return entry.get("state") == PRESENT and entry.get("mode") == "enforce"
+    return entry.get("state") == PRESENT and entry.get("closes_inbound") is True
 
 
 def _entry(directory: str, name: str) -> Plain:

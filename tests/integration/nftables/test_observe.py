@@ -141,14 +141,23 @@ def test_preflight_announces_exactly_what_would_be_cut(peer: net.Peer, place: Pl
     # every host: one connection leads nowhere, and that nobody looked there is said
     accepted = play(place, "preflight", host_firewall_accept_cut=["sql01 tcp/5432"], preflight_hosts="sql01:dc01")
     assert "not looked at, so what the plan cuts there is unknown: dc01" in accepted.output
-    assert accepted.by_task()["Say what the plan would cut, and fail if there is something"]["msg"] == "This plan cuts nothing that was seen."
+    assert accepted.by_task()["Say what the plan would cut, and fail if there is something"]["msg"] == (
+        "This plan cuts nothing that was seen in use, but for what is accepted by name: sql01 tcp/5432"
+    )
     kept = json.loads((place.folder / "msports-plan.observed" / "sql01.json").read_text())
     assert {item["seen"] for item in kept["observations"]} >= {"listener", "session"}
+
+
+def test_a_verification_that_tried_nothing_fails(place: Place) -> None:
+    assert play(place, "plan").code == 0
+    done = play(place, "verify", verify_systems=[], verify_hosts="sql01")
+    assert done.code == 2 and "nothing was tried" in done.output, done.output
 
 
 DRIFT = """
 ip link set lo up
 P="ansible-playbook -i inventory.yml -e host_firewall_persist=false -e apply_hosts=sql01 -e drift_hosts=sql01"
+$P portcullis.msports.apply -e msports_default_inbound=keep >kept.txt 2>&1 || exit 8
 $P portcullis.msports.plan >planned.txt 2>&1
 $P portcullis.msports.apply >refused.txt 2>&1; echo $? >refused.code
 $P portcullis.msports.apply -e '{"host_firewall_accept_cut": ["sql01 tcp/54*"]}' >applied.txt 2>&1 || exit 9
@@ -163,7 +172,7 @@ $P portcullis.msports.drift -e drift_ignore_foreign=true >missing.txt 2>&1; echo
 
 
 def test_what_is_in_use_is_not_cut_by_the_first_rules_and_drift_is_named(place: Place) -> None:
-    """The first rules are refused until what they would cut is accepted. Then there is no drift, until foreign rules cut what is allowed, and rules go."""
+    """The first rules that stop something are refused until what they cut is accepted. No drift follows, until foreign rules cut, and rules go."""
     session = {"direction": "in", "peer": "10.7.0.2", "protocol": "tcp", "port": 5432, "seen": "session", "outcome": "passed", "last": "2026-11-28"}
     (place.folder / "msports-plan.observed").mkdir(exist_ok=True)
     kept = {"format": 1, "host": "sql01", "observations": [session]}

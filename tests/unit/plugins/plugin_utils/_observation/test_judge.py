@@ -61,6 +61,7 @@ def seen(host: str, peer: str, port: t.Optional[int], protocol: str = "tcp", dir
         (seen("win01", "10.20.0.9", 1000, "udp"), "not_allowed", False, "no rule"),  # Windows keeps the default that it has
         (seen("win01", "10.20.0.9", 5355, "udp"), "uncertain", False, "multicast group"),
         (seen("sql01", "db.example.com", 1433), "uncertain", False, "names are not looked up"),
+        (seen("sql01", "10.1.1.0/24", 1433), "uncertain", False, "10.1.1.0/24 is not one address"),  # a rule admits one of them, and not the others
         (seen("sql01", "10.1.1.40", 1433), "uncertain", False, "twin01, twin02"),
         (seen("web01", "10.1.1.51", 80), "uncertain", False, "manages neither"),
         (seen("gone01", MP, 80), "uncertain", False, "does not know gone01"),
