@@ -148,6 +148,12 @@ def test_preflight_announces_exactly_what_would_be_cut(peer: net.Peer, place: Pl
     assert {item["seen"] for item in kept["observations"]} >= {"listener", "session"}
 
 
+@pytest.mark.parametrize("name", ["drift", "preflight"])
+def test_a_pattern_that_matches_no_host_is_refused(place: Place, name: str) -> None:
+    done = play(place, name, **{f"{name}_hosts": "sql1"})
+    assert done.code == 2 and "no host of the inventory matches sql1" in done.output, done.output
+
+
 def test_a_verification_that_tried_nothing_fails(place: Place) -> None:
     assert play(place, "plan").code == 0
     done = play(place, "verify", verify_systems=[], verify_hosts="sql01")
