@@ -54,7 +54,7 @@ class _Side:
     def __init__(self, index: PlanIndex, direction: str, addresses: Addresses) -> None:
         self.direction = direction
         self.all = addresses.intervals
-        members: dict[tuple[int, t.Any], list[str]] = {}
+        members: dict[tuple[int, str, t.Any], list[str]] = {}
         self.own = {name: own.intervals for name, own in index.owners(addresses) if name in index.plan["hosts"]}
         self.unmanaged = minus(self.all, union(item for own in self.own.values() for item in own))
         self.own.update((name, found.intervals) for name, found in index.somewhere(addresses))
