@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import time
 import typing as t
 
 from ansible import constants as C
@@ -43,6 +44,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.applied i
 )
 from ansible_collections.portcullis.msports.plugins.plugin_utils._outcome import outcome, skipped
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.read import load_host, read_index
+from ansible_collections.portcullis.msports.plugins.plugin_utils._render.pieces import without_ended
 from ansible_collections.portcullis.msports.plugins.plugin_utils._render.wire import render
 from ansible_collections.portcullis.msports.plugins.plugin_utils._run import (
     ACCEPTED,
@@ -125,7 +127,7 @@ class ActionModule(ActionBase):
                 run.tell(name, skipped(entry is not None and entry.kind == ORPHANED or state_of(run.directory, name) == PRESENT))
                 return {"changed": False, "skipped": True, "msg": f"{name} has no ruleset in the plan: {why}"}
             with ansible_errors(AnsibleActionFail):
-                plan = load_host(marker["plan"], name, entry.file)
+                plan = without_ended(load_host(marker["plan"], name, entry.file), name, time.time())
             backend = self._backend(name, plan["hosts"][name]["system"], arguments["backend"])
             with ansible_errors(AnsibleActionFail):
                 options.update(render(plan, name, backend, arguments["mode"]))

@@ -138,6 +138,11 @@ def last_second(day: t.Any) -> t.Optional[int]:
         return None
 
 
+def is_over(day: str, now: float) -> bool:
+    """Tell whether a last day (``""``: none) is over at a second since 1970."""
+    return bool(day) and (last_second(day) or 0) <= now
+
+
 def unknown(key: t.Any, keys: t.Iterable[t.Any]) -> str:
     """Return what to say of a key that is none of ``keys``, with the nearest of them."""
     near = difflib.get_close_matches(str(key), [str(known) for known in keys], 1, 0.7)

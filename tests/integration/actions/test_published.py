@@ -8,6 +8,7 @@ Needs unprivileged user namespaces, or root. Nothing outside the namespaces and 
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 import pathlib
@@ -253,3 +254,15 @@ def test_ansible_sign_signs_the_index_and_with_it_everything(bench: Bench) -> No
     host.write_text(text)
     index.write_text(index.read_text().replace("generation", "Generation"))
     assert sign("gpg-verify") != 0
+
+
+def test_a_rule_whose_last_day_is_over_since_the_plan_was_made_is_not_applied(bench: Bench) -> None:
+    """The controller's day is yesterday here, so the plan still has the rule; it ends with yesterday in UTC."""
+    bench.environment["TZ"] = "AGO+24"
+    yesterday = str(datetime.datetime.now(datetime.UTC).date() - datetime.timedelta(days=1))
+    bench.inventory["all"]["vars"]["msports_allow"] = [{"name": "migration", "in": "tcp/3389", "from": ["10.7.0.1"], "because": "CHG-1", "until": yesterday}]
+    run = bench.play(PLAN, APPLY, hosts="web01")
+    assert run.code == 0, run.output
+    assert f"ends after {yesterday}" in bench.plan_files()["msports-plan/index.json"]
+    added = run.results["web01"]["added"]
+    assert added and not [name for name in added if "3389" in name]

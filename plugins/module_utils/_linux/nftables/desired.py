@@ -58,7 +58,7 @@ def desire(options: Options, nft: Nft, actual: t.Optional[Table]) -> Desired:
         raise Refused(str(error)) from error
     desired = _with_extra(options, rendered.table, actual, change.extra) if actual and change.extra else rendered.table
     text = table.text(desired, options["owner"])
-    holding = [rule for rule in sayable if not rule["until"] or (_ruleset.last_second(rule["until"]) or 0) > time.time()]
+    holding = [rule for rule in sayable if not _ruleset.is_over(rule["until"], time.time())]
     return Desired(rules, holding, desired, text, Saved(text, _least(options)) if options["persist"] else None, change, warnings)
 
 

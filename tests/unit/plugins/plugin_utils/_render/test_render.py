@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import calendar
 import typing as t
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import given, strategies as st
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _ruleset
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MsportsError, UnsupportedRuleError
-from ansible_collections.portcullis.msports.plugins.plugin_utils._render.pieces import wire_name
+from ansible_collections.portcullis.msports.plugins.plugin_utils._render.pieces import without_ended, wire_name
 from ansible_collections.portcullis.msports.plugins.plugin_utils._render.wire import render
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._plan.plans import Plain, host, plan, rule
 
@@ -136,3 +137,13 @@ def test_wire_names_stay_unique_and_valid(names: list[str]) -> None:
     assert len(set(wired)) == len(names)
     rules = [{**_ruleset.DEFAULTS, "name": name, "direction": "in", "protocol": "any", "remote_addresses": ["any"]} for name in wired]
     assert _ruleset.check(rules, {})[1] == []
+
+
+@pytest.mark.parametrize(("day", "left"), [((2027, 1, 31), 2), ((2027, 2, 1), 1)])
+@pytest.mark.parametrize("backend", ["firewalld", "ufw", "nftables", "windows"])
+def test_a_plan_that_is_older_than_the_end_of_a_rule_does_not_keep_it(backend: str, day: tuple[int, int, int], left: int) -> None:
+    """The day counts in UTC, as the kernel of an nftables host counts it."""
+    given = plan({"till": host(IN, {**rule("in", "tcp", "many", ["8443"]), "until": "2027-01-31"})}, SETS)
+    held = without_ended(given, "till", calendar.timegm((*day, 0, 0, 0)))
+    assert len(render(held, "till", backend)["rules"]) == left
+    assert len(given["hosts"]["till"]["rules"]) == 2
