@@ -78,6 +78,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import learning
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import Nft, NftError
 from ansible_collections.portcullis.msports.plugins.module_utils._options import OWNER
+from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused, check_owner
 
 SPEC = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
@@ -92,12 +93,13 @@ def main():
     if size < 1 or days < 1:
         module.fail_json(msg="size and days are numbers from 1, like size: 65536 and days: 7")
     try:
+        check_owner(owner)
         nft = Nft()
         if module.check_mode:
             changed = learning.would_change(nft, owner, state, size, days)
         else:
             changed = learning.start(nft, owner, size, days) if state == "present" else learning.stop(nft, owner)
-    except NftError as error:
+    except (NftError, Refused) as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=changed, table="inet " + learning.table_of(owner))
 

@@ -16,7 +16,7 @@ import typing as t
 import network_namespaces as net
 import pytest
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import learning, sockets
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import Nft
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import Nft, NftError
 from playbook_runs import PROGRAMS, Place, Played
 
 pytestmark = pytest.mark.skipif(net.why_not() is not None, reason=str(net.why_not()))
@@ -105,6 +105,16 @@ def test_an_answer_to_a_connection_from_before_is_no_conversation_of_ours() -> N
         flows, _missing = learning.learned(Nft(), "msports")
         client.communicate("\n")
     assert [item for item in flows or [] if item["direction"] == "out" and item["protocol"] == "tcp"] == []
+
+
+def test_a_table_of_that_name_that_does_not_learn_is_left_alone() -> None:
+    with net.fresh():
+        net.run("nft 'add table inet x_learning; add chain inet x_learning input { type filter hook input priority 0; policy accept; }'")
+        before = net.run("nft list ruleset")
+        for act in (lambda: learning.start(Nft(), "x", 8, 7), lambda: learning.stop(Nft(), "x"), lambda: learning.would_change(Nft(), "x", "absent", 8, 7)):
+            with pytest.raises(NftError, match="the table inet x_learning does not learn: .* left alone"):
+                act()
+        assert net.run("nft list ruleset") == before
 
 
 def test_two_thousand_conversations_of_two_thousand(peer: net.Peer) -> None:

@@ -15,7 +15,7 @@ import re
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import tracking
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import Nft
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import Nft, NftError
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.sessions import established
 
 SUFFIX = "_learning"
@@ -26,6 +26,7 @@ DIRECTIONS = {"in": ("input", "saddr", "iif"), "out": ("output", "daddr", "oif")
 SIZE, DAYS = 65536, 7
 NAME = re.compile(r"(in|out)_(tcp|udp)(4|6)\Z")
 FULL = "the set {0} of learned conversations is full ({1} of {1}): others were seen and are not in it; learn with a larger size, or observe more often"
+NOT_OURS = "the table inet {0} does not learn: it has {1}, which this collection does not put there. It is left alone; choose another owner"
 Seen = t.Dict[str, t.Any]
 
 
@@ -51,6 +52,15 @@ def text(owner: str, size: int, days: int) -> str:
     return "\n".join(lines) + "\n}\n"
 
 
+def _objects(nft: Nft, owner: str) -> t.List[t.Dict[str, t.Any]]:
+    """Return the objects of the table; ``NftError`` where somebody else has made it."""
+    objects = nft.list_objects(table_of(owner))
+    for kind, value in (pair for item in objects for pair in item.items()):
+        if (kind == "set" and not NAME.match(value["name"])) or (kind == "chain" and value.get("prio") != LAST) or kind in ("map", "ct helper"):
+            raise NftError(NOT_OURS.format(table_of(owner), "the {0} {1}".format(kind, value["name"])))
+    return objects
+
+
 def _away(owner: str) -> str:
     return "table inet {0}\ndelete table inet {0}\n".format(table_of(owner))
 
@@ -68,7 +78,7 @@ def start(nft: Nft, owner: str, size: int, days: int) -> bool:
 
 def stop(nft: Nft, owner: str) -> bool:
     """Remove the table, and with it what was learned; tell whether there was one."""
-    if not nft.list_objects(table_of(owner)):
+    if not _objects(nft, owner):
         return False
     nft.load(_away(owner))
     return True
@@ -76,12 +86,12 @@ def stop(nft: Nft, owner: str) -> bool:
 
 def would_change(nft: Nft, owner: str, state: str, size: int, days: int) -> bool:
     """Tell whether :func:`start` or :func:`stop` would change anything."""
-    return bool(nft.list_objects(table_of(owner))) if state == "absent" else not _is_there(nft, owner, size, days)
+    return bool(_objects(nft, owner)) if state == "absent" else not _is_there(nft, owner, size, days)
 
 
 def _is_there(nft: Nft, owner: str, size: int, days: int) -> bool:
     """Tell whether the table is what is desired: all sets, and a rule for each."""
-    objects = [(kind, value) for item in nft.list_objects(table_of(owner)) for kind, value in item.items()]
+    objects = [(kind, value) for item in _objects(nft, owner) for kind, value in item.items()]
     sets = {value["name"] for kind, value in objects if kind == "set" and (value.get("size"), value.get("timeout")) == (size, days * 86400)}
     rules = [value for kind, value in objects if kind == "rule"]
     chains = {value["name"] for kind, value in objects if kind == "chain" and value.get("hook")}
@@ -90,7 +100,7 @@ def _is_there(nft: Nft, owner: str, size: int, days: int) -> bool:
 
 def learned(nft: Nft, owner: str) -> t.Tuple[t.Optional[t.List[Seen]], t.List[str]]:
     """Return the conversations of the table (``None`` where there is no table), and what is missing, in sentences."""
-    objects = nft.list_objects(table_of(owner))
+    objects = _objects(nft, owner)
     found: t.List[Seen] = []
     missing: t.List[str] = []
     for value in (item["set"] for item in objects if "set" in item):
