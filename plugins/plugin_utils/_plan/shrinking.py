@@ -59,8 +59,8 @@ def check_shrinking(before: Plain, plan: Plain, difference: Plain, expected: t.S
             Problem(
                 "max_removed_rules",
                 str(bound),
-                f"{count} of the {total} rules of the saved plan would go or lose most of their addresses, most of them at {where}. Look at what differs "
-                f"(playbook diff), and mend the inventory, or accept it: max_removed_rules: {count}",
+                f"{count} of the {total} rules of the saved plan would go or lose most of their addresses, most of them at {where}. See which "
+                f"(plan with -e plan_directory=new, and compare with the playbook diff), and mend the inventory, or accept it: max_removed_rules: {count}",
             )
         )
     if problems:

@@ -93,4 +93,4 @@ def _hosts(plan: Plain) -> t.Iterator[str]:
     if bare:
         yield f"no role, so no rules: {some(bare, 5)}"
     if plan["orphaned"]:
-        yield f"orphans, which still have rules and hold no role: {some(plan['orphaned'], 5)}; apply with state absent there (host_firewall_state)"
+        yield f"orphans, which had rules and hold no role any more: {some(plan['orphaned'], 5)}; apply with state absent there (host_firewall_state)"

@@ -61,6 +61,13 @@ def test_an_address_that_becomes_part_of_a_network_was_not_removed() -> None:
     assert not any(line.startswith("REMOVED") for line in told(plan(), plan(more)))
 
 
+def test_of_an_orphan_it_is_not_said_that_it_has_rules() -> None:
+    """It was in the plan before; whether that was ever applied is not known."""
+    assert [line for line in told(plan(), {**plan(), "orphaned": ["gone"]}) if "gone" in line] == [
+        "orphans, which had rules and hold no role any more: gone; apply with state absent there (host_firewall_state)"
+    ]
+
+
 def test_the_same_plan_says_nothing_of_changes() -> None:
     assert not [line for line in told(plan(), plan()) if line.startswith(("REMOVED", "CLOSES", "added"))]
 
