@@ -32,9 +32,9 @@ class Evaluator:
         """Tell whether anybody over the network may connect by TCP to a port."""
         raise NotImplementedError
 
-    def closes_nothing(self) -> bool:
-        """Tell whether everybody may connect to everything."""
-        return self.why_blocked(_addresses.ANY, (0, 65535), None) is None
+    def closes_nothing(self, protocol: int = TCP) -> bool:
+        """Tell whether everybody may connect to everything by a protocol."""
+        return self.why_blocked(_addresses.ANY, (0, 65535), None, protocol) is None
 
 
 class FirstMatch(Evaluator):

@@ -63,10 +63,10 @@ class Evaluator(_evaluate.Evaluator):
         ways = self._ways()
         return any(_passes(after, port, region) for region, _before, after in ways) or not any(_passes(before, port, region) for region, before, _after in ways)
 
-    def closes_nothing(self) -> bool:
+    def closes_nothing(self, protocol: int = TCP) -> bool:
         already = list(self.already)
         try:
-            return super().closes_nothing()
+            return super().closes_nothing(protocol)
         finally:
             self.already = already
 

@@ -133,6 +133,14 @@ def test_a_tunnel_must_get_through_itself(wire: dict[int, Link], kind: str, data
     assert (found, says in text) == (expected, True), text
 
 
+def test_a_rule_that_blocks_a_tunnel_is_seen_where_everything_else_passes(wire: dict[int, Link]) -> None:
+    wire[1] = wire[1]._replace(kind="vxlan", data=VXLAN)
+    blocked = Ground(rules({**OUTER, "action": "block"}))
+    assert verdict(SEEN, blocked, default_inbound="allow")[0] == LOCKED
+    assert verdict(HIDDEN, blocked, default_inbound="allow")[0] == PASSES, "no session over TCP is stopped by it"
+    assert verdict(SEEN, Ground(rules({**OUTER, "local_ports": ["137"], "action": "block"})), default_inbound="allow")[0] == PASSES
+
+
 def test_an_interface_that_is_not_known_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(_peer: str) -> int:
         raise OSError(101, "Network is unreachable")
