@@ -79,8 +79,8 @@ _value:
       type: list
       elements: dict
     suggestions:
-      description: The remedies, each once, with C(kind), C(host) (null for the estate), C(text), C(variables) for the inventory, and C(findings), how
-        many it answers.
+      description: The remedies, each once, with C(kind), C(host) (null for the estate), C(text), C(variables) for the inventory (write them with a
+        suffix, like C(msports_allow__seen), so that they hide nothing that groups declare), and C(findings), how many it answers.
       type: list
       elements: dict
 """
