@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import itertools
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _ports
@@ -85,10 +86,16 @@ def _everywhere(match: Match, peers: Addresses, local: t.Optional[Addresses]) ->
 
 
 class Ruleset(Evaluator):
-    """Our rules alone: blocks first, then allows, then the default (``block``, ``reject``, or anything else for "passes")."""
+    """Our rules alone: blocks first, then allows, then the default (``block``, ``reject``, or anything else for "passes").
 
-    def __init__(self, rules: t.Iterable[Plain], address_sets: t.Mapping[str, t.Sequence[str]], default_inbound: str) -> None:
+    ``staying`` are rules of earlier runs that are not among ``rules``.
+    """
+
+    def __init__(
+        self, rules: t.Iterable[Plain], address_sets: t.Mapping[str, t.Sequence[str]], default_inbound: str, staying: t.Sequence[Rule] = ()
+    ) -> None:
         self._sets = address_sets
+        self._staying = [[rule for rule in staying if rule.allows is allows] for allows in (False, True)]
         self._parsed: t.Dict[t.Tuple[str, ...], Addresses] = {}
         self._closed = default_inbound in ("block", "reject")
         inbound = [rule for rule in rules if rule["direction"] == "in" and rule["protocol"] != "icmp_echo"]
@@ -104,7 +111,8 @@ class Ruleset(Evaluator):
 
     def _at(self, port: _ports.Range) -> FirstMatch:
         # Lists of addresses are read only when a port has matched.
-        return FirstMatch((self._rule(rule, ports) for rule, ports in self._rules if _ports.overlaps(ports, [port])), self._closed)
+        ours = (self._rule(rule, ports) for rule, ports in self._rules if _ports.overlaps(ports, [port]))
+        return FirstMatch(itertools.chain(self._staying[0], ours, self._staying[1]), self._closed)
 
     def _rule(self, rule: Plain, ports: _ports.Ports) -> Rule:
         remote, local = (self._addresses(rule[key]) for key in ("remote_addresses", "local_addresses"))

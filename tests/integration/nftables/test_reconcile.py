@@ -308,6 +308,16 @@ def test_without_purge_own_rules_stay(apply: t.Any, rule: t.Any) -> None:
     assert done["removed"] == ["in tcp/22", "in tcp/443", "never", "tftp"]
 
 
+def test_without_purge_the_guard_counts_what_stays(apply: t.Any, rule: t.Any) -> None:
+    ssh, web = (rule(name, local_ports=[port], remote_addresses=["10.9.0.0/24"]) for name, port in (("ssh", "22"), ("web", "443")))
+    strict = {"default_inbound": "block", "management": {"addresses": ["10.9.0.0/24"], "ports": ["22"]}}
+    apply(ssh, **strict)
+    assert apply(web, purge=False, **strict)["added"] == ["web"], "ssh stays"
+    apply(rule("cut", action="block", remote_addresses=["10.9.0.0/25"]), default_inbound="keep", allow_lockout=True)
+    with pytest.raises(Refused, match="would lock out whoever manages this host.*10.9.0.0/25 .*drop.* blocks it"):
+        apply(ssh, purge=False, **strict)
+
+
 def test_without_purge_a_rule_of_unknown_make_is_refused(apply: t.Any, rule: t.Any) -> None:
     apply(rule("a"))
     run("nft add rule inet msports rules_in tcp flags syn limit rate over 5/second drop")

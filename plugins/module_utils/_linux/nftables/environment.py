@@ -14,9 +14,9 @@ from ansible_collections.portcullis.msports.plugins.module_utils._linux.host imp
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import foreign as others
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.compare import Environment
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.managers import legacy_tables, other_managers
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import Objects
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import RULE_CHAINS, Objects
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.services import installed, starts
-from ansible_collections.portcullis.msports.plugins.module_utils._match import Plain
+from ansible_collections.portcullis.msports.plugins.module_utils._match import Plain, Rule
 from ansible_collections.portcullis.msports.plugins.module_utils._options import Options
 
 
@@ -30,6 +30,14 @@ def evaluator(own: Objects) -> Evaluator:
     """Return what evaluates our own table as nft printed it."""
     tables = others.Tables(own)
     return FirstMatch([rule for base in tables.base_chains("in") for rule in tables.rules_met(base, "in")], False)
+
+
+def staying(own: Objects, names: t.Sequence[str]) -> t.List[Rule]:
+    """Return the inbound rules of our own table that have these names."""
+    if not names:
+        return []
+    tables = others.Tables([(kind, value) for kind, value in own if kind != "rule" or value["chain"] != RULE_CHAINS["in"] or value.get("comment") in names])
+    return [rule for base in tables.base_chains("in") for rule in tables.rules_met(base, "in") if rule.place[2] == RULE_CHAINS["in"]]
 
 
 def examine(objects: Objects, rules: t.Optional[t.Sequence[Plain]], options: Options, root: str = "/", proc: str = "/proc") -> Environment:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _refusals
-from ansible_collections.portcullis.msports.plugins.module_utils._evaluate import Evaluator
+from ansible_collections.portcullis.msports.plugins.module_utils._evaluate import Evaluator, Ruleset
 from ansible_collections.portcullis.msports.plugins.module_utils._guard import Watch
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import guard, rollback
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.foreign import Tables
@@ -47,10 +47,11 @@ NOT_SAVED = "the rules are in force, but could not be saved for the next boot: {
 
 
 class Found(t.NamedTuple):
-    """``actual`` is the own Table or ``None``, ``evaluator`` evaluates it, ``foreign`` are the objects of other tables, ``store`` is what is kept for the
-    next boot. ``strange`` tells that a table of the owner's name is somebody else's; it is among the foreign ones then."""
+    """``actual`` is the own Table or ``None``, ``own`` are its objects, ``evaluator`` evaluates it, ``foreign`` are the objects of other tables, ``store``
+    is what is kept for the next boot. ``strange`` tells that a table of the owner's name is somebody else's; it is among the foreign ones then."""
 
     actual: t.Optional[Table]
+    own: Objects
     evaluator: t.Optional[Evaluator]
     strange: bool
     foreign: Objects
@@ -97,8 +98,8 @@ def _find(owner: str, host: Host) -> Found:
     fallback = store.fallback()
     warnings += [FELL_BACK.format(fallback, owner)] if fallback else []
     if actual is None or _made_here(actual) or store.lines(None):
-        return Found(actual, environment.evaluator(own) if actual and not actual.others else None, False, foreign, store, warnings)
-    return Found(None, None, True, foreign + own, store, warnings)
+        return Found(actual, own, environment.evaluator(own) if actual and not actual.others else None, False, foreign, store, warnings)
+    return Found(None, [], None, True, foreign + own, store, warnings)
 
 
 def _made_here(actual: Table) -> bool:
@@ -141,7 +142,8 @@ def _present(options: Options, check_mode: bool, host: Host, found: Found) -> Re
     in_force = wanted.table == found.actual
     watch = find_sessions(host.environment, host.proc, came_by=options["connection_port"])
     strict = options["default_outbound"] == "block"
-    ground = guard.Ground(wanted.holding, Tables(found.foreign), desired.may_stop_more(wanted, found.actual), strict, before=found.evaluator)
+    after = Ruleset(wanted.holding, options["address_sets"], options["default_inbound"], environment.staying(found.own, wanted.change.extra))
+    ground = guard.Ground(wanted.holding, Tables(found.foreign), desired.may_stop_more(wanted, found.actual), strict, after, found.evaluator)
     warnings = found.warnings + wanted.warnings + guard.check(options, watch, ground)
     if not in_force:
         host.nft.check(wanted.text)
