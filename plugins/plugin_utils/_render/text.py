@@ -22,6 +22,7 @@ from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw impo
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import settings, tuples
 from ansible_collections.portcullis.msports.plugins.module_utils._options import defaults
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import checked_rules
+from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MsportsError, Problems
 from ansible_collections.portcullis.msports.plugins.plugin_utils._render.pieces import Options, Plain
 from ansible_collections.portcullis.msports.plugins.plugin_utils._render.wire import host_of, render
 
@@ -35,6 +36,10 @@ def text(plan: Plain, host: str, backend: str = "auto") -> str:
 
     Raises what :func:`render` raises.
     """
+    problems = Problems()
+    if backend not in ("auto", *TEXTS):
+        problems.add("backend", backend, f"expected one of auto, {', '.join(TEXTS)}", TEXTS)
+    problems.raise_as(MsportsError)
     if backend == "auto":
         backend = "windows" if host_of(plan, host)["system"] == "windows" else "nftables"
     options = {**defaults(backend), **render(plan, host, backend)}

@@ -61,5 +61,8 @@ def test_windows_is_a_command_for_each_rule_and_for_each_family_of_ping() -> Non
 def test_what_cannot_be_shown_says_why() -> None:
     with pytest.raises(MsportsError, match="did you mean 'till'"):
         text(small(), "tlil")
+    for name in ("iptables", "linux"):  # what ``auto`` is for apply is no text
+        with pytest.raises(MsportsError, match=f"backend: '{name}': expected one of auto, nftables"):
+            text(small(), "till", name)
     with pytest.raises(UnsupportedRuleError):
         text(plan({"box": host(at=["10.0.1.2"], system="windows", default_inbound="reject")}, {}), "box")
