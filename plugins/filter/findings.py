@@ -64,6 +64,14 @@ _value:
     cut:
       description: Of how many findings applying the plan would stop new connections.
       type: int
+    refused:
+      description: What would be cut that is in use and not accepted, in sentences with remedies; and that not all is known, where there are too many findings.
+      type: list
+      elements: str
+    accepted:
+      description: Names of findings that would be cut, are in use, and are accepted.
+      type: list
+      elements: str
     managed:
       description: The hosts that the plan has rules for.
       type: list

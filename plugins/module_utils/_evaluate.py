@@ -91,9 +91,7 @@ class Ruleset(Evaluator):
     ``staying`` are rules of earlier runs that are not among ``rules``.
     """
 
-    def __init__(
-        self, rules: t.Iterable[Plain], address_sets: t.Mapping[str, t.Sequence[str]], default_inbound: str, staying: t.Sequence[Rule] = ()
-    ) -> None:
+    def __init__(self, rules: t.Iterable[Plain], address_sets: t.Mapping[str, t.Sequence[str]], default_inbound: str, staying: t.Sequence[Rule] = ()) -> None:
         self._sets = address_sets
         self._staying = [[rule for rule in staying if rule.allows is allows] for allows in (False, True)]
         self._parsed: t.Dict[t.Tuple[str, ...], Addresses] = {}

@@ -17,17 +17,23 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.re
 
 Plain = t.Dict[str, t.Any]
 LISTS = ("seen", "processes")
+BEYOND = "{0} observations are beyond the most findings, so not all that would be cut is known: look at fewer hosts at a time (preflight_hosts)"
 
 
 def judgement_as_dict(judgement: Judgement, remedies: t.Mapping[Finding, Remedy], accepted: t.Sequence[str] = ()) -> Plain:
-    """Return ``{"counts", "cut", "left_out", "findings", "suggestions"}``; ``cut`` is how many findings applying the plan would stop.
+    """Return ``{"counts", "cut", "left_out", "findings", "suggestions", "refused", "accepted"}``; ``cut`` is how many findings the plan would stop.
 
-    ``accepted`` are names of findings, or patterns of names, that are meant to be stopped.
+    ``accepted`` are names of findings, or patterns of names, that are meant to be stopped. ``refused`` says in sentences what is cut that is in use
+    and not accepted, and ``accepted`` names what is.
     """
     findings = [finding_as_dict(item, remedies.get(item)) for item in judgement.findings]
     for item in findings:
         item["accepted"] = any(fnmatch.fnmatchcase(item["name"], pattern) for pattern in accepted)
+    used = [item for item in findings if item["cut"] and item["live"]]
+    refused = [item["advice"] for item in used if not item["accepted"]]
     return {
+        "refused": refused + ([BEYOND.format(judgement.left_out)] if judgement.left_out else []),
+        "accepted": list(dict.fromkeys(item["name"] for item in used if item["accepted"])),
         "counts": dict(sorted(judgement.counts.items())),
         "cut": sum(item["cut"] for item in findings),
         "left_out": judgement.left_out,

@@ -15,6 +15,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.ju
 from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.observation import Observation
 from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.verdict import Judge
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.allowed import AllowedSet
+from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.plain import judgement_as_dict
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.index import PlanIndex
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._plan.plans import host, peer, plan, rule
 
@@ -120,6 +121,9 @@ def test_alike_things_are_one_finding_with_every_address(monkeypatch: pytest.Mon
     monkeypatch.setattr(judging, "FINDINGS", 2)
     many = judge(PlanIndex(small()), [seen("sql01", OUTSIDE, port) for port in (1, 2, 3, 4)])
     assert (len(many.findings), many.left_out, many.counts) == (2, 2, {"passed_though_not_planned": 4})
+    told = judgement_as_dict(many, {}, ["sql01 tcp/1"])
+    assert told["accepted"] == ["sql01 tcp/1"] and len(told["refused"]) == 2
+    assert told["refused"][0].startswith(f"{OUTSIDE} -> sql01 tcp/2") and told["refused"][1].startswith("2 observations are beyond")
 
 
 def test_a_rule_is_unused_only_at_a_host_that_was_watched_for_the_whole_window() -> None:
