@@ -62,7 +62,7 @@ class Host:
         return done.stdout
 
     def judge(self, user: str, program: str, options: t.Sequence[dict[str, t.Any]], **way: t.Any) -> list[t.Any]:
-        code = JUDGE.format(path=booted.COLLECTION.split("/ansible_collections")[0], options=json.dumps(options))
+        code = JUDGE.format(path=booted.COLLECTION.partition("/ansible_collections")[0], options=json.dumps(options))
         command = f"{program} - <<'CODE'\n{code}\nCODE\ntrue"
         return [json.loads(line) for line in self.ssh(user, command, *way.pop("options", ()), **way).splitlines()]
 
@@ -118,7 +118,7 @@ def test_a_session_of_sshd_is_seen_or_not_taken_for_none(host: Host, user: str, 
 def test_a_master_alone_is_seen_by_a_module_that_systemd_runs(host: Host, tmp_path: pathlib.Path) -> None:
     control = ("-o", f"ControlPath={tmp_path}/c", "-o", "ControlMaster=auto", "-o", "ControlPersist=60")
     host.ssh("root", "true", *control)
-    code = JUDGE.format(path=booted.COLLECTION.split("/ansible_collections")[0], options=json.dumps(jobs(22)))
+    code = JUDGE.format(path=booted.COLLECTION.partition("/ansible_collections")[0], options=json.dumps(jobs(22)))
     host.container.run(f"cat > /tmp/judge.py <<'CODE'\n{code}\nCODE")
     lines = host.container.run("systemd-run -q --wait --pipe python3 /tmp/judge.py").splitlines()
     admitted, closed, _timed = (json.loads(line) for line in lines)

@@ -139,7 +139,7 @@ def put_back(journal: Journal, daemon: t.Optional[Daemon], iptables: Iptables) -
         if daemon is not None:
             now = Snapshot(*_plain(daemon.snapshot(journal.own)))
             before, saved = (Snapshot(*_plain(side)) for side in (journal.before, journal.saved))
-            failed += daemon.put_back(merged(before, saved, now), now, [(name, entry) for name, entry in journal.entries])
+            failed += daemon.put_back(merged(before, saved, now), now, list(journal.entries))
     except BusError as error:
         failed.append(str(error))
     # Last, because direct rules of the daemon are rules of iptables, too.

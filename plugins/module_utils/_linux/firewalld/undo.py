@@ -150,7 +150,8 @@ def _in_force(pending: Pending, host: Host, found: Found, texts: Texts) -> t.Lis
         if not writer.loaded:
             raise
         return [UNMERGED.format(error)]  # the files from before are loaded, as far as firewalld takes them
-    assert found.daemon is not None
+    if found.daemon is None:
+        return writer.said + _said(left, gone)  # what it starts with are the files
     try:
         found.daemon.change(found.daemon.changes(found.daemon.own(found.start, _names(pending)), desired))
     except (BusError, NeedsReload):

@@ -136,9 +136,16 @@ def _finish(shelf: Shelf) -> None:
 def fire(shelf: Shelf, backend: Backend, nonce: str, why: str = NOT_CONFIRMED) -> bool:
     """Take the change of a run back, unless it was confirmed; return whether this was done. A note says what was done.
 
-    The token goes last: what is ended in the middle is done again, by the timer's process or by the next run.
+    The token goes last: what is ended in the middle is done again, by the timer's process or by the next run. Where the disk takes nothing any more, no
+    confirmation can take the token, either: the rules are restored all the same, and the error is told.
     """
-    pending = shelf.take(nonce, FIRING)
+    try:
+        pending = shelf.take(nonce, FIRING)
+    except OSError:
+        there = shelf.look()
+        if there and there[1].nonce == nonce and there[0] != CONFIRMED:
+            backend.restore(there[1])
+        raise
     if pending is None:
         return False
     what = backend.restore(pending)

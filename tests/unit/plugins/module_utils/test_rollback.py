@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import pathlib
 import typing as t
 
@@ -55,6 +56,16 @@ def test_the_timer_goes_on_when_a_confirmation_finds_other_rules_and_cannot_rest
         rollback.confirm(shelf, backend._replace(restore=fails), "one")
     assert stopped == [] and shelf.look() is not None and shelf.look()[0] == FIRING  # type: ignore[index]
     assert rollback.confirm(shelf, backend, "one")["rolled_back"][1:] == ["restored"]
+
+
+def test_a_disk_that_takes_nothing_does_not_keep_a_host_closed(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    restored: list[str] = []
+    monkeypatch.setattr(os, "rename", fails)
+    with pytest.raises(OSError, match="No space"):
+        rollback.fire(shelf, BACKEND._replace(restore=lambda pending: restored.append(pending.nonce) or []), "one")
+    assert restored == ["one"]
+    monkeypatch.undo()
+    assert rollback.fire(shelf, BACKEND, "one") and shelf.note().what == ["restored"]  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("where", ["backend", "memory", "end"])

@@ -22,8 +22,8 @@ HOSTS = {
 }
 
 
-def plan(hosts: t.Mapping[str, t.Any] = HOSTS, **everywhere: t.Any) -> dict[str, t.Any]:
-    return _compile.compile_plan(inventory(hosts, networks={"configmgr.client": ["10.20.0.0/16"]}, **everywhere))
+def plan(hosts: t.Optional[t.Mapping[str, t.Any]] = None, **everywhere: t.Any) -> dict[str, t.Any]:
+    return _compile.compile_plan(inventory(hosts or HOSTS, networks={"configmgr.client": ["10.20.0.0/16"]}, **everywhere))
 
 
 def told(before: t.Mapping[str, t.Any], after: t.Mapping[str, t.Any], path: t.Optional[str] = "/tmp/plan") -> list[str]:
