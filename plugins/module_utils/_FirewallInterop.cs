@@ -269,7 +269,7 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallI
         }
     }
 
-    // Nothing was changed, and why is the whole message.
+    // What was asked for was not begun, and why is the whole message.
     public class RefusedException : FirewallException
     {
         public RefusedException(string format, params object[] values) : base(String.Format(CultureInfo.InvariantCulture, format, values))

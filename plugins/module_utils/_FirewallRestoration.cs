@@ -57,15 +57,15 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallR
                 List<RuleCopy> missing = Without(wanted, now.Own);
                 List<RuleCopy> extra = Without(now.Own, wanted).Where(rule => doomed.Contains(rule.BaseId) || IsAside(rule.Name)).ToList();
                 List<RuleCopy> lacking = missing.Where(rule => !again.Contains(rule.BaseId)).ToList();
+                RuleWriter writer = new RuleWriter(store, now, owner, counts);
+                // What admits comes first, before a default that may begin to block: a process that ends in between closes nothing.
+                foreach (RuleCopy rule in lacking)
+                    Try("add \"" + rule.Name + "\"", () => AddAgain(writer, rule));
                 bool settled = PutSettings(before, written, look == 1 ? left : null);
                 if (lacking.Count == 0 && extra.Count == 0 && settled)
                     return Told(left, missing);
                 if (look > Looks)
                     throw new FirewallException("the rules from before could not be restored: " + String.Join("; ", failures.Distinct().ToArray()));
-                RuleWriter writer = new RuleWriter(store, now, owner, counts);
-                // What admits comes first.
-                foreach (RuleCopy rule in lacking)
-                    Try("add \"" + rule.Name + "\"", () => AddAgain(writer, rule));
                 foreach (RuleCopy rule in extra)
                     Try("remove \"" + rule.Name + "\"", () => Remove(writer, rule));
                 now = FirewallState.ReadRules(store, owner, counts);

@@ -34,6 +34,8 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallR
         private const string Unfired = "the controller did not confirm the change, and the scheduled task did not fire; a later run took the change back";
         private const string Hand = "the rules were changed or removed after the run, before they were confirmed";
         private const string Later = "an earlier run has left its rollback unfinished; the next run that is no check finishes it";
+        private const string Stuck = "an earlier run has left its rollback unfinished, and this run could not finish it; a part of the rules from before may be"
+            + " back. Mend this, and run again: {0}";
         private const string Same = "the confirmation came over the connection that was open before the change, which shows nothing: what is established"
             + " may pass. Connect anew (does a proxy or a plugin keep the connection open?)";
 
@@ -126,8 +128,20 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallR
             if (waiting.Phase == Waiting.Confirmed)
                 Close(waiting);
             else
-                Fire(waiting, IsOfThisStart(waiting) ? Unfired : Restarted);
+                FireLate(waiting);
             return null;
+        }
+
+        private void FireLate(Waiting waiting)
+        {
+            try
+            {
+                Fire(waiting, IsOfThisStart(waiting) ? Unfired : Restarted);
+            }
+            catch (Exception failure)
+            {
+                throw new RefusedException(Stuck, Failures.Text(failure));
+            }
         }
 
         // What the host did by itself, until somebody has read it; or null.
@@ -245,7 +259,8 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallR
                 Close(waiting);
                 return;
             }
-            Take(waiting, Waiting.Firing);
+            // A registry that takes nothing keeps no host closed: rules go back without it, and its values when it takes them.
+            Failures.Ignore(() => Take(waiting, Waiting.Firing));
             List<string> what = new Restoration(store, waiting.Owner, counts).Run(Kept(Before), Kept(Written));
             Dictionary<string, object> note = Note();
             // What was ended after it had said so has said it.

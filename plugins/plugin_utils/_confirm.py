@@ -59,14 +59,24 @@ def confirmed(result: Result, remote: Remote, owner: str, clock: Clock = CLOCK) 
     answer, why = _ask(armed, remote, owner, clock)
     if answer is None:
         text = UNSEEN.format(armed["seconds"] + GRACE, why, armed["seconds"])
-        return {**result, "failed": True, "rolled_back": False, "msg": text, "problems": [text]}
+        return {**_unseen(result), "failed": True, "rolled_back": False, "msg": text, "problems": [text]}
     result = {**result, "warnings": [*result.get("warnings", []), *answer.get("warnings", [])]}
     if answer["confirmed"]:
         return {**result, "rollback": {"confirmed": True, "seconds": armed["seconds"], "by": _how(remote.name)}}
+    result = _unseen(result)
     if not answer["rolled_back"]:
         return {**result, "failed": True, "rolled_back": False, "msg": GONE, "problems": [GONE]}
     text = ROLLED_BACK.format("; ".join(answer["rolled_back"]))
     return {**result, "failed": True, "changed": False, "rolled_back": True, "msg": text, "problems": answer["rolled_back"]}
+
+
+def _unseen(result: Result) -> Result:
+    """Return a result whose rules are no longer seen to stand: they are not in force, in no profile."""
+    effective = result.get("effective")
+    if effective is None:
+        return result
+    profiles = {profile: {**values, "in_force": False} for profile, values in effective.get("profiles", {}).items()}
+    return {**result, "effective": {**effective, "in_force": False, **({"profiles": profiles} if profiles else {})}}
 
 
 def _ask(armed: Result, remote: Remote, owner: str, clock: Clock) -> tuple[t.Optional[Result], str]:

@@ -141,6 +141,42 @@ def test_what_windows_reads_otherwise_when_it_is_put_back_is_told_and_holds_noth
     assert waiting.note[4:] == [RESTORED, 'the rule "drifts" was put back, and Windows reads it otherwise than before'] and waiting.leftovers() == {}
 
 
+def test_what_admits_is_there_at_every_step_of_a_rollback(make_host: t.Callable[..., Host], read: payload.Call) -> None:
+    """The run opened the default and removed the way in; a task that is ended in between leaves one of the two open."""
+    content = estate(die_after_commits=0)
+    content["rules"] = [one for one in content["rules"] if "5986" not in str(one["local_ports"])]
+    host = make_host(policy_file.add(content, ours("the way in", local_ports="5986")))
+    opens = {"kind": "default_action", "profile": "domain", "direction": "in", "action": "allow"}
+    waiting = Waiting(host, read, [opens, {"kind": "remove", "id": row_of(host, "the way in")["id"], "name": "the way in"}])
+    assert policy_file.admits(host.content, 5986) and named(host.content, "the way in") == []
+    host.switch(die_after_commits=1)
+    assert waiting.fire() is None and policy_file.admits(host.content, 5986)
+    host.switch(die_after_commits=0)
+    assert waiting.fire() == {"changed": False, "done": True} and waiting.is_as_before() and policy_file.admits(host.content, 5986)
+
+
+def test_a_registry_that_takes_nothing_does_not_keep_a_host_closed(make: Make) -> None:
+    waiting = make(operations=[new("closes", local_ports="5986", action=policy_file.BLOCK)])
+    waiting.host.switch(fail_memory=True)
+    assert waiting.fire() == {"changed": False, "done": False}
+    assert policy_file.own(waiting.host.content) == policy_file.own(waiting.before)
+    waiting.host.switch(fail_memory=False)
+    waiting.fire()
+    assert waiting.is_as_before() and waiting.leftovers() == {} and waiting.note[0] == waiting.nonce
+
+
+def test_a_run_that_cannot_finish_an_earlier_rollback_does_not_say_that_nothing_was_changed(make: Make) -> None:
+    waiting = make()
+    waiting.pass_time()
+    written = policy_file.state(waiting.host.content)
+    waiting.host.switch(fail_commits_from=4)
+    result = waiting.host(settle=True)
+    assert policy_file.state(waiting.host.content) != written, "some of it is done"
+    assert result["failed"] and "an earlier run has left its rollback unfinished" in result["msg"] and "nothing was changed" not in result["msg"], result["msg"]
+    waiting.host.switch(fail_commits_from=0)
+    assert "state" in waiting.host(settle=True) and waiting.is_as_before() and waiting.leftovers() == {}
+
+
 HAND: dict[str, tuple[t.Callable[[policy_file.Content], t.Any], str]] = {
     "one that was written": (lambda content: named(content, "added")[0].update(remote_addresses="10.66.0.0/16"), 'the rule "added"'),
     "one that was kept": (lambda content: named(content, "twin")[0].update(enabled=False), 'the rule "twin"'),

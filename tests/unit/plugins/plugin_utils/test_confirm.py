@@ -74,6 +74,16 @@ def test_a_host_that_has_forgotten_is_no_success() -> None:
     assert (done["failed"], done["changed"], done["msg"]) == (True, True, _confirm.GONE)
 
 
+@pytest.mark.parametrize("answer", [AWAY, {"confirmed": False, "rolled_back": ["late"]}, {"confirmed": False, "rolled_back": []}])
+def test_rules_that_are_not_seen_to_stand_are_not_told_as_in_force(answer: t.Any) -> None:
+    inner = {"in_force": True, "exact": True, "reasons": []}
+    done = Host(answer).run({**RESULT, "effective": {**inner, "guarded": ["x"], "profiles": {"domain": inner}}})
+    effective = done["effective"]
+    assert (effective["in_force"], effective["profiles"]["domain"]["in_force"], effective["guarded"]) == (False, False, ["x"])
+    linux = Host(answer).run({**RESULT, "effective": inner})["effective"]
+    assert linux == {**inner, "in_force": False} and inner["in_force"] is True
+
+
 def test_a_connection_without_a_network_says_so() -> None:
     assert "nothing over the network was tried" in Host(YES, name="ansible.builtin.local").run(RESULT)["rollback"]["by"]
 
