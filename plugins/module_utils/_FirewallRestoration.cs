@@ -20,7 +20,8 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallR
 {
     public class Restoration
     {
-        private const string NeverWritten = "the rules are those from before: there was nothing to restore";
+        private const string NeverWritten = "the rules are those from before: there was nothing left to restore";
+        private const string OthersOnly = "there was nothing else to restore";
         private const string Restored = "the rules from before are in force again";
         private const string ChangedSince = "left alone, because it was changed after the run: {0}";
         private const string Drifted = "{0} was put back, and Windows reads it otherwise than before";
@@ -93,7 +94,7 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallR
 
         private List<string> Told(List<string> left, List<RuleCopy> otherwise)
         {
-            List<string> said = new List<string> { acted ? Restored : NeverWritten };
+            List<string> said = new List<string> { acted ? Restored : left.Count > 0 ? OthersOnly : NeverWritten };
             IEnumerable<string> names = otherwise.Select(rule => "the rule \"" + rule.Name + "\"").Concat(drifted);
             said.AddRange(names.Select(name => String.Format(CultureInfo.InvariantCulture, Drifted, name)));
             said.AddRange(left.Select(name => String.Format(CultureInfo.InvariantCulture, ChangedSince, name)));

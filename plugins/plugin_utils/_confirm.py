@@ -14,7 +14,7 @@ import typing as t
 GRACE = 30.0
 PAUSE = 2.0
 
-ROLLED_BACK = "the change was taken back: {0}. The host has the rules from before this run"
+ROLLED_BACK = "the change was taken back: {0}"
 UNSEEN = (
     "the rules have changed, and for {0:.0f} seconds nothing could confirm them over a new connection ({1}). The host takes the change back by itself "
     "{2} seconds after it was made; that was not seen from here, and the next run reports it"

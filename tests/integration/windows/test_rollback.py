@@ -202,6 +202,13 @@ def test_what_somebody_changed_of_ours_meanwhile_is_left_alone_and_told(name: st
     assert waiting.leftovers() == {}
 
 
+def test_where_all_that_differs_is_left_alone_nobody_says_that_the_rules_are_those_from_before(make: Make) -> None:
+    waiting = make(operations=[new("added")])
+    waiting.by_hand(HAND["one that was written"][0])
+    waiting.fire()
+    assert waiting.note[4:] == ["there was nothing else to restore", 'left alone, because it was changed after the run: the rule "added"']
+
+
 def test_whoever_comes_in_because_the_rules_are_others_confirms_nothing(make: Make) -> None:
     waiting = make(operations=[new("added")])
     waiting.by_hand(lambda content: named(content, "added")[0].update(enabled=False))

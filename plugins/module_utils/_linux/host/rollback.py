@@ -28,7 +28,7 @@ UNFINISHED = "an earlier run has left its rollback unfinished in {0}, and it can
 NOT_CONFIRMED = "the controller did not confirm the change in time"
 RESTARTED = "this host was restarted before the controller confirmed the change"
 # What a backend says of taking a change back.
-NEVER_WRITTEN = "the rules are those from before: there was nothing to restore"
+NEVER_WRITTEN = "the rules are those from before: there was nothing left to restore"
 RESTORED = "the rules from before are in force again"
 CHANGED_SINCE = "left alone, because it was changed after the run: {0}"
 HAND = "the rules were changed or removed after the run, before they were confirmed"
