@@ -9,13 +9,13 @@ import types
 import typing as t
 
 import pytest
-from ansible.errors import AnsibleConnectionFailure
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _ruleset
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
-from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import module_runner, ports_of
+from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import NewConnection, module_runner, ports_of
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.reconcile import run
-from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.remote import BROKEN, MODULE, known_port, through
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.remote import BROKEN, CONFIRM, MODULE, known_port, through
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._windows.fake_host import FakeHost
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._windows.wanted import Plain, options, rule
 
@@ -124,6 +124,28 @@ def test_an_unreachable_host_is_unreachable_and_says_what_that_means() -> None:
     told: list[str] = []
     assert reconciled(Action(2), told)["changed"]
     assert told == ["of the host"], "once, though two calls said it"
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        AnsibleConnectionFailure("no route"),
+        AnsibleError("the connection attempt timed out"),  # winrm, where its text has "operation timed out"
+        ConnectionResetError("reset by peer"),  # what requests and its like raise goes through winrm and psrp as it is
+    ],
+)
+@pytest.mark.parametrize("breaks", ["reset", "run"])
+def test_a_confirmation_that_does_not_come_through_is_an_answer_whatever_the_connection_raises(failure: Exception, breaks: str) -> None:
+    """So it is tried again for as long as the host waits, and the run says what it did not see."""
+
+    def fail(**_arguments: t.Any) -> t.Any:
+        raise failure
+
+    reset = fail if breaks == "reset" else lambda: None
+    connection = type("Connection", (), {"ansible_name": "winrm", "reset": staticmethod(reset)})()
+    action = types.SimpleNamespace(_connection=connection, _execute_module=fail)
+    answer = NewConnection(action, {}, CONFIRM, ports=[5986]).confirm("msports", "n")
+    assert answer["unreachable"] is True and str(failure) in answer["msg"]
 
 
 def test_the_action_takes_the_port_from_the_nearest_that_knows_it() -> None:
