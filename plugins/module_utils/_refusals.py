@@ -41,6 +41,7 @@ CANNOT_TELL = (
 )
 WARNED = "it cannot be told whether these rules lock out whoever manages this host{0}: {1}"
 WAITS = "; without a confirmation the host takes them back"
+NEGATIVE = "rollback_timeout: {0}: expected seconds, or 0 for none; nothing takes a change back before it is made"
 SHOWS_NOTHING = ", and a confirmation by a connection that is none over the network shows nothing"
 
 
@@ -68,9 +69,11 @@ def checked_rules(options: Options) -> t.List[t.Dict[str, t.Any]]:
 
 
 def examined_rules(options: Options, windows: bool = False) -> t.Tuple[t.List[t.Dict[str, t.Any]], t.List[str]]:
-    """Return ``(rules, problems)``: the complete rules, and every problem of rules, address sets and ``management``."""
+    """Return ``(rules, problems)``: the complete rules, and every problem of rules, address sets, ``management`` and ``rollback_timeout``."""
     rules, problems = _ruleset.check(options["rules"], options["address_sets"], windows)
-    return rules, problems + management_problems(options["management"])
+    seconds = options.get("rollback_timeout")
+    negative = [NEGATIVE.format(seconds)] if isinstance(seconds, int) and seconds < 0 else []
+    return rules, problems + management_problems(options["management"]) + negative
 
 
 def management_problems(management: t.Mapping[str, t.Any]) -> t.List[str]:

@@ -12,13 +12,21 @@ import subprocess
 
 import pytest
 
+from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows import rollback
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.desired import OPTIONS, desire
 
 
 def test_each_change_has_a_name_of_its_own_and_the_same_code() -> None:
     one, other = rollback.arm(60), rollback.arm(60)
     assert one["nonce"] != other["nonce"] and re.fullmatch("[0-9a-f]{16}", one["nonce"])
     assert one["code"] == other["code"] and len(one["code"]) < 60_000, "it lies in the registry, and goes over the wire with each change"
+
+
+def test_a_time_that_is_over_before_it_begins_is_refused() -> None:
+    """A task whose time has passed before it is registered may wait for the next restart, while the guard counts on it."""
+    with pytest.raises(Refused, match="rollback_timeout: -5: expected seconds, or 0 for none; nothing takes a change back before it is made"):
+        desire({**OPTIONS, "rules": [], "rollback_timeout": -5})
 
 
 def test_the_script_holds_the_source_in_a_text_that_nothing_ends_early() -> None:
