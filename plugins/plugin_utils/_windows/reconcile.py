@@ -17,6 +17,7 @@ from ansible_collections.portcullis.msports.plugins.module_utils._refusals impor
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows import result, rollback
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.desired import OPTIONS, at, desire
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.effective import effective, view
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.foreign_rules import applies
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.guard import watch
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.host import Host, host_of, profiles_of
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.operations import plan_rules
@@ -24,6 +25,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.result
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.rule import COLUMNS, held
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.settings import joined, missed, overruled, plan_settings
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.settings import unheld as unheld_of
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.values import PROFILES
 
 __all__ = ["OPTIONS", "HostFailed", "Refused", "inspect", "run"]
 
@@ -107,7 +109,8 @@ def inspect(owner: str, call: Call, ports: t.Optional[t.Sequence[int]] = None) -
     calls = result.Calls(call)
     host, _note = _read(calls, owner, ports)
     rules = [item.rule for item in host.rules]
-    around = view(host, rules, host.profiles, {**OPTIONS, "owner": owner}, bool(rules))
+    reached = [profile for profile in PROFILES if any(applies(rule, profile) for rule in rules)]
+    around = view(host, rules, host.profiles, {**OPTIONS, "owner": owner, "windows_profiles": reached}, bool(rules))
     return {
         "present": bool(rules or host.unreadable[0]),
         "names": sorted(rule.name for rule in rules),

@@ -261,6 +261,7 @@ def test_rules_for_one_profile_are_in_force_there_alone() -> None:
     assert found["in_force"] and found["profiles"]["domain"]["exact"]
     left_out = {"in_force": False, "exact": False, "exact_beyond_baseline": False, "reasons": ["these rules are for domain alone (windows_profiles)"]}
     assert found["profiles"]["public"] == left_out
+    assert inspect("msports", host)["effective"]["profiles"] == found["profiles"], "who only looks says the same"
     assert not run(options(WEB, windows_profiles=["domain"]), host)["changed"]
     assert run(options(WEB), host)["changed_rules"] == ["web"] and [one["profiles"] for one in host.own()] == [0x7FFFFFFF]
     with pytest.raises(Refused, match="rules of no profile admit nobody"):
