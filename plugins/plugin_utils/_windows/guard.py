@@ -26,6 +26,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.values
 
 SSH_PORT = 22
 IGNORED = "group policy ignores local rules, so this change cuts nothing there, and admits nothing"
+ADMITS_NOTHING = "group policy ignores local rules, so this change admits nothing there"
 CLOSED = (
     "group policy ignores local rules here, so only its own rules admit anybody once the default action inbound goes from allow to block; leave it as it "
     "is (default_inbound: keep), or have group policy admit management"
@@ -60,7 +61,7 @@ def watch(host: Host, after: t.Sequence[Rule], inbound: t.Mapping[str, str], opt
     if closing and writes:
         warnings.append(REAUTHORISED.format(some(closing)))
     for profile in PROFILES:
-        if profile in active or host.profiles[profile]["enabled"] and host.profiles[profile]["local_rules"]:
+        if profile in active or profile in closing or host.profiles[profile]["enabled"] and host.profiles[profile]["local_rules"]:
             found = lockout(host, after, inbound[profile], profile, options)
             closes, told = _judged(host.profiles[profile], profile, found, inbound[profile], profile in active)
             locked += closes
@@ -83,9 +84,12 @@ def _judged(state: t.Mapping[str, t.Any], profile: str, found: t.Sequence[Findin
         return [], [
             f"profile {profile}: its firewall is off; switched on, it would lock out whoever manages this host: {found[0].reason}{more}"
         ] if found else []
-    if not state["local_rules"] and found and (state["inbound"], inbound) == ("allow", "block"):
-        return [Finding(f"profile {profile}: {one.reason}; {CLOSED}") for one in found], []
-    if not state["local_rules"]:
+    closes = (state["inbound"], inbound) == ("allow", "block")
+    if not state["local_rules"] and closes:
+        if active and not found:
+            return [], [f"profile {profile}: {ADMITS_NOTHING}"]
+        found = [Finding(f"{one.reason}; {CLOSED}") for one in found]
+    elif not state["local_rules"]:
         doubt = f"; its own rules do not certainly admit whoever manages this host: {found[0].reason}{more}" if found else ""
         return [], [f"profile {profile}: {IGNORED}{doubt}"]
     if active:

@@ -262,9 +262,22 @@ def test_a_default_that_closes_where_group_policy_ignores_local_rules_is_refused
     found = host(active=["public"])
     found.profiles["domain"].update(local_rules=False, inbound="allow")
     assert refusal(closing, found) == [], "it is not active"
+    found.profiles["domain"].update(local_rules=False, inbound="allow")
+    told = run(closing, found)["warnings"]
+    later = f"profile domain, which is not active now, but may be after a reboot: {SESSION}: no rule admits it; group policy"
+    assert any(text.startswith(later) for text in told)
     found = host()
     found.profiles["domain"].update(local_rules=False, inbound="allow", enabled=False)
     assert refusal(closing, found) == [], "its firewall is off"
+
+
+def test_a_default_that_closes_where_group_policy_ignores_local_rules_is_not_said_to_cut_nothing() -> None:
+    found = host()
+    found.profiles["domain"].update(local_rules=False, inbound="allow")
+    found.policy_rules = [["group policy", "{1}", "v2.31|Action=Allow|Active=TRUE|Dir=In|Protocol=6|LPort=5985|App=System|Name=WinRM|"]]
+    told = run(options(OTHER, default_inbound="block"), found)["warnings"]
+    assert "profile domain: group policy ignores local rules, so this change admits nothing there" in told
+    assert not any("cuts nothing" in text for text in told)
 
 
 def test_a_firewall_that_is_off_now_is_a_warning() -> None:
