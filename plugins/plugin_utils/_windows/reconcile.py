@@ -85,7 +85,9 @@ def run(options: t.Mapping[str, t.Any], call: Call, check_mode: bool = False, po
 def _read(calls: result.Calls, owner: str, ports: t.Optional[t.Sequence[int]], settle: bool = False) -> t.Tuple[Host, t.Optional[Plain]]:
     """Return the host, and what it did by itself since the last run; ``settle`` has it finish what earlier runs have left."""
     read = calls.run({"owner": owner, **({"ports": list(ports)} if ports else {}), **({"settle": True} if settle else {})})
-    return host_of(read["state"], ports), read.get("rolled_back_before")
+    note = read.get("rolled_back_before")
+    # What was taken back of another owner waits for a run of that owner.
+    return host_of(read["state"], ports), note if note and note["owner"] == owner else None
 
 
 def _notes(options: t.Mapping[str, t.Any], host: Host, note: t.Optional[Plain]) -> t.List[Plain]:

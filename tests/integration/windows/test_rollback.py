@@ -265,6 +265,13 @@ def test_a_run_that_nobody_confirms_in_time_fails_and_the_next_one_reports_it(ho
     assert gone["changed"] and "rollback" not in gone and policy_file.state(host.content) == before
 
 
+def test_what_was_taken_back_of_one_owner_is_told_to_that_owner(host: Host, read: payload.Call) -> None:
+    assert ran(host, lambda waiting: (waiting.fire(), waiting.confirm())[1], read)["rolled_back"]
+    other = ran(host, Waiting.confirm, read, owner="team_b")
+    assert other["changed"] and "rolled_back_before" not in other and not any("taken back" in text for text in other["warnings"])
+    assert ran(host, Waiting.confirm, read)["rolled_back_before"]["owner"] == "msports"
+
+
 def test_an_older_plan_does_not_go_over_a_newer_one_unless_it_is_said(host: Host, read: payload.Call) -> None:
     assert ran(host, Waiting.confirm, read, generation=3)["changed"]
     newer = ran(host, Waiting.confirm, read, generation=4)
