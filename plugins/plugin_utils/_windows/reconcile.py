@@ -66,7 +66,8 @@ def run(options: t.Mapping[str, t.Any], call: Call, check_mode: bool = False, po
         if done.get("profiles"):  # read after the writes: what is there counts, not what was asked for
             profiles = profiles_of(done["profiles"])
             not_taken = missed(settings.operations, profiles)
-            unheld = joined(not_taken, overruled(host, options))
+            stays = settings.unheld if options["mode"] == "audit" else {}  # no default action was written
+            unheld = joined(stays, not_taken, overruled(host, options))
             warnings += [f"profile {profile}: {text}" for profile, texts in not_taken.items() for text in texts if not present]
     elif notes and not check_mode:
         done = calls.run({"owner": options["owner"], "expected": host.digest, "operations": notes})

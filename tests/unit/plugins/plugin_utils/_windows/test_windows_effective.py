@@ -268,6 +268,15 @@ def test_rules_for_one_profile_are_in_force_there_alone() -> None:
         run(options(WEB, windows_profiles=[]), host)
 
 
+def test_an_audit_that_finds_a_default_changed_says_so_in_its_first_run_as_in_the_next() -> None:
+    host = FakeHost()
+    run(options(WEB, default_inbound="block"), host)
+    host.profiles["domain"]["inbound"] = "allow"
+    first, second = (run(options(WEB, default_inbound="block", mode="audit"), host) for _run in range(2))
+    assert (first["changed"], second["changed"]) == (True, False)
+    assert first["effective"]["profiles"] == second["effective"]["profiles"] and not second["effective"]["in_force"]
+
+
 def test_the_guard_judges_profiles_that_are_left_out() -> None:
     admitting = options(rule("m", ["5985"], ["10.9.0.5"]), windows_profiles=["domain", "private"])
     host = FakeHost()
