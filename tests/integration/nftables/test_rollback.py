@@ -71,6 +71,16 @@ def test_nothing_is_saved_before_a_confirmation_and_everything_after(apply: Appl
     assert (again["changed"], "rollback" in again) == (False, False)
 
 
+def test_what_is_kept_can_be_loaded_on_a_host_without_etc_protocols(apply: Apply, rule: t.Any, tmp_path: pathlib.Path) -> None:
+    apply(rule("boot", protocol="udp", local_ports=["69"], helper="tftp"))
+    bare = tmp_path / "nft"
+    bare.write_text('#!/bin/sh\nexec unshare -m sh -c \'mount --bind /dev/null /etc/protocols && exec nft "$@"\' sh "$@"\n')
+    bare.chmod(0o755)
+    assert 'type "tftp" protocol 17' in run(f"{bare} list table inet msports")
+    nft = Nft(str(bare))
+    nft.check(loading.AWAY.format(owner="msports") + nft.text("msports"))
+
+
 @pytest.mark.parametrize("first", [True, False], ids=["the first rules", "a change"])
 def test_without_a_confirmation_the_host_takes_it_back_by_itself(apply: Apply, rule: t.Any, first: bool) -> None:
     if not first:

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import typing as t
 
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.express import L4PROTO
 from ansible_collections.portcullis.msports.plugins.module_utils._match import Plain
 
 Objects = t.List[t.Tuple[str, Plain]]  # kind and value, as nft prints them
@@ -19,6 +21,9 @@ Objects = t.List[t.Tuple[str, Plain]]  # kind and value, as nft prints them
 # How a table of this collection is made, by direction: so each backend tells those of other owners from tables of strangers.
 HOOKS = {"in": "input", "out": "output"}
 RULE_CHAINS = {"in": "rules_in", "out": "rules_out"}
+
+# Without /etc/protocols (minimal systems have none) nft prints the protocol of a helper as a number, which it does not read.
+HELPER = re.compile(r'(type "[^"\n]*" protocol )(\d+)\b')
 
 PLACES = ("/usr/sbin/nft", "/sbin/nft", "/usr/local/sbin/nft", "/usr/bin/nft")
 
@@ -70,7 +75,7 @@ class Nft:
         code, output, errors = self._run(["-nn", "-s", "list", "table", "inet", owner])
         if code != 0:
             raise NftError("nft cannot print the table inet {0}: {1}".format(owner, _short(errors)))
-        return output
+        return HELPER.sub(lambda found: found[1] + L4PROTO.get(int(found[2]), found[2]), output)
 
     def check(self, text: str) -> None:
         """Let the kernel check ``text`` without changing anything; raise ``NftError`` when it would be refused."""
