@@ -10,10 +10,17 @@ from __future__ import annotations
 
 import atexit
 import importlib.util
+import os
 import pathlib
 import shutil
 import sys
 import tempfile
+
+from hypothesis import settings
+
+if "CI" not in os.environ:  # hypothesis has a profile of its own there: no seconds, either
+    settings.register_profile("no seconds", deadline=None)  # a loaded machine is no defect
+    settings.load_profile("no seconds")
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
