@@ -117,13 +117,15 @@ def fire(nonce: str) -> bool:
 
 def settled(seconds: float = 30) -> t.Any:
     """Wait until nothing waits any more, and return the note of the host, if it has made one."""
-    end = time.monotonic() + seconds
+    end, ended = time.monotonic() + seconds, False
     while time.monotonic() < end:
         there = Shelf(OWNER).look()
         if there is None:
             return Shelf(OWNER).note()
-        if not Shelf(OWNER).left(there[1]) and not _active(there[1]):
+        if ended:
             return None  # no timer was started, or what fired was killed: the next run does it
+        # What fires may end between the look above and this question: only a look after "ended" tells whether it has done its work.
+        ended = not Shelf(OWNER).left(there[1]) and not _active(there[1])
         time.sleep(0.1)
     raise AssertionError(f"something still waits after {seconds} s: {Shelf(OWNER).look()}")
 
