@@ -14,6 +14,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _limits
+from ansible_collections.portcullis.msports.plugins.module_utils._options import Result
 
 
 class Change(t.NamedTuple):
@@ -64,6 +65,46 @@ def plan_change(desired: t.Mapping[str, t.Any], actual: t.Mapping[str, t.Any], p
 def staying(change: Change) -> t.List[str]:
     """Return as a reason why the effect is not exactly that of a run's rules what stays beside them."""
     return [STAY.format(_limits.some(change.extra))] if change.extra else []
+
+
+def result(
+    change: Change,
+    changed: bool,
+    before: t.Iterable[str],
+    after: t.Iterable[str],
+    structure: t.List[str],
+    in_force: bool,
+    reasons: t.List[str],
+    watched: t.List[str],
+) -> Result:
+    """Return the result of a run, but for its warnings: ``before`` and ``after`` are canonical lines, ``structure`` names what differs besides rules."""
+    return {
+        "changed": changed,
+        "diff": diff_text(before, after),
+        "added": change.added,
+        "changed_rules": change.changed,
+        "removed": change.removed,
+        "kept": len(change.kept),
+        "structure": structure,
+        "effective": {"in_force": in_force, "exact": not reasons, "reasons": reasons, "guarded": watched},
+    }
+
+
+def absent(changed: bool, before: t.Iterable[str], removed: t.Iterable[str], reason: str, watched: t.List[str]) -> Result:
+    """Return the result of ``state: absent``, but for its warnings."""
+    return result(Change([], [], sorted(removed), [], []), changed, before, [], [], False, [reason], watched)
+
+
+def differing(desired: t.Mapping[str, t.Any], actual: t.Mapping[str, t.Any]) -> t.List[str]:
+    """Return the names of the parts that differ, sorted."""
+    return sorted(name for name in {*desired, *actual} if desired.get(name) != actual.get(name))
+
+
+def difference(desired: t.Iterable[str], actual: t.Iterable[str]) -> str:
+    """Return in words where what is there is not what was to be put there. Both sides are canonical lines."""
+    wanted, found = set(desired), set(actual)
+    lines = ["wanted: " + line for line in sorted(wanted - found)] + ["found: " + line for line in sorted(found - wanted)]
+    return "; ".join(lines[:4]) or "the order of rules"
 
 
 def diff_text(before: t.Iterable[str], after: t.Iterable[str]) -> t.Dict[str, str]:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _limits
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import limits as firewalld
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import limits as ufw
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import render as firewalld
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import render as ufw
 from ansible_collections.portcullis.msports.plugins.module_utils._options import defaults
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused, checked_rules
 from ansible_collections.portcullis.msports.plugins.module_utils._windows import limits as windows
@@ -22,7 +22,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._render.pieces 
 REFUSALS: dict[str, t.Callable[[t.Any, t.Any, Options], list[t.Any]]] = {
     "nftables": lambda rules, sets, _options: _limits.refusals(rules, sets),
     "firewalld": lambda rules, sets, _options: firewalld.refusals(rules, sets),
-    "ufw": lambda rules, sets, options: ufw.refusals(rules, sets, ufw.known(options)),
+    "ufw": lambda rules, sets, options: ufw.refusals(rules, sets, ufw.known_of(options)),
     "windows": windows.refusals,
 }
 

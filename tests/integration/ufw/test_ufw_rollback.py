@@ -34,7 +34,7 @@ KILL = """
 import json, os, signal
 from ansible_collections.portcullis.msports.plugins.module_utils._linux import rollback as composer
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import files, rollback, shelf, timer
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import apply, persist, programs, reconcile, undo
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import programs, reconcile, undo
 place, name, after, count = {place}, {name!r}, {after!r}, [{count!r}]
 genuine = getattr(place, name)
 def die(*arguments, **named):

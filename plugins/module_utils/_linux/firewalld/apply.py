@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.portcullis.msports.plugins.module_utils import _change
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import actual_state, daemon, others
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.actual_state import Actual
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.daemon import NeedsReload
@@ -237,6 +238,4 @@ class Writer:
 def difference(wanted: Objects, there: t.Optional[Objects]) -> str:
     """Return in words where the daemon's objects are not what was wanted."""
     plain = (actual_state.plain(side) or EMPTY for side in (wanted, there))
-    sides = [set(actual_state.all_lines(actual_state.Actual(side, None, actual_state.kernel.NOTHING))) for side in plain]
-    lines = ["wanted: " + line for line in sorted(sides[0] - sides[1])] + ["found: " + line for line in sorted(sides[1] - sides[0])]
-    return "; ".join(lines[:4]) or "the order of rules"
+    return _change.difference(*(actual_state.all_lines(actual_state.Actual(side, None, actual_state.kernel.NOTHING)) for side in plain))

@@ -18,7 +18,6 @@ import typing as t
 from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _ports
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import objects
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import rich as rich_rules
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.limits import HELPER_PORTS
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.express import NotKnown, address, number_range
 from ansible_collections.portcullis.msports.plugins.module_utils._match import Plain
 
@@ -158,7 +157,7 @@ def forms(line: str, services: t.Mapping[str, str], versions: t.Sequence[int], s
         return [frozenset(part | common) for part in found if set(versions) & set(families)]
     if kind == "service":
         helper = services.get(values[0], "")
-        port = int(HELPER_PORTS.get(helper, 0))
+        port = int(objects.HELPER_PORTS.get(helper, 0))
         return [frozenset([("dport", port, port), ("l4proto", 17), ("helper", helper)])]
     if kind in ("port", "source-port"):
         first, last = _ports.PortRange.parse(values[0])

@@ -54,6 +54,8 @@ class Policy(t.NamedTuple):
 
 
 FOLDERS = {"policies": "policies", "sets": "ipsets", "services": "services"}
+# The helpers of connection tracking that we use, and the port of UDP that each is attached to.
+HELPER_PORTS = {"tftp": "69", "netbios-ns": "137"}
 FAMILIES = {4: "inet", 6: "inet6"}
 VERSIONS = {"inet": 4, "inet6": 6}
 # What tells our objects from those that others have given such a name.

@@ -17,7 +17,7 @@ import typing as t
 from ansible_collections.portcullis.msports.plugins.module_utils import _refusals
 from ansible_collections.portcullis.msports.plugins.module_utils._guard import Watch
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import actual_state, desired, environment, evaluate, kernel, objects
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import persist, result, undo
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import persist, undo
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.apply import FirewalldError, NotUndone, Writer
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.dbus import BusError
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.host import Found, Host
@@ -114,7 +114,7 @@ def _absent(options: Options, check_mode: bool, host: Host, found: Found) -> Res
         writer.prepare(actual, none, found.daemon is not None and actual.running != none)
     if changed and not check_mode:
         writer.write({})
-    return dict(result.absent(options["owner"], actual, changed, guarded(watch)), warnings=found.warnings + told + writer.said)
+    return dict(desired.absent(options["owner"], actual, changed, guarded(watch)), warnings=found.warnings + told + writer.said)
 
 
 def _guard(options: Options, watch: Watch, found: Found, rules: t.Sequence[Plain], wanted: objects.Objects) -> t.List[str]:
@@ -164,11 +164,11 @@ def _present(options: Options, check_mode: bool, host: Host, found: Found) -> Re
             _amend(Shelf(options["owner"], host.root), armed["nonce"], after)
         warnings += writer.said
         if daemon and (after.kernel.wrong or after.kernel.missing):
-            warnings.append("the kernel does not hold what firewalld was told: " + result.complaints(after.kernel))
+            warnings.append("the kernel does not hold what firewalld was told: " + desired.complaints(after.kernel))
     in_force = daemon is not None and _same(after, wanted.objects)
     if changed and options["default_inbound"] in environment.CLOSED:
         warnings += _cleanup(found)
-    done = result.present(options, actual, wanted, changed, in_force, seen, guarded(watch))
+    done = desired.present(options, actual, wanted, changed, in_force, seen, guarded(watch))
     return dict(done, warnings=warnings + seen.warnings, **({"rollback": armed} if armed else {}))
 
 
@@ -219,7 +219,7 @@ def _remove_leftovers(options: Options, check_mode: bool = False, root: str = "/
         store.write({})
         _tidy(os.path.join(root, "etc/firewalld"))
     actual = actual_state.Actual(store.objects(texts), None, kernel.NOTHING)
-    return dict(result.absent(owner, actual, bool(texts), [NOBODY]), warnings=[])
+    return dict(desired.absent(owner, actual, bool(texts), [NOBODY]), warnings=[])
 
 
 def _tidy(folder: str) -> None:

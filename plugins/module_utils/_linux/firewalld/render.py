@@ -18,8 +18,8 @@ import re
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _limits, _ports
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import limits
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.objects import Objects, Policy, digest, networks
+from ansible_collections.portcullis.msports.plugins.module_utils._limits import Refusal, matching, of_every_backend
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.objects import HELPER_PORTS, Objects, Policy, digest, networks
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.rich import Rich, rule, text
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.managers import prefix
 from ansible_collections.portcullis.msports.plugins.module_utils._match import Plain
@@ -61,6 +61,7 @@ LOG_LIMIT = "10/s"
 DESTINATION_SETS = (1, 0)
 LONGEST = 500
 VERSIONS = {4: "ipv4", 6: "ipv6"}
+HELPER = "firewalld attaches the helper {0} to udp/{1} alone, not to {2}; name that port, or leave the helper out and admit the answers by a rule of their own"
 
 
 class Rendered(t.NamedTuple):
@@ -85,7 +86,7 @@ def render(
 class _Render:
     def __init__(self, rules: t.Sequence[Plain], address_sets: AddressSets, options: Options, helpers: t.Sequence[str], destination_sets: bool) -> None:
         self._destination_sets = destination_sets
-        self._refused = limits.refusals(rules, address_sets)
+        self._refused = refusals(rules, address_sets)
         unsaid = {refusal.index for refusal in self._refused}
         self._rules = sorted(((index, one) for index, one in enumerate(rules) if index not in unsaid), key=lambda item: item[1]["name"])
         self._options = options
@@ -101,7 +102,7 @@ class _Render:
             try:
                 made = list(self._of(one))
             except ValueError as reason:
-                self._refused.append(_limits.Refusal(index, one["name"], str(reason)))
+                self._refused.append(Refusal(index, one["name"], str(reason)))
                 continue
             for direction, kind, riches in made:
                 of_policy = found.setdefault((direction, kind), {})
@@ -261,3 +262,20 @@ def _elements(one: Plain, near: t.Sequence[str], far: t.Sequence[str]) -> t.List
 
 def _port_texts(texts: t.Iterable[t.Union[str, int]]) -> t.List[str]:
     return _ports.texts(_ports.restriction(texts))
+
+
+def refusals(rules: t.Iterable[Plain], address_sets: AddressSets) -> t.List[Refusal]:
+    """Return a ``Refusal`` for each reason of each complete, checked rule."""
+    return [
+        Refusal(index, rule["name"], reason)
+        for index, rule, remote, local in matching(rules, address_sets)
+        for reason in of_every_backend(rule, remote, local) + _of_helper(rule)
+    ]
+
+
+def _of_helper(rule: Plain) -> t.List[str]:
+    if not rule["helper"]:
+        return []
+    ports = [_ports.text_of(interval) for interval in _ports.restriction(rule["local_ports" if rule["direction"] == "in" else "remote_ports"])]
+    known = HELPER_PORTS[rule["helper"]]
+    return [] if ports == [known] else [HELPER.format(rule["helper"], known, ", ".join(ports) or "any port")]

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
-"""What must be in the kernel: the table for the rules given, and what it changes of the table that is there."""
+"""What must be in the kernel: the table for the rules given, what it changes of the table that is there, and what a run returns of that."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import typing as t
 from ansible_collections.portcullis.msports.plugins.module_utils import _change, _limits, _ruleset
 from ansible_collections.portcullis.msports.plugins.module_utils._change import Change
 from ansible_collections.portcullis.msports.plugins.module_utils._limits import UNSAYABLE
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.compare import Environment
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import Nft, has_netbios, has_time
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import render, table
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.persist import Saved
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.persist import Lines, Saved
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.table import Table
 from ansible_collections.portcullis.msports.plugins.module_utils._match import Plain
-from ansible_collections.portcullis.msports.plugins.module_utils._options import Options
+from ansible_collections.portcullis.msports.plugins.module_utils._options import Options, Result
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused, checked_rules
-
 
 NO_CLOCK = "this kernel is older than Linux 5.4 and cannot end a rule by itself; the first run after its last day removes it: {0}"
 
@@ -116,3 +116,44 @@ def _with_extra(options: Options, desired: Table, actual: Table, extra: t.Iterab
     except ValueError as error:
         text = "purge is false, but a rule in our table cannot be kept, because it is none of ours; move it to a table of its own"
         raise Refused(text, [str(error)]) from error
+
+
+def present(
+    options: Options,
+    actual: t.Optional[Table],
+    desired: Desired,
+    saved: Lines,
+    in_force: bool,
+    outside: Environment,
+    watched: t.List[str],
+) -> Result:
+    """Return the result of ``state: present``, but for its warnings. ``saved`` are the lines of the store from before the run."""
+    owner = options["owner"]
+    saved_differs = not all(right for _line, right in saved)
+    after = [(line.replace(" is missing", "").replace(" differs", ""), True) for line, _right in saved] if options["persist"] else []
+    reasons = outside.reasons + _change.staying(desired.change)
+    if options["mode"] != "enforce":
+        reasons.append("mode is audit: what would be dropped is logged and passes")
+    if not in_force:
+        reasons.insert(0, "the rules are not in force")
+    return _change.result(
+        desired.change,
+        desired.table != actual or saved_differs,
+        table.all_lines(actual, owner) + shown(saved),
+        table.all_lines(desired.table, owner) + shown(after),
+        _change.differing(*(table.structure_lines(side, owner) if side else {} for side in (desired.table, actual))) + (["saved"] if saved_differs else []),
+        in_force,
+        reasons,
+        watched,
+    )
+
+
+def absent(owner: str, actual: t.Optional[Table], saved: Lines) -> Result:
+    """Return the result of ``state: absent``, but for its warnings."""
+    lines, rules = table.all_lines(actual, owner) + shown(saved), table.rule_lines(actual) if actual else ()
+    return _change.absent(actual is not None or bool(saved), lines, rules, "the table inet {0} is absent".format(owner), [])
+
+
+def shown(saved: Lines) -> t.List[str]:
+    """Return the lines of the store without their verdicts."""
+    return [line for line, _right in saved]

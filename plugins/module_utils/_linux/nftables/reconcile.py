@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.portcullis.msports.plugins.module_utils import _refusals
+from ansible_collections.portcullis.msports.plugins.module_utils import _change, _refusals
 from ansible_collections.portcullis.msports.plugins.module_utils._evaluate import Evaluator, Ruleset
 from ansible_collections.portcullis.msports.plugins.module_utils._guard import Watch
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import guard, rollback
@@ -20,8 +20,8 @@ from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.for
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import RULE_CHAINS, Nft, NftError, Objects, split
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.sessions import find_sessions, guarded
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.shelf import Shelf
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import desired, environment, lock, parse, result, table, undo
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import apply as loading
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import desired, environment, lock, parse, table, undo
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.apply import Host
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.persist import Staged, Store
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.table import Table
@@ -84,7 +84,7 @@ def inspect(owner: str, host: t.Optional[Host] = None) -> Result:
         "present": found.actual is not None,
         "names": sorted(table.rule_lines(found.actual)) if found.actual else [],
         "lines": table.all_lines(found.actual, owner),
-        "saved": result.shown(saved),
+        "saved": desired.shown(saved),
         "warnings": found.warnings + ([NOT_OURS.format(owner)] if found.strange else []) + outside.warnings,
         "effective": {"in_force": found.actual is not None, "reasons": outside.reasons, "guarded": guarded(watch)},
     }
@@ -128,7 +128,7 @@ def _absent(options: Options, check_mode: bool, host: Host, found: Found) -> Res
             raise NftError("{0}; nothing was changed".format(error.strerror)) from error
     if found.actual is not None and not check_mode:
         host.nft.load("delete table inet {0}\n".format(options["owner"]))
-    return dict(result.absent(options["owner"], found.actual, saved), warnings=warnings)
+    return dict(desired.absent(options["owner"], found.actual, saved), warnings=warnings)
 
 
 def _present(options: Options, check_mode: bool, host: Host, found: Found) -> Result:
@@ -158,12 +158,14 @@ def _present(options: Options, check_mode: bool, host: Host, found: Found) -> Re
         if not in_force:
             if armed:
                 rollback.amend(Shelf(options["owner"], host.root), armed["nonce"], undo.keep(loaded))
-            warnings.append("the kernel does not hold what was loaded: " + result.difference(wanted.table, loaded, options["owner"]))
+            warnings.append(
+                "the kernel does not hold what was loaded: " + _change.difference(*(table.all_lines(side, options["owner"]) for side in (wanted.table, loaded)))
+            )
     if staged and not armed:
         warnings += _save(found.store, staged)
     if options["persist"] and not found.store.systemd:
         warnings.append("systemd does not run here: {0} is written, but nothing loads it at the next boot".format(found.store.shown))
-    done = result.present(options, found.actual, wanted, saved, in_force, outside, guarded(watch))
+    done = desired.present(options, found.actual, wanted, saved, in_force, outside, guarded(watch))
     return dict(done, warnings=warnings + outside.warnings, **({"rollback": armed} if armed else {}))
 
 

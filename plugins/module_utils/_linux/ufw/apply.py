@@ -13,8 +13,8 @@ from ansible_collections.portcullis.msports.plugins.module_utils._guard import S
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import rollback
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.files import Writing
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.shelf import Shelf
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import kernel, persist, settings, undo
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import host as hosts
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import kernel, settings, undo
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.desired import Desired
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.host import Found, Host
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.programs import UfwError
@@ -55,13 +55,13 @@ def apply(options: Options, host: Host, found: Found, wanted: Desired, changes: 
     """Write what differs. Return ``Found`` with what the kernel holds then, and what waits for a confirmation, which writes the files; ``None``
     where they are written. After ``UfwError`` the old rules are in force and saved, or a timer puts them back."""
     parts = {version: differences for version, differences in wanted.differences.items() if differences}
-    writing = persist.stage(changes)
+    writing = hosts.stage(changes)
     armed = None
     if options["rollback_timeout"] and options["state"] == "present" and parts:
         writing.discard()  # there is room, and no obstacle
         armed = undo.arm(options, host, found, {} if found.state == hosts.BROKEN else parts, changes, session)
     if options["state"] == "absent":
-        persist.commit(writing)  # a restart in the middle ends without the rules, too
+        hosts.commit(writing)  # a restart in the middle ends without the rules, too
     now = _start(host, found, wanted, writing, armed) if found.state == hosts.BROKEN else _load(options["owner"], host, found, parts, writing, armed)
     if armed:
         undo.loaded(options["owner"], host, armed["nonce"], now.tables)
@@ -76,7 +76,7 @@ def _load(owner: str, host: Host, found: Found, parts: t.Mapping[int, t.List[ker
             host.programs.load(version, kernel.transaction(differences))
             done.append(version)
         if not armed:
-            persist.commit(writing)
+            hosts.commit(writing)
     except UfwError as error:
         writing.undo()
         trouble = _put_back(host, found, parts, done)
@@ -100,7 +100,7 @@ def _put_back(host: Host, found: Found, parts: t.Mapping[int, t.List[kernel.Diff
 def _start(host: Host, found: Found, wanted: Desired, writing: Writing, armed: t.Optional[Result]) -> Found:
     """Let ufw build its chains anew from its files, then repair what it leaves. The new files come first, unless they wait for a confirmation."""
     if not armed:
-        persist.commit(writing)
+        hosts.commit(writing)
     try:
         host.programs.start_ufw()
         now = hosts.with_tables(found, host)

@@ -3,19 +3,24 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
-"""The host as a run finds it: ufw's files, its settings, and what the kernel holds of it."""
+"""The host as a run finds it: ufw's files, its settings, what the kernel holds of it. And the files of a run, written under the lock of ufw, all or none."""
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import fcntl
 import os
 import re
 import time
 import typing as t
 
+from ansible_collections.portcullis.msports.plugins.module_utils import _locks
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import xtables
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.files import Content, File, Writing
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.managers import UFW_CONF, ufw_installed
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.xtables import Filter
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import kernel, persist, settings
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import kernel, settings
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.programs import Programs, UfwError
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.rulefile import RULES, RuleFile
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.settings import Record, Settings
@@ -100,8 +105,8 @@ def require(host: Host, absent: bool = False) -> None:
 
 def find(owner: str, host: Host) -> Found:
     """Read everything once and return ``Found``; raise ``UfwError`` when ufw cannot work as it is."""
-    defaults, conf, record = (persist.read(host.path(name)) for name in (DEFAULTS, CONF, RECORD.format(owner)))
-    user = {version: persist.read(host.path(name)) for version, name in USER.items()}
+    defaults, conf, record = (read_file(host.path(name)) for name in (DEFAULTS, CONF, RECORD.format(owner)))
+    user = {version: read_file(host.path(name)) for version, name in USER.items()}
     read = settings.read(defaults, conf)
     wrong = [settings.POLICY_KEYS[direction] for direction, policy in sorted(read.policies.items()) if policy is None]
     if wrong:
@@ -128,12 +133,12 @@ def find(owner: str, host: Host) -> Found:
         no_ipv6,
         changed,
         rule_files,
-        {version: persist.read(host.path(name)) or "" for version, name in BEFORE.items()},
-        {version: persist.read(host.path(name)) or "" for version, name in AFTER.items()},
+        {version: read_file(host.path(name)) or "" for version, name in BEFORE.items()},
+        {version: read_file(host.path(name)) or "" for version, name in AFTER.items()},
         {},
         INACTIVE if there else REMOVED,
         program is not None and "legacy" in os.path.realpath(program),
-        re.search(r"^igmp\s", persist.read(host.path("etc/protocols")) or "", re.MULTILINE) is not None,
+        re.search(r"^igmp\s", read_file(host.path("etc/protocols")) or "", re.MULTILINE) is not None,
     )
     return with_tables(found, host) if read.enabled and there else found
 
@@ -153,3 +158,66 @@ def with_tables(found: Found, host: Host, versions: t.Optional[t.Sequence[int]] 
 def own_tables(found: Found) -> t.Tuple[t.Tuple[str, str], ...]:
     """Return the tables of nft that are those of ufw's iptables, and are read by it."""
     return () if found.legacy or not found.tables else (("ip", "filter"), ("ip6", "filter"))
+
+
+LOCK = "run/ufw.lock"
+HELD = "ufw or another run has held the lock {0} for {1} seconds; nothing was changed. See what it waits for ('fuser -v {0}' names it), end it, and run again"
+
+
+@contextlib.contextmanager
+def locked(root: str, check_mode: bool, pause: t.Callable[[float], t.Any] = time.sleep, seconds: float = _locks.SECONDS) -> t.Iterator[None]:
+    """Hold ufw's lock, so that no command of ufw and no other run reads or writes between our reading and our writing.
+
+    Check mode makes no file: where ufw has not made its lock yet, nobody holds it.
+    """
+    path = os.path.join(root, LOCK)
+    try:
+        # For writing, because an exclusive lock needs it; but unlike ufw's own opening this truncates nothing.
+        handle = os.open(path, os.O_RDWR | (0 if check_mode else os.O_CREAT), 0o644)
+    except OSError as error:
+        if check_mode and error.errno == errno.ENOENT:
+            yield
+            return
+        raise UfwError("cannot open the lock of ufw, {0}: {1}".format(path, error.strerror)) from error
+    try:
+        try:
+            taken = _locks.taken(lambda: fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB), pause, seconds)
+        except OSError as error:
+            raise UfwError("cannot take the lock of ufw, {0}: {1}; nothing was changed".format(path, error.strerror)) from error
+        if not taken:
+            raise UfwError(HELD.format(path, seconds))
+        yield
+    finally:
+        os.close(handle)
+
+
+def read_file(path: str) -> t.Optional[str]:
+    """Return the text of a file with every byte in it, or ``None`` when it does not exist."""
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape", newline="") as stream:
+            return stream.read()
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR):
+            return None
+        raise UfwError("cannot read {0}: {1}".format(path, error.strerror)) from error
+
+
+def contents(texts: t.Mapping[str, t.Optional[str]]) -> t.Dict[str, Content]:
+    """Return what is to be written for ``{path: text}``, ``None`` for a file that goes away: a link of the admin's stays, and what it points to changes."""
+    return {os.path.realpath(path): None if text is None else File(text) for path, text in texts.items()}
+
+
+def stage(texts: t.Mapping[str, t.Optional[str]]) -> Writing:
+    """Return the new contents of some files, already on the disk; raise ``UfwError``, and nothing was changed then."""
+    try:
+        return Writing(contents(texts))
+    except OSError as error:
+        raise UfwError("{0}; nothing was changed".format(error.strerror)) from error
+
+
+def commit(staged: Writing) -> None:
+    """Put every file in its place; raise ``UfwError`` after putting back those that were."""
+    try:
+        staged.commit()
+    except OSError as error:
+        raise UfwError("{0}; the old files are back".format(error.strerror)) from error

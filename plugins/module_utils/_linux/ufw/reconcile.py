@@ -20,19 +20,16 @@ from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.for
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.sessions import established, find_sessions, guarded
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.shelf import Shelf
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.xtables import Filter
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import apply as loading
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import (
     desired,
     environment,
-    evaluate,
     kernel,
-    persist,
     programs,
     render,
-    result,
     rulefile,
     settings,
 )
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import apply as loading
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import host as hosts
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.host import Host
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.programs import UfwError
@@ -82,7 +79,7 @@ def run(options: Options, check_mode: bool = False, host: t.Optional[Host] = Non
 
 def _locked(options: Options, check_mode: bool, host: Host) -> t.Tuple[Result, t.Set[str]]:
     """Run once under the lock of ufw; return the result, and the commands of ufw that may have read before we wrote."""
-    with persist.locked(host.root, check_mode, host.pause):
+    with hosts.locked(host.root, check_mode, host.pause):
         done = _run(options, check_mode, host)
         return done, programs.commands(host.proc) if done["changed"] and not check_mode else set()
 
@@ -95,7 +92,7 @@ def _run(options: Options, check_mode: bool, host: Host) -> Result:
         tidy(hosts.written(options["owner"], host))
     wanted = desired.desire(options, found, host.versions(found))
     watch = find_sessions(host.environment, host.proc, came_by=options["connection_port"])
-    around = _around(options, host, found, wanted) if options["state"] == "present" else result.NOBODY
+    around = _around(options, host, found, wanted) if options["state"] == "present" else desired.NOBODY
     if options["state"] == "present" and around.managers and not options["allow_other_manager"]:
         raise Refused(OTHER_MANAGER, around.managers)
     told = _guarded(options, host, found, wanted, watch) if found.state != hosts.REMOVED else []
@@ -110,20 +107,20 @@ def _run(options: Options, check_mode: bool, host: Host) -> Result:
         left = _left(host, found, wanted, now.tables)
     watched = guarded(watch)
     if options["state"] == "absent":
-        return dict(result.absent(options, found, wanted, changed, watched), warnings=wanted.warnings + told)
+        return dict(desired.absent(options, found, wanted, changed, watched), warnings=wanted.warnings + told)
     loaded = found.state in (hosts.RUNNING, hosts.BROKEN)
     in_force = loaded and not left and not (check_mode and any(wanted.differences.values()))
     warnings = wanted.warnings + told + around.warnings
     warnings += ["the kernel does not hold what was loaded: " + "; ".join(left[:4])] if left else []
-    warnings += [result.STATES[found.state]] if found.state in result.STATES else []
-    done = result.present(options, found, wanted, changed, in_force, around, watched)
+    warnings += [desired.STATES[found.state]] if found.state in desired.STATES else []
+    done = desired.present(options, found, wanted, changed, in_force, around, watched)
     return dict(done, warnings=warnings, **({"rollback": armed} if armed else {}))
 
 
 def _guarded(options: Options, host: Host, found: hosts.Found, wanted: desired.Desired, watch: Watch) -> t.List[str]:
     """Return the guard's warnings. Audit tightens nothing, but removes rules all the same; and ufw's own default stays."""
     after, before = (
-        evaluate.Evaluator([files[version] for version in host.versions(found)], policies["in"] != "ACCEPT")
+        rulefile.Evaluator([files[version] for version in host.versions(found)], policies["in"] != "ACCEPT")
         for files, policies in ((wanted.files, wanted.policies), (found.files, found.settings.policies))
     )
     blocks = {rule["name"] for rule in wanted.given_rules if rule["action"] == "block"}
@@ -176,7 +173,7 @@ def inspect(owner: str, host: t.Optional[Host] = None) -> Result:
     _refusals.check_owner(owner)
     host = host or Host()
     hosts.require(host, absent=True)
-    with persist.locked(host.root, True, host.pause):
+    with hosts.locked(host.root, True, host.pause):
         found = hosts.find(owner, host)
         options = dict(OPTIONS, owner=owner, rules=[], purge=False)
         keep = {settings.POLICY_KEYS[direction]: policy for direction, policy in found.settings.policies.items()}
@@ -186,7 +183,7 @@ def inspect(owner: str, host: t.Optional[Host] = None) -> Result:
     own = rulefile.rule_lines(*found.files.values())
     left = ["{0} (IPv{1}): {2}".format(part.part, version, text) for version, parts in wanted.drift.items() for part in parts for text in part.found]
     in_force = found.state == hosts.RUNNING and bool(own) and not left
-    state = [result.STATES[found.state]] if found.state in result.STATES else []
+    state = [desired.STATES[found.state]] if found.state in desired.STATES else []
     return {
         "present": bool(own),
         "names": sorted(name for name in own if not render.is_structure(name)),

@@ -7,6 +7,8 @@
 
 Ours are known by their comment, ``<owner>: <name of the rule>``. All other bytes of the file stay what they are. What blocks stands before
 everything else, what allows behind everything else: a deny of the administrator's beats an allow of ours, a block of ours beats every allow.
+
+``Evaluator`` tells whether ufw would let a management connection in, by all rules of the files in their order.
 """
 
 from __future__ import annotations
@@ -16,8 +18,12 @@ import hashlib
 import re
 import typing as t
 
+from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _ports
+from ansible_collections.portcullis.msports.plugins.module_utils._evaluate import EPHEMERAL, FirstMatch
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import xtables
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.xtables import port_intervals
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import tuples
+from ansible_collections.portcullis.msports.plugins.module_utils._match import PROTOCOLS, Match, Rule
 
 
 class Entry(t.NamedTuple):
@@ -158,3 +164,30 @@ def _line(name: str, parts: t.Iterable[t.Tuple[tuples.Rule, str]]) -> str:
             places = places[:2] + ["and {0} more ({1})".format(len(places) - 2, digest)]
         texts.append(" ".join(words + ["from", ", ".join(places)]))
     return "{0!r}: {1}".format(name, " | ".join(texts + wrong))
+
+
+class Evaluator(FirstMatch):
+    """Evaluates new connections by the rules of ``files``; ``closed`` tells that ufw's own default stops what none of them names."""
+
+    def __init__(self, files: t.Iterable[RuleFile], closed: bool) -> None:
+        super().__init__([rule for file in files for rule in map(_rule, file.entries) if rule], closed)
+
+
+def _rule(entry: Entry) -> t.Optional[Rule]:
+    """Return a rule for new TCP connections. One that is bound to an interface is not certain: a session that is there came in by some interface."""
+    parsed = entry.parsed
+    if parsed is None or parsed.forward or parsed.rule.direction != "in" or parsed.rule.protocol not in PROTOCOLS:
+        return None
+    rule = parsed.rule
+    try:
+        sources = port_intervals(rule.source_ports)
+        source, destination = (_addresses.parse([text]) for text in (rule.source, rule.destination))
+        ports = port_intervals(rule.ports)
+    except ValueError:
+        return None
+    if not _ports.covers(sources, [EPHEMERAL]):
+        # From some ports only: too little to admit, and enough to be blocked by luck alone.
+        return None
+    allows = rule.action.partition("_")[0] in ("allow", "limit")
+    match = Match(PROTOCOLS[rule.protocol], ports, source, not parsed.interfaces, destination)
+    return Rule("", entry.name or " ".join(rule), match, allows, entry.name is not None)

@@ -22,8 +22,8 @@ from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.fil
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.rollback import CHANGED_SINCE, NEVER_WRITTEN, RESTORED, UNMERGED
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.shelf import Pending, Shelf
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.xtables import Filter
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import kernel, persist, programs
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import host as hosts
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import kernel, programs
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.host import Found, Host
 
 SWITCHED_OFF = "left alone, because the chains of ufw were removed after the run: ufw filters nothing of IPv{0}"
@@ -53,7 +53,7 @@ def _backend(host: Host) -> rollback.Backend:
 def held(host: Host) -> t.Iterator[t.List[str]]:
     """Hold ufw's lock. Commands that have read their files already get a moment to end first: they would write what is saved away."""
     programs.wait_for(programs.commands(host.proc), host.proc, host.pause, QUIET_SECONDS)
-    with persist.locked(host.root, False, host.pause):
+    with hosts.locked(host.root, False, host.pause):
         yield []
 
 
@@ -69,7 +69,7 @@ def arm(
     expected = {version: kernel.applied(table, parts.get(version, ())) for version, table in found.tables.items()}
     for version, kept in previous.items():
         host.programs.check(version, kernel.replacing(kept, Filter({}, {})))
-    saved = [[path, persist.read(path), text] for path, text in texts.items()]
+    saved = [[path, hosts.read_file(path), text] for path, text in texts.items()]
     written = None if broken else _written(previous, expected)
     return rollback.arm(Shelf(options["owner"], host.root), "ufw", options["rollback_timeout"], _plain(previous), written, saved, session)
 
@@ -88,7 +88,7 @@ def lost(pending: Pending, host: Host) -> t.Optional[str]:
     """Return why the host no longer has what the run wrote; ``None`` when it does. What the admin opens in another chain counts, too."""
     there = {version: xtables.parse_save(host.programs.save(version)) for version in _tables(pending.previous)}
     same = pending.written is not None and pending.written["marks"] == _marks(there)
-    return None if same and all(persist.read(path) == before for path, before, _text in pending.saved) else HAND
+    return None if same and all(hosts.read_file(path) == before for path, before, _text in pending.saved) else HAND
 
 
 def restore(pending: Pending, host: Host) -> t.List[str]:
@@ -105,10 +105,10 @@ def restore(pending: Pending, host: Host) -> t.List[str]:
 
 def confirm(pending: Pending, host: Host) -> t.List[str]:
     """Write the files; return warnings. What somebody has changed since stays: the next run reads it, and puts ours in."""
-    now = {path: persist.read(path) for path, _before, _text in pending.saved}
+    now = {path: hosts.read_file(path) for path, _before, _text in pending.saved}
     theirs = [path for path, before, text in pending.saved if now[path] not in (before, text)]
     tidy(hosts.written(pending.owner, host))
-    write_all(persist.contents({path: text for path, _before, text in pending.saved if path not in theirs and now[path] != text}))
+    write_all(hosts.contents({path: text for path, _before, text in pending.saved if path not in theirs and now[path] != text}))
     busy = programs.commands(host.proc) if now else set()
     return [NOT_SAVED.format(path) for path in theirs] + ([BUSY.format(", ".join(sorted(busy, key=int)))] if busy else [])
 

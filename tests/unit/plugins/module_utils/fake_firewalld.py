@@ -20,7 +20,8 @@ from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewall
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import rich as rich_rules
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.daemon import NAME, PATH
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.dbus import BusError, Typed
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.kernel import HELPER_PORTS, ICMP, PROTOCOLS, SUFFIXES
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.kernel import ICMP, PROTOCOLS, SUFFIXES
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.objects import HELPER_PORTS
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.persist import READERS
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import NftError
 

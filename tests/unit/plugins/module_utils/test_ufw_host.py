@@ -16,7 +16,7 @@ import pytest
 from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _guard
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import files, xtables
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.managers import choose
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import evaluate, host, kernel, persist, programs, reconcile, settings
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import host, kernel, programs, reconcile, rulefile, settings
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.programs import UfwError
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.rulefile import RuleFile
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
@@ -244,7 +244,7 @@ def test_a_file_that_cannot_be_written_leaves_everything(machine: Machine, monke
     def full(handle: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(persist.os, "fsync", full)
+    monkeypatch.setattr(host.os, "fsync", full)
     with pytest.raises(UfwError, match=r"cannot write .*: No space left on device; nothing was changed"):
         machine(SSH, default_inbound="reject")
     assert machine.state() == before
@@ -257,7 +257,7 @@ def test_a_file_that_cannot_be_written_leaves_everything(machine: Machine, monke
             raise OSError(5, "Input/output error")
         os.replace(source, target)
 
-    monkeypatch.setattr(persist.os, "rename", second_fails)
+    monkeypatch.setattr(host.os, "rename", second_fails)
     with pytest.raises(UfwError, match="the old files are back"):
         machine(SSH, default_inbound="reject")
     assert machine.state() == before
@@ -374,7 +374,7 @@ SESSION = _guard.Session("10.9.0.5", 50022, "10.0.1.11", 22)
 
 
 def _admits(text: str, closed: bool = True, session: bool = True, port: int = 22) -> t.Optional[str]:
-    asked = evaluate.Evaluator([RuleFile("### RULES ###\n" + text, "msports", 4)], closed)
+    asked = rulefile.Evaluator([RuleFile("### RULES ###\n" + text, "msports", 4)], closed)
     local = (_addresses.parse_one(SESSION.local),) if session else None
     return asked.why_blocked((_addresses.parse_one(SESSION.peer),), (port, port), local)
 
@@ -474,7 +474,7 @@ def _hold(path: str, ready: t.Any, done: t.Any) -> None:
 def test_the_lock_of_ufw_is_waited_for(machine: Machine) -> None:
     context = multiprocessing.get_context("spawn")
     ready, done = context.Event(), context.Event()
-    other = context.Process(target=_hold, args=(str(machine.root / persist.LOCK), ready, done))
+    other = context.Process(target=_hold, args=(str(machine.root / host.LOCK), ready, done))
     other.start()
     try:
         assert ready.wait(30)
@@ -486,20 +486,20 @@ def test_the_lock_of_ufw_is_waited_for(machine: Machine) -> None:
                 done.set()
                 other.join(30)
 
-        with persist.locked(str(machine.root), False, pause):
+        with host.locked(str(machine.root), False, pause):
             assert len(waited) == 3
         assert not other.is_alive()
     finally:
         done.set()
         other.join(30)
     ready, never = context.Event(), context.Event()
-    again = context.Process(target=_hold, args=(str(machine.root / persist.LOCK), ready, never))
+    again = context.Process(target=_hold, args=(str(machine.root / host.LOCK), ready, never))
     again.start()
     try:
         assert ready.wait(30)
         with (
             pytest.raises(UfwError, match=r"held the lock .*/run/ufw.lock for 1 seconds; nothing was changed.*'fuser -v .*run again"),
-            persist.locked(str(machine.root), False, lambda _seconds: None, 1),
+            host.locked(str(machine.root), False, lambda _seconds: None, 1),
         ):
             pass
     finally:
@@ -563,9 +563,9 @@ def test_commands_of_ufw_that_follow_each_other_without_end_are_told(machine: Ma
 
 def test_check_mode_makes_no_lock(machine: Machine) -> None:
     machine(SSH, check=True)
-    assert not (machine.root / persist.LOCK).exists()
+    assert not (machine.root / host.LOCK).exists()
     machine(SSH)
-    assert (machine.root / persist.LOCK).exists()
+    assert (machine.root / host.LOCK).exists()
     assert not machine(SSH, check=True)["changed"]
 
 

@@ -11,7 +11,7 @@ import typing as t
 import pytest
 from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _ports, _ruleset
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import xtables
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import limits, render, rulefile, tuples
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import render, rulefile, tuples
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.rulefile import RuleFile
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.tuples import Rule
 from hypothesis import given
@@ -377,9 +377,9 @@ def test_answers_to_a_broadcast_come_in_by_their_source_port() -> None:
 
 
 def test_more_tuples_than_ufw_can_bear_are_refused() -> None:
-    many = {"many": [f"10.{i // 8192}.{i // 32 % 256}.{i % 32 * 8}" for i in range(limits.LIMIT + 1)]}
+    many = {"many": [f"10.{i // 8192}.{i // 32 % 256}.{i % 32 * 8}" for i in range(render.LIMIT + 1)]}
     (problem,) = _render({"name": "x", "remote_addresses": ["@many"]}, sets=many).problems
-    assert problem.startswith(f"rules: {limits.LIMIT + 1} rules of ufw for IPv4, and {limits.LIMIT} are the most")
+    assert problem.startswith(f"rules: {render.LIMIT + 1} rules of ufw for IPv4, and {render.LIMIT} are the most")
 
 
 @pytest.mark.parametrize("end", ["\x0b", "\x0c", "\x85", "\u2028", "\r"])

@@ -16,7 +16,6 @@ from ansible_collections.portcullis.msports.plugins.filter.render import render 
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import render as firewalld
 from ansible_collections.portcullis.msports.plugins.module_utils import _ruleset
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import render as nftables
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import limits
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import render as ufw
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import settings as ufw_settings
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import UnsupportedRuleError
@@ -30,7 +29,7 @@ SETS = {
     "both": ["10.0.0.0/24", "10.0.1.0-10.0.1.9", "fd00::/64"],
     "any": ["any"],
     "nobody": [],
-    "many": [f"10.{i // 8192}.{i // 32 % 256}.{i % 32 * 8}" for i in range(limits.LIMIT + 1)],
+    "many": [f"10.{i // 8192}.{i // 32 % 256}.{i % 32 * 8}" for i in range(ufw.LIMIT + 1)],
 }
 FINE = rule("in", "tcp", "one", ["443"])
 
@@ -252,7 +251,7 @@ def test_too_many_for_ufw_are_too_many_on_every_host(
 ) -> None:
     made = plan({"till": host(*rules, **declared)}, SETS)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(limits, "LIMIT", limit)
+        patched.setattr(ufw, "LIMIT", limit)
         options = sent(made, "keep", mode)
         if on_the_controller(made, "ufw", mode):
             assert on_a_host(options, mode, policies, ipv6)
@@ -272,7 +271,7 @@ def test_what_is_counted_is_what_is_written(rules: list[Plain], declared: dict[s
     if written.problems:
         return
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(limits, "LIMIT", -1)
-        found = limits.refusals(options["rules"], options["address_sets"], limits.Known(ours, keeps, mode == "audit", not ipv6))
+        patched.setattr(ufw, "LIMIT", -1)
+        found = ufw.refusals(options["rules"], options["address_sets"], ufw.Known(ours, keeps, mode == "audit", not ipv6))
     counts = [int(refusal.reason.split(" ", 1)[0]) for refusal in found]
     assert counts == [len(written.rules[4]), len(written.rules[6])]
