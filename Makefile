@@ -6,7 +6,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs-lint sanity unit integration windows windows-pwsh windows-wine windows-acceptance containers lab molecule fresh browser coverage drills bench build release-check clean setup setup-demo
+.PHONY: help demo test lint docs-lint docs-site sanity unit integration windows windows-pwsh windows-wine windows-acceptance containers lab molecule fresh browser coverage drills bench build release-check clean setup setup-demo
 
 PY := .venv/bin/python
 # RELEASE: the release of Debian in the containers, bookworm or trixie.
@@ -21,7 +21,7 @@ setup-demo:
 
 setup:  ## install what the tests need, without running them
 	@tests/tools/system_packages.sh demo test
-	@tests/tools/venv.sh run test lint
+	@tests/tools/venv.sh run test lint docs
 
 demo: setup-demo  ## a small company's inventory becomes firewall rules, applied to real kernels and proven with packets
 	@$(PY) tests/lab/demo.py
@@ -32,8 +32,12 @@ test: setup  ## everything: linters, docs, sanity, unit, integration, container 
 lint: setup  ## ruff, mypy, yamllint, ansible-lint, licences, C# and PowerShell
 	@$(CHECKS) lint
 
-docs-lint: setup  ## links, code blocks and lists of the pages
+docs-lint: setup  ## links, code blocks and lists of the pages, and the site that is built of them
 	@$(CHECKS) docs
+
+docs-site:  ## the documentation as a site, in build/docs-site
+	@tests/tools/venv.sh run lint docs
+	@$(PY) tests/tools/docs_site/build.py
 
 sanity: setup  ## ansible-test sanity on every core that a Python is there for
 	@$(CHECKS) sanity

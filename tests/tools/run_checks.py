@@ -106,11 +106,12 @@ def linter(name: str, *argv: str) -> Part:
 
 
 def docs(_alone: bool) -> Outcome:
-    """Our own reading of the pages, then antsibull-docs on the documentation of the plugins."""
+    """Our own reading of the pages, then antsibull-docs on the documentation of the plugins, then the site that is built of both."""
     outcome = Outcome()
     for name, argv, cwd in (
         ("docs-lint", [sys.executable, ROOT / "tests/tools/docs_lint.py"], ROOT),
         ("plugin-docs", [BIN / "antsibull-docs", "lint-collection-docs", "--plugin-docs", "."], checkout.place("docs")),
+        ("docs-site", [sys.executable, ROOT / "tests/tools/docs_site/build.py", CACHE / "docs-site" / "html"], ROOT),
     ):
         status, output = logged(name, argv, cwd)
         outcome.passed += status == 0

@@ -407,3 +407,9 @@ def test_two_runs_do_not_share_a_copy_of_the_checkout(tmp_path: pathlib.Path) ->
             assert second.poll() is None
             first.stdin.close()
             assert second.stdout.readline() == "held\n"
+
+
+def test_the_site_has_every_page_in_its_menu() -> None:
+    load("docs_site.build")
+    menu = re.findall(r"^(docs/[\w/-]+)$", sys.modules["docs_site.build"].toctrees(ROOT.joinpath("README.md").read_text(encoding="utf-8")), re.MULTILINE)
+    assert sorted(menu) == sorted(str(path.relative_to(ROOT).with_suffix("")) for path in ROOT.glob("docs/**/*.md"))
