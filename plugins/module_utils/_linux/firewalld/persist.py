@@ -13,7 +13,6 @@ import fcntl
 import glob
 import os
 import re
-import tempfile
 import time
 import typing as t
 
@@ -23,7 +22,7 @@ from ansible_collections.portcullis.msports.plugins.module_utils import _locks
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import objects
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.apply import FirewalldError
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import services
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.files import read_text
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.files import File, aside, read_text, remove
 
 FOLDER = "etc/firewalld"
 PACKAGES = ("usr/lib/python3*/site-packages", "usr/lib/python3*/dist-packages", "usr/lib/python3/dist-packages")
@@ -59,7 +58,7 @@ def held(root: str, check_mode: bool = False, pause: t.Callable[[float], t.Any] 
         if not taken:
             raise Locked(HELD.format(folder, seconds))
         for path in glob.glob(os.path.join(glob.escape(folder), ASIDE + "*")):
-            _remove(path)
+            remove(path)
         yield []
     finally:
         os.close(handle)
@@ -80,14 +79,14 @@ class Store:
         """Return the version of firewalld from its library, ``""`` when it cannot be found."""
         for pattern in PACKAGES:
             for path in glob.glob(os.path.join(self._root, pattern, "firewall/config/__init__.py")):
-                match = re.search(r"""^VERSION\s*=\s*['"]([^'"]+)""", read(path) or "", re.MULTILINE)
+                match = re.search(r"""^VERSION\s*=\s*['"]([^'"]+)""", read_text(path) or "", re.MULTILINE)
                 if match:
                     return match.group(1)
         return ""
 
     def setting(self, name: str, default: str = "") -> str:
         """Return a setting of ``firewalld.conf``."""
-        match = re.search(r"^\s*{0}\s*=\s*(\S+)".format(name), read(os.path.join(self.folder, "firewalld.conf")) or "", re.MULTILINE)
+        match = re.search(r"^\s*{0}\s*=\s*(\S+)".format(name), read_text(os.path.join(self.folder, "firewalld.conf")) or "", re.MULTILINE)
         return match.group(1) if match else default
 
     def texts(self, known: t.Container[str] = ()) -> t.Dict[str, str]:
@@ -116,49 +115,37 @@ class Store:
         """Make the owner's files be ``{path: text}``: all are written aside before the first is put in its place. Return whether any differed."""
         there = self.texts(known)
         changed = {path: text for path, text in desired.items() if there.get(path) != text}
-        aside: t.Dict[str, str] = {}
+        ready: t.Dict[str, str] = {}
         try:
             for path in sorted(changed, key=_rank):
-                self._make_room(path)
-                aside[path] = self._aside(changed[path])
-            for path, temporary in aside.items():
-                os.rename(temporary, os.path.join(self.folder, path))
+                place = self._room(path)
+                # The daemon watches the folders of policies and ipsets, but not the one above them.
+                ready[place] = aside(place, File(changed[path], 0o644), os.path.join(self.folder, ASIDE + path.replace("/", "-")))
+            for place, temporary in ready.items():
+                os.rename(temporary, place)
         finally:
-            for temporary in aside.values():
-                _remove(temporary)
+            for temporary in ready.values():
+                remove(temporary)
         gone = sorted((path for path in there if path not in desired), key=_rank, reverse=True)
         for path in gone:
-            _remove(os.path.join(self.folder, path))
+            remove(os.path.join(self.folder, path))
         return bool(changed or gone)
 
-    def _make_room(self, path: str) -> None:
-        """Make the folder of a file; ``OSError`` when something else is in the place of one of them."""
+    def _room(self, path: str) -> str:
+        """Return the full path of a file, whose folder is there then; ``OSError`` when something else is in the place of one of them."""
         place = os.path.join(self.folder, path)
         os.makedirs(os.path.dirname(place), 0o750, exist_ok=True)
         if os.path.isdir(place):
             raise IsADirectoryError(errno.EISDIR, "a folder is in the place of a file", place)
-
-    def _aside(self, text: str) -> str:
-        # The daemon watches the folders of policies and ipsets, but not the one above them.
-        handle, temporary = tempfile.mkstemp(prefix=ASIDE, dir=self.folder)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as stream:
-                stream.write(text)
-                stream.flush()
-                os.fsync(stream.fileno())
-            os.chmod(temporary, 0o644)
-        except BaseException:
-            _remove(temporary)
-            raise
-        return temporary
+        return place
 
     def broken(self) -> t.List[str]:
         """Return the paths of all files, of whomever, that are no XML: firewalld refuses to load any of its configuration then, and names none of them."""
         found = []
         for path in sorted(glob.glob(os.path.join(glob.escape(self.folder), "*.xml")) + glob.glob(os.path.join(glob.escape(self.folder), "*", "*.xml"))):
             try:
-                ElementTree.fromstring(read(path) or "")
-            except ElementTree.ParseError:
+                ElementTree.fromstring(read_text(path) or "")
+            except (OSError, ElementTree.ParseError):
                 found.append(path)
         return found
 
@@ -184,19 +171,3 @@ def name_of(path: str) -> str:
 def _rank(path: str) -> t.Tuple[int, str]:
     """Return the place of a file in the order of writing; ``-allow``, ``-block`` and ``-rest`` are in theirs by their names."""
     return ORDER.index(path.split("/")[0]), path
-
-
-def read(path: str) -> t.Optional[str]:
-    try:
-        with open(path, "rb") as stream:
-            return stream.read().decode("utf-8", "replace")
-    except OSError:
-        return None
-
-
-def _remove(path: str) -> None:
-    try:
-        os.unlink(path)
-    except OSError as error:
-        if error.errno != errno.ENOENT:
-            raise

@@ -40,7 +40,7 @@ def read_text(path: str) -> t.Optional[str]:
 
 def replace(path: str, content: t.Union[str, bytes], mode: int) -> None:
     """Replace a file as a whole, on disk before this returns: readers see the old one or the new one, after a power failure, too."""
-    temporary = _aside(path, File(content, mode))
+    temporary = aside(path, File(content, mode))
     try:
         os.rename(temporary, path)
     except BaseException:
@@ -144,12 +144,13 @@ def _write(path: str, content: Content) -> t.Optional[str]:
     """Write a content beside its place, on disk, and return the path of it; ``None`` for one that goes away. ``OSError`` leaves nothing."""
     if os.path.isdir(path) and not os.path.islink(path):
         raise IsADirectoryError(errno.EISDIR, "a folder is in its place", path)
-    return None if content is None else _aside(path, content)
+    return None if content is None else aside(path, content)
 
 
-def _aside(path: str, content: t.Union[File, Link]) -> str:
+def aside(path: str, content: t.Union[File, Link], temporary: t.Optional[str] = None) -> str:
+    """Write the new content of ``path`` to ``temporary``, else beside it, on disk, and return where that is; ``OSError`` leaves nothing."""
     os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
-    temporary = _beside(path, ASIDE)
+    temporary = temporary or _beside(path, ASIDE)
     if os.path.lexists(temporary):
         os.unlink(temporary)
     if isinstance(content, Link):
