@@ -12,7 +12,6 @@ import typing as t
 
 from ansible import constants as C
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
-from ansible.plugins.action import ActionBase
 
 from ansible_collections.portcullis.msports.plugins.module_utils._options import (
     closes,
@@ -25,7 +24,7 @@ from ansible_collections.portcullis.msports.plugins.module_utils._options import
     drop_unsupported,
     passed_on_spec,
 )
-from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import ansible_errors
+from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import Action, ansible_errors
 from ansible_collections.portcullis.msports.plugins.plugin_utils._compile import Stale, cut_at, inputs_of, stale
 from ansible_collections.portcullis.msports.plugins.plugin_utils._diff import shortened
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import some
@@ -91,28 +90,22 @@ WHY_NONE = {
 }
 
 
-class ActionModule(ActionBase):
+class ActionModule(Action):
     """``portcullis.msports.apply``. One remote call for a host, whatever the number of rules; on Windows a second one when something changes."""
 
-    TRANSFERS_FILES = False
-    _supports_check_mode = True
+    ARGUMENTS = ARGUMENTS
     _supports_async = False
 
-    def run(self, tmp: t.Optional[str] = None, task_vars: t.Optional[dict[str, t.Any]] = None) -> dict[str, t.Any]:
-        result = super().run(tmp, task_vars)
-        del tmp
-        _validation, arguments = self.validate_argument_spec(argument_spec=ARGUMENTS)
-        task_vars = task_vars or {}
+    def done(self, arguments: t.Mapping[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         name = task_vars["inventory_hostname"]
         run = Run(C.DEFAULT_LOCAL_TMP, arguments["directory"])
         try:
-            result.update(self._apply(run, name, task_vars, arguments))
+            return self._apply(run, name, task_vars, arguments)
         except AnsibleConnectionFailure:
             raise
         except AnsibleError:
             run.tell(name, outcome({"failed": True}))
             raise
-        return result
 
     def _apply(self, run: Run, name: str, task_vars: dict[str, t.Any], arguments: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         options = {key: arguments[key] for key in PASSED_ON if arguments[key] is not None}
@@ -268,7 +261,7 @@ class ActionModule(ActionBase):
 
     def _there(self) -> str:
         """Return the system whose shell is at the other end of the connection."""
-        return "windows" if getattr(self._connection._shell, "_IS_WINDOWS", False) else "linux"
+        return "windows" if self.on_windows else "linux"
 
     def _backend(self, name: str, system: str, asked: str) -> str:
         """Return the backend; refuse one that the shell at the other end could not serve."""

@@ -10,10 +10,9 @@ import datetime
 import typing as t
 
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 
 from ansible_collections.portcullis.msports.plugins.module_utils._options import OWNER
-from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import ansible_errors, to_plain
+from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import Action, ansible_errors, to_plain
 from ansible_collections.portcullis.msports.plugins.plugin_utils._observation import store
 
 MODULE = "portcullis.msports.linux_observe"
@@ -21,31 +20,25 @@ ARGUMENTS = {"directory": {"type": "path", "default": "msports-plan"}, **OWNER}
 WINDOWS = "Windows hosts cannot be observed yet; findings takes a table (.csv) of what was seen there"
 
 
-class ActionModule(ActionBase):
+class ActionModule(Action):
     """``portcullis.msports.observe``. One remote call a host."""
 
-    TRANSFERS_FILES = False
-    _supports_check_mode = True
+    ARGUMENTS = ARGUMENTS
     _supports_async = False
 
-    def run(self, tmp: t.Optional[str] = None, task_vars: t.Optional[dict[str, t.Any]] = None) -> dict[str, t.Any]:
-        result = super().run(tmp, task_vars)
-        del tmp
-        task_vars = task_vars or {}
-        _validation, arguments = self.validate_argument_spec(argument_spec=ARGUMENTS)
-        if getattr(self._connection._shell, "_IS_WINDOWS", False):
-            return {**result, "changed": False, "skipped": True, "msg": WINDOWS}
+    def done(self, arguments: t.Mapping[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+        if self.on_windows:
+            return {"changed": False, "skipped": True, "msg": WINDOWS}
         seen = to_plain(self._execute_module(module_name=MODULE, module_args={"owner": arguments["owner"]}, task_vars=task_vars))
-        result.update(seen)
         if seen.get("failed") or seen.get("unreachable"):
-            return result
+            return seen
         for text in seen["unknown"]:
             self._display.warning(f"{task_vars['inventory_hostname']}: {text}")
         folder = store.folder_of(arguments["directory"])
         if not self._task.check_mode:
             with ansible_errors(AnsibleActionFail):
                 self._keep(folder, task_vars["inventory_hostname"], seen["observations"])
-        return {**result, "directory": folder}
+        return {**seen, "directory": folder}
 
     @staticmethod
     def _keep(folder: str, host: str, observations: list[dict[str, t.Any]]) -> None:

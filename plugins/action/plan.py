@@ -12,9 +12,8 @@ import typing as t
 
 from ansible import constants as C
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 
-from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import ansible_errors, seen_by
+from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import Action, ansible_errors, seen_by
 from ansible_collections.portcullis.msports.plugins.plugin_utils._compile import compile_plan, inputs_of
 from ansible_collections.portcullis.msports.plugins.plugin_utils._inventory import inventory_of, one_host, play_variables
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.applied import lagging, orphans, recorded, settings_of
@@ -37,19 +36,14 @@ ARGUMENTS = {
 NOTHING = {"hosts": 0, "sets": 0}
 
 
-class ActionModule(ActionBase):
+class ActionModule(Action):
     """``portcullis.msports.plan``. Runs on the controller and never connects anywhere."""
 
-    TRANSFERS_FILES = False
+    ARGUMENTS = ARGUMENTS
     _requires_connection = False
-    _supports_check_mode = True
     _supports_diff = True
 
-    def run(self, tmp: t.Optional[str] = None, task_vars: t.Optional[dict[str, t.Any]] = None) -> dict[str, t.Any]:
-        result = super().run(tmp, task_vars)
-        del tmp
-        _validation, arguments = self.validate_argument_spec(argument_spec=ARGUMENTS)
-        task_vars = task_vars or {}
+    def done(self, arguments: t.Mapping[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         hostvars = task_vars["hostvars"]
         own = seen_by(hostvars, task_vars["inventory_hostname"])
         self._refuse_play_variables(play_variables(task_vars, own, self._templar.template))
@@ -62,8 +56,7 @@ class ActionModule(ActionBase):
             else:  # a later batch, or another host under the free strategy
                 planned = {**planned, "changed": False, "reused": True, "difference": {"changed": False, "hosts": {}, "sets": {}}, "left_out": NOTHING}
                 planned.pop("diff", None)
-        result.update(planned)
-        return result
+        return planned
 
     @staticmethod
     def _refuse_play_variables(ignored: t.Sequence[str]) -> None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import typing as t
 
 from ansible import constants as C
-from ansible.plugins.action import ActionBase
 
+from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import Action
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MsportsError
 from ansible_collections.portcullis.msports.plugins.plugin_utils._outcome import lines
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.applied import deciding, lagging, recorded
@@ -20,24 +20,19 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._run import RES
 ARGUMENTS = {"directory": {"type": "path", "default": "msports-plan"}}
 
 
-class ActionModule(ActionBase):
+class ActionModule(Action):
     """``portcullis.msports.summary``. Runs on the controller and never connects anywhere."""
 
-    TRANSFERS_FILES = False
+    ARGUMENTS = ARGUMENTS
     _requires_connection = False
-    _supports_check_mode = True
 
-    def run(self, tmp: t.Optional[str] = None, task_vars: t.Optional[dict[str, t.Any]] = None) -> dict[str, t.Any]:
-        result = super().run(tmp, task_vars)
-        del tmp
-        _validation, arguments = self.validate_argument_spec(argument_spec=ARGUMENTS)
+    def done(self, arguments: t.Mapping[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         run = Run(C.DEFAULT_LOCAL_TMP, arguments["directory"])
         with run.locked():
             planned, outcomes = self._planned(run), run.told()
-            hosts = (task_vars or {}).get("ansible_play_hosts_all", ()) if outcomes else ()
+            hosts = task_vars.get("ansible_play_hosts_all", ()) if outcomes else ()
             told = lines(planned, outcomes, self._lagging(run, hosts), self._task.check_mode) if planned or outcomes else []
-        result.update({"changed": False, "msg": told, "_ansible_verbose_always": bool(told)})
-        return result
+        return {"changed": False, "msg": told, "_ansible_verbose_always": bool(told)}
 
     @staticmethod
     def _planned(run: Run) -> list[str]:

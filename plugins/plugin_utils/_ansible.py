@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence, Set
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.inventory.manager import IGNORED
+from ansible.plugins.action import ActionBase
 from ansible.plugins.connection import ConnectionBase
 from ansible.utils.path import unfrackpath
 
@@ -87,6 +88,27 @@ def _leaves(source: str) -> t.Iterator[str]:
     for name in sorted(os.listdir(os.fsencode(path))):  # the pattern is of bytes
         if not IGNORED.search(name):
             yield from _leaves(os.path.join(path, os.fsdecode(name)))
+
+
+class Action(ActionBase):
+    """An action with the options ``ARGUMENTS``; ``done`` returns its result."""
+
+    TRANSFERS_FILES = False
+    ARGUMENTS: t.ClassVar[t.Mapping[str, t.Any]] = {}
+    _supports_check_mode = True
+
+    def run(self, tmp: t.Optional[str] = None, task_vars: t.Optional[dict[str, t.Any]] = None) -> dict[str, t.Any]:
+        result = super().run(tmp, task_vars)
+        _validation, arguments = self.validate_argument_spec(argument_spec=self.ARGUMENTS)
+        return {**result, **self.done(arguments, task_vars or {})}
+
+    def done(self, arguments: t.Mapping[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+        raise NotImplementedError
+
+    @property
+    def on_windows(self) -> bool:
+        """Whether the connection speaks to a shell of Windows."""
+        return bool(getattr(self._connection._shell, "_IS_WINDOWS", False))
 
 
 @contextlib.contextmanager
