@@ -14,7 +14,7 @@ description:
   - The host decides which backend serves it, without starting a process - firewalld when it runs, ufw when it is there and enabled, else nftables.
     O(backend) names one.
   - Foreign rules are read and never changed. RV(ignore:effective) says what they admit beyond these rules, and what of these rules they stop.
-  - The run is refused before any change when it would lock out whoever manages the host.
+  - The run is refused before any change when it would lock out the people who manage the host.
   - Two active managers are refused, since each would undo what the other does. To go on with both, name O(backend) and set O(allow_other_manager=true).
   - Rules of this owner that another backend still holds are reported by a warning.
   - Forwarded traffic is not filtered. Published ports of containers are forwarded traffic.

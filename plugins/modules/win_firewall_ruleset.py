@@ -60,7 +60,7 @@ options:
     default: keep
   windows_profiles:
     description:
-      - The profiles of Windows Firewall that the rules are for. In the others they admit nobody, also not whoever manages the host, and the lockout guard
+      - The profiles of Windows Firewall that the rules are for. In the others they admit nobody, not even the people who manage the host, and the lockout guard
         says so. Clients that roam may be open in V(domain) alone.
       - Default actions are always those of all three.
     type: list

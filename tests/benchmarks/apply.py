@@ -90,7 +90,7 @@ def _iptables() -> list[Task]:
 
 OURS, SAVED, NOTHING, WRITTEN, LOOPED = "ours", "ours, saved for the next boot", "do-nothing module", "template + nft -f", "looped iptables"
 FURTHER = (NOTHING, OURS, SAVED)
-VERY_FIRST = "ours, the host's very first rules"
+VERY_FIRST = "ours, the first rules on a host"
 CASES: dict[str, t.Callable[[], list[Task]]] = {
     NOTHING: _nothing,
     OURS: lambda: _ours(False),
