@@ -32,6 +32,7 @@ import typing as t
 from dataclasses import dataclass, field
 from xml.etree import ElementTree
 
+import again
 import checkout
 import molecule_scenarios
 import sanity
@@ -46,6 +47,7 @@ RESULTS = CACHE / "test"
 BIN = pathlib.Path(sys.executable).parent
 # Folders of tests/integration by part; the part ``integration`` has the others.
 FOLDERS = {"firewalld": ("firewalld",), "ufw": ("ufw",), "boot": ("persistence",), "windows": ("benchmarks", "windows")}
+BOOTED = ("firewalld", "ufw", "boot")
 # Tests of the part ``windows`` that a real PowerShell runs too: types of values, each kind of call by itself, and the columns of rules.
 BY_POWERSHELL = ("test_values", "test_alone", "test_executor_writes")
 TYPED = ("plugin_utils", "module_utils", "action", "filter", "lookup", "test")
@@ -61,10 +63,11 @@ WORKERS = (os.cpu_count() or 2) + 1
 @dataclass
 class Outcome:
     """What a part of the run came to. ``skipped`` holds names of tests, ``said`` what must not be overlooked (told at the end), ``shown`` what explains
-    failures (told with the part)."""
+    failures (told with the part). ``failures`` are the tests that failed, as pytest names them, with why."""
 
     passed: int = 0
     failed: int = 0
+    failures: dict[str, str] = field(default_factory=dict)
     skipped: list[str] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
     shown: list[str] = field(default_factory=list)
@@ -76,6 +79,7 @@ class Part:
     name: str
     group: str
     run: t.Callable[[bool], Outcome]  # whether nothing else runs, so that its output can be shown as it goes
+    again: t.Optional[t.Callable[[str], Outcome]] = None  # runs one of its tests by itself, where a failure may be one of the machine
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -156,9 +160,11 @@ def run_pytest(name: str, paths: t.Sequence[str], alone: bool, measured: bool = 
         outcome.shown = [output.rstrip()] if status != 0 else []
     if report.exists():
         for case in ElementTree.parse(report).iter("testcase"):
-            if case.find("failure") is not None or case.find("error") is not None:
+            broken = next((found for kind in ("failure", "error") if (found := case.find(kind)) is not None), None)
+            if broken is not None:
                 outcome.failed += 1
-                outcome.said.append(f"FAILED: {named(case)}")
+                outcome.failures[named(case)] = broken.get("message") or ""
+                outcome.said.append(again.failed_line(named(case), outcome.failures[named(case)]))
             elif case.find("skipped") is not None:
                 outcome.skipped.append(named(case))
             else:
@@ -209,6 +215,11 @@ def run_folders(part: str, alone: bool) -> Outcome:
     return run_pytest(part, folders(part), alone)
 
 
+def run_one(part: str, test: str, **more: str) -> Outcome:
+    """One test of a part that runs on booted containers."""
+    return run_pytest(f"{part}-again", [test], False, **more)
+
+
 def run_pwsh(alone: bool) -> Outcome:
     """Each kind of call by a real PowerShell, where there is one; ``make windows-pwsh`` runs the rest."""
     core = "2.21"
@@ -237,12 +248,15 @@ def run_on_core(core: str, alone: bool) -> Outcome:
 
 def run_other_release(alone: bool) -> Outcome:
     """What tells one release of Debian from another, in containers of the one that the other parts do not take."""
-    booted = molecule_scenarios.booted
     if os.environ.get("MSPORTS_IMAGE"):
         return Outcome(said=["NOT RUN: containers of the other release of Debian: MSPORTS_IMAGE names one image"])
-    other = next(release for release in booted.RELEASES if release != booted.RELEASE)
-    paths = [path for part in ("firewalld", "ufw", "boot") for path in folders(part)]
-    return run_pytest("other-release", ["-m", "every_release", *paths], alone, MSPORTS_RELEASE=other)
+    paths = [path for part in BOOTED for path in folders(part)]
+    return run_pytest("other-release", ["-m", "every_release", *paths], alone, MSPORTS_RELEASE=other_release())
+
+
+def other_release() -> str:
+    booted = molecule_scenarios.booted
+    return next(release for release in booted.RELEASES if release != booted.RELEASE)
 
 
 def run_wine(alone: bool) -> Outcome:
@@ -256,7 +270,13 @@ def run_molecule(scenario: str, _alone: bool) -> Outcome:
     """The whole test sequence of one scenario, which counts as one check."""
     status, output = molecule_scenarios.run(scenario, environment())
     RESULTS.joinpath(f"molecule-{scenario}.log").write_text(output, encoding="utf-8")
-    return Outcome(passed=1) if status == 0 else Outcome(failed=1, shown=["\n".join(output.splitlines()[-120:])])
+    return Outcome(passed=1) if status == 0 else Outcome(failed=1, shown=["\n".join(telling(output.splitlines()))])
+
+
+def telling(lines: list[str], before: int = 40, most: int = 200) -> list[str]:
+    """The lines around the first failure: after it Molecule goes on with what removes the hosts."""
+    first = next((number for number, line in enumerate(lines) if line.startswith("fatal: [")), None)
+    return lines[-most:] if first is None else lines[max(0, first - before) :][:most]
 
 
 PARTS = (
@@ -272,9 +292,10 @@ PARTS = (
     Part("unit", "unit", lambda alone: run_pytest("unit", UNIT, alone)),
     Part("integration", "integration", lambda alone: run_pytest("integration", integration(), alone)),
     *(Part(f"core-{core}", "integration", functools.partial(run_on_core, core)) for core in other_cores()),
-    *(Part(name, name if name == "windows" else "containers", functools.partial(run_folders, name)) for name in FOLDERS),
+    *(Part(name, "containers", functools.partial(run_folders, name), functools.partial(run_one, name)) for name in BOOTED),
+    Part("windows", "windows", functools.partial(run_folders, "windows")),
     Part("windows-pwsh", "windows", run_pwsh),
-    Part("other-release", "containers", run_other_release),
+    Part("other-release", "containers", run_other_release, lambda test: run_one("other-release", test, MSPORTS_RELEASE=other_release())),
     Part("windows-wine", "windows-wine", run_wine),
     Part("lab", "lab", lambda alone: run_pytest("lab", ["tests/lab/test_lab.py"], alone)),
     *(Part(f"molecule-{name}", "molecule", functools.partial(run_molecule, name)) for name in molecule_scenarios.scenarios()),
@@ -313,13 +334,15 @@ def timed(part: Part, alone: bool) -> Outcome:
     return outcome
 
 
-def told(part: Part, outcome: Outcome) -> str:
-    """Print what a part came to, and return its line of the summary."""
-    line = f"{part.name:<18} {outcome.passed:>6} passed {outcome.failed:>4} failed {outcome.seconds:>7.1f} s"
+def summary(part: Part, outcome: Outcome) -> str:
+    return f"{part.name:<18} {outcome.passed:>6} passed {outcome.failed:>4} failed {outcome.seconds:>7.1f} s"
+
+
+def tell(part: Part, outcome: Outcome) -> None:
+    """Print what a part came to."""
     with SPEAKING:
-        for text in (*outcome.shown, line):
+        for text in (*outcome.shown, summary(part, outcome)):
             print(text, flush=True)
-    return line
 
 
 SPEAKING = threading.Lock()
@@ -327,12 +350,12 @@ SPEAKING = threading.Lock()
 
 def run_all(parts: t.Sequence[Part]) -> tuple[list[str], dict[str, Outcome]]:
     """Run the parts, several at once; lines of the summary, and outcomes by name."""
-    lines, outcomes = {}, {}
+    outcomes = {}
 
     def run(chain: t.Sequence[Part]) -> None:
         for part in chain:
             outcomes[part.name] = timed(part, len(parts) == 1)
-            lines[part.name] = told(part, outcomes[part.name])
+            tell(part, outcomes[part.name])
 
     known = {part.name for chain in CHAINS for part in chain}
     chains = [[part for part in parts if part in chain] for chain in CHAINS] + [[part] for part in parts if part.name not in known]
@@ -340,7 +363,10 @@ def run_all(parts: t.Sequence[Part]) -> tuple[list[str], dict[str, Outcome]]:
     with concurrent.futures.ThreadPoolExecutor(max_workers=WORKERS) as pool:
         for done in [pool.submit(run, chain) for chain in chains if chain]:
             done.result()
-    return [lines[part.name] for part in parts], outcomes
+    ways = {part.name: part.again for part in parts if part.again is not None}
+    for text in again.run_again(outcomes, ways):
+        print(text, flush=True)
+    return [summary(part, outcomes[part.name]) for part in parts], outcomes
 
 
 def main() -> int:

@@ -174,7 +174,8 @@ def test_pytest_runs_are_counted_with_every_kind_of_end(tmp_path: pathlib.Path, 
         outcome = checks.run_pytest("sample", [str(path), "-p", "no:randomly"], alone)
         assert (outcome.passed, outcome.failed, len(outcome.skipped)) == (1, 2, 1)
         assert ["test_bad" in text for text in outcome.shown] == ([] if alone else [True])
-        assert [text.rpartition("::")[2] for text in outcome.said] == ["test_bad", "test_error"]
+        said = [text.rpartition("::")[2] for text in outcome.said]
+        assert said[0] == "test_bad: assert False" and said[1].startswith("test_error: ") and "ValueError" in said[1]
     nothing = checks.run_pytest("nothing", [str(tmp_path / "gone.py")], True)
     assert (nothing.passed, nothing.failed) == (0, 1)
 
@@ -190,6 +191,76 @@ def test_a_part_that_breaks_is_a_failed_one_and_the_others_run() -> None:
     assert [line.split()[:5:2] for line in result] == [["bad", "passed", "failed"], ["good", "passed", "failed"]]
     assert [(name, outcomes[name].passed, outcomes[name].failed) for name in ("bad", "good")] == [("bad", 0, 1), ("good", 1, 0)]
     assert outcomes["bad"].said == ["BROKEN: bad: OSError: disk full"] and "in breaks" in outcomes["bad"].shown[0]
+
+
+def test_the_summary_says_why_a_test_failed() -> None:
+    line = load("again").failed_line
+    assert line("a.py::test_x", "AssertionError: exit 1:\n  no such\ttable\n") == "FAILED: a.py::test_x: AssertionError: exit 1: no such table"
+    assert line("a.py::test_x", "") == "FAILED: a.py::test_x"
+    assert len(line("", "x" * 5000)) < 330
+
+
+def failing(checks: types.ModuleType, *tests: str, others: int = 0) -> t.Any:
+    """What a part comes to in which these tests failed, for a reason, and so many things that are no tests."""
+    why = dict.fromkeys(tests, "for a reason")
+    said = [load("again").failed_line(name, text) for name, text in why.items()]
+    return checks.Outcome(passed=10, failed=len(tests) + others, failures=why, said=said)
+
+
+def test_a_failed_test_on_a_booted_container_is_run_once_more_and_told_as_flaky_when_it_passes() -> None:
+    checks = load("run_checks")
+    ran: list[str] = []
+
+    def again(test: str) -> t.Any:
+        ran.append(test)
+        return checks.Outcome(passed=1) if test == "waits" else checks.Outcome(failed=1, shown=["the second time"])
+
+    parts = [
+        checks.Part("one", "containers", lambda _alone: failing(checks, "waits", "is wrong"), again),
+        checks.Part("other", "unit", lambda _alone: failing(checks, "a unit")),
+    ]
+    lines_told, outcomes = checks.run_all(parts)
+    assert ran == ["waits", "is wrong"]
+    assert outcomes["one"].said == ["FAILED: is wrong: for a reason", "FLAKY: waits: failed, then passed"]
+    assert (outcomes["one"].passed, outcomes["one"].failed, outcomes["other"].failed) == (11, 1, 1)
+    assert [line.split()[1:5:2] for line in lines_told] == [["11", "1"], ["10", "1"]]
+
+
+@pytest.mark.parametrize(
+    ("tests", "others", "second"),
+    [
+        ((("a", "b"), ("c", "d")), 0, (1, 0)),
+        ((("a",), ()), 1, (1, 0)),  # something failed that is no test
+        ((("a",), ()), 0, (0, 0)),  # nothing ran the second time
+        ((("a",), ()), 0, (1, 1)),
+    ],
+)
+def test_what_no_second_run_excuses(tests: tuple[tuple[str, ...], ...], others: int, second: tuple[int, int]) -> None:
+    """More than three failures in all parts together, or what is no test: nothing is run again. And a second run that did not just pass changes nothing."""
+    checks, again = load("run_checks"), load("again")
+    outcomes = {name: failing(checks, *failed, others=others) for name, failed in zip(("ufw", "boot"), tests, strict=True)}
+    before = {name: (outcome.passed, outcome.failed, list(outcome.said)) for name, outcome in outcomes.items()}
+    ran: list[str] = []
+
+    def way(test: str) -> t.Any:
+        ran.append(test)
+        return checks.Outcome(passed=second[0], failed=second[1])
+
+    told = again.run_again(outcomes, {"ufw": way, "boot": way})
+    assert before == {name: (outcome.passed, outcome.failed, outcome.said) for name, outcome in outcomes.items()}
+    assert bool(ran) is bool(told) is (second != (1, 0))
+
+
+def test_only_tests_on_booted_containers_are_run_again() -> None:
+    assert {part.name for part in load("run_checks").PARTS if part.again} == {"firewalld", "ufw", "boot", "other-release"}
+
+
+def test_a_failure_of_molecule_is_shown_with_what_is_around_it() -> None:
+    checks = load("run_checks")
+    log = [*(f"before {number}" for number in range(100)), "fatal: [mp]: FAILED!", *(f"after {number}" for number in range(500))]
+    shown = checks.telling(log)
+    assert (shown[0], shown[40], len(shown)) == ("before 60", "fatal: [mp]: FAILED!", 200)
+    assert checks.telling(log[:100]) == log[:100]
 
 
 def test_parts_that_start_together_make_one_link_to_the_checkout(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
