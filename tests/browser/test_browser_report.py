@@ -100,3 +100,16 @@ def test_the_page_is_no_wider_than_the_screen(report: pathlib.Path, width: int) 
         assert browser.ask("document.documentElement.scrollWidth") <= width
     finally:
         browser.close()
+
+
+def test_paper_has_every_column_and_what_is_folded_up(report: pathlib.Path) -> None:
+    browser = Browser(794)
+    try:
+        browser.emulate(media="print")
+        browser.open(report)
+        wide = "[...document.querySelectorAll('.wide')].filter(part => part.scrollWidth > document.documentElement.clientWidth).length"
+        assert browser.ask(wide) == 0
+        folded = "[...document.querySelectorAll('details')].filter(part => part.offsetHeight <= part.querySelector('summary').offsetHeight).length"
+        assert browser.ask("document.querySelectorAll('details').length") > 0 and browser.ask(folded) == 0
+    finally:
+        browser.close()

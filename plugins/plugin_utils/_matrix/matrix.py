@@ -11,6 +11,8 @@ import csv
 import io
 import typing as t
 
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.display import markdown
+
 Plain = t.Mapping[str, t.Any]
 COLUMNS = ("source", "source_addresses", "destination", "destination_addresses", "protocol", "ports", "because")
 Row = t.Dict[str, t.Any]
@@ -77,7 +79,7 @@ def _cell(text: str) -> str:
 def _markdown(found: list[Row]) -> str:
     head = ("source", "destination", "protocol", "ports", "because")
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    lines += ["| " + " | ".join(", ".join(row[column]).replace("|", "\\|") or "any" for column in head) + " |" for row in found]
+    lines += ["| " + " | ".join(markdown(", ".join(row[column])) or "any" for column in head) + " |" for row in found]
     return "\n".join(lines) + "\n"
 
 

@@ -11,11 +11,10 @@ import json
 import typing as t
 from xml.etree import ElementTree
 
-from ansible_collections.portcullis.msports.plugins.plugin_utils._report.markup import visible
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.display import markdown, visible
 from ansible_collections.portcullis.msports.plugins.plugin_utils._report.page import page
 
 Data = t.Mapping[str, t.Any]
-SPECIAL = "\\`*_{}[]<>#|~&"
 FAILING = {"lagging": "lags behind this plan", "orphaned": "has rules and is no longer planned", "expired": "ended"}
 
 
@@ -34,7 +33,7 @@ def _markdown(report: Data) -> str:
     lines = ["# Firewalls: what this plan opens, and why", ""]
     for item in report["summary"]:
         count = f"not known ({item['unknown']})" if item["count"] is None else f"{item['count']:,}"
-        lines.append(f"* {count} {_plain(item['title'])}" + (f": {', '.join(map(_plain, item['names']))}" if item["names"] else ""))
+        lines.append(f"* {count} {markdown(item['title'])}" + (f": {', '.join(map(markdown, item['names']))}" if item["names"] else ""))
     tables = (
         ("Findings", ("what was seen", "would be cut", "why", "remedy"), [_finding(item) for item in report["findings"]]),
         ("Roles", ("opens", "is reached", "over"), [(item["source"], item["destination"], ", ".join(item["ports"])) for item in report["edges"]]),
@@ -59,12 +58,7 @@ def _flow(item: Data) -> tuple[str, ...]:
 
 
 def _row(cells: t.Iterable[str]) -> str:
-    return "| " + " | ".join(map(_plain, cells)) + " |"
-
-
-def _plain(text: str) -> str:
-    """Return a text that Markdown shows as it is, in one line."""
-    return "".join(f"\\{char}" if char in SPECIAL else char for char in " ".join(visible(text).split()))
+    return "| " + " | ".join(map(markdown, cells)) + " |"
 
 
 def _junit(report: Data) -> str:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import html
 import typing as t
 
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.display import visible
+
 
 class Markup(str):
     """Finished HTML. Any other text is a text."""
@@ -35,11 +37,6 @@ def text(child: Child) -> Markup:
     return child if isinstance(child, Markup) else Markup(html.escape(visible(str(child))))
 
 
-def visible(given: str) -> str:
-    """Return a text without what browsers or XML would read as something else than a character: controls and halves of characters are shown as such."""
-    return "".join(char if char.isprintable() or char in "\n\t" else f"\\u{ord(char):04x}" for char in given) if not given.isprintable() else given
-
-
 def _attribute(name: str, value: t.Union[str, int, bool]) -> str:
     if value is True:
         return f" {name}"
@@ -60,4 +57,5 @@ def listed(texts: t.Sequence[str], shown: int = 6) -> Markup:
     """Return texts in a line; many of them folded up, so that a row stays a row."""
     if len(texts) <= shown:
         return joined(texts, ", ")
-    return element("details", element("summary", f"{', '.join(texts[:3])} and {len(texts) - 3} more"), ", ".join(texts[3:]))
+    head = min(shown, 3)
+    return element("details", element("summary", f"{', '.join(texts[:head])} and {len(texts) - head} more"), ", ".join(texts[head:]))

@@ -25,21 +25,24 @@ body { margin: 0 auto; padding: 1rem; max-width: 90rem; color: var(--ink); backg
 a { color: var(--mark) }
 nav { position: sticky; top: 0; background: var(--paper); padding: .4rem 0; border-bottom: 1px solid var(--line);
   display: flex; flex-wrap: wrap; gap: .2rem .9rem }
-#search { margin-left: auto; font: inherit; color: inherit; background: var(--soft); border: 1px solid var(--line); border-radius: 4px; padding: .1rem .5rem }
+#search { margin-left: auto; flex: 0 1 14rem; min-width: 8rem; font: inherit; color: inherit; background: var(--soft);
+  border: 1px solid var(--line); border-radius: 4px; padding: .1rem .5rem }
 h1 { font-size: 1.5rem } h2 { font-size: 1.2rem; margin: 2rem 0 .5rem; scroll-margin-top: 3rem } tr { scroll-margin-top: 3rem }
 .figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); gap: .7rem; padding: 0; list-style: none }
 .figures li { background: var(--soft); border-radius: 6px; padding: .7rem }
 .figures b { display: block; font-size: 1.7rem } .bad b { color: var(--bad) } .good b { color: var(--good) }
 .wide { overflow-x: auto; margin-bottom: 1.2rem } table { border-collapse: collapse; width: 100% }
-th, td { text-align: left; vertical-align: top; padding: .25rem .6rem .25rem 0; border-bottom: 1px solid var(--line); overflow-wrap: break-word;
-  min-width: 5rem }
+th, td { text-align: left; vertical-align: top; padding: .25rem .6rem .25rem 0; border-bottom: 1px solid var(--line);
+  overflow-wrap: anywhere; min-width: 6.5rem }
 thead th { background: var(--paper) } tr:target { background: var(--soft) }
-code, .ports { font-family: ui-monospace, monospace; font-size: .92em }
+code, .ports { font-family: ui-monospace, monospace; font-size: .92em; overflow-wrap: normal }
 .none { color: var(--good) } .cut { color: var(--bad); font-weight: 600 }
 svg { width: 100%; max-width: 60rem; height: auto } svg text { fill: currentColor; font-size: 13px } svg .head { font-weight: 600 }
 .line { fill: none; stroke: var(--mark); stroke-opacity: .45; stroke-width: 1.4 } .line:hover { stroke-opacity: 1; stroke-width: 3 }
-@media print { nav, #search { display: none } body { max-width: none; font-size: 10px } details > * { display: block } a { color: inherit }
-  tr { break-inside: avoid } }
+@media (max-width: 40rem) { table { min-width: 60rem } nav { position: static } h2, tr { scroll-margin-top: 0 } #search { flex-basis: 100% } }
+@media print { nav, #search { display: none } body { max-width: none; padding: 0; font-size: 9px } a { color: inherit; text-decoration: none }
+  .wide { overflow: visible } th, td { min-width: 4.2rem } thead { display: table-header-group } tr, .figures li { break-inside: avoid }
+  h2, h3 { break-after: avoid } details::details-content { content-visibility: visible; display: block; height: auto } }
 """
 SCRIPT = """
 const search = document.getElementById("search"), count = document.getElementById("count"), rows = document.querySelectorAll("tbody tr");

@@ -76,6 +76,8 @@ def test_markdown_is_one_table() -> None:
         "| desks | a\\|b | any | any | shop.flow |",
         "",
     ]
+    shown = str(render(plan({"www.till": host(rule("in", "any", "desks@P01.tree"), at=["10.0.0.1"])}, {"desks@P01.tree": ["10.0.0.9"]}), "md"))
+    assert "| desks@<!-- -->P01.tree | www<!-- -->.till |" in shown, "a forge would make links of these"
     lines = str(render(PLAN, "md")).rstrip("\n").split("\n")
     assert {line.count("|") for line in lines} == {6}
 

@@ -21,7 +21,8 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._matrix.matrix 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.observation import Observation
 from ansible_collections.portcullis.msports.plugins.plugin_utils._report import forms
 from ansible_collections.portcullis.msports.plugins.plugin_utils._report.content import content
-from ansible_collections.portcullis.msports.plugins.plugin_utils._report.markup import visible
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.display import visible
+from ansible_collections.portcullis.msports.plugins.plugin_utils._report.markup import listed
 from ansible_collections.portcullis.msports.tests.benchmarks import estates as big
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._flow import estates
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._plan.plans import host, peer, plan, rule
@@ -166,6 +167,8 @@ hostile = st.one_of(
             "&lt;b&gt;",
             "\u202egnp.exe",
             "a|b\n# c",
+            "www.example.com",
+            "desks@P01.tree https://example.com/ @me #12",
             "\x00\x1b[0m",
         ]
     ),
@@ -193,7 +196,8 @@ def test_hostile_names_stay_text(names: list[str]) -> None:
     assert all(visible(name).replace("\r", "\n") in text for name in names)
     assert ElementTree.fromstring(forms.render(data, "junit")).get("failures")
     markdown = forms.render(data, "md")
-    assert not re.search(r"(?<!\\)[<`]", markdown)
+    assert not re.search(r"(?<!\\)[<`]", markdown.replace("<!-- -->", ""))
+    assert not re.search(r"@(?!<)|:(?=//)|www(?=\.)", markdown, re.IGNORECASE)  # of which a forge makes links
     assert [line.count(" | ") for line in markdown.splitlines() if line.startswith("| estate")] in ([2], [])
     assert json.loads(forms.render(data, "json"))["notes"] == made["notes"]
 
@@ -201,3 +205,8 @@ def test_hostile_names_stay_text(names: list[str]) -> None:
 def test_a_thousand_hosts_stay_below_three_megabytes() -> None:
     made = _compile.compile_plan(big.distinct(1000))
     assert len(forms.render(_compile.report_of(made, None, None), "html").encode()) < 3_000_000
+
+
+@pytest.mark.parametrize(("shown", "said"), [(2, "a, b and 1 more"), (3, None), (6, None)])
+def test_what_is_folded_up_is_counted(shown: int, said: t.Optional[str]) -> None:
+    assert listed(["a", "b", "c"], shown) == ("a, b, c" if said is None else f"<details><summary>{said}</summary>c</details>")
