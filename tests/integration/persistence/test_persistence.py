@@ -6,12 +6,19 @@
 from __future__ import annotations
 
 import json
+import re
 import typing as t
 
 import booted
 import pytest
 
 pytestmark = pytest.mark.container
+
+TELEPORT = """import socket, subprocess, time
+server = socket.create_server(("", 3022))
+subprocess.run(["systemd-notify", "--ready"])
+time.sleep(3600)
+"""
 
 RULES = [
     {"name": "in tcp/443", "direction": "in", "protocol": "tcp", "local_ports": ["443"], "remote_addresses": ["@users"]},
@@ -159,6 +166,37 @@ def test_rules_that_the_next_kernel_refuses_fall_back_and_say_so(container: boot
     assert apply(container, **OPTIONS)["effective"]["in_force"]
     container.run("systemctl reset-failed; systemctl restart portcullis-msports-msports")
     assert (table(container), apply(container, **OPTIONS)["warnings"]) == (applied, [])
+
+
+MANAGED: list[tuple[dict[str, t.Any], list[str]]] = [
+    ({"connection_port": 3022}, ["2022", "2222", "3022"]),  # a server of another name, by which the controller came
+    ({"management": {"addresses": ["10.9.0.0/24"], "ports": ["22"]}}, ["22"]),  # what is said is what counts
+    ({}, ["2022", "2222"]),
+]
+
+
+def test_the_least_admits_whoever_manages_the_host(container: booted.Container, applied: str) -> None:
+    """Where nobody says who manages the host, and the kernel refuses the rules: the ports are those at which sshd really listens."""
+    container.run("printf 'Port 2022\\nPort 2222\\n' > /etc/ssh/sshd_config.d/ports.conf; systemctl restart ssh")
+    container.run(f"cat > /tmp/teleport.py <<'CODE'\n{TELEPORT}\nCODE")
+    container.run("systemd-run -q --unit teleport --service-type=notify -p NotifyAccess=all python3 /tmp/teleport.py")
+    try:
+        for more, ports in MANAGED:
+            apply(container, **OPTIONS, **more)
+            assert not apply(container, **OPTIONS, **more)["changed"]
+            line = management(container.run("cat /etc/portcullis/msports/msports.least.nft"))
+            assert re.findall(r"\d+", line.partition("dport")[2]) == ports
+            assert ("ip saddr 10.9.0.0/24" in line) == ("management" in more)
+        container.run("sed -i 's/accept/acept/' /etc/portcullis/msports/msports.nft")
+        container.reboot()
+        assert "dport { 2022, 2222 } accept" in management(table(container))
+    finally:
+        container.run("rm -f /etc/ssh/sshd_config.d/ports.conf; systemctl restart ssh; systemctl stop teleport", check=False)
+        apply(container, **OPTIONS)
+
+
+def management(listing: str) -> str:
+    return next(line for line in listing.splitlines() if 'comment "management"' in line)
 
 
 def applied_without(text: str, block: str) -> str:

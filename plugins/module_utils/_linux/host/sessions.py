@@ -64,6 +64,16 @@ def established(proc: str = "/proc") -> t.List[Session]:
     return [session for session, _inode in kernel.all() if not kernel.is_inside(session)]
 
 
+def managed_ports(proc: str = "/proc", came_by: t.Optional[int] = None) -> t.Tuple[int, ...]:
+    """Return the ports of this host at which somebody who manages it would knock, as far as that can be seen: those that listen now."""
+    kernel, reader = _Sockets(proc), _Reader(proc)
+    sockets = kernel.all()
+    servers = reader.named(reader.processes()) if kernel.listening else []
+    # Where systemd listens for sshd, only the sessions tell by which port.
+    found = {*_served(kernel, reader, servers, came_by), *(session.local_port for session in reader.held(servers, sockets))}
+    return tuple(sorted(port for port in found if port in kernel.listening))
+
+
 def _variables(reader: _Reader, environment: t.Mapping[str, str], pids: t.Iterable[str]) -> t.Iterator[t.Tuple[str, t.Optional[str]]]:
     yield "the environment", environment.get("SSH_CONNECTION")
     for pid in pids:

@@ -12,6 +12,7 @@ import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _change, _limits, _ruleset
 from ansible_collections.portcullis.msports.plugins.module_utils._change import Change
+from ansible_collections.portcullis.msports.plugins.module_utils._guard import SSH
 from ansible_collections.portcullis.msports.plugins.module_utils._limits import UNSAYABLE
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.compare import Environment
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import Nft, has_netbios, has_time
@@ -38,8 +39,11 @@ class Desired(t.NamedTuple):
     warnings: t.List[str]
 
 
-def desire(options: Options, nft: Nft, actual: t.Optional[Table]) -> Desired:
-    """Return ``Desired`` for the options and the own table that is there (or ``None``); raise ``Refused`` with every problem at once."""
+def desire(options: Options, nft: Nft, actual: t.Optional[Table], managed: t.Callable[[], t.Sequence[int]] = tuple) -> Desired:
+    """Return ``Desired`` for the options and the own table that is there (or ``None``); raise ``Refused`` with every problem at once.
+
+    ``managed`` tells the ports by which this host is managed; it is asked where the options do not say them.
+    """
     rules = checked_rules(options)
     lasting = _lasting(rules, nft)
     helpers = ["tftp"] + (["netbios-ns"] if _wants_netbios(rules) and _has_netbios(nft, actual) else [])
@@ -59,7 +63,7 @@ def desire(options: Options, nft: Nft, actual: t.Optional[Table]) -> Desired:
     desired = _with_extra(options, rendered.table, actual, change.extra) if actual and change.extra else rendered.table
     text = table.text(desired, options["owner"])
     holding = [rule for rule in sayable if not _ruleset.is_over(rule["until"], time.time())]
-    return Desired(rules, holding, desired, text, Saved(text, _least(options)) if options["persist"] else None, change, warnings)
+    return Desired(rules, holding, desired, text, Saved(text, _least(options, managed)) if options["persist"] else None, change, warnings)
 
 
 def _lasting(rules: t.Iterable[Plain], nft: Nft) -> t.List[str]:
@@ -68,14 +72,16 @@ def _lasting(rules: t.Iterable[Plain], nft: Nft) -> t.List[str]:
     return ending if ending and not has_time(nft) else []
 
 
-def _least(options: Options) -> str:
-    """Return the file of the least that a host boots with where its kernel refuses the rest: management (or ssh, where none is named) and the base rules."""
+def _least(options: Options, managed: t.Callable[[], t.Sequence[int]]) -> str:
+    """Return the file of the least that a host boots with where its kernel refuses the rest: the base rules and management. Where none is named, that is
+    whoever comes to a port by which the host is managed, or to that of ssh where none was seen."""
     management = options["management"]
+    ports = management.get("ports") or managed() or (SSH,)
     rule = {
         "name": "management",
         "direction": "in",
         "protocol": "tcp",
-        "local_ports": [str(port).rpartition("/")[2] for port in management.get("ports") or ["22"]],
+        "local_ports": [str(port).rpartition("/")[2] for port in ports],
         "remote_addresses": list(management.get("addresses") or ["any"]),
     }
     rules = checked_rules(dict(options, rules=[rule], address_sets={}))

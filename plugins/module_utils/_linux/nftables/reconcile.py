@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import functools
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _change, _refusals
@@ -18,7 +19,7 @@ from ansible_collections.portcullis.msports.plugins.module_utils._guard import W
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import guard, rollback
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.foreign import Tables
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import RULE_CHAINS, Nft, NftError, Objects, split
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.sessions import find_sessions, guarded
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.sessions import find_sessions, guarded, managed_ports
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.shelf import Shelf
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import apply as loading
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import desired, environment, lock, parse, table, undo
@@ -134,7 +135,7 @@ def _absent(options: Options, check_mode: bool, host: Host, found: Found) -> Res
 def _present(options: Options, check_mode: bool, host: Host, found: Found) -> Result:
     if found.strange:
         raise Refused(NOT_OURS.format(options["owner"]))
-    wanted = desired.desire(options, host.nft, found.actual)
+    wanted = desired.desire(options, host.nft, found.actual, functools.partial(managed_ports, host.proc, options["connection_port"]))
     saved = found.store.lines(wanted.saved)
     outside = environment.examine(found.foreign, wanted.rules, options, host.root, host.proc)
     if outside.managers and not options["allow_other_manager"]:
