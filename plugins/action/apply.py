@@ -24,7 +24,7 @@ from ansible_collections.portcullis.msports.plugins.module_utils._options import
     drop_unsupported,
     passed_on_spec,
 )
-from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import Action, ansible_errors
+from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import Action, ansible_errors, refuse_unmatched
 from ansible_collections.portcullis.msports.plugins.plugin_utils._compile import Stale, cut_at, inputs_of, stale
 from ansible_collections.portcullis.msports.plugins.plugin_utils._diff import shortened
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import some
@@ -43,9 +43,10 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.applied i
 )
 from ansible_collections.portcullis.msports.plugins.plugin_utils._outcome import outcome, skipped
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.read import load_host, read_index
-from ansible_collections.portcullis.msports.plugins.plugin_utils._render.pieces import without_ended
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.ended import without_ended
 from ansible_collections.portcullis.msports.plugins.plugin_utils._render.wire import render
 from ansible_collections.portcullis.msports.plugins.plugin_utils._run import (
+    LIMIT,
     ACCEPTED,
     CHECKED,
     MANAGED,
@@ -107,7 +108,16 @@ class ActionModule(Action):
             run.tell(name, outcome({"failed": True}))
             raise
 
+    def _check_limit(self, run: Run, task_vars: dict[str, t.Any]) -> None:
+        """Refuse a limit with a part that nobody has, once per run: who wrote it meant more hosts than are seen here."""
+        if task_vars.get("ansible_limit") and run.read(LIMIT) is None:
+            with ansible_errors(AnsibleActionFail), run.locked():
+                refuse_unmatched("--limit", task_vars["ansible_limit"], task_vars, self._loader)
+                run.leave(LIMIT, {})
+
     def _apply(self, run: Run, name: str, task_vars: dict[str, t.Any], arguments: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+        if not arguments["partial_inventory"] and arguments["expected_digest"] is None:  # a slice lacks hosts that a limit may name
+            self._check_limit(run, task_vars)
         options = {key: arguments[key] for key in PASSED_ON if arguments[key] is not None}
         if arguments["state"] == "absent":
             backend = self._backend(name, self._there(), arguments["backend"])  # there may be no plan
@@ -120,7 +130,7 @@ class ActionModule(Action):
                 run.tell(name, skipped(entry is not None and entry.kind == ORPHANED or state_of(run.directory, name) == PRESENT))
                 return {"changed": False, "skipped": True, "msg": f"{name} has no ruleset in the plan: {why}"}
             with ansible_errors(AnsibleActionFail):
-                plan = without_ended(load_host(marker["plan"], name, entry.file), name, time.time())
+                plan = without_ended(load_host(marker["plan"], name, entry.file), [name], time.time())
             backend = self._backend(name, plan["hosts"][name]["system"], arguments["backend"])
             with ansible_errors(AnsibleActionFail):
                 options.update(render(plan, name, backend, arguments["mode"]))

@@ -18,7 +18,7 @@ import typing as t
 from collections.abc import Mapping, Sequence, Set
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
-from ansible.inventory.manager import IGNORED
+from ansible.inventory.manager import IGNORED, InventoryManager, split_host_pattern
 from ansible.plugins.action import ActionBase
 from ansible.plugins.connection import ConnectionBase
 from ansible.utils.path import unfrackpath
@@ -109,6 +109,51 @@ class Action(ActionBase):
     def on_windows(self) -> bool:
         """Whether the connection speaks to a shell of Windows."""
         return bool(getattr(self._connection._shell, "_IS_WINDOWS", False))
+
+
+def refuse_unmatched(where: str, pattern: t.Any, variables: t.Mapping[str, t.Any], loader: t.Any, instead: str = "") -> None:
+    """Raise :class:`MsportsError` for each part of a host pattern or a limit (``None``: none) that matches nobody, and for one that leaves nobody.
+
+    Ansible only warns of a part, and goes on with fewer hosts, or with more where the part excludes some. ``instead`` is the variable to use in place
+    of a limit that leaves out localhost, where the work of a playbook is done.
+    """
+    parts = [part for text in split_host_pattern(to_plain(pattern) or []) for part in _of_file(text)]
+    groups = {str(name): [str(host) for host in hosts] for name, hosts in variables["groups"].items()}
+    manager = InventoryManager(loader, parse=False)
+    for group, hosts in groups.items():
+        manager.add_group(group)
+        for host in hosts:
+            manager.add_host(host, group=group)
+    problems = Problems()
+    for part in parts:
+        name = part.lstrip("!&")
+        if name not in groups and not _matched(manager, name):
+            known = [*groups, *(host for hosts in groups.values() for host in hosts)]
+            problems.add(where, name, "no host or group of the inventory has this name, or fits this pattern; nothing was done", known)
+    left = _matched(manager, parts)
+    if parts and not problems and not left:
+        problems.add(where, ",".join(parts), "leaves no host, so nothing would be done")
+    if parts and instead and "localhost" not in left:
+        problems.add(where, ",".join(parts), f"leaves out localhost, where this playbook works; choose hosts with -e {instead}=... and without --limit")
+    problems.raise_as(MsportsError)
+
+
+def _of_file(part: str) -> list[str]:
+    """Return a part of a limit, or the lines of the file that it names, as Ansible reads them."""
+    if not part.startswith("@"):
+        return [part]
+    try:
+        with open(unfrackpath(part[1:], follow=False), encoding="utf-8") as lines:
+            return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+    except OSError:
+        return []  # which Ansible has said by itself
+
+
+def _matched(manager: InventoryManager, pattern: t.Any) -> list[str]:
+    try:
+        return [host.name for host in manager.get_hosts(pattern=pattern)]
+    except AnsibleError:  # what an option of Ansible makes of a mismatch
+        return []
 
 
 @contextlib.contextmanager

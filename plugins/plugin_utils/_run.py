@@ -22,7 +22,7 @@ import pathlib
 import typing as t
 
 Marker = t.Dict[str, t.Any]
-MARKER, RESULT, ENTRIES, OUTCOMES, TOLD = "marker.json", "result.json", "entries", "outcomes", "told.json"
+MARKER, RESULT, ENTRIES, OUTCOMES, TOLD, LIMIT = "marker.json", "result.json", "entries", "outcomes", "told.json", "limit.json"
 # How well the plan of a run is known to be the present one; each answers the questions before it, too.
 ACCEPTED, PARTLY, CHECKED, MADE = range(4)
 MANAGED, ORPHANED, UNMANAGED, ROLELESS = "managed", "orphaned", "unmanaged", "roleless"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import os
 import pathlib
 import socket
@@ -158,10 +159,27 @@ def test_preflight_announces_exactly_what_would_be_cut(peer: net.Peer, place: Pl
     assert {item["seen"] for item in kept["observations"]} >= {"listener", "session"}
 
 
-@pytest.mark.parametrize("name", ["drift", "preflight"])
-def test_a_pattern_that_matches_no_host_is_refused(place: Place, name: str) -> None:
-    done = play(place, name, **{f"{name}_hosts": "sql1"})
-    assert done.code == 2 and "no host of the inventory matches sql1" in done.output, done.output
+@pytest.mark.parametrize("name", ["apply", "drift", "observe", "preflight", "verify"])
+def test_a_name_that_no_host_has_is_refused(place: Place, name: str) -> None:
+    """Ansible would warn, and go on with the others."""
+    assert name != "verify" or play(place, "plan").code == 0  # which it reads first
+    done = play(place, name, **{f"{name}_hosts": "sql01,sql1"})
+    assert done.code != 0 and re.search(f"{name}_hosts: 'sql1': no host .* did you mean 'sql01'", done.output), done.output
+    assert "Reconcile the firewall" not in done.output and "See " not in done.output
+
+
+@pytest.mark.parametrize("name", ["preflight", "verify"])
+def test_a_limit_that_leaves_out_the_work_is_refused(place: Place, name: str) -> None:
+    done = place.play("-i", "inventory.yml", f"portcullis.msports.{name}", "--limit", "sql01")
+    assert done.code != 0 and f"choose hosts with -e {name}_hosts=..." in done.output, done.output
+
+
+def test_a_limit_with_a_name_that_nobody_has_is_refused_in_plays_of_ones_own(place: Place) -> None:
+    place.write("own.yml", "- hosts: all\n  gather_facts: false\n  tasks: [{portcullis.msports.apply: {directory: none}}]")
+    done = place.play("-i", "inventory.yml", "own.yml", "--limit", "sql01,sql1")
+    assert done.code == 2 and "--limit: 'sql1': no host or group" in done.output, done.output
+    part = place.play("-i", "inventory.yml", "portcullis.msports.apply", "-e", '{"host_firewall_partial_inventory": true, "apply_hosts": "sql1"}')
+    assert part.code == 0, part.output
 
 
 def test_a_verification_that_tried_nothing_fails(place: Place) -> None:

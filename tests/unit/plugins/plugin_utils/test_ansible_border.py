@@ -12,6 +12,7 @@ import typing as t
 
 import pytest
 from ansible.errors import AnsibleError, AnsibleFilterError
+from ansible.parsing.dataloader import DataLoader
 from ansible.template import trust_as_template
 from ansible_collections.portcullis.msports.plugins.plugin_utils import _ansible
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import CatalogError, MsportsError, Problem
@@ -133,3 +134,37 @@ def test_unions_that_contradict_are_told() -> None:
         "msports_releases__x.exchange: '2016': msports_releases.exchange says '2013'; one key has one value, whichever variables it is united from",
         "msports_releases__y: ['exchange']: expected a mapping",
     ]
+
+
+GROUPS = {"all": ["web01", "web02", "localhost"], "ungrouped": [], "web": ["web01", "web02"], "empty": []}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "instead", "wrong"),
+    [
+        ("all", "", ""),
+        ("web[0]:&web", "", ""),
+        ("~web.*,!web02", "", ""),
+        (["web01", "web02"], "", ""),
+        ("fe80::1", "", "'fe80::1': no host"),
+        (None, "work_hosts", ""),
+        ("wbe01,web02", "", "'wbe01': no host or group .* did you mean 'web01'"),
+        ("all:!wbe02", "", "'wbe02': no host .* did you mean 'web02'"),  # somebody was to be left alone
+        ("wbe*", "", r"'wbe\*': no host"),
+        ("empty", "", "'empty': leaves no host"),
+        ("web:!web0*", "", "leaves no host"),
+        ("web01", "work_hosts", "leaves out localhost.* -e work_hosts="),
+        ("web01,localhost", "work_hosts", ""),
+        ("@FILE", "", "'web03': no host"),
+    ],
+)
+def test_each_part_of_a_pattern_has_to_match_somebody(pattern: t.Any, instead: str, wrong: str, tmp_path: pathlib.Path) -> None:
+    if pattern == "@FILE":
+        (tmp_path / "retry").write_text("# the last run\nweb01\nweb03\n")
+        pattern = f"@{tmp_path}/retry"
+    given = ("--limit", pattern, {"groups": GROUPS}, DataLoader(), instead)
+    if not wrong:
+        _ansible.refuse_unmatched(*given)
+        return
+    with pytest.raises(MsportsError, match=wrong):
+        _ansible.refuse_unmatched(*given)
