@@ -6,13 +6,13 @@
 
 from __future__ import annotations
 
-import datetime
 import typing as t
 
 from ansible.errors import AnsibleActionFail
 
 from ansible_collections.portcullis.msports.plugins.module_utils._options import OWNER
 from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import Action, ansible_errors, to_plain
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.ended import today
 from ansible_collections.portcullis.msports.plugins.plugin_utils._observation import store
 
 MODULE = "portcullis.msports.linux_observe"
@@ -42,7 +42,7 @@ class ActionModule(Action):
 
     @staticmethod
     def _keep(folder: str, host: str, observations: list[dict[str, t.Any]]) -> None:
-        day = datetime.date.today().isoformat()
+        day = today()
         try:
             store.add(folder, host, store.observations_from([{"host": host, "last": day, **item} for item in observations], day))
         except OSError as error:

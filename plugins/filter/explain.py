@@ -98,13 +98,13 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.portcullis.msports.plugins.plugin_utils import _question
 from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import ansible_errors, listed, to_plain
 from ansible_collections.portcullis.msports.plugins.plugin_utils._compile import explain_plan
-from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.read import plan_from
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.ended import plan_as_of_today
 
 
 def explain(plan, source, destination, port, catalog_paths=None):
     with ansible_errors(AnsibleFilterError):
         protocol, number = _question.parse(to_plain(port))
-        return explain_plan(plan_from(to_plain(plan)), to_plain(source), to_plain(destination), protocol, number, listed(catalog_paths))
+        return explain_plan(plan_as_of_today(to_plain(plan)), to_plain(source), to_plain(destination), protocol, number, listed(catalog_paths))
 
 
 class FilterModule:

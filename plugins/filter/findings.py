@@ -93,21 +93,20 @@ _value:
       elements: dict
 """
 
-import datetime
 
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import ansible_errors, listed, to_plain
 from ansible_collections.portcullis.msports.plugins.plugin_utils._compile import judge_observations
 from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.store import observations_from
-from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.read import plan_from
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.ended import plan_as_of_today, today
 
 
 def findings(plan, observations, catalog_paths=None, accepted=None):
     with ansible_errors(AnsibleFilterError):
-        today = datetime.date.today().isoformat()
-        seen = observations_from(to_plain(observations), today)
-        return judge_observations(plan_from(to_plain(plan)), seen, listed(catalog_paths), listed(accepted))
+        day = today()
+        seen = observations_from(to_plain(observations), day)
+        return judge_observations(plan_as_of_today(to_plain(plan)), seen, listed(catalog_paths), listed(accepted))
 
 
 class FilterModule:

@@ -64,20 +64,20 @@ _value:
       type: dict
 """
 
-import datetime
 
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import ansible_errors, listed, to_plain
 from ansible_collections.portcullis.msports.plugins.plugin_utils._compile import impact_of
 from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.store import observations_from
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.ended import plan_as_of_today, today
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.read import plan_from
 
 
 def impact(before, after, observations, catalog_paths=None):
     with ansible_errors(AnsibleFilterError):
-        seen = observations_from(to_plain(observations), datetime.date.today().isoformat())
-        return impact_of(plan_from(to_plain(before)), plan_from(to_plain(after)), seen, listed(catalog_paths))
+        seen = observations_from(to_plain(observations), today())
+        return impact_of(plan_from(to_plain(before)), plan_as_of_today(to_plain(after)), seen, listed(catalog_paths))
 
 
 class FilterModule:

@@ -55,12 +55,12 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import ansible_errors, to_plain
 from ansible_collections.portcullis.msports.plugins.plugin_utils._matrix import matrix as core
-from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.read import plan_from
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.ended import plan_as_of_today
 
 
 def matrix(plan, form="list"):
     with ansible_errors(AnsibleFilterError):
-        found = plan_from(to_plain(plan))
+        found = plan_as_of_today(to_plain(plan))
         try:
             return core.render(found, to_plain(form))
         except ValueError as error:

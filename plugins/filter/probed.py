@@ -54,19 +54,18 @@ _value:
       elements: str
 """
 
-import datetime
 
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import ansible_errors, listed, to_plain
 from ansible_collections.portcullis.msports.plugins.plugin_utils._compile import judge_answers
-from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.read import plan_from
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.ended import plan_as_of_today, today
 
 
 def probed(plan, answers, catalog_paths=None):
     with ansible_errors(AnsibleFilterError):
-        day = datetime.date.today().isoformat()
-        return judge_answers(plan_from(to_plain(plan)), to_plain(answers), day, listed(catalog_paths))
+        day = today()
+        return judge_answers(plan_as_of_today(to_plain(plan)), to_plain(answers), day, listed(catalog_paths))
 
 
 class FilterModule:

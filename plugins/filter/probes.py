@@ -56,12 +56,12 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import ansible_errors, listed, to_plain
 from ansible_collections.portcullis.msports.plugins.plugin_utils._compile import probes_of_plan
-from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.read import plan_from
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.ended import plan_as_of_today
 
 
 def probes(plan, most=20, systems=("linux",)):
     with ansible_errors(AnsibleFilterError):
-        return probes_of_plan(plan_from(to_plain(plan)), to_plain(most), listed(list(systems)))
+        return probes_of_plan(plan_as_of_today(to_plain(plan)), to_plain(most), listed(list(systems)))
 
 
 class FilterModule:

@@ -64,13 +64,13 @@ _value:
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import ansible_errors, to_plain
-from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.read import plan_from
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.ended import plan_as_of_today
 from ansible_collections.portcullis.msports.plugins.plugin_utils._render import wire
 
 
 def render(plan, host, backend="nftables"):
     with ansible_errors(AnsibleFilterError):
-        return wire.render(plan_from(to_plain(plan)), to_plain(host), to_plain(backend))
+        return wire.render(plan_as_of_today(to_plain(plan)), to_plain(host), to_plain(backend))
 
 
 class FilterModule:

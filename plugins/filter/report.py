@@ -60,7 +60,6 @@ _value:
   type: str
 """
 
-import datetime
 import os
 
 from ansible.errors import AnsibleFilterError
@@ -69,17 +68,17 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import
 from ansible_collections.portcullis.msports.plugins.plugin_utils._compile import report_of
 from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.store import folder_of, observations_from
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.applied import lagging_of
-from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.read import plan_from
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.ended import plan_as_of_today, today
 from ansible_collections.portcullis.msports.plugins.plugin_utils._report import forms
 
 
 def report(plan, form="html", observations=None, catalog_paths=None):
     with ansible_errors(AnsibleFilterError):
         given, seen = to_plain(plan), to_plain(observations)
-        found = plan_from(given)
+        found = plan_as_of_today(given)
         if seen is None and isinstance(given, str) and os.path.isdir(folder_of(given)):
             seen = given
-        observed = None if seen is None else observations_from(seen, datetime.date.today().isoformat())
+        observed = None if seen is None else observations_from(seen, today())
         content = report_of(found, observed, lagging_of(given) if isinstance(given, str) else None, listed(catalog_paths))
         try:
             return forms.render(content, to_plain(form))

@@ -59,20 +59,19 @@ _value:
       type: str
 """
 
-import datetime
 
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils import _compile
 from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import ansible_errors, to_plain
 from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.store import observations_from
-from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.read import plan_from
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.ended import plan_as_of_today, today
 
 
 def unused_rules(plan, observations, days):
     with ansible_errors(AnsibleFilterError):
-        seen = observations_from(to_plain(observations), datetime.date.today().isoformat())
-        return _compile.unused_rules(plan_from(to_plain(plan)), seen, to_plain(days))
+        seen = observations_from(to_plain(observations), today())
+        return _compile.unused_rules(plan_as_of_today(to_plain(plan)), seen, to_plain(days))
 
 
 class FilterModule:

@@ -138,6 +138,11 @@ def last_second(day: t.Any) -> t.Optional[int]:
         return None
 
 
+def today(now: t.Optional[float] = None) -> str:
+    """Return the day of a second since 1970 (``None``: now), as ``2027-01-31``. A day is one in UTC everywhere, whatever the time zone of the machine."""
+    return time.strftime("%Y-%m-%d", time.gmtime(time.time() if now is None else now))
+
+
 def is_over(day: str, now: float) -> bool:
     """Tell whether a last day (``""``: none) is over at a second since 1970."""
     return bool(day) and (last_second(day) or 0) <= now

@@ -14,6 +14,7 @@ import socket
 import typing as t
 from collections.abc import Mapping
 
+from ansible_collections.portcullis.msports.plugins.module_utils import _ruleset
 from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import TEMPLATE_ERRORS, seen_by, to_plain, unparsed_sources
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import InventoryError, Problem
 from ansible_collections.portcullis.msports.plugins.plugin_utils._facts import own_addresses
@@ -43,7 +44,7 @@ def inventory_of(hostvars: t.Mapping[str, t.Mapping[str, t.Any]], whole: bool = 
         "hosts": hosts,
         "groups": groups,
         "whole": whole,
-        "today": str(today or datetime.date.today()),
+        "today": str(today or _ruleset.today()),
         "resolved": {},
         "facts": {},
         "left_out": {},

@@ -52,7 +52,7 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.portcullis.msports.plugins.plugin_utils import _question
 from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import ansible_errors, to_plain
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.allowed import allowed_set
-from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.read import plan_from
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.ended import plan_as_of_today
 
 
 def allowed_by(question, plan):
@@ -61,7 +61,7 @@ def allowed_by(question, plan):
         if not isinstance(plain, list) or len(plain) != 3:
             raise AnsibleFilterError(f"allowed_by: {plain!r}: expected (source, destination, port), such as ('mp01', 'site01', 'tcp/445')")
         source, destination, port = plain
-        return allowed_set(plan_from(to_plain(plan))).allows(source, destination, *_question.parse(port))
+        return allowed_set(plan_as_of_today(to_plain(plan))).allows(source, destination, *_question.parse(port))
 
 
 class TestModule:

@@ -20,13 +20,6 @@ Sets = t.Dict[str, t.List[str]]
 COPIED = ("direction", "action", "protocol", "local_ports", "remote_ports", "helper")
 
 
-def without_ended(plan: Plain, name: str, now: float) -> Plain:
-    """Return a plan without the rules of a host whose last day is over. A plan may be older than that day, and nftables alone ends a rule by itself."""
-    host = plan["hosts"][name]
-    rules = [rule for rule in host["rules"] if not _ruleset.is_over(rule.get("until", ""), now)]
-    return plan if len(rules) == len(host["rules"]) else {**plan, "hosts": {**plan["hosts"], name: {**host, "rules": rules}}}
-
-
 def living(plan: Plain, rules: t.Iterable[Plain]) -> list[Plain]:
     """Return the rules that name somebody: one whose peers, or whose own addresses where it has any, are an empty set admits nothing."""
     return [rule for rule in rules if addresses_of(plan, rule["remote"]) and (not rule["local"] or addresses_of(plan, rule["local"]))]

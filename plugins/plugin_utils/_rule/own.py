@@ -7,10 +7,12 @@
 
 from __future__ import annotations
 
+import calendar
 import datetime
 import typing as t
 from dataclasses import replace
 
+from ansible_collections.portcullis.msports.plugins.module_utils import _ruleset
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import some
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import Addresses, union
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.connection import Note
@@ -129,4 +131,4 @@ def _set(kind: str, selection: Selection, estate: Estate) -> AddressSet:
 
 
 def _is_over(allow: Allow, today: datetime.date) -> bool:
-    return allow.until is not None and allow.until < today
+    return allow.until is not None and _ruleset.is_over(str(allow.until), calendar.timegm(today.timetuple()))

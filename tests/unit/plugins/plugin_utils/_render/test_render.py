@@ -13,7 +13,8 @@ from hypothesis import given, strategies as st
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _ruleset
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MsportsError, UnsupportedRuleError
-from ansible_collections.portcullis.msports.plugins.plugin_utils._render.pieces import without_ended, wire_name
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.ended import without_ended
+from ansible_collections.portcullis.msports.plugins.plugin_utils._render.pieces import wire_name
 from ansible_collections.portcullis.msports.plugins.plugin_utils._render.wire import render
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._plan.plans import Plain, host, plan, rule
 
@@ -144,6 +145,6 @@ def test_wire_names_stay_unique_and_valid(names: list[str]) -> None:
 def test_a_plan_that_is_older_than_the_end_of_a_rule_does_not_keep_it(backend: str, day: tuple[int, int, int], left: int) -> None:
     """The day counts in UTC, as the kernel of an nftables host counts it."""
     given = plan({"till": host(IN, {**rule("in", "tcp", "many", ["8443"]), "until": "2027-01-31"})}, SETS)
-    held = without_ended(given, "till", calendar.timegm((*day, 0, 0, 0)))
+    held = without_ended(given, ["till"], calendar.timegm((*day, 0, 0, 0)))
     assert len(render(held, "till", backend)["rules"]) == left
     assert len(given["hosts"]["till"]["rules"]) == 2
