@@ -21,9 +21,7 @@ BLOCKED = "the rule {0!r} blocks it"
 
 
 class Evaluator:
-    """Evaluates new connections to this host. ``TCP_ONLY`` tells that it knows nothing of other protocols."""
-
-    TCP_ONLY = False
+    """Evaluates new connections to this host."""
 
     def why_blocked(self, peers: Addresses, port: _ports.Range, local: t.Optional[Addresses], protocol: int = TCP) -> t.Optional[str]:
         """Return why not every one of ``peers`` may connect to every port of ``port``, or ``None``. ``local`` is ``None`` where our address is not known."""

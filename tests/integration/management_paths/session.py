@@ -15,7 +15,8 @@ Run in the host's namespace with one JSON argument:
 ``ptrace``    whether anybody may trace
 ``hidepid``   whether /proc hides processes of other users
 
-Then each line is a job, ``{"options": ..., "check": ..., "root": ..., "pretend": {interface: [kind, {attribute: bytes}]}}``, and its answer.
+Then each line is a job, ``{"options": ..., "check": ..., "root": ..., "pretend": {interface: [kind, {attribute: bytes}]}}``, and its answer. Attribute 0
+of WireGuard is what the kernel answers when it is asked for the interface.
 """
 
 from __future__ import annotations
@@ -109,7 +110,7 @@ def shell(spec: dict, environment: dict) -> None:
 def module(spec: dict) -> None:
     """Do the jobs."""
     sys.path[:0] = spec["path"]
-    from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import links
+    from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import links, wireguard
     from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import reconcile
 
     genuine = links.links
@@ -123,7 +124,11 @@ def module(spec: dict) -> None:
             kinds = {name: (kind, {int(key): bytes.fromhex(value) for key, value in data.items()}) for name, (kind, data) in made.items()}
             return {number: link._replace(kind=kinds[link.name][0], data=kinds[link.name][1]) if link.name in kinds else link for number, link in known.items()}
 
-        links.links = pretended
+        def told(name: str, made: dict = made) -> wireguard.Tunnel | None:
+            answer = made[name][1].get("0")
+            return wireguard.parse([bytes.fromhex(answer)]) if answer else None
+
+        links.links, wireguard.read = pretended, told
         try:
             done = reconcile.run(job["options"], job["check"], reconcile.Host(root=job["root"]))
             say({"refused": "", "warnings": done["warnings"], "guarded": done["effective"]["guarded"]})

@@ -12,12 +12,14 @@ from __future__ import annotations
 import contextlib
 import json
 import pathlib
+import struct
 import subprocess
 import sys
 import typing as t
 
 import pytest
 import session as stand_in
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.netlink import attribute
 from network_namespaces import Peer, run
 
 PASSES, LOCKED, UNSURE = "passes", "locked out", "cannot tell"
@@ -68,6 +70,12 @@ IN_TUNNEL = [rule("ssh", 22, "10.99.0.2")]
 OUTER = rule("outer", 4789, PEER, protocol="udp")
 TUNNEL = {"connect": ("10.99.0.1", 22), "host": VXLAN.format(HERE, PEER, "10.99.0.1"), "peer": VXLAN.format(PEER, HERE, "10.99.0.2")}
 GRE = {"wire0": ("gre", {"7": "0a070063"})}
+GRE_IN_UDP = {"wire0": ("gre", {"7": "0a070063", "14": "0100"})}
+# Port 51820; one peer at 10.7.0.99, behind which 10.7.0.0/24 is.
+BEHIND = attribute(0x8000, attribute(2, bytes([10, 7, 0, 0])) + attribute(3, bytes([24])))
+END = attribute(4, struct.pack("=H", 2) + struct.pack(">H", 51820) + bytes([10, 7, 0, 99]) + bytes(8))
+DEVICE = bytes(4) + attribute(6, struct.pack("=H", 51820)) + attribute(0x8008, attribute(0x8000, END + attribute(0x8009, BEHIND)))
+WIREGUARD = {"wire0": ("wireguard", {"0": DEVICE.hex()})}
 REDIRECT = "nft 'table ip nat { chain pre { type nat hook prerouting priority -100; tcp dport 2222 redirect to :22; }; }'"
 SNAT = "nft 'table ip nat { chain post { type nat hook postrouting priority 100; snat to 10.7.0.77; }; }'"
 NOTRACK = "nft 'table ip raw { chain pre { type filter hook prerouting priority -300; %s notrack; }; }'"
@@ -114,7 +122,12 @@ WAYS: dict[str, Way] = {
     "VXLAN": Way(opened=[*IN_TUNNEL, OUTER], closed=IN_TUNNEL, **TUNNEL),
     "VXLAN, the session itself not admitted": Way(opened=[*IN_TUNNEL, OUTER], closed=[OUTER], **TUNNEL),
     "GRE": Way(opened=[*SSH, dict(ANY, remote_addresses=["10.7.0.99"])], closed=SSH, verdict=UNSURE, pretend=GRE),
-    "WireGuard": Way(opened=None, closed=SSH, verdict=UNSURE, pretend={"wire0": ("wireguard", {})}),
+    "GRE in UDP": Way(opened=None, closed=[*SSH, dict(ANY, remote_addresses=["10.7.0.99"])], verdict=UNSURE, pretend=GRE_IN_UDP),
+    "WireGuard": Way(opened=[*SSH, rule("wg", 51820, "10.7.0.99", protocol="udp")], closed=SSH, verdict=UNSURE, pretend=WIREGUARD),
+    "WireGuard, only its port is open": Way(
+        opened=[*SSH, rule("wg", 51820, protocol="udp")], closed=[*SSH, rule("wg", 51820, PEER, protocol="udp")], verdict=UNSURE, pretend=WIREGUARD
+    ),
+    "WireGuard that does not tell": Way(opened=None, closed=SSH, verdict=UNSURE, pretend={"wire0": ("wireguard", {})}),
     "a tunnel of a program": Way(opened=None, closed=SSH, verdict=UNSURE, pretend={"wire0": ("tun", {})}),
     "a container, from its host": Way(opened=[], closed=None, came_by=LOCAL, sessions=0, listen=[], variable="none"),
     "systemd-run": Way(variable="none", detach=True, came_by=LOCAL),

@@ -35,14 +35,17 @@ def of_target(place: str, target: str, ours: bool) -> Rule:
     return Rule(place, "target {0}".format(target.strip("%")), EVERYTHING, target == "ACCEPT", ours)
 
 
-def own_chains(own: Objects, parsed: t.Dict[str, t.Optional[Rich]]) -> t.List[Chain]:
-    """Return the chains of our inbound policies; ``parsed`` keeps what was read of rich rules, which mostly are the same before a run and after it."""
+def own_chains(own: Objects, parsed: t.Dict[str, t.Optional[Rich]], protocol: int = TCP) -> t.List[Chain]:
+    """Return the chains of our inbound policies, as packets of a protocol meet them.
+
+    ``parsed`` keeps what was read of rich rules, which mostly are the same before a run and after it.
+    """
     ends = {name: entries for name, (_version, entries) in own.sets.items() if has_ports(entries)}
     lists = {name: _addresses.union(entries) for name, (_version, entries) in own.sets.items() if name not in ends}
-    return [_own_chain(name, policy, lists, ends, parsed) for name, policy in own.policies.items() if "HOST" in policy.egress]
+    return [_own_chain(name, policy, lists, ends, parsed, protocol) for name, policy in own.policies.items() if "HOST" in policy.egress]
 
 
-def _own_chain(name: str, policy: Policy, lists: Lists, ends: Ends, parsed: t.Dict[str, t.Optional[Rich]]) -> Chain:
+def _own_chain(name: str, policy: Policy, lists: Lists, ends: Ends, parsed: t.Dict[str, t.Optional[Rich]], protocol: int) -> Chain:
     place = "policy " + name
     ranked = []
     for line in policy.rules:
@@ -55,7 +58,7 @@ def _own_chain(name: str, policy: Policy, lists: Lists, ends: Ends, parsed: t.Di
             ranked.append((0, allows, Rule(place, line, EVERYTHING._replace(certain=False), allows, True)))
         elif rich.action[0] != "log":
             allows = rich.action[0] == "accept"
-            ranked += [(rich.priority, allows, Rule(place, line, match, allows, True)) for match in _matches(rich, lists, ends)]
+            ranked += [(rich.priority, allows, Rule(place, line, match, allows, True)) for match in _matches(rich, lists, ends, protocol)]
     rules = [rule for _rank, _allows, rule in sorted(ranked, key=lambda item: item[:2])]
     if policy.target != "CONTINUE":
         rules.append(of_target(place, policy.target, True))
@@ -69,10 +72,11 @@ def _parsed(line: str) -> t.Optional[Rich]:
         return None
 
 
-def _matches(rich: Rich, lists: Lists, ends: Ends) -> t.Iterator[Match]:
-    """Yield what a rich rule of ours matches of TCP: one match, except for ends with several ports."""
+def _matches(rich: Rich, lists: Lists, ends: Ends, protocol: int) -> t.Iterator[Match]:
+    """Yield what a rich rule of ours matches of a protocol: one match, except for ends with several ports."""
     kind = rich.element[0] if rich.element else ""
-    if kind not in ("", "port", "source-port", "protocol") or (kind and rich.element[-1] not in ("tcp", str(TCP))):
+    names = [name for name, number in foreign_allows.NUMBERS.items() if number == protocol]
+    if kind not in ("", "port", "source-port", "protocol") or (kind and rich.element[-1] not in (*names, str(protocol))):
         return
     certain, ports = True, _ports.ALL
     if kind == "port":
@@ -83,14 +87,14 @@ def _matches(rich: Rich, lists: Lists, ends: Ends) -> t.Iterator[Match]:
     certain = certain and readable
     if rich.destination[6:] not in ends:
         destinations, readable = _own_end(rich.destination, _addresses.ANY, lists)
-        yield Match(frozenset([TCP]), ports, sources, certain and readable, destinations)
+        yield Match(frozenset([protocol]), ports, sources, certain and readable, destinations)
         return
     by_port: t.Dict[t.Any, t.List[t.Any]] = {}
     for entry in ends[rich.destination[6:]]:
-        if entry[3:4] == ("tcp",):
+        if entry[3:4] and entry[3] in names:
             by_port.setdefault(entry[4:], []).append(entry[:3])
     for ranges, addresses in sorted(by_port.items()):
-        yield Match(frozenset([TCP]), (ranges,), sources, certain, _addresses.union(addresses))
+        yield Match(frozenset([protocol]), (ranges,), sources, certain, _addresses.union(addresses))
 
 
 def _own_end(text: str, family: Addresses, lists: Lists) -> t.Tuple[Addresses, bool]:

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
-"""Would firewalld let a management connection in, before this run and after it: every rule that it meets, ours and others', in firewalld's order.
+"""Would firewalld let a management connection in, or the tunnel that carries it, before this run and after it: every rule that it meets, ours and
+others', in firewalld's order.
 
 A packet comes into one zone: that of its source, else that of its interface. There it meets the policies with a negative priority, the rules of the
 zone, the policies with a positive priority, the target of the zone. Within a policy or a zone it meets rich rules by priority, those that stop before
@@ -26,7 +27,7 @@ from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewall
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.dbus import BusError
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.objects import EMPTY, Objects, digest
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.rich import Rich
-from ansible_collections.portcullis.msports.plugins.module_utils._match import TCP, Match, Rule
+from ansible_collections.portcullis.msports.plugins.module_utils._match import TCP, UDP, Match, Rule
 
 # So many separate cases of a question; beyond it they are no longer told apart by address.
 CASES = 512
@@ -49,18 +50,16 @@ class Evaluator(_evaluate.Evaluator):
         self._mine = own
         self._own = (before or EMPTY, after)
         self._filters = filters
-        self._paths: t.Optional[t.List[Path]] = None
+        self._paths: t.Dict[int, t.List[Path]] = {}  # by protocol
         self._ipsets: t.Dict[str, t.Optional[Addresses]] = {}
         by_digest = {mark: name for policy in after.policies.values() for name, marks in policy.record.items() for mark in marks}
         marks = ((digest(line), line) for policy in after.policies.values() for line in policy.rules)
         self._names = {line: by_digest[mark] for mark, line in marks if mark in by_digest}
         self.already: t.List[str] = []
 
-    TCP_ONLY = True
-
     def admits_somebody(self, port: _ports.Range) -> bool:
         """Tell whether somebody may connect after the run; where nobody may before it, that is no work of ours, and counts as if somebody might."""
-        ways = self._ways()
+        ways = self._ways(TCP)
         return any(_passes(after, port, region) for region, _before, after in ways) or not any(_passes(before, port, region) for region, before, _after in ways)
 
     def closes_nothing(self, protocol: int = TCP) -> bool:
@@ -72,10 +71,8 @@ class Evaluator(_evaluate.Evaluator):
 
     def why_blocked(self, peers: Addresses, port: _ports.Range, local: t.Optional[Addresses], protocol: int = TCP) -> t.Optional[str]:
         """Return why this run would stop some of ``peers``, or ``None``."""
-        if protocol != TCP:
-            raise NotImplementedError
         peers, passes, stopped = _addresses.union(peers), False, []
-        for region, before, after in self._ways():
+        for region, before, after in self._ways(protocol):
             for part, unsure, last in _outcomes(_fitting(after, port, local), _addresses.meet(peers, region)):
                 passes = passes or last.allows or any(rule.allows for rule in unsure)
                 for index, rule in enumerate(unsure + (last,)):
@@ -89,8 +86,8 @@ class Evaluator(_evaluate.Evaluator):
                         return "{0} {1} it ({2}){3}, which is not so now: no rule of ours admits it before".format(rule.place, word, rule.text, where)
                     stopped.append(rule)
         if stopped and not passes:
-            text = "{0} stops {1} from port {2} already ({3}); this run does not change that"
-            self.already.append(text.format(stopped[0].place, _told(peers), _ports.text_of(port), stopped[0].text))
+            text = "{0} stops {1} from {2} already ({3}); this run does not change that"
+            self.already.append(text.format(stopped[0].place, _told(peers), _asked(protocol, port), stopped[0].text))
         return None
 
     def _by_ours(self, rule: Rule) -> str:
@@ -109,18 +106,18 @@ class Evaluator(_evaluate.Evaluator):
                 return True
         return False
 
-    def _ways(self) -> t.List[Path]:
-        if self._paths is None:
-            self._paths = self._read()
-        return self._paths
+    def _ways(self, protocol: int) -> t.List[Path]:
+        if protocol not in self._paths:
+            self._paths[protocol] = self._read(protocol)
+        return self._paths[protocol]
 
-    def _read(self) -> t.List[Path]:
-        """Return the paths: one for each zone and way into it."""
+    def _read(self, protocol: int) -> t.List[Path]:
+        """Return the paths of packets of a protocol: one for each zone and way into it."""
         services: t.Dict[str, t.Any] = {}
         parsed: t.Dict[str, t.Optional[Rich]] = {}
         zones = foreign_allows.zones(self._daemon)
-        theirs = self._policies(services)
-        ours = [own_chains(own, parsed) for own in self._own]
+        theirs = self._policies(services, protocol)
+        ours = [own_chains(own, parsed, protocol) for own in self._own]
         # With priorities of zones, interfaces may come before sources: then nothing is known of the order.
         ordered = not any(zone.settings.get("ingress_priority") for zone in zones)
         wide = _addresses.ANY
@@ -130,7 +127,7 @@ class Evaluator(_evaluate.Evaluator):
             known = _addresses.union(interval for source in sources if source for interval in source)
             if ordered and zone.bound:
                 wide = _addresses.minus(wide, known)
-            rules = self._foreign(foreign_allows.of_settings(self._daemon, services, "zone {0}".format(zone.name), zone.settings, [], 0))
+            rules = self._foreign(foreign_allows.of_settings(self._daemon, services, "zone {0}".format(zone.name), zone.settings, [], 0), protocol)
             before, after = (_in_order(theirs + own, zone, rules) for own in ours)
             if zone.bound:
                 # A source that cannot be read may be any address.
@@ -139,7 +136,7 @@ class Evaluator(_evaluate.Evaluator):
                 paths.append((None, before, after))
         return [(wide if region is None else region, before, after) for region, before, after in paths]
 
-    def _policies(self, services: t.Dict[str, t.Any]) -> t.List[Chain]:
+    def _policies(self, services: t.Dict[str, t.Any], protocol: int) -> t.List[Chain]:
         """Return the chains of foreign policies."""
         chains = []
         for name in self._daemon.call("policy", "getPolicies"):
@@ -149,17 +146,17 @@ class Evaluator(_evaluate.Evaluator):
             if "HOST" not in settings.get("egress_zones", ()):
                 continue
             place, priority = "policy {0}".format(name), settings.get("priority", -1)
-            rules = self._foreign(foreign_allows.of_settings(self._daemon, services, place, settings, [], priority))
+            rules = self._foreign(foreign_allows.of_settings(self._daemon, services, place, settings, [], priority), protocol)
             target = settings.get("target", "CONTINUE")
             rules += [] if target == "CONTINUE" else [of_target(place, target, False)]
             chains.append(Chain(priority, name, tuple(settings.get("ingress_zones", ())), rules))
         return chains
 
-    def _foreign(self, given: t.Iterable[foreign_allows.ForeignRule]) -> t.List[Rule]:
+    def _foreign(self, given: t.Iterable[foreign_allows.ForeignRule], protocol: int) -> t.List[Rule]:
         rules = []
         for one in sorted(given, key=lambda one: (one.rank, one.rule.allows)):
             match = one.rule.match
-            if one.rule.text.startswith("target ") or (match.protocols is not None and TCP not in match.protocols):
+            if one.rule.text.startswith("target ") or (match.protocols is not None and protocol not in match.protocols):
                 continue
             entries = self._entries(one.ipset) if one.ipset else None
             if entries is not None:
@@ -242,6 +239,12 @@ def _outcomes(rules: Fitting, region: Addresses) -> t.List[Outcome]:
                 left += [(inside if few else part, unsure + (rule,))] + ([(outside, unsure)] if outside else [])
         pending = left
     return outcomes
+
+
+def _asked(protocol: int, port: _ports.Range) -> str:
+    if protocol not in (TCP, UDP):
+        return "protocol {0}".format(protocol)
+    return "port {0}{1}".format("" if protocol == TCP else "udp/", _ports.text_of(port))
 
 
 def _told(part: Addresses) -> str:

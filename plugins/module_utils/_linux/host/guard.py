@@ -78,7 +78,7 @@ def _beyond(options: Options, watch: Watch, ground: Ground, evaluator: Evaluator
     """Return what the sessions themselves do not tell."""
     known, unsure = _untracked(options, watch, ground) if ground.strict and ground.foreign else ([], [])
     passes = evaluator.closes_nothing()
-    if passes and (evaluator.TCP_ONLY or evaluator.closes_nothing(UDP)):
+    if passes and evaluator.closes_nothing(UDP):
         return known, unsure
     for session in watch.sessions:
         outer = _outer(session, evaluator)
@@ -97,7 +97,7 @@ def _beyond(options: Options, watch: Watch, ground: Ground, evaluator: Evaluator
 def _outer(session: Session, evaluator: Evaluator) -> Verdicts:
     """Judge what carries a session, as far as that is a tunnel that ends here."""
     try:
-        found = links.carriers(links.toward(session.peer), links.links())
+        found = links.carriers(links.toward(session.peer), links.links(), session.peer)
     except OSError as error:
         return [], [NO_WAY.format(session.peer, error.strerror or error)]
     verdicts: Verdicts = ([], [])
@@ -110,7 +110,7 @@ def _outer(session: Session, evaluator: Evaluator) -> Verdicts:
 
 def _carried(outer: Outer, evaluator: Evaluator) -> t.Tuple[bool, str]:
     """Return ``(whether it is certain, why the packets of a tunnel do not come in)``, or no reason where all of them do."""
-    if outer.protocol is None or outer.ports is None or evaluator.TCP_ONLY:
+    if outer.protocol is None or outer.ports is None:
         return False, NOT_KNOWN
     remote = _addresses.parse([outer.remote]) if outer.remote else ()
     unicast = bool(remote) and not _addresses.overlaps(remote, _guard.MULTICAST)

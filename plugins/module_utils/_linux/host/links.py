@@ -17,7 +17,7 @@ import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _ports
 from ansible_collections.portcullis.msports.plugins.module_utils._guard import packed_text
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import netlink
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import netlink, wireguard
 from ansible_collections.portcullis.msports.plugins.module_utils._match import UDP, Ports
 
 GET_LINK, GET_ROUTE = 18, 26
@@ -54,16 +54,19 @@ class Kind(t.NamedTuple):
     protocol: int
     remotes: t.Sequence[int] = ()  # attributes with the other end
     port: int = 0  # attribute with the port on both ends; 0: a protocol without ports
+    wrapped: int = 0  # attribute that is not 0 where all of it is in UDP besides (FOU, GUE)
 
 
 TUNNELS = {
     "vxlan": Kind(UDP, (2, 16), 15),
     "geneve": Kind(UDP, (2, 7), 5),
-    **dict.fromkeys(("gre", "gretap", "erspan", "ip6gre", "ip6gretap", "ip6erspan"), Kind(GRE, (7,))),
-    "ipip": Kind(IPIP, (3,)),
-    "sit": Kind(SIT, (3,)),
+    "bareudp": Kind(UDP, (), 1),
+    **dict.fromkeys(("gre", "gretap", "erspan", "ip6gre", "ip6gretap", "ip6erspan"), Kind(GRE, (7,), wrapped=14)),
+    "ipip": Kind(IPIP, (3,), wrapped=15),
+    "sit": Kind(SIT, (3,), wrapped=15),
 }
-HIDDEN = ("wireguard", "bareudp", "gtp")  # over UDP as well, to a port that only their own tools tell
+WIREGUARD = "wireguard"
+HIDDEN = ("gtp",)  # over UDP as well, to ports that only its own tools tell
 
 
 def links() -> t.Dict[int, Link]:
@@ -96,8 +99,8 @@ def toward(peer: str) -> int:
     return _number(netlink.attributes(netlink.ask(netlink.ROUTE, GET_ROUTE, body)[0][12:]), OUT)
 
 
-def carriers(index: int, known: t.Mapping[int, Link]) -> t.List[Outer]:
-    """Return what carries the packets of an interface, or of one below it: none where it is a wire."""
+def carriers(index: int, known: t.Mapping[int, Link], peer: t.Optional[str] = None) -> t.List[Outer]:
+    """Return what carries the packets of an interface, or of one below it: none where it is a wire. ``peer`` is whoever is behind it."""
     found: t.List[Outer] = []
     pending, seen = [index], set()
     while pending:
@@ -106,21 +109,27 @@ def carriers(index: int, known: t.Mapping[int, Link]) -> t.List[Outer]:
         if link is None or number in seen:
             continue
         seen.add(number)
-        outer = carrier(link)
+        outer = carrier(link, peer)
         found += [outer] if outer else []
         pending += [link.lower] + [member for member, other in known.items() if other.master == number]
     return found
 
 
-def carrier(link: Link) -> t.Optional[Outer]:
+def carrier(link: Link, peer: t.Optional[str] = None) -> t.Optional[Outer]:
     """Return the packets that carry a tunnel, or ``None`` where an interface is none."""
     if link.kind in PLAIN or (not link.kind and link.shape in WIRES):
         return None
     if link.kind in HIDDEN:
         return Outer(link.name, UDP, None, None, True)
+    if link.kind == WIREGUARD:
+        # Either end may be the one that begins, so what comes in may be an answer.
+        tunnel = wireguard.read(link.name)
+        return Outer(link.name, UDP, ((tunnel.port, tunnel.port),) if tunnel else None, tunnel.remote(peer) if tunnel and peer else None, True)
     kind = TUNNELS.get(link.kind)
     if kind is None:
         return Outer(link.name, None, None, None, True)
+    if kind.wrapped and any(link.data.get(kind.wrapped, b"")):
+        return Outer(link.name, UDP, None, None, True)
     remote = next((packed_text(link.data[key]) for key in kind.remotes if any(link.data.get(key, b""))), None)
     ports: t.Optional[Ports] = _ports.ALL
     if kind.port:

@@ -30,12 +30,17 @@ def nest(kind: int, value: bytes) -> bytes:
 
 def attributes(data: bytes) -> t.Dict[int, bytes]:
     """Return the attributes of a message's end by their kind."""
-    found = {}
+    return dict(listed(data))
+
+
+def listed(data: bytes) -> t.List[t.Tuple[int, bytes]]:
+    """Return the attributes of a message's end in their order; those of a list may all be of one kind."""
+    found = []
     while len(data) >= 4:
         length, kind = struct.unpack_from("=HH", data)
         if length < 4:
             break
-        found[kind & ~NESTED] = data[4:length]
+        found.append((kind & ~NESTED, data[4:length]))
         data = data[(length + 3) & ~3 :]
     return found
 

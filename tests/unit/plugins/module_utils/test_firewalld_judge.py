@@ -9,7 +9,7 @@ import pathlib
 import typing as t
 
 import pytest
-from ansible_collections.portcullis.msports.plugins.module_utils import _guard
+from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _guard
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import evaluate, objects
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import daemon as daemons
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.reconcile import Refused
@@ -219,3 +219,47 @@ def test_zones_with_priorities_are_asked_in_every_order(apply: Backend) -> None:
     apply(SSH, management=MANAGEMENT)
     with pytest.raises(Refused, match="zone public stops it"):
         apply(WEB, management=MANAGEMENT)
+
+
+GRE_ANY = rule("peer", protocol="any", remote_addresses=["10.9.0.9"])
+VXLAN = rule("vxlan", protocol="udp", local_ports=["4789"], remote_addresses=[NET])
+
+
+@pytest.mark.parametrize(
+    ("zone", "rules", "options", "protocol", "expected"),
+    [
+        ({"ports": [("4789", "udp")]}, [WEB], {"default_inbound": "keep"}, 17, None),
+        ({"ports": [("4789", "udp")]}, [WEB], {"firewalld_precedence": "override"}, 17, "no rule admits it"),
+        ({"ports": [("4789", "udp")]}, [VXLAN], {"firewalld_precedence": "override"}, 17, None),
+        ({"ports": [("4789", "tcp")]}, [WEB], {}, 17, "no rule admits it"),
+        ({}, [dict(VXLAN, protocol="tcp")], {}, 17, "no rule admits it"),
+        ({}, [dict(VXLAN, remote_addresses=["10.9.0.8"])], {}, 17, "no rule admits it"),
+        ({}, [VXLAN, rule("no", action="block", protocol="udp", remote_addresses=["10.9.0.9"])], {}, 17, "the rule 'no' blocks it"),
+        ({}, [dict(VXLAN, remote_ports=["1024-65535"], local_addresses=["10.1.1.1"])], {}, 17, "no rule admits it"),  # to one of our addresses only
+        ({"protocols": ["gre"]}, [WEB], {"default_inbound": "keep"}, 47, None),
+        ({"protocols": ["gre"]}, [WEB], {"firewalld_precedence": "override"}, 47, "no rule admits it"),
+        ({}, [GRE_ANY], {}, 47, None),
+        ({"protocols": ["esp"]}, [VXLAN], {}, 47, "no rule admits it"),
+    ],
+)
+def test_other_protocols_are_judged_as_tcp_is(
+    apply: Backend, zone: dict[str, t.Any], rules: list[t.Any], options: dict[str, t.Any], protocol: int, expected: t.Optional[str]
+) -> None:
+    has(apply, public={**PUBLIC, **zone})
+    apply(SSH, *rules, **{"default_inbound": "block", **options})
+    after = daemons.Daemon(apply.daemon).own("msports")
+    judge = evaluate.Evaluator(daemons.Daemon(apply.daemon), objects.names(after), objects.EMPTY, after)
+    peers = _addresses.parse(["10.9.0.9"])
+    found = judge.why_blocked(peers, (4789, 4789) if protocol == 17 else (0, 65535), None, protocol)
+    assert found is None if expected is None else expected in str(found)
+    assert judge.why_blocked(peers, (22, 22), None) is None, "and TCP still is"
+
+
+def test_what_the_run_would_stop_of_a_tunnel_is_named(apply: Backend) -> None:
+    """A ban that our rule was passing over, and the end of that rule."""
+    has(apply, public={**PUBLIC, "rules_str": [DROP]})
+    apply(SSH, VXLAN)
+    before = daemons.Daemon(apply.daemon).own("msports")
+    judge = evaluate.Evaluator(daemons.Daemon(apply.daemon), objects.names(before), before, objects.EMPTY)
+    reason = judge.why_blocked(_addresses.parse(["10.9.0.9"]), (4789, 4789), None, 17)
+    assert reason is not None and "zone public stops it (rich rule" in reason

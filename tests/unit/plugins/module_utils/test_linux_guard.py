@@ -184,16 +184,6 @@ def test_what_is_not_tracked_gets_no_answer_where_outbound_is_strict(tables: Tab
     assert verdict(Watch((), "nobody"), ground, management=management)[0] == expected
 
 
-class TcpOnly(Ruleset):
-    TCP_ONLY = True
-
-
-def test_a_backend_that_knows_tcp_alone_cannot_tell_of_a_tunnel(wire: dict[int, Link]) -> None:
-    wire[1] = wire[1]._replace(kind="vxlan", data=VXLAN)
-    given = rules(SSH, OUTER)
-    assert verdict(SEEN, Ground(given, evaluator=TcpOnly(given, {}, "block")))[0] == UNSURE
-
-
 @pytest.mark.parametrize(("until", "time", "expected"), [("2020-01-31", True, []), ("2999-01-31", True, ["0"]), ("2020-01-31", False, ["0"])])
 def test_a_rule_whose_last_day_is_over_admits_nobody(monkeypatch: pytest.MonkeyPatch, until: str, time: bool, expected: list[str]) -> None:
     """The kernel ends it by its clock; one that cannot tell the time goes on."""
