@@ -10,6 +10,7 @@ import pathlib
 import pytest
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import daemon as daemons
 from firewalld_cases import Backend
+from ufw_machine import Machine
 
 
 @pytest.fixture
@@ -17,3 +18,8 @@ def apply(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Backend:
     made = Backend(tmp_path)
     monkeypatch.setattr(daemons, "Bus", lambda _address: made.daemon)
     return made
+
+
+@pytest.fixture
+def machine(tmp_path: pathlib.Path) -> Machine:
+    return Machine(tmp_path)
