@@ -5,17 +5,23 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
+import tempfile
 import typing as t
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Where the programs of ansible-core lie: of the one that runs the tests, or of another that is supported (MSPORTS_ANSIBLE).
 PROGRAMS = pathlib.Path(os.environ.get("MSPORTS_ANSIBLE") or pathlib.Path(sys.executable).parent)
 END = "Say what was planned and done"
+# Has the callback packed_once.
+CALLBACKS = ROOT / "tests" / "tools" / "callbacks"
 # writes down what each task gave; the display of ansible-playbook is for people
 _CALLBACK = """
 from __future__ import annotations
@@ -44,6 +50,14 @@ class CallbackModule(CallbackBase):
 """
 
 
+@functools.cache
+def packed() -> pathlib.Path:
+    """Where all runs of this process keep the archives of modules; the same ansible-core and the same checkout make them."""
+    folder = tempfile.mkdtemp(prefix="msports-packed-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return pathlib.Path(folder)
+
+
 class Played(t.NamedTuple):
     """What a run came to: exit code, everything it said, and ``(host, task, result)`` of every task in order."""
 
@@ -69,11 +83,12 @@ class Place:
         namespace.joinpath("msports").symlink_to(ROOT, target_is_directory=True)
         self.write("callbacks/task_results.py", _CALLBACK)
         self.environment = {
-            "ANSIBLE_CALLBACKS_ENABLED": "task_results",
-            "ANSIBLE_CALLBACK_PLUGINS": str(folder / "callbacks"),
+            "ANSIBLE_CALLBACKS_ENABLED": "task_results,packed_once",
+            "ANSIBLE_CALLBACK_PLUGINS": os.pathsep.join(map(str, (folder / "callbacks", CALLBACKS))),
             "ANSIBLE_COLLECTIONS_PATH": os.pathsep.join(map(str, (folder / "collections", *more))),
             "ANSIBLE_HOME": str(folder / "home"),
             "ANSIBLE_NOCOLOR": "1",
+            "MSPORTS_PACKED": str(packed()),
             "MSPORTS_RESULTS": str(folder / "results.jsonl"),
         }
 
@@ -94,7 +109,7 @@ class Place:
             capture_output=True,
             text=True,
             check=False,
-            timeout=600,
+            timeout=1800,
         )
         found = [tuple(json.loads(line)) for line in results.read_text(encoding="utf-8").splitlines()]
         return Played(done.returncode, done.stdout + done.stderr, found)

@@ -5,11 +5,16 @@
 
 from __future__ import annotations
 
+import atexit
 import copy
+import functools
+import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
+import tempfile
 import typing as t
 
 import yaml
@@ -77,11 +82,21 @@ class Bench:
         played = self._place.play("-i", "inventory.yml", playbook, *arguments, within=UNSHARE, MSPORTS_CALLS=str(calls), **self.environment)
         return Run(played.code, played.output, played.by_host(), played.by_task(), calls.read_text().split())
 
+    def planned(self) -> str:
+        """Plan, and return the digest. A plan of the inventory as it stands above is made once for all tests, and copied."""
+        folder = self.folder / "msports-plan"
+        if self.inventory == INVENTORY:
+            shutil.copytree(_plan_of_the_inventory(), folder)
+        else:
+            run = self.play(PLAN, hosts="localhost")
+            assert run.code == 0, run.output
+        return str(json.loads(folder.joinpath("index.json").read_text())["digest"])
+
     def inside(self, command: t.Sequence[str]) -> subprocess.CompletedProcess[str]:
         """Run a program in namespaces like those of a play; it sees this checkout as the collection, too."""
         path = os.pathsep.join([str(PROGRAMS), os.environ.get("PATH", os.defpath)])  # ansible-runner looks for its programs there
         environment = {**os.environ, **self._place.environment, **self.environment, "PATH": path, "MSPORTS_CALLS": str(self.folder / "calls")}
-        return subprocess.run([*UNSHARE, *command], cwd=self.folder, env=environment, capture_output=True, text=True, check=False, timeout=600)
+        return subprocess.run([*UNSHARE, *command], cwd=self.folder, env=environment, capture_output=True, text=True, check=False, timeout=1800)
 
     @staticmethod
     def program(name: str) -> str:
@@ -91,3 +106,12 @@ class Bench:
 PLAN = {"portcullis.msports.plan": {}}
 APPLY = {"portcullis.msports.apply": {"persist": False}}
 SUMMARY = {"portcullis.msports.summary": {}}
+
+
+@functools.cache
+def _plan_of_the_inventory() -> pathlib.Path:
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="msports-planned-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    run = Bench(folder).play(PLAN, hosts="localhost")
+    assert run.code == 0, run.output
+    return folder / "msports-plan"

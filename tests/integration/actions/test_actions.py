@@ -116,29 +116,29 @@ def unsayable(bench: Bench) -> None:
     """Save a plan that allows port 0, and asks for a helper on a port that firewalld does not know it for."""
     allowed = [{"name": name, "in": port, "from": ["10.9.0.0/24"], "because": "a test"} for name, port in (("zero", "tcp/0"), ("boot", "udp/70"))]
     bench.inventory["all"]["children"]["exchange_client_access"]["hosts"]["web01"]["msports_allow"] = allowed
-    run = bench.play(PLAN, hosts="localhost")
-    assert run.code == 0, run.output
+    bench.planned()
     plan = load(bench.folder / "msports-plan")
     for rule in plan["hosts"]["web01"]["rules"]:
         rule["helper"] = "tftp" if rule["local_ports"] == ["70"] else rule["helper"]
     save(plan, bench.folder / "msports-plan")
 
 
-@pytest.mark.parametrize(
-    ("backend", "mode", "told"),
-    [
-        ("ufw", "enforce", "local_ports: ufw knows the ports 1 to 65535, not 0; begin at 1"),
-        ("firewalld", "audit", "firewalld attaches the helper tftp to udp/69 alone, not to 70; name that port"),
-    ],
+UNSAYABLE = (
+    ("ufw", "enforce", "local_ports: ufw knows the ports 1 to 65535, not 0; begin at 1"),
+    ("firewalld", "audit", "firewalld attaches the helper tftp to udp/69 alone, not to 70; name that port"),
 )
-def test_what_a_backend_cannot_say_is_refused_before_the_host_is_connected_to(bench: Bench, backend: str, mode: str, told: str) -> None:
+
+
+def test_what_a_backend_cannot_say_is_refused_before_the_host_is_connected_to(bench: Bench) -> None:
     unsayable(bench)
-    run = bench.play({"portcullis.msports.apply": {"backend": backend, "mode": mode}}, hosts="web01")
-    assert run.code != 0
-    message = run.results["web01"]["msg"]
-    assert re.match(r"rules\[\d+\] 'in (tcp/0|udp/70) from ", message), message
-    assert told in message
+    tasks = [{"name": backend, "portcullis.msports.apply": {"backend": backend, "mode": mode}, "ignore_errors": True} for backend, mode, _told in UNSAYABLE]
+    run = bench.play(*tasks, hosts="web01")
     assert not run.calls, "the host was connected to"
+    for backend, _mode, told in UNSAYABLE:
+        assert run.by_task[backend]["failed"]
+        message = run.by_task[backend]["msg"]
+        assert re.match(r"rules\[\d+\] 'in (tcp/0|udp/70) from ", message), message
+        assert told in message
 
 
 def test_with_auto_the_host_decides(bench: Bench) -> None:
@@ -151,21 +151,21 @@ def test_with_auto_the_host_decides(bench: Bench) -> None:
 ZERO = {"name": "zero", "direction": "in", "protocol": "tcp", "local_ports": ["0"], "remote_addresses": ["10.9.0.0/24"]}
 
 
-@pytest.mark.parametrize(
-    ("options", "problem"),
-    [
-        ({"rules": [{**ZERO, "remote_addresses": ["x.example.com"]}]}, "rules[0].remote_addresses[0]: 'x.example.com': expected an IP address"),
-        ({"management": {"addresses": ["10.9.0.0/24"]}}, "management.ports: missing"),
-        ({"backend": "ufw", "rules": [ZERO]}, "rules[0] 'zero': local_ports: ufw knows the ports 1 to 65535, not 0"),
-    ],
+WRONG: tuple[tuple[dict[str, t.Any], str], ...] = (
+    ({"rules": [{**ZERO, "remote_addresses": ["x.example.com"]}]}, "rules[0].remote_addresses[0]: 'x.example.com': expected an IP address"),
+    ({"management": {"addresses": ["10.9.0.0/24"]}}, "management.ports: missing"),
+    ({"backend": "ufw", "rules": [ZERO]}, "rules[0] 'zero': local_ports: ufw knows the ports 1 to 65535, not 0"),
 )
-def test_a_ruleset_used_directly_is_looked_at_before_the_host_is_connected_to(bench: Bench, options: dict[str, t.Any], problem: str) -> None:
-    run = bench.play({"portcullis.msports.linux_ruleset": options}, hosts="web01")
-    done = run.results["web01"]
-    assert run.code != 0
+
+
+def test_a_ruleset_used_directly_is_looked_at_before_the_host_is_connected_to(bench: Bench) -> None:
+    tasks = [{"name": problem, "portcullis.msports.linux_ruleset": options, "ignore_errors": True} for options, problem in WRONG]
+    run = bench.play(*tasks, hosts="web01")
     assert not run.calls, "the host was connected to"
-    assert [text.startswith(problem) for text in done["problems"]] == [True], done
-    assert done["problems"][0] in done["msg"]
+    for _options, problem in WRONG:
+        done = run.by_task[problem]
+        assert done["failed"] and [text.startswith(problem) for text in done["problems"]] == [True], done
+        assert done["problems"][0] in done["msg"]
 
 
 def test_a_ruleset_used_directly_is_reconciled_by_one_call(bench: Bench) -> None:
@@ -232,7 +232,7 @@ def test_hosts_without_roles_are_skipped_and_never_connected_to(bench: Bench) ->
 
 
 def test_a_host_that_lost_its_roles_is_orphaned_and_emptied_by_name_only(bench: Bench) -> None:
-    bench.play(PLAN, hosts="localhost")
+    bench.planned()
     bench.inventory["all"]["children"]["others"]["hosts"]["web01"] = bench.inventory["all"]["children"].pop("exchange_client_access")["hosts"]["web01"]
     run = bench.play(PLAN, APPLY, hosts="web01")
     assert run.code == 0, run.output
@@ -246,7 +246,7 @@ def test_a_host_that_lost_its_roles_is_orphaned_and_emptied_by_name_only(bench: 
 
 @pytest.mark.parametrize("whose", ["own", "other"])
 def test_a_stale_plan_is_refused_unless_accepted_by_name(bench: Bench, whose: str) -> None:
-    bench.play(PLAN, hosts="localhost")
+    bench.planned()
     group = "exchange_client_access" if whose == "own" else "exchange_mailbox"
     next(iter(bench.inventory["all"]["children"][group]["hosts"].values()))["msports_addresses"] = ["10.0.0.9"]
     run = bench.play(APPLY, hosts="web01")
@@ -257,21 +257,24 @@ def test_a_stale_plan_is_refused_unless_accepted_by_name(bench: Bench, whose: st
     assert accepted.code == 0, accepted.output
 
 
-@pytest.mark.parametrize("arguments", [(), ("--check",)], ids=["run", "check"])
-def test_a_folder_of_something_else_is_no_plan_directory(bench: Bench, arguments: tuple[str, ...]) -> None:
+def test_a_folder_of_something_else_is_no_plan_directory(bench: Bench) -> None:
     precious, file = bench.folder / "data" / "hosts" / "precious.json", bench.folder / "file"
     precious.parent.mkdir(parents=True)
     precious.write_text("{}")
     file.write_text("")
-    for directory, message in (("data", "data: holds files but no plan (index.json)"), ("file", "file: is a file; expected a plan directory")):
-        run = bench.play({"portcullis.msports.plan": {"directory": directory}}, hosts="localhost", arguments=arguments)
-        assert run.code != 0
-        assert message in run.results["localhost"]["msg"]
+    wrong = {"data": "data: holds files but no plan (index.json)", "file": "file: is a file; expected a plan directory"}
+    plan = [{"portcullis.msports.plan": {"directory": directory}, "ignore_errors": True} for directory in wrong]
+    tasks = [{**task, "name": f"{name} {checked}", "check_mode": checked} for checked in (False, True) for name, task in zip(wrong, plan, strict=True)]
+    run = bench.play(*tasks, hosts="localhost")
+    for name, message in wrong.items():
+        for checked in (False, True):
+            done = run.by_task[f"{name} {checked}"]
+            assert done["failed"] and message in done["msg"], done
     assert [path for path in bench.folder.glob("data/**/*") if path.is_file()] == [precious]
 
 
 def test_a_saved_plan_is_applied_without_planning_again(bench: Bench) -> None:
-    bench.play(PLAN, hosts="localhost")
+    bench.planned()
     run = bench.play(APPLY, hosts="web01")
     assert run.code == 0, run.output
     assert run.results["web01"]["changed"]
@@ -280,7 +283,7 @@ def test_a_saved_plan_is_applied_without_planning_again(bench: Bench) -> None:
 @pytest.mark.parametrize("part", [False, True])
 def test_a_slice_applies_the_plan_of_the_whole(bench: Bench, part: bool) -> None:
     """And hears of the word for it where it did not say that it is one."""
-    bench.play(PLAN, hosts="localhost")
+    bench.planned()
     del bench.inventory["all"]["children"]["exchange_mailbox"]
     run = bench.play({"portcullis.msports.apply": {"persist": False, "partial_inventory": part}}, hosts="web01")
     if part:
@@ -293,7 +296,7 @@ def test_a_slice_applies_the_plan_of_the_whole(bench: Bench, part: bool) -> None
 
 
 def test_limit_changes_no_plan(bench: Bench) -> None:
-    bench.play(PLAN)
+    bench.planned()
     saved = bench.plan_files()
     bench.play(PLAN, arguments=["--limit", "db01"])
     assert bench.plan_files() == saved

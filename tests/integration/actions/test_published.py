@@ -9,6 +9,7 @@ Needs unprivileged user namespaces, or root. Nothing outside the namespaces and 
 from __future__ import annotations
 
 import datetime
+import itertools
 import json
 import os
 import pathlib
@@ -19,7 +20,7 @@ import typing as t
 
 import pytest
 import yaml
-from bench import APPLY, PLAN, SUMMARY, Bench
+from bench import APPLY, PLAN, SUMMARY, Bench, Run
 from playbook_runs import ROOT
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._files import file_name
@@ -30,13 +31,6 @@ HOSTS = [f"web{number:02d}" for number in range(1, 9)]
 @pytest.fixture
 def bench(tmp_path: pathlib.Path) -> Bench:
     return Bench(tmp_path)
-
-
-def planned(bench: Bench) -> str:
-    """Plan, and return the digest that is published."""
-    run = bench.play(PLAN, hosts="localhost")
-    assert run.code == 0, run.output
-    return str(run.results["localhost"]["digest"])
 
 
 def apply_task(**options: t.Any) -> dict[str, t.Any]:
@@ -50,7 +44,7 @@ def forget_inventory(bench: Bench) -> None:
 
 
 def test_a_published_plan_needs_no_inventory_and_is_recorded(bench: Bench) -> None:
-    digest = planned(bench)
+    digest = bench.planned()
     generation = json.loads(bench.plan_files()["msports-plan/index.json"])["generation"]
     forget_inventory(bench)
     refused = bench.play(apply_task(), hosts="web01")
@@ -69,31 +63,55 @@ def test_a_published_plan_needs_no_inventory_and_is_recorded(bench: Bench) -> No
     assert (path.name, record["ruleset"], record["plan"], record["generation"]) == (file_name("web01"), host["ruleset"], digest, generation)
 
 
-@pytest.mark.parametrize("part", ["index.json", "hosts/web01.json", "rulesets", "sets"])
-@pytest.mark.parametrize("damage", ["edited", "truncated", "linked"])
-def test_a_damaged_part_is_refused_by_name_before_the_host_is_connected_to(bench: Bench, damage: str, part: str) -> None:
-    planned(bench)
-    folder = bench.folder / "msports-plan"
+PARTS, DAMAGES = ("index.json", "hosts/web01.json", "rulesets", "sets"), ("edited", "truncated", "linked")
+
+
+def damage(folder: pathlib.Path, part: str, how: str) -> pathlib.Path:
+    """Damage one file of a plan, and return it."""
     ruleset = folder / "rulesets" / (json.loads(folder.joinpath("hosts/web01.json").read_text())["ruleset"] + ".json")
     a_set = next(iter(json.loads(ruleset.read_text())["sets"].values()))
     path = {"rulesets": ruleset, "sets": folder / "sets" / f"{a_set}.json"}.get(part, folder / part)
-    if damage == "linked":
-        path.rename(bench.folder / "elsewhere")
-        path.symlink_to(bench.folder / "elsewhere")
+    if how == "linked":
+        elsewhere = folder.with_name(f"{folder.name}-elsewhere")
+        path.rename(elsewhere)
+        path.symlink_to(elsewhere)
     else:
         text = path.read_text()
-        path.write_text(text.replace(": ", ":", 1) if damage == "edited" else text[: len(text) // 2])
-    run = bench.play(APPLY, hosts="web01")
-    assert run.code != 0 and not run.calls
-    assert f"{path}: " in run.results["web01"]["msg"]
+        path.write_text(text.replace(": ", ":", 1) if how == "edited" else text[: len(text) // 2])
+    return path
+
+
+@pytest.fixture(scope="module")
+def damaged(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[tuple[str, str], pathlib.Path], Run]:
+    """A plan for each damage, by its damaged file, and the run that tries to apply all of them."""
+    bench = Bench(tmp_path_factory.mktemp("damaged"))
+    bench.planned()
+    files, tasks = {}, []
+    for part, how in itertools.product(PARTS, DAMAGES):
+        folder = bench.folder / f"plan{len(files)}"
+        shutil.copytree(bench.folder / "msports-plan", folder)
+        files[part, how] = damage(folder, part, how)
+        tasks.append({"name": f"{part} {how}", **apply_task(directory=folder.name), "ignore_errors": True})
+    return files, bench.play(*tasks, hosts="web01")
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("how", DAMAGES)
+def test_a_damaged_part_is_refused_by_name_before_the_host_is_connected_to(
+    damaged: tuple[dict[tuple[str, str], pathlib.Path], Run], how: str, part: str
+) -> None:
+    files, run = damaged
+    assert not run.calls
+    refused = run.by_task[f"{part} {how}"]
+    assert refused["failed"] and f"{files[part, how]}: " in refused["msg"]
 
 
 def test_an_older_generation_is_refused_by_the_host(bench: Bench) -> None:
     """All in one run, because the host's memory goes with its namespace."""
-    planned(bench)
+    bench.planned()
     shutil.copytree(bench.folder / "msports-plan", bench.folder / "older")
     bench.inventory["all"]["children"]["exchange_client_access"]["hosts"]["web01"]["msports_features"] = ["exchange.imap4"]
-    planned(bench)
+    bench.planned()
     older = {"directory": "older", "allow_stale_plan": True}
     tasks = [apply_task(), {**apply_task(**older), "ignore_errors": True}, apply_task(), apply_task(**older, allow_older_plan=True)]
     run = bench.play(*({**task, "name": f"number {number}"} for number, task in enumerate(tasks)), hosts="web01")
@@ -120,7 +138,7 @@ def test_parallel_slices_with_a_part_of_the_inventory_each(bench: Bench) -> None
     """Each host has a table of its own, by its owner, because all of them are this one machine."""
     servers = {name: {"msports_addresses": [f"10.0.1.{number}"]} for number, name in enumerate(HOSTS)}
     bench.inventory["all"]["children"]["exchange_client_access"]["hosts"] = servers
-    digest = planned(bench)
+    digest = bench.planned()
     slices = []
     for number in range(4):
         folder = bench.folder / f"slice{number}"
@@ -152,7 +170,7 @@ def test_parallel_slices_with_a_part_of_the_inventory_each(bench: Bench) -> None
 
 def test_a_host_pulls_its_own_part(bench: Bench) -> None:
     """``ansible-pull`` on the host: all it knows is its own name, the repository, and the digest that is published."""
-    digest = planned(bench)
+    digest = bench.planned()
     repository = bench.folder / "repository"
     shutil.copytree(bench.folder / "msports-plan", repository / "msports-plan")
     role = {
@@ -207,7 +225,7 @@ def gpg(bench: Bench, *words: str) -> bytes:
 
 
 def test_an_unsigned_plan_is_refused_by_name_and_so_is_one_that_somebody_else_signed(bench: Bench) -> None:
-    digest, index = planned(bench), str(bench.folder / "msports-plan" / "index.json")
+    digest, index = bench.planned(), str(bench.folder / "msports-plan" / "index.json")
     for name in ("ours", "theirs"):
         gpg(bench, "--quick-gen-key", f"{name}@example.com", "ed25519", "sign", "never")
         bench.folder.joinpath(f"{name}.gpg").write_bytes(gpg(bench, "--export", f"{name}@example.com"))
@@ -227,11 +245,11 @@ def test_an_unsigned_plan_is_refused_by_name_and_so_is_one_that_somebody_else_si
     assert run.code == 0, run.output
     assert bench.play(PLAN, hosts="localhost").results["localhost"]["changed"] is False, "a signature is no business of the plan's"
     bench.variables["msports_ping"] = ["10.9.0.0/24"]
-    assert "is not the signature of this plan" in refused(expected_digest=planned(bench))
+    assert "is not the signature of this plan" in refused(expected_digest=bench.planned())
 
 
 def test_ansible_sign_signs_the_index_and_with_it_everything(bench: Bench) -> None:
-    planned(bench)
+    bench.planned()
     gpg(bench, "--quick-gen-key", "ours@example.com", "ed25519", "sign", "never")
     project = bench.folder / "project"
     shutil.copytree(bench.folder / "msports-plan", project / "msports-plan")
