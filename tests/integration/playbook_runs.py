@@ -74,7 +74,9 @@ class Played(t.NamedTuple):
 
 
 class Place:
-    """A folder from which Ansible is run. ``more`` are further folders on the path of collections."""
+    """A folder from which Ansible is run. ``more`` are further folders on the path of collections, ``programs`` is where Ansible's programs lie."""
+
+    programs = PROGRAMS
 
     def __init__(self, folder: pathlib.Path, *more: pathlib.Path) -> None:
         self.folder = folder
@@ -101,7 +103,7 @@ class Place:
     def play(self, *arguments: t.Union[str, pathlib.Path], within: t.Sequence[str] = (), **environment: str) -> Played:
         """Run ``ansible-playbook`` with ``arguments``, behind the command ``within`` (such as unshare)."""
         results = self.write("results.jsonl", "")
-        command = [*within, str(PROGRAMS / "ansible-playbook"), *map(str, arguments)]
+        command = [*within, str(self.programs / "ansible-playbook"), *map(str, arguments)]
         done = subprocess.run(
             command,
             cwd=self.folder,

@@ -53,7 +53,7 @@ BY_POWERSHELL = ("test_values", "test_alone", "test_executor_writes")
 TYPED = ("plugin_utils", "module_utils", "action", "filter", "lookup", "test")
 # What also runs under Wine: a call takes seconds there.
 WINE_FEW = ["tests/integration/windows/wine/test_wine_host.py"]
-WINE_ALL = ["tests/integration/windows/wine", *(f"tests/integration/windows/test_executor_{what}.py" for what in ("reads", "refuses", "writes", "undoes"))]
+WINE_ALL = ["tests/integration/windows/wine", *sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("tests/integration/windows/test_executor_*.py"))]
 UNIT = ["tests/unit", "tests/semantics"]
 COVERAGE = 95  # percent of lines and branches
 # One more than there are processors, because tests on containers wait much of the time.

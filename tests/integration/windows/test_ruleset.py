@@ -10,12 +10,13 @@ import json
 import pathlib
 import typing as t
 
+import engines
 import policy_file
 import pytest
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.reconcile import HostFailed, Refused, inspect, run
 
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._windows.wanted import Plain, options, rule
-from conftest import ROOT, Host
+from conftest import ROOT, Host, ansible_playbook
 from playbook_runs import Place, Played
 
 OURS = "portcullis:msports"
@@ -39,6 +40,8 @@ class Estate(Place):
 
     def __init__(self, folder: pathlib.Path) -> None:
         super().__init__(folder, ROOT / "tests" / "lab" / "collections")
+        if engines.chosen().core is not None:  # it takes the payloads of some cores alone
+            self.programs = ansible_playbook().parent
 
     def store(self, name: str, content: t.Optional[policy_file.Content] = None) -> pathlib.Path:
         return policy_file.write(self.folder / f"{name}.json", content or policy_file.fresh_server())
