@@ -24,7 +24,7 @@ from ansible_collections.portcullis.msports.plugins.module_utils._options import
     drop_unsupported,
     passed_on_spec,
 )
-from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import Action, ansible_errors, refuse_unmatched
+from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import Action, ansible_errors, keep_rights, refuse_unmatched
 from ansible_collections.portcullis.msports.plugins.plugin_utils._compile import Stale, cut_at, inputs_of, stale
 from ansible_collections.portcullis.msports.plugins.plugin_utils._diff import shortened
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import some
@@ -187,14 +187,9 @@ class ActionModule(Action):
             self._display.warning(f"{folder_of(directory)}: what was applied to {name} cannot be recorded ({error.strerror}); it will count as unknown")
 
     def _reconcile(self, system: str, options: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
-        """Run the action of the system with these options in place of ours.
-
-        One play with ``become: true`` is for hosts of both systems: on Windows there is only runas to become somebody by, and whoever may
-        log on from afar as an administrator has all rights already.
-        """
-        become = self._connection.become
-        if system == "windows" and become is not None and become.name != "runas":
-            self._connection.set_become_plugin(None)
+        """Run the action of the system with these options in place of ours."""
+        if system == "windows":
+            keep_rights(self._connection)
         task = self._task.copy()
         task.args = options
         action = self._shared_loader_obj.action_loader.get(

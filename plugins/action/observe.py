@@ -11,13 +11,13 @@ import typing as t
 from ansible.errors import AnsibleActionFail
 
 from ansible_collections.portcullis.msports.plugins.module_utils._options import OWNER
-from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import Action, ansible_errors, to_plain
+from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import Action, ansible_errors, keep_rights, to_plain
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.ended import today
 from ansible_collections.portcullis.msports.plugins.plugin_utils._observation import store
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.census import census
 
-MODULE = "portcullis.msports.linux_observe"
+LINUX, WINDOWS = "portcullis.msports.linux_observe", "portcullis.msports.win_observe"
 ARGUMENTS = {"directory": {"type": "path", "default": "msports-plan"}, **OWNER}
-WINDOWS = "Windows hosts cannot be observed yet; findings takes a table (.csv) of what was seen there"
 
 
 class ActionModule(Action):
@@ -27,9 +27,7 @@ class ActionModule(Action):
     _supports_async = False
 
     def done(self, arguments: t.Mapping[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
-        if self.on_windows:
-            return {"changed": False, "skipped": True, "msg": WINDOWS}
-        seen = to_plain(self._execute_module(module_name=MODULE, module_args={"owner": arguments["owner"]}, task_vars=task_vars))
+        seen = self._look(arguments["owner"], task_vars)
         if seen.get("failed") or seen.get("unreachable"):
             return seen
         for text in seen["unknown"]:
@@ -39,6 +37,16 @@ class ActionModule(Action):
             with ansible_errors(AnsibleActionFail):
                 self._keep(folder, task_vars["inventory_hostname"], seen["observations"])
         return {**seen, "directory": folder}
+
+    def _look(self, owner: str, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+        """Return what the module of the host's system told, as observations; the result of a module that failed as it is."""
+        if not self.on_windows:
+            return to_plain(self._execute_module(module_name=LINUX, module_args={"owner": owner}, task_vars=task_vars))
+        keep_rights(self._connection)
+        told = to_plain(self._execute_module(module_name=WINDOWS, module_args={}, task_vars=task_vars))
+        if told.get("failed") or told.get("unreachable"):
+            return told
+        return {"changed": False, **census(told)._asdict()}
 
     @staticmethod
     def _keep(folder: str, host: str, observations: list[dict[str, t.Any]]) -> None:

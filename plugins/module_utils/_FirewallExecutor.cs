@@ -13,7 +13,7 @@ using System.Linq;
 using System.Management.Automation;
 using System.Text.RegularExpressions;
 using Ansible.Basic;
-using ansible_collections.portcullis.msports.plugins.module_utils._FirewallInterop;
+using ansible_collections.portcullis.msports.plugins.module_utils._FirewallHost;
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallOperations;
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallRollback;
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallRules;

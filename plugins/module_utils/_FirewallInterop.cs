@@ -4,13 +4,9 @@
 //
 // Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
 //
-// The COM interfaces of the Windows firewall, early bound, what the executor asks of a policy store, and what its failures mean.
+// The COM interfaces of the Windows firewall, early bound.
 // Early bound, because PowerShell's late binding cannot pass a null BSTR and looks every member up by name.
 // The order of the members is the layout of the vtable: a test compares every declaration with netfw.idl.
-using System;
-using System.Collections.Generic;
-using System.Globalization;
-using System.Reflection;
 using System.Runtime.InteropServices;
 
 namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallInterop
@@ -195,136 +191,5 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallI
     [ComImport, Guid("2C5BC43E-3369-4C33-AB0C-BE9469677AF4")]
     public class NetFwRule
     {
-    }
-
-    // Logging of allowed connections of one profile. Policy: group policy gives it, so a local value is without effect.
-    public class ProfileLog
-    {
-        public bool Allowed;
-        public string Path;
-        public int Size;
-        public bool Policy;
-    }
-
-    public class TcpPeer
-    {
-        public string Peer;
-        public int PeerPort;
-        public string Local;
-        public int LocalPort;
-    }
-
-    // What the executor needs of a host, beyond the COM interfaces themselves. Profiles are 1 (domain), 2 (private), 4 (public).
-    public interface IPolicyStore
-    {
-        INetFwPolicy2 Policy { get; }
-
-        // A detached rule: nothing is in force until it is given to Rules.Add.
-        INetFwRule3 NewRule();
-
-        // What group policy, or the policy of a device management, gives for a profile: names and values as the registry has them.
-        IDictionary<string, object> Given(int profile);
-
-        // Rules of the same two, which COM does not list: where each is from, its id, and its text in the grammar of MS-GPFAS 2.2.2.
-        IList<string[]> PolicyRules();
-
-        // Other products that may have taken over from the Windows firewall.
-        INetFwProducts Products();
-
-        ProfileLog ReadLog(int profile);
-
-        void WriteLog(int profile, ProfileLog log);
-
-        // A text that is kept on the host under a name. Null when there is none.
-        string ReadMemory(string name);
-
-        // Null deletes, and leaves nothing empty behind.
-        void WriteMemory(string name, string value);
-
-        // A text that the next start of Windows forgets. Null when there is none; null deletes.
-        string UntilRestart { get; set; }
-
-        // One run, confirmation or rollback at a time, of whichever owner; a process that ends gives it back.
-        IDisposable Lock();
-
-        // The task that takes a change back, in place of any other; there is no error when none is there to be deleted.
-        void RegisterTask(string xml);
-
-        void DeleteTask();
-
-        // Established TCP connections whose local port is 22, 5985, 5986, or one of these.
-        IList<TcpPeer> ManagementPeers(IList<int> more);
-
-        string SystemVersion { get; }
-
-        // What %SystemRoot% is, such as C:\Windows.
-        string SystemRoot { get; }
-    }
-
-    // A failure that needs no stack trace: the sentence says it all.
-    public class FirewallException : Exception
-    {
-        public FirewallException(string message) : base(message)
-        {
-        }
-    }
-
-    // What was asked for was not begun, and why is the whole message.
-    public class RefusedException : FirewallException
-    {
-        public RefusedException(string format, params object[] values) : base(String.Format(CultureInfo.InvariantCulture, format, values))
-        {
-        }
-    }
-
-    public static class Failures
-    {
-        private static readonly Dictionary<int, string> Hints = new Dictionary<int, string>
-        {
-            { unchecked((int)0x80070005), "access denied: changing the firewall needs an elevated administrator" },
-            { unchecked((int)0x800706D9), "the service Windows Defender Firewall (MpsSvc) does not answer; is it running?" },
-            { unchecked((int)0x800706BA), "the service Windows Defender Firewall (MpsSvc) does not answer; is it running?" },
-            { unchecked((int)0x80070422), "the service Windows Defender Firewall (MpsSvc) is disabled" },
-            { unchecked((int)0x80070057), "Windows refuses a value of the rule" },
-            { unchecked((int)0xD000000D), "Windows refuses a value of the rule" },
-            { unchecked((int)0x80040154), "the firewall's COM class is not registered" }
-        };
-
-        public static string Text(Exception failure)
-        {
-            string hint;
-            return Hints.TryGetValue(Cause(failure).HResult, out hint) ? Short(failure) + ": " + hint : Short(failure);
-        }
-
-        public static string Short(Exception failure)
-        {
-            Exception cause = Cause(failure);
-            string number = String.Format(CultureInfo.InvariantCulture, "0x{0:X8}", cause.HResult);
-            // Most messages of COM tell the number by themselves, and our own need none.
-            if (cause is FirewallException || cause.Message.IndexOf(number, StringComparison.OrdinalIgnoreCase) >= 0)
-                return cause.Message.Trim();
-            return cause.Message.Trim().TrimEnd('.') + " (" + number + ")";
-        }
-
-        // For what is tidied up behind a failure that is told anyway.
-        public static void Ignore(Action action)
-        {
-            try
-            {
-                action();
-            }
-            catch (Exception)
-            {
-                return;
-            }
-        }
-
-        private static Exception Cause(Exception failure)
-        {
-            Exception cause = failure;
-            while (cause is TargetInvocationException && cause.InnerException != null)
-                cause = cause.InnerException;
-            return cause;
-        }
     }
 }

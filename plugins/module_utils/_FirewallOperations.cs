@@ -11,6 +11,8 @@ using System.Collections;
 using System.Collections.Generic;
 using System.Globalization;
 using System.Linq;
+using ansible_collections.portcullis.msports.plugins.module_utils._FirewallColumns;
+using ansible_collections.portcullis.msports.plugins.module_utils._FirewallHost;
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallInterop;
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallRules;
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallState;
@@ -28,6 +30,7 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallO
         public string Profile;
         public bool Inbound;
         public bool Allow;
+        public bool LogsDrops;
         public string Path;
         public int Size;
         public string Memory;
@@ -123,13 +126,14 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallO
         {
             operation.Profile = Text(raw, "profile").ToLowerInvariant();
             bool logging = operation.Kind == "logging";
-            foreach (string needed in (logging ? new[] { "profile", "allowed", "path", "size" } : new[] { "profile", "direction", "action" }))
+            foreach (string needed in (logging ? new[] { "profile", "allowed", "dropped", "path", "size" } : new[] { "profile", "direction", "action" }))
             {
                 if (raw[needed] == null)
                     Problem("{0} is missing", needed);
             }
             operation.Inbound = Text(raw, "direction").ToLowerInvariant() == "in";
             operation.Allow = logging ? true.Equals(raw["allowed"]) : Text(raw, "action").ToLowerInvariant() == "allow";
+            operation.LogsDrops = true.Equals(raw["dropped"]);
             operation.Path = Text(raw, "path");
             operation.Size = raw["size"] is int ? (int)raw["size"] : 0;
             operation.Text = logging

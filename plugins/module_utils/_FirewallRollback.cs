@@ -14,7 +14,7 @@ using System.Collections.Generic;
 using System.Globalization;
 using System.Linq;
 using System.Threading;
-using ansible_collections.portcullis.msports.plugins.module_utils._FirewallInterop;
+using ansible_collections.portcullis.msports.plugins.module_utils._FirewallHost;
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallRestoration;
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallRules;
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallSnapshot;

@@ -13,6 +13,7 @@ using System.IO;
 using System.IO.Compression;
 using System.Linq;
 using System.Text;
+using ansible_collections.portcullis.msports.plugins.module_utils._FirewallHost;
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallInterop;
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallRules;
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallState;
@@ -95,13 +96,14 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
 
         private static string Text(ProfileLog log)
         {
-            return String.Format(CultureInfo.InvariantCulture, "{0}*{1}*{2}", log.Allowed, log.Size, log.Path);
+            return String.Format(CultureInfo.InvariantCulture, "{0}*{1}*{2}*{3}", log.Allowed, log.Dropped, log.Size, log.Path);
         }
 
         private static ProfileLog Log(string value)
         {
-            string[] parts = value.Split(new[] { '*' }, 3);
-            return new ProfileLog { Allowed = Boolean.Parse(parts[0]), Size = Int32.Parse(parts[1], CultureInfo.InvariantCulture), Path = parts[2] };
+            string[] parts = value.Split(new[] { '*' }, 4);
+            int size = Int32.Parse(parts[2], CultureInfo.InvariantCulture);
+            return new ProfileLog { Allowed = Boolean.Parse(parts[0]), Dropped = Boolean.Parse(parts[1]), Size = size, Path = parts[3] };
         }
     }
 

@@ -9,6 +9,8 @@ using System;
 using System.Collections.Generic;
 using System.Globalization;
 using System.Linq;
+using ansible_collections.portcullis.msports.plugins.module_utils._FirewallColumns;
+using ansible_collections.portcullis.msports.plugins.module_utils._FirewallHost;
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallInterop;
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallRules;
 
@@ -207,6 +209,7 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
                 { "given", given },
                 { "excluded_interfaces", Columns.Texts(policy.get_ExcludedInterfaces(profile)) },
                 { "log_allowed", log.Allowed },
+                { "log_dropped", log.Dropped },
                 { "log_path", log.Path },
                 { "log_size", log.Size },
                 { "log_policy", log.Policy }
@@ -224,19 +227,19 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
                 { "modify_state", StateName(store.Policy.LocalPolicyModifyState) },
                 { "memory", memory },
                 { "generation", store.ReadMemory(Generation(Owner)) },
-                { "sessions", OrWhy(() => store.ManagementPeers(ports).Select(peer => (object)Session(peer)).ToList()) },
+                { "sessions", Failures.OrWhy(() => store.ManagementPeers(ports).Select(peer => (object)Session(peer)).ToList()) },
                 { "ssh_connection", String.IsNullOrEmpty(ssh) ? null : ssh },
                 { "system", store.SystemVersion },
                 { "system_root", store.SystemRoot },
                 { "policy_rules", store.PolicyRules() },
-                { "products", OrWhy(() => ReadProducts(store)) }
+                { "products", Failures.OrWhy(() => ReadProducts(store)) }
             };
             // Only what is ours or what we may change: whatever others do meanwhile does not make a plan stale.
             List<object> seen = Own.Select(rule => rule.Id).OrderBy(id => id, StringComparer.Ordinal).Cast<object>().ToList();
             foreach (KeyValuePair<string, int> profile in Profiles.All)
             {
                 Dictionary<string, object> values = Profile(profile.Key);
-                seen.AddRange(new[] { "inbound", "outbound", "log_allowed", "log_path", "log_size" }.Select(key => values[key]));
+                seen.AddRange(new[] { "inbound", "outbound", "log_allowed", "log_dropped", "log_path", "log_size" }.Select(key => values[key]));
             }
             seen.Add(memory == null ? "no memory" : "memory " + memory);
             Digest = RuleCopy.Digest(seen);
@@ -249,19 +252,6 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
             return Rules.Items(store.Products()._NewEnum).Cast<INetFwProduct>()
                 .Select(product => (object)new object[] { product.DisplayName ?? "", categories(product) })
                 .ToList();
-        }
-
-        // What is read, or in words why it cannot be: it is unknown then, which is not the same as none.
-        private static object OrWhy(Func<object> read)
-        {
-            try
-            {
-                return read();
-            }
-            catch (Exception failure)
-            {
-                return Failures.Text(failure);
-            }
         }
 
         private static Dictionary<string, object> Session(TcpPeer peer)

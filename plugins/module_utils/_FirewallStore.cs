@@ -8,14 +8,14 @@
 using System;
 using System.Collections.Generic;
 using System.Linq;
-using System.Reflection;
+using ansible_collections.portcullis.msports.plugins.module_utils._FirewallHost;
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallInterop;
+using ansible_collections.portcullis.msports.plugins.module_utils._FirewallLock;
+using ansible_collections.portcullis.msports.plugins.module_utils._FirewallLogging;
+using ansible_collections.portcullis.msports.plugins.module_utils._FirewallRegistry;
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallTask;
 #if WINDOWS
 using Microsoft.Win32;
-using System.Diagnostics;
-using System.Globalization;
-using System.IO;
 using System.Net;
 using System.Net.NetworkInformation;
 using System.Runtime.InteropServices;
@@ -31,16 +31,9 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
             return new WindowsPolicyStore();
         }
 #else
-        private const string Substitute = "portcullis.msports.tests.StandIn";
-
-        // Only the tests bring such a type with them, and on Windows this is not even compiled.
         public static IPolicyStore Open()
         {
-            Type type = AppDomain.CurrentDomain.GetAssemblies().Select(assembly => assembly.GetType(Substitute, false)).FirstOrDefault(found => found != null);
-            MethodInfo open = type == null ? null : type.GetMethod("Open", BindingFlags.Public | BindingFlags.Static, null, Type.EmptyTypes, null);
-            if (open == null)
-                throw new FirewallException("this module manages the firewall of Windows, and this host does not run Windows");
-            return (IPolicyStore)open.Invoke(null, null);
+            return (IPolicyStore)Substitute.Open();
         }
 #endif
     }
@@ -48,36 +41,21 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
 #if WINDOWS
     public class WindowsPolicyStore : IPolicyStore
     {
-        private const string Policies = @"SOFTWARE\Policies\Microsoft\WindowsFirewall\";
-        private const string Local = @"SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\";
         private const string Version = @"SOFTWARE\Microsoft\Windows NT\CurrentVersion";
         private const string MemoryParent = @"SOFTWARE\portcullis";
         private const string Memory = MemoryParent + @"\msports";
         private const string Restart = Memory + @"\until_restart";
-        private const string DefaultLogPath = @"%systemroot%\system32\LogFiles\Firewall\pfirewall.log";
-        private const int DefaultLogSize = 4096;
-        // Older than the private and the public profile, for both of them (MS-GPFAS 2.2.3), but not for what is younger than it.
-        private const string Legacy = "StandardProfile";
-        private const string Merge = "AllowLocalPolicyMerge";
         private static readonly int[] ManagementPorts = { 22, 5985, 5986 };
-
-        // Profile: key of group policy, key of the local policy, name for netsh. The local key of the private profile is of older days.
-        private static readonly Dictionary<int, string[]> Names = new Dictionary<int, string[]>
-        {
-            { 1, new[] { "DomainProfile", "DomainProfile", "domainprofile" } },
-            { 2, new[] { "PrivateProfile", "StandardProfile", "privateprofile" } },
-            { 4, new[] { "PublicProfile", "PublicProfile", "publicprofile" } }
-        };
 
         private static readonly string[] Settings =
         {
             "EnableFirewall", "DefaultInboundAction", "DefaultOutboundAction", "DoNotAllowExceptions", "DisabledInterfaces",
-            "DisableUnicastResponsesToMulticastBroadcast", Merge
+            "DisableUnicastResponsesToMulticastBroadcast", Registry64.Merge
         };
 
         private static readonly Dictionary<string, string> RulePlaces = new Dictionary<string, string>
         {
-            { "group policy", Policies + "FirewallRules" }, { "device management", Local + @"Mdm\FirewallRules" }
+            { "group policy", Registry64.Policies + "FirewallRules" }, { "device management", Registry64.Local + @"Mdm\FirewallRules" }
         };
 
         private readonly INetFwPolicy2 policy;
@@ -107,14 +85,14 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
         // COM tells the local values, and what is given goes before them.
         public IDictionary<string, object> Given(int profile)
         {
-            return Settings.Select(name => new KeyValuePair<string, object>(name, Given(profile, "", name)))
+            return Settings.Select(name => new KeyValuePair<string, object>(name, Registry64.Given(profile, "", name)))
                 .Where(pair => pair.Value is int || pair.Value is string || pair.Value is string[])
                 .ToDictionary(pair => pair.Key, pair => pair.Value);
         }
 
         public IList<string[]> PolicyRules()
         {
-            return RulePlaces.SelectMany(place => Texts(place.Value).Select(rule => new[] { place.Key, rule.Key, rule.Value })).ToList();
+            return RulePlaces.SelectMany(place => Registry64.Texts(place.Value).Select(rule => new[] { place.Key, rule.Key, rule.Value })).ToList();
         }
 
         public INetFwProducts Products()
@@ -124,40 +102,22 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
 
         public ProfileLog ReadLog(int profile)
         {
-            string local = Local + Names[profile][1] + @"\Logging";
-            string[] values = { "LogSuccessfulConnections", "LogFilePath", "LogFileSize" };
-            object[] given = values.Select(value => Given(profile, @"\Logging", value)).ToArray();
-            object[] found = values.Select((value, i) => given[i] ?? Value(local, value)).ToArray();
-            return new ProfileLog
-            {
-                Allowed = Number(found[0], 0) != 0,
-                Path = found[1] as string ?? DefaultLogPath,
-                Size = Number(found[2], DefaultLogSize),
-                Policy = given.Any(value => value != null)
-            };
+            return ProfileLogs.Read(profile);
         }
 
-        // Only what differs: what stays as it is need not survive a way through a command line.
         public void WriteLog(int profile, ProfileLog log)
         {
-            ProfileLog before = ReadLog(profile);
-            string set = "advfirewall set " + Names[profile][2] + " logging ";
-            if (before.Path != log.Path)
-                Netsh(set + "filename \"" + log.Path + "\"");
-            if (before.Size != log.Size)
-                Netsh(set + "maxfilesize " + log.Size.ToString(CultureInfo.InvariantCulture));
-            if (before.Allowed != log.Allowed)
-                Netsh(set + "allowedconnections " + (log.Allowed ? "enable" : "disable"));
+            ProfileLogs.Write(profile, log);
         }
 
         public string ReadMemory(string name)
         {
-            return Value(Memory, name) as string;
+            return Registry64.Value(Memory, name) as string;
         }
 
         public void WriteMemory(string name, string value)
         {
-            using (RegistryKey machine = Machine())
+            using (RegistryKey machine = Registry64.Machine())
             {
                 if (value != null)
                 {
@@ -170,8 +130,8 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
                     if (key != null)
                         key.DeleteValue(name, false);
                 }
-                DeleteIfEmpty(machine, Memory);
-                DeleteIfEmpty(machine, MemoryParent);
+                Registry64.DeleteIfEmpty(machine, Memory);
+                Registry64.DeleteIfEmpty(machine, MemoryParent);
             }
         }
 
@@ -179,18 +139,18 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
         {
             get
             {
-                return Value(Restart, "nonce") as string;
+                return Registry64.Value(Restart, "nonce") as string;
             }
 
             set
             {
-                using (RegistryKey machine = Machine())
+                using (RegistryKey machine = Registry64.Machine())
                 {
                     if (value == null)
                     {
                         machine.DeleteSubKey(Restart, false);
-                        DeleteIfEmpty(machine, Memory);
-                        DeleteIfEmpty(machine, MemoryParent);
+                        Registry64.DeleteIfEmpty(machine, Memory);
+                        Registry64.DeleteIfEmpty(machine, MemoryParent);
                         return;
                     }
                     // Not with the same call: what lies above a volatile key must not be one.
@@ -236,24 +196,15 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
             get
             {
                 string[] numbers = { "CurrentMajorVersionNumber", "CurrentMinorVersionNumber", "CurrentBuildNumber", "UBR" };
-                object[] found = numbers.Select(name => Value(Version, name)).ToArray();
+                object[] found = numbers.Select(name => Registry64.Value(Version, name)).ToArray();
                 // Before Windows Server 2016 there is one text for the first two.
-                object version = found[0] == null ? Value(Version, "CurrentVersion") : found[0] + "." + found[1];
+                object version = found[0] == null ? Registry64.Value(Version, "CurrentVersion") : found[0] + "." + found[1];
                 return version + "." + found[2] + "." + (found[3] ?? 0);
             }
         }
 
         // From there, too: a task may give its process any environment.
-        public string SystemRoot { get { return Value(Version, "SystemRoot") as string ?? ""; } }
-
-        // What group policy, or the policy of a device management, gives for a profile; null if neither does.
-        private static object Given(int profile, string below, string name)
-        {
-            List<string> places = new List<string> { Policies + Names[profile][0], Local + @"Mdm\" + Names[profile][0], Local + @"Mdm\" + Names[profile][1] };
-            if (profile != 1 && name != Merge)
-                places.Insert(1, Policies + Legacy);
-            return places.Select(place => Value(place + below, name)).FirstOrDefault(value => value != null);
-        }
+        public string SystemRoot { get { return Registry64.Value(Version, "SystemRoot") as string ?? ""; } }
 
         // An address as rules have it: without the zone, and IPv4 as IPv4.
         private static string Plain(IPAddress address)
@@ -262,64 +213,6 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
             return new IPAddress(plain.GetAddressBytes()).ToString();
         }
 
-        // The 64-bit view, also from a 32-bit PowerShell.
-        private static RegistryKey Machine()
-        {
-            return RegistryKey.OpenBaseKey(RegistryHive.LocalMachine, RegistryView.Registry64);
-        }
-
-        private static object Value(string path, string name)
-        {
-            using (RegistryKey machine = Machine())
-            using (RegistryKey key = machine.OpenSubKey(path))
-                return key == null ? null : key.GetValue(name, null, RegistryValueOptions.DoNotExpandEnvironmentNames);
-        }
-
-        // The texts of a key by their names; a value that is no text is an empty one, which is no rule that can be read.
-        private static Dictionary<string, string> Texts(string path)
-        {
-            using (RegistryKey machine = Machine())
-            using (RegistryKey key = machine.OpenSubKey(path))
-            {
-                string[] names = key == null ? new string[0] : key.GetValueNames();
-                return names.ToDictionary(name => name, name => key.GetValue(name) as string ?? "");
-            }
-        }
-
-        private static int Number(object value, int otherwise)
-        {
-            return value is int ? (int)value : otherwise;
-        }
-
-        private static void DeleteIfEmpty(RegistryKey machine, string path)
-        {
-            bool empty;
-            using (RegistryKey key = machine.OpenSubKey(path))
-                empty = key != null && key.ValueCount == 0 && key.SubKeyCount == 0;
-            if (empty)
-                machine.DeleteSubKey(path, false);
-        }
-
-        // The commands of netsh are the same in every language of Windows, and so is its exit code; its output is not.
-        private static void Netsh(string arguments)
-        {
-            ProcessStartInfo start = new ProcessStartInfo(Path.Combine(Environment.SystemDirectory, "netsh.exe"), arguments)
-            {
-                UseShellExecute = false,
-                CreateNoWindow = true,
-                RedirectStandardOutput = true
-            };
-            using (Process process = Process.Start(start))
-            {
-                string output = process.StandardOutput.ReadToEnd().Trim();
-                process.WaitForExit();
-                if (process.ExitCode != 0)
-                {
-                    string text = String.Format(CultureInfo.InvariantCulture, "netsh {0}: exit code {1}: {2}", arguments, process.ExitCode, output);
-                    throw new FirewallException(text);
-                }
-            }
-        }
     }
 #endif
 }

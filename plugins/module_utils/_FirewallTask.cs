@@ -11,8 +11,6 @@ using System.Globalization;
 using System.IO;
 using System.Runtime.InteropServices;
 using System.Security;
-using System.Threading;
-using ansible_collections.portcullis.msports.plugins.module_utils._FirewallInterop;
 
 namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallTask
 {
@@ -163,31 +161,4 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallT
         }
 #endif
     }
-
-#if WINDOWS
-    // A file below the folder of Windows, where administrators alone may write: a mutex has a name that anybody may take.
-    public static class RunLock
-    {
-        private const int Seconds = 60;
-
-        public static IDisposable Take()
-        {
-            string path = Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.Windows), "portcullis.msports.lock");
-            DateTime end = DateTime.UtcNow.AddSeconds(Seconds);
-            while (true)
-            {
-                try
-                {
-                    return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 1, FileOptions.DeleteOnClose);
-                }
-                catch (IOException failure)
-                {
-                    if (DateTime.UtcNow > end)
-                        throw new RefusedException("another run of portcullis.msports holds the lock of this host ({0}): {1}", path, failure.Message);
-                }
-                Thread.Sleep(200);
-            }
-        }
-    }
-#endif
 }

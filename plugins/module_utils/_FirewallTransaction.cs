@@ -9,6 +9,8 @@
 // there is anything to put back; and a step that fails looks again before it is told as a failure.
 using System;
 using System.Collections.Generic;
+using ansible_collections.portcullis.msports.plugins.module_utils._FirewallColumns;
+using ansible_collections.portcullis.msports.plugins.module_utils._FirewallHost;
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallInterop;
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallOperations;
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallRestore;
@@ -229,13 +231,9 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallT
             ProfileLog before = store.ReadLog(profile);
             undo.Note(
                 "put back the " + operation.Text,
-                () =>
-                {
-                    ProfileLog now = store.ReadLog(profile);
-                    return now.Allowed == before.Allowed && now.Path == before.Path && now.Size == before.Size;
-                },
+                () => store.ReadLog(profile).Same(before),
                 () => WriteLog(profile, before));
-            WriteLog(profile, new ProfileLog { Allowed = operation.Allow, Path = operation.Path, Size = operation.Size });
+            WriteLog(profile, new ProfileLog { Allowed = operation.Allow, Dropped = operation.LogsDrops, Path = operation.Path, Size = operation.Size });
         }
 
         private void WriteLog(int profile, ProfileLog log)

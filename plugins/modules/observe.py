@@ -12,6 +12,8 @@ author:
   - portcullis.msports contributors (@portcullis)
 description:
   - Reads who listens on the host, who speaks with whom, and what it has learned, in one call. Changes nothing there.
+  - A Windows host learns by the log of its firewall (C(pfirewall.log)), which V(audit) of O(portcullis.msports.apply#module:mode) switches on.
+    Without the log the peers of UDP are not seen there. Windows has no counters of rules.
   - Adds it to the observations beside the plan directory, where P(portcullis.msports.findings#filter) reads them.
   - Check mode reads, and keeps nothing.
 options:
@@ -34,11 +36,12 @@ attributes:
     description: Changes nothing on the host.
   platform:
     support: full
-    platforms: linux
+    platforms: linux, windows
     description: Systems of the hosts.
 seealso:
   - module: portcullis.msports.linux_observe
   - module: portcullis.msports.linux_learning
+  - module: portcullis.msports.win_observe
 """
 
 EXAMPLES = r"""
@@ -50,7 +53,8 @@ RETURN = r"""
 observations:
   description:
     - What was seen, one entry for what is alike. C(direction) is V(in) where the peer reaches a port of this host.
-    - C(seen) is V(listener), V(session) or V(flow), which is learned. C(process) is the name of the process at this host, empty where it is unknown.
+    - C(seen) is V(listener), V(session), V(flow), which is learned, or V(log), which is of the log of Windows Firewall.
+    - C(process) is the name of the process at this host, on Windows with its services, and empty where it is unknown.
   returned: success
   type: list
   elements: dict
@@ -61,7 +65,7 @@ unknown:
   type: list
   elements: str
 learning:
-  description: Whether the host learns conversations.
+  description: Whether the host learns conversations. On Windows, whether what passes is logged in every profile.
   returned: success
   type: bool
 directory:

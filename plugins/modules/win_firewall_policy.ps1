@@ -52,6 +52,9 @@ $spec = @{
                 allowed = @{
                     type = 'bool'
                 }
+                dropped = @{
+                    type = 'bool'
+                }
                 path = @{
                     type = 'str'
                 }

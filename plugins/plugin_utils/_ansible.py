@@ -251,6 +251,15 @@ class NewConnection:
             return {"unreachable": True, "msg": str(error)}
 
 
+def keep_rights(connection: t.Any) -> None:
+    """Leave out ``become`` on a Windows host, but for ``runas``: one play with ``become: true`` is for hosts of both systems.
+
+    On Windows there is only runas to become somebody by, and whoever may log on from afar as an administrator has all rights already.
+    """
+    if connection.become is not None and connection.become.name != "runas":
+        connection.set_become_plugin(None)
+
+
 def ports_of(action: t.Any, task_vars: t.Mapping[str, t.Any]) -> t.Tuple[t.Any, ...]:
     """Return what says which port the connection of an action uses, best first. Not every connection has one, or says so."""
     try:

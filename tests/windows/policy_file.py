@@ -68,6 +68,7 @@ SWITCHES: dict[str, tuple[t.Any, str]] = {
     "unreadable_rule": (None, "reading any property of the rule with this name fails"),
     "fail_memory": (False, "writing to the registry is denied"),
     "fail_task": (False, "registering a scheduled task is denied"),
+    "log_failure": (None, "the log is locked by another process, or reading it is denied: locked, denied; not under Wine"),
     "die_after_steps": (0, "the process is killed after so many commits, values of the registry and tasks; 0 = never; not under Wine"),
 }
 
@@ -137,6 +138,7 @@ _PROFILE: Content = {
     "local_rules": True,
     "excluded_interfaces": None,
     "log_allowed": False,
+    "log_dropped": False,
     "log_path": "%systemroot%\\system32\\LogFiles\\Firewall\\pfirewall.log",
     "log_size": 4096,
     "log_policy": False,
@@ -167,6 +169,10 @@ def empty(**switches: t.Any) -> Content:
         "until_restart": None,
         "task": None,
         "sessions": [],
+        "sockets": [],
+        "processes": {},
+        "services": {},
+        "logs": {},
         "environment": {},
         "policy_rules": [],
         "products": [],
@@ -402,6 +408,6 @@ def state(content: Content) -> Content:
 
     A rule that was removed and added again is the same policy under another key, at another place.
     """
-    left_out = ("counters", "journal", "switches", "rules", "sessions", "until_restart")
+    left_out = ("counters", "journal", "switches", "rules", "sessions", "sockets", "processes", "services", "logs", "until_restart")
     kept = {name: copy.deepcopy(value) for name, value in content.items() if name not in left_out}
     return {**kept, "rules": sorted(json.dumps({**one, "key": None}) for one in content["rules"])}

@@ -13,7 +13,7 @@ from ansible_collections.portcullis.msports.plugins.module_utils import _change
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.host import Host
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.operations import Planned
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.rule import Rule, line
-from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.settings import Settings
+from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.settings import Settings, log_of, logged
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.values import PROFILES
 
 Plain = t.Dict[str, t.Any]
@@ -67,8 +67,7 @@ def lines(rules: t.Iterable[Rule], profiles: t.Mapping[str, t.Mapping[str, t.Any
 
 
 def _profile_line(profile: str, state: t.Mapping[str, t.Any]) -> str:
-    log = f"logged to {state['log_path']}, {state['log_size']} KB" if state["log_allowed"] else "not logged"
-    return f"profile {profile}: inbound {state['inbound']}, outbound {state['outbound']}, allowed connections {log}"
+    return f"profile {profile}: inbound {state['inbound']}, outbound {state['outbound']}, {logged(log_of(state))}"
 
 
 def difference(wanted: t.Iterable[Rule], written: t.Iterable[Rule]) -> str:

@@ -6,7 +6,7 @@
 """What lies saved on a host, one text for all owners: what a setting was before us, and what each owner wants of it.
 
 It is JSON: ``{"in": {"domain": {"before": "allow", "owners": {"msports": "block"}}}, "out": {}, "logging": {...}}``. Default actions
-are ``allow`` or ``block`` and have one owner, logging is ``{"allowed": bool, "path": text, "size": kilobytes}``.
+are ``allow`` or ``block`` and have one owner, logging is ``{"allowed": bool, "dropped": bool, "path": text, "size": kilobytes}``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Entry = t.Dict[str, t.Any]
 Saved = t.Dict[str, t.Dict[str, Entry]]
 
 PARTS = ("in", "out", "logging")
-LOG = {"allowed": bool, "path": str, "size": int}
+LOG = {"allowed": bool, "dropped": bool, "path": str, "size": int}
 
 
 def settle(current: t.Any, entry: t.Optional[Entry], owner: str, wanted: t.Any) -> t.Tuple[t.Any, t.Optional[Entry]]:

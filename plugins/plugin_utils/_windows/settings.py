@@ -24,7 +24,7 @@ Profiles = t.Mapping[str, t.Mapping[str, t.Any]]
 
 SETTINGS = {"in": ("inbound", "default_inbound"), "out": ("outbound", "default_outbound")}  # direction -> key of the state, option
 LOG_PATH = "%systemroot%\\system32\\LogFiles\\Firewall\\pfirewall.log"  # what Windows comes with
-LOG_SIZE = 16384  # kilobytes at least, while allowed connections are logged
+LOG_SIZE = 16384  # kilobytes at least, in audit
 WHO = "group policy or somebody else sets it, too; change it there, or do not ask for it here"
 OTHER_OWNER = (
     "{0}: the default actions of this host belong to the owner {1}, and a host has one set of them; nothing was changed. Leave default_inbound and "
@@ -77,17 +77,18 @@ def plan_settings(host: Host, options: t.Mapping[str, t.Any]) -> Settings:
     for profile in PROFILES:
         state = host.profiles[profile]
         current = _as_noted(log_of(state), known["logging"].get(profile), host.system_root)
-        louder = {"allowed": True, "path": current["path"] or LOG_PATH, "size": max(current["size"], LOG_SIZE)}
+        louder = {"allowed": True, "dropped": True, "path": current["path"] or LOG_PATH, "size": max(current["size"], LOG_SIZE)}
         target, remembered = saved_defaults.settle(current, known["logging"].get(profile), owner, louder if auditing else None)
         if state.get("log_policy"):  # nothing that is written here has an effect
             entry = known["logging"].get(profile) if options["state"] == "present" else remembered
             kept["logging"].update({profile: entry} if entry else {})
-            if auditing and not current["allowed"]:
-                warnings.append(f"profile {profile}: group policy says that allowed connections are not logged; audit shows nothing there")
+            silent = [what for what, key in (("allowed connections", "allowed"), ("dropped packets", "dropped")) if not current[key]]
+            if auditing and silent:
+                warnings.append(f"profile {profile}: group policy says that {' and '.join(silent)} are not logged; audit shows none there")
             continue
         kept["logging"].update({profile: remembered} if remembered else {})
         if target != current:
-            after[profile].update(log_allowed=target["allowed"], log_path=target["path"], log_size=target["size"])
+            after[profile].update(log_allowed=target["allowed"], log_dropped=target["dropped"], log_path=target["path"], log_size=target["size"])
             structure.append(f"logging of {profile}")
             operations.append({"kind": "logging", "profile": profile, **target})
     remember, forget = saved_defaults.notes(known, kept, dropped)
@@ -110,14 +111,20 @@ def _as_noted(current: Plain, entry: t.Optional[saved_defaults.Entry], root: str
     """Return logging in the words in which it was noted, where it is the same: Windows may spell the path otherwise."""
 
     def meaning(log: Plain) -> t.Tuple[t.Any, ...]:
-        return log["allowed"], values.program(log["path"], root), log["size"]
+        return log["allowed"], log["dropped"], values.program(log["path"], root), log["size"]
 
     noted = [*entry["owners"].values(), entry["before"]] if entry else []
     return next((log for log in noted if meaning(log) == meaning(current)), current)
 
 
 def log_of(state: t.Mapping[str, t.Any]) -> Plain:
-    return {"allowed": state["log_allowed"], "path": state["log_path"], "size": state["log_size"]}
+    return {"allowed": state["log_allowed"], "dropped": state["log_dropped"], "path": state["log_path"], "size": state["log_size"]}
+
+
+def logged(log: t.Mapping[str, t.Any]) -> str:
+    """Return in words what is logged."""
+    what = [text for key, text in (("allowed", "allowed connections"), ("dropped", "dropped packets")) if log[key]]
+    return f"{' and '.join(what)} logged to {log['path']}, {log['size']} KB" if what else "nothing logged"
 
 
 def unheld(host: Host, owner: str, options: t.Optional[t.Mapping[str, t.Any]] = None) -> t.Dict[str, t.List[str]]:
@@ -163,8 +170,8 @@ def missed(operations: t.Iterable[Plain], there: t.Optional[Profiles]) -> t.Dict
             key = SETTINGS[operation["direction"]][0]
             if state[key] != operation["action"]:
                 found.setdefault(operation["profile"], []).append(f"default {key} was set to {operation['action']} and is {state[key]} all the same: {WHO}")
-        elif any(log_of(state)[key] != operation[key] for key in ("allowed", "size")):
-            wanted, current = (f"{'on' if log['allowed'] else 'off'}, {log['size']} KB" for log in (operation, log_of(state)))
-            text = f"logging of allowed connections was set ({wanted}) and is ({current}) all the same: {WHO}"
+        elif any(log_of(state)[key] != operation[key] for key in ("allowed", "dropped", "size")):
+            wanted, current = (logged(log) for log in (operation, log_of(state)))
+            text = f"logging was set ({wanted}) and is ({current}) all the same: {WHO}"
             found.setdefault(operation["profile"], []).append(text)
     return found

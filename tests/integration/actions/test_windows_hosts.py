@@ -239,3 +239,39 @@ def test_plan_and_apply_stay_apart_from_absent_hosts(bench: WindowsBench) -> Non
     run = bench.play(PLAN, APPLY, hosts="bare01")
     assert run.code == 0 and "holds no product role" in run.results["bare01"]["msg"]
     assert bench.windows_calls() == []
+
+
+OBSERVE = {"portcullis.msports.observe": {}}
+
+
+def listens(port: int, process: int) -> dict[str, t.Any]:
+    return {"protocol": "tcp", "state": 2, "local": "0.0.0.0", "local_port": port, "peer": "", "peer_port": 0, "process": process}
+
+
+def test_what_a_windows_host_shows_is_kept_and_the_first_rules_that_would_cut_it_are_refused(bench: WindowsBench) -> None:
+    """As on Linux: nothing is cut that was seen in use and that nobody accepted by name."""
+    content = bench.store
+    session = {**listens(5432, 8), "state": 5, "local": "10.0.0.1", "peer": "10.7.7.7", "peer_port": 50001}
+    content.update(sockets=[listens(5432, 8), session], processes={"8": "postgres"})
+    policy_file.write(bench.path, content)
+    bench.web01["msports_default_inbound"] = "block"
+    seen = bench.play(PLAN, OBSERVE, hosts="web01")
+    assert seen.code == 0, seen.output
+    told = seen.results["web01"]
+    assert {(item["seen"], item["peer"], item["process"]) for item in told["observations"]} == {
+        ("listener", "", "postgres"),
+        ("session", "10.7.7.7", "postgres"),
+    }
+    kept = json.loads(next(iter(pathlib.Path(told["directory"]).iterdir())).read_text())
+    assert (kept["host"], len(kept["observations"])) == ("web01", 2)
+    before = policy_file.state(bench.store)
+    refused = bench.play(APPLY_ANYWHERE, hosts="web01")
+    assert refused.code != 0 and "web01 tcp/5432" in refused.results["web01"]["msg"], refused.output
+    assert policy_file.state(bench.store) == before
+    accepted = bench.play({"portcullis.msports.apply": {"accept_cut": ["web01 tcp/5432"]}}, hosts="web01")
+    assert accepted.code == 0 and accepted.results["web01"]["changed"], accepted.output
+
+
+def test_become_in_a_play_for_both_systems_is_no_hindrance_to_observing(bench: WindowsBench) -> None:
+    bench.variables["ansible_become"] = True
+    assert bench.play(OBSERVE, hosts="web01").code == 0

@@ -89,7 +89,7 @@ def everything(host: Host) -> list[dict[str, t.Any]]:
         edit(rows["off"], name="renamed"),
         {"kind": "default_action", "profile": "domain", "direction": "in", "action": "allow"},
         {"kind": "default_action", "profile": "public", "direction": "out", "action": "block"},
-        {"kind": "logging", "profile": "private", "allowed": True, "path": "D:\\fw.log", "size": 16384},
+        {"kind": "logging", "profile": "private", "allowed": True, "dropped": True, "path": "D:\\fw.log", "size": 16384},
         remove(rows["rpc"]),
         remove(twin),
         remove(rows[SHARED]),

@@ -152,7 +152,7 @@ def small(host: Host) -> list[dict[str, t.Any]]:
         new("twin", local_ports="443,80"),
         edit(row_of(host, "web"), remote_addresses="10.7.0.0/16", description="other"),
         {"kind": "default_action", "profile": "domain", "direction": "in", "action": "allow"},
-        {"kind": "logging", "profile": "private", "allowed": True, "path": "D:\\fw.log", "size": 16384},
+        {"kind": "logging", "profile": "private", "allowed": True, "dropped": True, "path": "D:\\fw.log", "size": 16384},
         {"kind": "remove", "id": row_of(host, "twin", 1)["id"], "name": "twin"},
         {"kind": "memory", "of": "generation", "value": "7"},
     ]

@@ -87,7 +87,7 @@ def test_all_bad_operations_are_named_at_once_before_anything_is_done(full: Host
         {"kind": "edit", "id": web["id"], "name": "web"},
         {"kind": "default_action", "profile": "domain"},
         {"kind": "logging", "profile": "domain", "allowed": True},
-        {"kind": "logging", "profile": "domain", "allowed": True, "path": 'D:\\"x', "size": 40_000},
+        {"kind": "logging", "profile": "domain", "allowed": True, "dropped": True, "path": 'D:\\"x', "size": 40_000},
     ]
     result = full(operations)
     assert result["failed"] is True

@@ -119,14 +119,14 @@ def test_default_actions_logging_and_memory(full: Host) -> None:
         {"kind": "memory", "value": "kept"},
         {"kind": "default_action", "profile": "domain", "direction": "in", "action": "allow"},
         {"kind": "default_action", "profile": "public", "direction": "out", "action": "block"},
-        {"kind": "logging", "profile": "private", "allowed": True, "path": "D:\\logs\\fw.log", "size": 16384},
+        {"kind": "logging", "profile": "private", "allowed": True, "dropped": True, "path": "D:\\logs\\fw.log", "size": 16384},
     ]
     result = full(operations)
     assert result["counts"]["commits"] == 3
     profiles = full.content["profiles"]
     assert [(profiles[name]["inbound"], profiles[name]["outbound"]) for name in policy_file.PROFILES] == [(1, 1), (0, 1), (0, 0)]
     private = profiles["private"]
-    assert (private["log_allowed"], private["log_path"], private["log_size"]) == (True, "D:\\logs\\fw.log", 16384)
+    assert (private["log_allowed"], private["log_dropped"], private["log_path"], private["log_size"]) == (True, True, "D:\\logs\\fw.log", 16384)
     assert [profiles[name]["log_allowed"] for name in ("domain", "public")] == [False, False]
     assert full()["state"]["memory"] == full.content["memory"]["settings"] == "kept"
     full([{"kind": "memory", "value": None}])
@@ -137,7 +137,7 @@ def test_default_actions_logging_and_memory(full: Host) -> None:
 def test_the_profiles_after_a_write_are_read_and_not_repeated(full: Host) -> None:
     """Group policy keeps its value: what was written is not what is in force. Where no setting is written, nothing is told."""
     operation = {"kind": "default_action", "profile": "public", "direction": "out", "action": "block"}
-    log = {"kind": "logging", "profile": "private", "allowed": True, "path": "D:\\fw.log", "size": 16384}
+    log = {"kind": "logging", "profile": "private", "allowed": True, "dropped": True, "path": "D:\\fw.log", "size": 16384}
     assert "profiles" not in full([new("x")])
     assert "profiles" not in full([{"kind": "memory", "value": "x"}])
     for written, expected in ((operation, ("block", False)), (log, ("block", True))):
@@ -180,7 +180,7 @@ def test_logging_that_group_policy_gives_is_told_and_left_alone(full: Host) -> N
     with policy_file.edited(full.path) as content:
         content["profiles"]["private"]["log_policy"] = True
     before = policy(full)
-    result = full([new("x"), {"kind": "logging", "profile": "private", "allowed": True, "path": "D:\\fw.log", "size": 16384}])
+    result = full([new("x"), {"kind": "logging", "profile": "private", "allowed": True, "dropped": True, "path": "D:\\fw.log", "size": 16384}])
     assert result["failed"] is True and "group policy" in result["msg"]
     assert policy(full) == before
 

@@ -15,7 +15,7 @@ import pytest
 from conftest import script_of
 from engines import payload
 
-INTEROP = "ansible_collections.portcullis.msports.plugins.module_utils._FirewallInterop.cs"
+INTERFACES = [f"ansible_collections.portcullis.msports.plugins.module_utils._Firewall{name}.cs" for name in ("Host", "Interop")]
 
 #: One way each in which an executor trusts Windows more than it should; the value says what came of it.
 NAIVE = r"""
@@ -25,6 +25,7 @@ using System.Collections.Generic;
 using System.Linq;
 using System.Runtime.InteropServices.ComTypes;
 using Ansible.Basic;
+using ansible_collections.portcullis.msports.plugins.module_utils._FirewallHost;
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallInterop;
 
 namespace naive
@@ -368,7 +369,7 @@ class Case(t.NamedTuple):
 def run_all(folder: pathlib.Path, read: payload.Call, cases: t.Sequence[Case]) -> list[Outcome]:
     """Run naive ways, each on a store of its own."""
     paths = [policy_file.write(folder / f"{number}.json", case.content) for number, case in enumerate(cases)]
-    sources = {name: read.csharp[name] for name in ("Ansible.Basic.cs", INTEROP)}
+    sources = {name: read.csharp[name] for name in ("Ansible.Basic.cs", *INTERFACES)}
     arguments = [{"way": case.way, "value": case.value, "path": str(path)} for case, path in zip(cases, paths)]
     script = script_of("naive.Executor", "cases = @{ type = 'list'; elements = 'dict'; required = $true }")
     call = payload.other_module(read, "naive.ps1", script, {**sources, "naive.cs": NAIVE}, {"cases": arguments})

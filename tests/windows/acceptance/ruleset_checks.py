@@ -91,10 +91,10 @@ def _timed(run: t.Callable[[], Plain]) -> tuple[Plain, float]:
 
 @check
 def audit(host: Host) -> Answer:
-    """Audit switches the logging of allowed connections on, and leaving it puts back what was there."""
+    """Audit switches the logging of allowed connections and dropped packets on, and leaving it puts back what was there."""
 
     def log(state: Plain) -> list[t.Any]:
-        return [(name, profile["log_allowed"], profile["log_size"]) for name, profile in state["profiles"].items()]
+        return [(name, profile["log_allowed"], profile["log_dropped"], profile["log_size"]) for name, profile in state["profiles"].items()]
 
     def inbound(state: Plain) -> list[t.Any]:
         return [profile["inbound"] for profile in state["profiles"].values()]
@@ -104,7 +104,7 @@ def audit(host: Host) -> Answer:
     during = host.read()
     host.ruleset(state="absent")
     after = host.read()
-    logged = all(profile["log_policy"] or profile["log_allowed"] for profile in during["profiles"].values())
+    logged = all(profile["log_policy"] or profile["log_allowed"] and profile["log_dropped"] for profile in during["profiles"].values())
     back = (after["profiles"], after["memory"]) == (before["profiles"], before["memory"])
     return expect(logged and inbound(during) == inbound(before) and back, f"before {log(before)}, during {log(during)}, put back: {back}")
 

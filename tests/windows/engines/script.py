@@ -14,7 +14,7 @@ Or two, without ``Ansible.Basic``:
 .. code-block:: powershell
 
     $result = [namespace.Type]::Method($complex_args)
-    ConvertTo-Json -InputObject $result -Compress
+    ConvertTo-Json -InputObject $result -Compress -Depth 9
 
 Nothing else of a script is run by Mono, so nothing else may be in it.
 """
@@ -37,7 +37,8 @@ _REST = re.compile(
 
 
 _PLAIN = re.compile(
-    r"\s*\$result = \[(?P<type>[A-Za-z_][\w.]*)\]::(?P<method>[A-Za-z_]\w*)\(\$complex_args\)\s*ConvertTo-Json -InputObject \$result -Compress\s*\Z"
+    r"\s*\$result = \[(?P<type>[A-Za-z_][\w.]*)\]::(?P<method>[A-Za-z_]\w*)\(\$complex_args\)\s*"
+    r"ConvertTo-Json -InputObject \$result -Compress(?: -Depth \d+)?\s*\Z"
 )
 
 

@@ -61,6 +61,7 @@ namespace portcullis.msports.tests
         public bool fail_memory = false;
         public bool fail_task = false;
         public int die_after_steps = 0;
+        public string log_failure = null;
     }
 
     public class RuleRecord
@@ -115,6 +116,7 @@ namespace portcullis.msports.tests
         public bool local_rules = true;
         public List<string> excluded_interfaces;
         public bool log_allowed;
+        public bool log_dropped;
         public string log_path = "%systemroot%\\system32\\LogFiles\\Firewall\\pfirewall.log";
         public int log_size = 4096;
         public bool log_policy;
@@ -141,6 +143,17 @@ namespace portcullis.msports.tests
         public int peer_port;
         public string local;
         public int local_port;
+    }
+
+    public class SocketRecord
+    {
+        public string protocol;
+        public int state;
+        public string local;
+        public int local_port;
+        public string peer = "";
+        public int peer_port;
+        public int process;
     }
 
     public class Counters
@@ -177,6 +190,10 @@ namespace portcullis.msports.tests
         public string until_restart;
         public string task;
         public List<PeerRecord> sessions = new List<PeerRecord>();
+        public List<SocketRecord> sockets = new List<SocketRecord>();
+        public Dictionary<string, string> processes = new Dictionary<string, string>();
+        public Dictionary<string, List<string>> services = new Dictionary<string, List<string>>();
+        public Dictionary<string, string> logs = new Dictionary<string, string>();
         public Dictionary<string, string> environment = new Dictionary<string, string>();
         public List<PolicyRuleRecord> policy_rules = new List<PolicyRuleRecord>();
         public List<ProductRecord> products = new List<ProductRecord>();

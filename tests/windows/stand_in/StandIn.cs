@@ -14,11 +14,12 @@ using System.Linq;
 using System.Runtime.InteropServices;
 using System.Runtime.InteropServices.ComTypes;
 using System.Text;
+using ansible_collections.portcullis.msports.plugins.module_utils._FirewallHost;
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallInterop;
 
 namespace portcullis.msports.tests
 {
-    public class StandIn : IPolicyStore, INetFwPolicy2, INetFwRules
+    public class StandIn : IPolicyStore, IHostView, INetFwPolicy2, INetFwRules
     {
         public readonly Switches Switches;
         public readonly Addresses Addresses;
@@ -164,7 +165,7 @@ namespace portcullis.msports.tests
         public ProfileLog ReadLog(int profile)
         {
             ProfileRecord record = One(profile);
-            return new ProfileLog { Allowed = record.log_allowed, Path = record.log_path, Size = record.log_size, Policy = record.log_policy };
+            return new ProfileLog { Allowed = record.log_allowed, Dropped = record.log_dropped, Path = record.log_path, Size = record.log_size, Policy = record.log_policy };
         }
 
         public void WriteLog(int profile, ProfileLog log)
@@ -178,6 +179,7 @@ namespace portcullis.msports.tests
                 if (record.log_policy)
                     return;
                 record.log_allowed = log.Allowed;
+                record.log_dropped = log.Dropped;
                 record.log_path = log.Path;
                 record.log_size = log.Size;
             });
@@ -245,6 +247,42 @@ namespace portcullis.msports.tests
             foreach (PeerRecord session in file.sessions.Where(one => ManagementPorts.Contains(one.local_port) || more.Contains(one.local_port)))
                 peers.Add(new TcpPeer { Peer = session.peer, PeerPort = session.peer_port, Local = session.local, LocalPort = session.local_port });
             return peers;
+        }
+
+        // IHostView
+
+        public IList<SocketRow> Sockets()
+        {
+            if (file.sockets == null)
+                throw Refuse.Access();
+            return file.sockets.Select(one => new SocketRow
+            {
+                Protocol = one.protocol, State = one.state, Local = one.local, LocalPort = one.local_port, Peer = one.peer, PeerPort = one.peer_port, Process = one.process
+            }).ToList();
+        }
+
+        public IDictionary<int, string> Processes()
+        {
+            return file.processes.ToDictionary(one => Int32.Parse(one.Key, CultureInfo.InvariantCulture), one => one.Value);
+        }
+
+        public IDictionary<int, IList<string>> Services()
+        {
+            if (file.services == null)
+                throw Refuse.Access();
+            return file.services.ToDictionary(one => Int32.Parse(one.Key, CultureInfo.InvariantCulture), one => (IList<string>)one.Value);
+        }
+
+        public Stream OpenLog(string path)
+        {
+            string text;
+            if (Switches.log_failure == "locked" && !path.EndsWith(".old", StringComparison.Ordinal))
+                throw new IOException("The process cannot access the file because it is being used by another process.", unchecked((int)0x80070020));
+            if (Switches.log_failure == "denied")
+                throw new UnauthorizedAccessException("Access to the path is denied.");
+            if (!file.logs.TryGetValue(path, out text))
+                throw new FileNotFoundException("Could not find file.");
+            return new MemoryStream(Encoding.UTF8.GetBytes(text));
         }
 
         // INetFwRules

@@ -23,7 +23,7 @@ RULES = {"group policy": rf"{POLICIES}\FirewallRules", "device management": rf"{
 # The local key of the private profile is of older days.
 LOCAL_KEYS = {"domain": "DomainProfile", "private": "StandardProfile", "public": "PublicProfile"}
 POLICY_KEYS = {"domain": "DomainProfile", "private": "PrivateProfile", "public": "PublicProfile"}
-LOGGING = {"log_allowed": "LogSuccessfulConnections", "log_path": "LogFilePath", "log_size": "LogFileSize"}
+LOGGING = {"log_allowed": "LogSuccessfulConnections", "log_dropped": "LogDroppedPackets", "log_path": "LogFilePath", "log_size": "LogFileSize"}
 
 
 class Order(t.TypedDict):

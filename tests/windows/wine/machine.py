@@ -20,6 +20,7 @@ from . import hives, prefix, root
 from .space import Space
 
 
+LOGS = prefix.SYSTEM / "logfiles"
 TASK = prefix.SYSTEM / "tasks" / "portcullis.msports rollback"
 
 
@@ -52,6 +53,7 @@ class Machine:
         content = policy_file.read(policy)
         self.address({one[end].replace("::ffff:", "") for one in content["sessions"] for end in ("peer", "local")})
         self._register(content["task"])
+        self._log(content["logs"])
         order = hives.written(content)
         self.asked({**order, "set": {**order["set"], **self.besides}})
         yield {"MSPORTS_STAND_IN": self.root.windows(policy)}
@@ -63,6 +65,14 @@ class Machine:
     @property
     def _task(self) -> pathlib.Path:
         return self.prefix / TASK
+
+    def _log(self, texts: t.Mapping[str, str]) -> None:
+        """Have these files, each at its path for Windows, and no log of an earlier call."""
+        shutil.rmtree(self.prefix / LOGS, ignore_errors=True)
+        for path, text in texts.items():
+            place = self.prefix / "drive_c" / path.lower().replace("%systemroot%", "c:/windows").replace("\\", "/").removeprefix("c:/")
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(text, encoding="utf-8")
 
     def _register(self, xml: t.Optional[str]) -> None:
         """Have this task and no other, as the Task Scheduler of Wine keeps it."""

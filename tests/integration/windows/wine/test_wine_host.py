@@ -60,7 +60,7 @@ def test_every_operation_with_every_column_in_one_call_as_ansible_core_sends_it(
         edit(rows["bound"], program="", service="", interfaces=[], enabled=False),
         edit(rows["off"], name="renamed"),
         {"kind": "default_action", "profile": "public", "direction": "out", "action": "block"},
-        {"kind": "logging", "profile": "private", "allowed": True, "path": "D:\\logs of \u20ac\\fw.log", "size": 16384},
+        {"kind": "logging", "profile": "private", "allowed": True, "dropped": True, "path": "D:\\logs of \u20ac\\fw.log", "size": 16384},
         remove(rows["rpc"]),
         remove(row_of(full, "twin", 1)),
         remove(rows[SHARED]),
@@ -88,13 +88,14 @@ def test_every_operation_with_every_column_in_one_call_as_ansible_core_sends_it(
     assert after["profiles"]["public"]["outbound"] == policy_file.BLOCK
     assert after["memory"] == {"settings": '{"\u20ac": 1}'}
     private = after["profiles"]["private"]
-    assert (private["log_allowed"], private["log_path"], private["log_size"]) == (True, "D:\\logs of \u20ac\\fw.log", 16384)
+    assert (private["log_allowed"], private["log_dropped"], private["log_path"], private["log_size"]) == (True, True, "D:\\logs of \u20ac\\fw.log", 16384)
     assert result["counts"]["commits"] == after["counters"]["commits"]
     set_logging = ["advfirewall", "set", "privateprofile", "logging"]
     assert [words[1:] for words in engines.chosen().machine.netsh] == [
         [*set_logging, "filename", "D:\\logs of \u20ac\\fw.log"],
         [*set_logging, "maxfilesize", "16384"],
         [*set_logging, "allowedconnections", "enable"],
+        [*set_logging, "droppedconnections", "enable"],
     ]
     row = row_of(full, "every")
     assert (row["description"], row["profiles"], row["interfaces"], row["edge"], row["secure"]) == ("flow 1 \u20ac", 3, ["Ethernet", "Ethernet 2"], 2, 1)

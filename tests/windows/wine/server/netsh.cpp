@@ -40,6 +40,8 @@ void change(const std::vector<std::wstring> &words) {
         set(profile, L"LogFileSize", nullptr, digits(narrow(value), 32767));
     else if (what == L"allowedconnections" && (value == L"enable" || value == L"disable"))
         set(profile, L"LogSuccessfulConnections", nullptr, value == L"enable");
+    else if (what == L"droppedconnections" && (value == L"enable" || value == L"disable"))
+        set(profile, L"LogDroppedPackets", nullptr, value == L"enable");
     else
         throw Refusal{"A specified value is not valid."};
 }

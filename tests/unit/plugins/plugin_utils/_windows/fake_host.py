@@ -50,6 +50,7 @@ PROFILE: Columns = {
     "local_rules": True,
     "excluded_interfaces": [],
     "log_allowed": False,
+    "log_dropped": False,
     "log_path": "%systemroot%\\system32\\LogFiles\\Firewall\\pfirewall.log",
     "log_size": 4096,
     "log_policy": False,
@@ -198,7 +199,7 @@ class FakeHost:
         elif kind == "default_action":
             self.profiles[operation["profile"]]["inbound" if operation["direction"] == "in" else "outbound"] = operation["action"]
         elif kind == "logging":
-            self.profiles[operation["profile"]].update(log_allowed=operation["allowed"], log_path=operation["path"], log_size=operation["size"])
+            self.profiles[operation["profile"]].update({f"log_{key}": operation[key] for key in ("allowed", "dropped", "path", "size")})
         else:
             assert kind == "memory"
             self.memory = operation["value"]

@@ -387,9 +387,9 @@ def test_inspect_tells_what_is_there() -> None:
     found = inspect("msports", host)
     assert (found["present"], found["names"], found["effective"]["in_force"]) == (True, ["web"], True)
     assert found["lines"] == [
-        "profile domain: inbound block, outbound allow, allowed connections not logged",
-        "profile private: inbound block, outbound allow, allowed connections not logged",
-        "profile public: inbound block, outbound allow, allowed connections not logged",
+        "profile domain: inbound block, outbound allow, nothing logged",
+        "profile private: inbound block, outbound allow, nothing logged",
+        "profile public: inbound block, outbound allow, nothing logged",
         "in 'web': allow tcp local_ports=443 remote_addresses=10.0.0.0/24",
     ]
     assert found["effective"]["reasons"] == [

@@ -18,8 +18,8 @@ from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._win
 
 WEB = rule("web", ["443"])
 PROFILES = ("domain", "private", "public")
-QUIET = (False, PROFILE["log_path"], 4096)
-LOUD = (True, PROFILE["log_path"], 16384)
+QUIET = (False, False, PROFILE["log_path"], 4096)
+LOUD = (True, True, PROFILE["log_path"], 16384)
 
 
 def inbound(host: FakeHost) -> list[str]:
@@ -31,7 +31,7 @@ def outbound(host: FakeHost) -> list[str]:
 
 
 def logs(host: FakeHost) -> list[tuple[t.Any, ...]]:
-    return [tuple(host.profiles[name][key] for key in ("log_allowed", "log_path", "log_size")) for name in PROFILES]
+    return [tuple(host.profiles[name][key] for key in ("log_allowed", "log_dropped", "log_path", "log_size")) for name in PROFILES]
 
 
 def memory(host: FakeHost) -> t.Any:
@@ -130,17 +130,17 @@ def test_a_change_of_mind_keeps_what_was_first() -> None:
 
 def test_audit_logs_what_passes_and_leaves_default_actions() -> None:
     host = FakeHost()
-    host.profiles["public"].update(log_allowed=True, log_size=32000)
+    host.profiles["public"].update(log_allowed=True, log_dropped=True, log_size=32000)
     result = run(options(WEB, mode="audit", default_inbound="block", default_outbound="block"), host)
     assert result["structure"] == ["logging of domain", "logging of private"]
     assert (inbound(host), outbound(host)) == (["block"] * 3, ["allow"] * 3)
-    assert logs(host) == [LOUD, LOUD, (True, PROFILE["log_path"], 32000)]
+    assert logs(host) == [LOUD, LOUD, (True, True, PROFILE["log_path"], 32000)]
     assert result["diff"]["after"].splitlines()[0] == (
-        f"profile domain: inbound block, outbound allow, allowed connections logged to {PROFILE['log_path']}, 16384 KB"
+        f"profile domain: inbound block, outbound allow, allowed connections and dropped packets logged to {PROFILE['log_path']}, 16384 KB"
     )
     assert not run(options(WEB, mode="audit"), host)["changed"]
     run(options(WEB), host)
-    assert (logs(host), host.memory) == ([QUIET, QUIET, (True, PROFILE["log_path"], 32000)], None)
+    assert (logs(host), host.memory) == ([QUIET, QUIET, (True, True, PROFILE["log_path"], 32000)], None)
 
 
 def test_audit_after_enforcement_keeps_the_default_action_and_the_memory_of_it() -> None:
@@ -157,7 +157,7 @@ def test_logging_that_somebody_changed_since_stays() -> None:
     run(options(WEB, mode="audit"), host)
     host.profiles["domain"]["log_size"] = 20000
     run({"state": "absent"}, host)
-    assert (logs(host), host.memory) == ([(True, PROFILE["log_path"], 20000), QUIET, QUIET], None)
+    assert (logs(host), host.memory) == ([(True, True, PROFILE["log_path"], 20000), QUIET, QUIET], None)
 
 
 def test_logging_that_group_policy_gives_is_left_alone() -> None:
@@ -165,7 +165,7 @@ def test_logging_that_group_policy_gives_is_left_alone() -> None:
     host.profiles["domain"]["log_policy"] = True
     result = run(options(WEB, mode="audit"), host)
     assert result["structure"] == ["logging of private", "logging of public"]
-    assert result["warnings"] == ["profile domain: group policy says that allowed connections are not logged; audit shows nothing there"]
+    assert result["warnings"] == ["profile domain: group policy says that allowed connections and dropped packets are not logged; audit shows none there"]
     for name in PROFILES:
         host.profiles[name]["log_policy"] = True
     run({"state": "absent"}, host)
@@ -176,10 +176,10 @@ def test_a_log_without_a_path_gets_the_usual_one() -> None:
     host = FakeHost()
     host.profiles["public"]["log_path"] = ""
     run(options(WEB, mode="audit"), host)
-    assert logs(host)[2] == (True, "%systemroot%\\system32\\LogFiles\\Firewall\\pfirewall.log", 16384)
+    assert logs(host)[2] == (True, True, "%systemroot%\\system32\\LogFiles\\Firewall\\pfirewall.log", 16384)
 
 
-LOG = {"allowed": False, "path": "x", "size": 1}
+LOG = {"allowed": False, "dropped": False, "path": "x", "size": 1}
 LOST = "; it is dropped, and nothing of it is put back: look at the default actions and the logging of the profiles, and set what is not as it should be"
 
 
@@ -326,7 +326,10 @@ def test_logging_that_does_not_take_is_told() -> None:
     host = FakeHost()
     host.stubborn = {"domain": {"log_allowed": False, "log_size": 4096}}
     found = run(options(WEB, mode="audit"), host)["effective"]["profiles"]["domain"]
-    assert f"logging of allowed connections was set (on, 16384 KB) and is (off, 4096 KB) all the same: {WHO}" in found["reasons"]
+    wanted, there = (
+        f"{what} logged to {PROFILE['log_path']}, {size} KB" for what, size in (("allowed connections and dropped packets", 16384), ("dropped packets", 4096))
+    )
+    assert f"logging was set ({wanted}) and is ({there}) all the same: {WHO}" in found["reasons"]
     assert not found["in_force"]
 
 

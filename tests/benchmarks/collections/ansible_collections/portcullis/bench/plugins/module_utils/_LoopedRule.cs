@@ -10,6 +10,7 @@ using System.Collections;
 using System.Collections.Generic;
 using System.Linq;
 using Ansible.Basic;
+using ansible_collections.portcullis.msports.plugins.module_utils._FirewallHost;
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallInterop;
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallRules;
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallState;
