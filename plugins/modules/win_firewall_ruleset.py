@@ -100,8 +100,8 @@ options:
     default: false
   mode:
     description:
-      - V(audit) stops nothing. Default actions stay as they are, rules that block are written but not enabled. Allowed connections and dropped packets are logged
-        (the log grows to 16 MB at least) until the mode is V(enforce) again.
+      - V(audit) stops nothing. Default actions stay as they are, rules that block are written but not enabled. Allowed connections and dropped packets are
+        logged (the log grows to 16 MB at least) until the mode is V(enforce) again.
     type: str
     choices: [enforce, audit]
     default: enforce
