@@ -14,7 +14,7 @@ from ansible_collections.portcullis.msports.plugins.module_utils._options import
 from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import Action, ansible_errors, keep_rights, to_plain
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.ended import today
 from ansible_collections.portcullis.msports.plugins.plugin_utils._observation import store
-from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.census import census
+from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.windows_census import census
 
 LINUX, WINDOWS = "portcullis.msports.linux_observe", "portcullis.msports.win_observe"
 ARGUMENTS = {"directory": {"type": "path", "default": "msports-plan"}, **OWNER}

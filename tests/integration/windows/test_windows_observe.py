@@ -12,7 +12,7 @@ import typing as t
 import engines
 import policy_file
 import pytest
-from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.census import Census, census
+from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.windows_census import Census, census
 from conftest import ROOT
 from engines import payload
 

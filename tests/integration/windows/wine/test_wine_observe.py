@@ -10,7 +10,7 @@ import typing as t
 
 import engines
 import policy_file
-from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.census import census
+from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.windows_census import census
 from engines import payload
 
 from conftest import ROOT, Host

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.store import observations_from
-from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.census import census
+from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.windows_census import census
 
 LOG = {"path": "p.log", "missing": False, "failed": [], "not_understood": 0, "lost": 0, "left_out": 0, "not_read": 0, "rows": [], "allowed": [], "dropped": []}
 

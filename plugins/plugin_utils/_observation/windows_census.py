@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.portcullis.msports.plugins.module_utils._options import PROFILES
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import some
 from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.observation import DROPPED, LISTENER, LOG, PASSED, SESSION, UNKNOWN
-from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.values import PROFILES
 
 LISTENING, ESTABLISHED = 2, 5  # Windows' own numbers for states of TCP
 FIRST_DYNAMIC = 49152  # from here Windows gives ports to sockets which ask for none
