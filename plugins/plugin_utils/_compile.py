@@ -36,7 +36,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._rule.remarks i
 
 Plain = t.Dict[str, t.Any]
 EXPLAINED = 1000  # so many findings come with all that explain says of them; the others have their own short reason
-NO_HOSTS = "the inventory has no hosts, so its plan would have no rules: name the right inventory (ansible-playbook -i)"
+NO_HOSTS = "the inventory has no hosts, so its plan would have no rules: put hosts in it, or name the right one (ansible-playbook -i)"
 
 
 def compile_plan(inventory: t.Mapping[str, t.Any]) -> Plain:

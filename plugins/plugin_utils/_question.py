@@ -24,5 +24,5 @@ def parse(text: str) -> tuple[str, t.Optional[int]]:
     if text in _WITHOUT_PORT:
         return text, None
     problems = Problems()
-    problems.add("port", text, f"expected tcp/<port> or udp/<port> with a port up to {LAST_PORT}, or icmp_echo")
+    problems.add("port", text, f"expected tcp/<port> or udp/<port> with a port up to {LAST_PORT}, like tcp/1433, or icmp_echo")
     raise MsportsError(problems)

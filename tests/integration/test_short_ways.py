@@ -15,7 +15,7 @@ from playbook_runs import Place, Played
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.store import save
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._flow.estates import host, plan
 
-ASKED = {"from": "mp01", "to": "site01", "port": "tcp/445", "host": "mp01", "before": "old-plan", "products": "exchange, configmgr"}
+ASKED = {"from": "mp01", "to": "site01", "dport": "tcp/445", "host": "mp01", "before": "old-plan", "products": "exchange, configmgr"}
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +36,29 @@ def test_explain_says_why(played: Played) -> None:
     answer = played.by_task()["Say why a connection is open, or why it is not"]["msg"]
     assert answer["question"] == "mp01 -> site01 tcp/445" and answer["allowed"] is True
     assert answer["destination_rules"][0]["because"][0]["name"] == "configmgr.management_point.site_server.smb.tcp"
+
+
+def test_no_question_uses_a_name_of_ansible_s_own(played: Played) -> None:
+    assert "reserved name" not in played.output
+
+
+@pytest.mark.parametrize(
+    ("name", "example"),
+    [
+        ("explain", "explain -e from=mp01 -e to=sql01 -e dport=tcp/1433"),
+        ("show", "show -e host=mp01"),
+        ("diff", "diff -e before=old-plan"),
+        ("init", "init -e products=configmgr,exchange (there are configmgr, data_box, "),
+    ],
+)
+def test_a_question_without_its_words_is_answered_by_an_example(name: str, example: str, tmp_path: pathlib.Path) -> None:
+    done = Place(tmp_path).play(f"portcullis.msports.{name}")
+    assert done.code == 2 and f"ansible-playbook portcullis.msports.{example}" in done.results[-1][2]["msg"], done.output
+
+
+def test_a_port_may_be_called_port_and_a_missing_plan_is_told_with_the_command_that_makes_one(tmp_path: pathlib.Path) -> None:
+    done = Place(tmp_path).play("portcullis.msports.explain", "-e", "from=mp01 to=sql01 port=tcp/1433")
+    assert "no plan is here; make one: ansible-playbook -i inventory.yml portcullis.msports.plan" in done.output
 
 
 def test_show_is_the_text_of_the_backend(played: Played) -> None:

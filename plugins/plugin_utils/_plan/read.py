@@ -37,6 +37,7 @@ SET_KEYS = frozenset(("addresses", "members"))
 OF_A_FILE = ("host", "ruleset")  # what a host's file says beside its entry
 HEADER = re.compile(rb'\{\n"digest": "([0-9a-f]{64})",\n')
 OTHER = "is not the file that the plan means: it was edited, cut off, or comes from another plan; plan again, or fetch the published directory whole"
+NO_PLAN = "no plan is here; make one: ansible-playbook -i inventory.yml portcullis.msports.plan, or name the directory of one: -e plan_directory=msports-plan"
 Where = t.Union[str, "os.PathLike[str]"]
 
 
@@ -158,7 +159,8 @@ def _content(path: str, problems: Problems) -> t.Optional[bytes]:
     try:
         return read_file(path)
     except OSError as error:
-        problems.add(path, MISSING, f"cannot be read ({error.strerror}); expected a plan directory that the plan action wrote, whole")
+        no_plan = isinstance(error, FileNotFoundError) and os.path.basename(path) == INDEX
+        problems.add(path, MISSING, NO_PLAN if no_plan else f"cannot be read ({error.strerror}); expected a plan directory that the plan action wrote, whole")
     except MsportsError as error:
         problems.extend(error.problems)
     return None

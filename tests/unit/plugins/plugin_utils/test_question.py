@@ -25,7 +25,7 @@ def test_questions(text: str, question: t.Any) -> None:
 def test_no_questions(text: str) -> None:
     with pytest.raises(MsportsError) as error:
         parse(text)
-    assert str(error.value) == f"port: {text!r}: expected tcp/<port> or udp/<port> with a port up to 65535, or icmp_echo"
+    assert str(error.value) == f"port: {text!r}: expected tcp/<port> or udp/<port> with a port up to 65535, like tcp/1433, or icmp_echo"
 
 
 @pytest.mark.parametrize("value", [445, None, ["tcp/445"]])

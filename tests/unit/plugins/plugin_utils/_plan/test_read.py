@@ -19,7 +19,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan import read
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.difference import plan_diff
 from ansible_collections.portcullis.msports.plugins.plugin_utils._files import file_name
-from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.read import load, load_host, plan_from, read_index
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.read import NO_PLAN, load, load_host, plan_from, read_index
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.store import save
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.text import Texts
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._plan.plans import Plain, host, plan, rule
@@ -72,7 +72,7 @@ def empty(path: pathlib.Path, _folder: pathlib.Path) -> str:
 
 def gone(path: pathlib.Path, _folder: pathlib.Path) -> str:
     path.unlink()
-    return "cannot be read (No such file or directory); expected a plan directory that the plan action wrote, whole"
+    return NO_PLAN if path.name == "index.json" else "cannot be read (No such file or directory); expected a plan directory that the plan action wrote, whole"
 
 
 def a_link(path: pathlib.Path, folder: pathlib.Path) -> str:
@@ -222,3 +222,8 @@ def test_the_difference_is_the_same_as_with_everything_read(folder: pathlib.Path
     difference = plan_diff(load(folder, beside=Texts(after)), after)
     assert difference == plan_diff(load(folder), after)
     assert difference["changed"]
+
+
+def test_a_folder_without_a_plan_says_how_to_make_one(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(MsportsError, match="index.json: no plan is here; make one: ansible-playbook -i inventory.yml portcullis.msports.plan"):
+        load(tmp_path)
