@@ -7,6 +7,9 @@
 
 A claim is about pairs of addresses of one family, of which the plan manages one at least, and which are not of one host. ``never``: the plan lets no
 such pair connect. ``always``: it admits every one. What a host does with traffic that no rule names counts: a default that does not block stops nothing.
+
+Base rules keep a Linux host alive whatever the plan says. They count where a claim names ports, which are those of DHCP then; what ``any`` means besides
+(ICMP errors, neighbour discovery) no plan stops, and no claim is about it.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from dataclasses import dataclass
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _ports
 from ansible_collections.portcullis.msports.plugins.module_utils._addresses import ANY, families, meet, minus, of_family, overlaps, text_of, union
+from ansible_collections.portcullis.msports.plugins.module_utils._match import BASE, UDP
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import Problem
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import Addresses
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate import Claim
@@ -24,6 +28,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.index imp
 
 DEFAULT = {"in": "default_inbound", "out": "default_outbound"}
 VERBS = {"in": "admits it", "out": "lets it out"}
+BASE_NAMES = {"in": "answers to DHCP", "out": "requests by DHCP"}
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,7 @@ class _Class(t.NamedTuple):
     default: t.Optional[str]
     stops: bool  # whether what no rule names is stopped
     rpc_is_unsure: bool  # whether Windows decides which ports its rules for dynamic RPC open
+    has_base: bool  # whether base rules of ours stand before its rules
 
 
 class _Side:
@@ -67,7 +73,7 @@ class _Side:
             if ruleset:
                 own = union(item for name in names for item in self.own[name])
                 unsure = direction == "in" and host["system"] == "windows"
-                self.classes.append(_Class(names, own, ruleset, _default(host, direction), _stops(host, direction), unsure))
+                self.classes.append(_Class(names, own, ruleset, _default(host, direction), _stops(host, direction), unsure, host["system"] == "linux"))
 
     def ways(self, claim: Claim, index: PlanIndex, others: Intervals) -> list[_Way]:
         """Return every way that may let something of the claim through to or from ``others``, rules of the same peers and ports joined."""
@@ -83,6 +89,8 @@ class _Side:
             for (name, protocol, ports), owns in joined.items()
             if overlaps(index.set(name).intervals, others)
         ]
+        closed = union(interval for item in self.classes if item.stops and item.has_base for interval in item.own)
+        ways += [_Way(closed, peers, "udp", (port,)) for port, peers in _base(claim, self.direction) if closed]
         open_ones = union(interval for item in self.classes if not item.stops for interval in item.own)
         return [*ways, *([_Way(open_ones, ANY)] if open_ones else []), *([_Way(self.unmanaged, ANY, managed=False)] if self.unmanaged else [])]
 
@@ -173,9 +181,29 @@ def _why(index: PlanIndex, address: str, direction: str, peer: str, protocol: st
             if item.matches(Addresses.parse([peer]).intervals, own.intervals):
                 because = ", ".join(" ".join(filter(None, (why["name"], why["text"]))) for why in item.rule["because"])
                 return f"{name} {VERBS[direction]} by the rule '{item.rule['name']}' ({because})"
-        if not _stops(index.plan["hosts"][name], direction):
-            return f"{name} stops nothing that no rule names (msports_{DEFAULT[direction]}: {index.plan['hosts'][name][DEFAULT[direction]]})"
+        host = index.plan["hosts"][name]
+        if not _stops(host, direction):
+            return f"{name} stops nothing that no rule names (msports_{DEFAULT[direction]}: {host[DEFAULT[direction]]})"
+        if host["system"] == "linux" and protocol == "udp" and any(port == first for (first, _last), _peers in BASE_PORTS[direction]):
+            return f"{name} {VERBS[direction]} by a base rule ({BASE_NAMES[direction]}), which no plan takes away: leave {port} out of the claim"
     return ""
+
+
+def _base_ports(direction: str) -> t.Iterator[tuple[_ports.PortRange, Intervals]]:
+    """Yield the ports of UDP that base rules open, each with the peers; DHCP has its ports in IPv4, and others in IPv6."""
+    for match in BASE[direction]:
+        if match.protocols == {UDP}:
+            for first, last in match.ports:
+                yield _ports.PortRange(first, last), of_family(match.addresses, 4 if first in (67, 68) else 6)
+
+
+BASE_PORTS = {direction: tuple(_base_ports(direction)) for direction in BASE}
+
+
+def _base(claim: Claim, direction: str) -> t.Iterator[tuple[_ports.PortRange, Intervals]]:
+    """Yield what base rules let through of the ports that a claim names."""
+    if claim.protocol == "udp" and claim.ports:
+        yield from (item for item in BASE_PORTS[direction] if _ports.overlaps(claim.ports, [item[0]]))
 
 
 def _default(host: Plain, direction: str) -> t.Optional[str]:

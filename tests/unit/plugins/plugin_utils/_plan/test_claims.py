@@ -206,3 +206,40 @@ def test_defaults_and_hosts_themselves(kind: str, fields: Plain, ends: tuple[str
     found = plan({"one": host(at=["10.0.0.1"], **fields), "two": host(at=["10.0.0.2"])}, {})
     problems = broken(found, [(of(kind, "tcp", ["5"]), Addresses.parse(ends[:1]), Addresses.parse(ends[1:]))])
     assert told in str(problems[0]) if told else not problems
+
+
+LINKED = ["10.0.0.9", "fe80::9", "fd00::9"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "source", "target", "fields", "says"),
+    [
+        (
+            "never",
+            ("udp", ["68"]),
+            LINKED,
+            ["10.0.0.1"],
+            {},
+            "one admits it by a base rule (answers to DHCP)",
+        ),
+        ("never", ("udp", ["60-70"]), ["10.0.0.9"], ["10.0.0.1"], {}, "may open udp/68 to one (10.0.0.1)"),
+        ("never", ("udp", ["68"]), ["fd00::9"], ["fd00::1"], {}, ""),
+        ("never", ("udp", ["546"]), ["fe80::9"], ["fd00::1"], {}, "leave 546 out of the claim"),
+        ("never", ("udp", ["546"]), ["fd00::9"], ["fd00::1"], {}, ""),  # not from beyond the link
+        ("never", ("udp", ["67", "69"]), ["10.0.0.9"], ["10.0.0.1"], {}, ""),
+        ("never", ("tcp", ["68"]), ["10.0.0.9"], ["10.0.0.1"], {}, ""),
+        ("never", ("any", []), ["10.0.0.9"], ["10.0.0.1"], {}, ""),  # what this means of base rules is said in the pages
+        ("never", ("icmp_echo", []), ["10.0.0.9"], ["10.0.0.1"], {}, ""),
+        ("never", ("udp", ["68"]), ["10.0.0.9"], ["10.0.0.1"], {"system": "windows"}, ""),
+        ("never", ("udp", ["67"]), ["10.0.0.1"], ["10.0.0.9"], {"default_outbound": "block"}, "one lets it out by a base rule (requests by DHCP)"),
+        ("never", ("udp", ["547"]), ["fd00::1"], ["fd00::9"], {"default_outbound": "block"}, "leave 547 out of the claim"),
+        ("never", ("udp", ["68"]), ["10.0.0.9"], ["10.0.0.1"], {"default_inbound": "allow"}, "stops nothing that no rule names"),
+        ("always", ("udp", ["68"]), ["10.0.0.9"], ["10.0.0.1"], {}, "no rule of one admits it"),  # from any port, base rules admit nobody
+    ],
+)
+def test_base_rules_count_where_a_claim_names_their_ports(
+    kind: str, spec: tuple[str, list[str]], source: list[str], target: list[str], fields: Plain, says: str
+) -> None:
+    found = plan({"one": host(at=["10.0.0.1", "fd00::1"], **fields)}, SETS)
+    problems = broken(found, [(of(kind, *spec), Addresses.parse(source), Addresses.parse(target))])
+    assert [says in str(problem) for problem in problems] == ([True] if says else []), problems
