@@ -13,9 +13,10 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _addresses
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import own_addresses
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.express import NotKnown, address, number_range, shown
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import Objects
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.statements import DECIDE, MAY, element, stays, target, verdict_of
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.statements import DECIDE, MAY, element, filled, stays, target, verdict_of
 from ansible_collections.portcullis.msports.plugins.module_utils._match import EVERYTHING, Match, Plain, Ports, Protocols, Rule, meet, of_family, typed
 
 Key = t.Tuple[str, str, str]  # family, table, chain
@@ -42,6 +43,7 @@ class Tables:
         self.rules: t.Dict[Key, t.List[Plain]] = {}
         self.sets: t.Dict[Key, Plain] = {}
         self._flagged: t.Set[t.Tuple[str, str]] = set()
+        self._filled: t.Set[Key] = set()  # sets and maps that rules fill: what is in them now says nothing
         for kind, value in objects:
             if kind == "table" and "flags" in value:
                 self._flagged.add((value["family"], value["name"]))
@@ -49,6 +51,7 @@ class Tables:
                 self.chains[(value["family"], value["table"], value["name"])] = value
             elif kind == "rule":
                 self.rules.setdefault((value["family"], value["table"], value["chain"]), []).append(value)
+                self._filled.update((value["family"], value["table"], name) for name in filled(value["expr"]))
             elif kind in ("set", "map"):
                 self.sets[(value["family"], value["table"], value["name"])] = value
 
@@ -92,12 +95,15 @@ class Tables:
 
     def translations(self) -> t.Iterator[Rule]:
         """Yield the rules that send inbound connections to another port or another host; ``allows`` tells that they stay on this host."""
+        own = _own()
         for key, chain in self.chains.items():
             if chain.get("hook") != "prerouting" or chain.get("type") != "nat":
                 continue
             for rule, match in self._all(key, EVERYTHING, frozenset()):
                 kinds = {target(name, value) or name: value for expression in rule["expr"] for name, value in expression.items()}
-                if {"redirect", "REDIRECT"} & set(kinds) or ("dnat" in kinds and stays(kinds["dnat"])):
+                if "redirect" in kinds and not kinds["redirect"]:
+                    continue  # what comes to an address of this host keeps its port
+                if {"redirect", "REDIRECT"} & set(kinds) or ("dnat" in kinds and stays(kinds["dnat"], own)):
                     yield Rule(key, shown(rule["expr"]), match, True)
                 elif {"dnat", "DNAT", "NETMAP"} & set(kinds):
                     yield Rule(key, shown(rule["expr"]), match, False)
@@ -137,7 +143,7 @@ class Tables:
     def _entries(self, match: Match, value: Plain, key: Key, direction: str) -> t.Iterator[t.Tuple[Match, Verdict]]:
         """Yield the entries of a verdict map; what cannot be read of it may stop everything."""
         data: t.Any = value.get("data")
-        if isinstance(data, str) and data.startswith("@"):
+        if isinstance(data, str) and data.startswith("@") and (key[0], key[1], data[1:]) not in self._filled:
             data = {"set": self.sets.get((key[0], key[1], data[1:]), {}).get("elem", [])}
         try:
             entries = [(entry, *list(then.items())[0]) for entry, then in data["set"]]
@@ -190,6 +196,8 @@ class Tables:
         if protocol in ("ip", "ip6") and field == PEER[direction]:
             version = 4 if protocol == "ip" else 6
             if isinstance(right, str) and right.startswith("@"):
+                if (key[0], key[1], right[1:]) in self._filled:
+                    return "other", None
                 right = {"set": self.sets[(key[0], key[1], right[1:])].get("elem", [])}
             return "peers", _addresses.union(address(version, item) for item in _items(right))
         if (protocol, field) in (("ip", "protocol"), ("ip6", "nexthdr")):
@@ -208,6 +216,13 @@ class Tables:
                 names = [(name, value) for expression in rule["expr"] for name, value in expression.items()]
                 if any(name == kind or (name == "xt" and (value or {}).get("name") == {"notrack": "CT", "dnat": "DNAT"}.get(kind)) for name, value in names):
                     yield key, shown(rule["expr"])
+
+
+def _own() -> t.List[str]:
+    try:
+        return own_addresses.own_addresses()
+    except OSError:
+        return []
 
 
 def _port_ranges(right: t.Any) -> Ports:
