@@ -5,65 +5,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
 import typing as t
 
 import pytest
+from idle_sessions import Other
 from network_namespaces import Peer, run
 
 Apply = t.Any
-SPEAKER = """
-import socket, sys
-listener = socket.create_server((%r, 5432)); print("ready")
-sessions = []
-for line in sys.stdin:
-    if line == "accept\\n":
-        sessions.append(listener.accept()[0]); print("accepted")
-    else:
-        sessions[-1].send(b"late"); print("sent")
-"""
 
 
 @pytest.fixture
 def peer(peers: t.Callable[..., Peer]) -> Peer:
     return peers("wire0")
-
-
-class Other:
-    """The other end of a session that this host began."""
-
-    def __init__(self, peer: Peer) -> None:
-        self._process = peer.python(SPEAKER % peer.there)
-        self._peer = peer
-        self._line()
-
-    def _line(self) -> str:
-        assert self._process.stdout is not None
-        return self._process.stdout.readline().strip()
-
-    def _say(self, word: str) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write(word + "\n")
-        self._process.stdin.flush()
-        self._line()
-
-    @contextlib.contextmanager
-    def session(self) -> t.Iterator[socket.socket]:
-        with socket.create_connection((self._peer.there, 5432), timeout=1) as client:
-            self._say("accept")
-            yield client
-
-    def is_heard(self, client: socket.socket) -> bool:
-        self._say("speak")
-        try:
-            return client.recv(9) == b"late"
-        except TimeoutError:
-            return False
-
-    def close(self) -> None:
-        self._process.kill()
-        self._process.communicate()
 
 
 class Died(Exception):
@@ -117,10 +71,11 @@ def _another(apply: Apply) -> None:
         pass
 
 
+@pytest.mark.parametrize("kind", ["tcp", "udp"])
 @pytest.mark.parametrize("way", WAYS)
-def test_an_idle_session_survives_whatever_begins_to_stop(apply: Apply, rule: t.Any, peer: Peer, way: str) -> None:
+def test_an_idle_session_survives_whatever_begins_to_stop(apply: Apply, rule: t.Any, peer: Peer, way: str, kind: str) -> None:
     run("echo 0 > /proc/sys/net/netfilter/nf_conntrack_tcp_loose")  # nothing is picked up midway
-    other = Other(peer)
+    other = Other(peer, kind)
     ssh = rule("ssh", local_ports=["22"])
     before, then = WAYS[way]
     try:
@@ -133,10 +88,11 @@ def test_an_idle_session_survives_whatever_begins_to_stop(apply: Apply, rule: t.
         other.close()
 
 
-def test_without_the_telling_it_is_not_heard(apply: Apply, rule: t.Any, peer: Peer) -> None:
+@pytest.mark.parametrize("kind", ["tcp", "udp"])
+def test_without_the_telling_it_is_not_heard(apply: Apply, rule: t.Any, peer: Peer, kind: str) -> None:
     """The control: none of it is given by itself."""
     run("echo 0 > /proc/sys/net/netfilter/nf_conntrack_tcp_loose")
-    other = Other(peer)
+    other = Other(peer, kind)
     apply.learn = lambda _sessions: True
     try:
         with other.session() as client:

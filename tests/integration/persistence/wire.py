@@ -55,13 +55,17 @@ class Prober:
 
 
 @contextlib.contextmanager
-def wired(container: booted.Container) -> t.Iterator[Peer]:
-    """A peer that is wired to the container: this thread joins the container's network namespace for as long as that lasts."""
+def wired(container: booted.Container, flush: bool = True) -> t.Iterator[Peer]:
+    """A peer that is wired to the container: this thread joins the container's network namespace for as long as that lasts.
+
+    ``flush`` takes away all rules before, so that the wire works whatever was left.
+    """
     libc = ctypes.CDLL(None, use_errno=True)
     before = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
     pid = booted.podman("inspect", "--format", "{{.State.Pid}}", container._id).strip()
     inside = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY)
-    container.run("nft flush ruleset", check=False)
+    if flush:
+        container.run("nft flush ruleset", check=False)
     assert libc.setns(inside, network_namespaces.CLONE_NEWNET) == 0
     try:
         # Errors are the answers here: many of them in one second are no attack.

@@ -58,10 +58,30 @@ def find_sessions(
     return _any_session(kernel, reader, came_by)
 
 
+class Datagrams(Session):
+    """A conversation over UDP whose other end the socket is connected to."""
+
+
 def established(proc: str = "/proc") -> t.List[Session]:
-    """Return every established TCP session over the network, whoever serves it."""
+    """Return every established TCP session over the network, whoever serves it, and the conversations over UDP (``Datagrams``) of connected sockets.
+
+    Of a socket that speaks with many the kernel does not tell with whom.
+    """
     kernel = _Sockets(proc)
-    return [session for session, _inode in kernel.all() if not kernel.is_inside(session)]
+    sessions = [session for session, _inode in kernel.all() if not kernel.is_inside(session)]
+    return sessions + [session for session in _datagrams(proc) if not is_inside(session)]
+
+
+def _datagrams(proc: str) -> t.Iterator[Datagrams]:
+    for name in ("udp", "udp6"):
+        try:
+            lines = _read(os.path.join(proc, "net", name)).splitlines()[1:]
+        except OSError:
+            continue  # that they are not known is nothing that a run depends on
+        for fields in map(str.split, lines):
+            if len(fields) > 9 and fields[3] == ESTABLISHED:
+                (local, local_port), (peer, peer_port) = map(socket_address, fields[1:3])
+                yield Datagrams(peer, peer_port, local, local_port)
 
 
 def managed_ports(proc: str = "/proc", came_by: t.Optional[int] = None) -> t.Tuple[int, ...]:

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
-"""Open TCP sessions made known to the kernel's connection tracking, by netlink, as ``conntrack --create`` does it.
+"""Open sessions made known to the kernel's connection tracking, by netlink, as ``conntrack --create`` does it: those of TCP, and of connected UDP sockets.
 
 By itself the kernel learns a session only when it says something. Numbers are those of ``linux/netlink.h``, ``linux/netfilter/nfnetlink.h``,
 ``nfnetlink_conntrack.h``, ``nf_conntrack_common.h`` and ``nf_conntrack_tcp.h``.
@@ -20,6 +20,8 @@ import typing as t
 from ansible_collections.portcullis.msports.plugins.module_utils._guard import Session
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.netlink import NETFILTER, attribute, nest
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.services import read_text
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.sessions import Datagrams
+from ansible_collections.portcullis.msports.plugins.module_utils._match import TCP, UDP
 
 NEW_CONNECTION = 1 << 8  # subsystem of connection tracking, message 0
 FLAGS = 0x1 | 0x4 | 0x200 | 0x400  # request, with an answer, never change one that is there, create
@@ -29,6 +31,8 @@ ESTABLISHED = 3
 # Windows and their scaling were agreed on before anybody looked: the same flags that the kernel gives to what it picks up midway.
 LIBERAL = struct.pack("BB", 0x2 | 0x8, 0x2 | 0x8)
 LASTING = 432000  # seconds, the kernel's own default; the first packet sets what this kernel is told to keep
+# Nobody says goodbye by UDP: what is silent for so long is over, here as for any other rules. The kernel's own default again.
+UDP_STREAM = 120
 
 
 NEARLY_FULL = (
@@ -65,7 +69,7 @@ def learn(sessions: t.Iterable[Session]) -> bool:
         with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETFILTER) as kernel:
             kernel.bind((0, 0))
             kernel.settimeout(1)
-            known = [_learn(kernel, number, session) for number, session in enumerate(sessions)]
+            known = [_learn(kernel, number, session) for number, session in enumerate(sessions)]  # all of them, also when one is refused
             return all(known)
     except (OSError, struct.error):
         return False
@@ -84,11 +88,14 @@ def _learn(kernel: socket.socket, number: int, session: Session) -> bool:
 def message(number: int, session: Session) -> bytes:
     """Return the request for one session."""
     family, ends = _ends(session)
+    protocol = UDP if isinstance(session, Datagrams) else TCP
     ports = (session.peer_port, session.local_port)
     body = struct.pack(">BBH", family, 0, 0)
-    body += _tuple(TUPLE_ORIGINAL, family, ends, ports) + _tuple(TUPLE_REPLY, family, ends[::-1], ports[::-1])
-    body += attribute(STATUS, struct.pack(">I", SEEN_REPLY_ASSURED_CONFIRMED)) + attribute(TIMEOUT, struct.pack(">I", LASTING))
-    body += nest(PROTOCOL_INFO, nest(1, attribute(1, struct.pack("B", ESTABLISHED)) + attribute(4, LIBERAL) + attribute(5, LIBERAL)))
+    body += _tuple(TUPLE_ORIGINAL, family, ends, ports, protocol) + _tuple(TUPLE_REPLY, family, ends[::-1], ports[::-1], protocol)
+    body += attribute(STATUS, struct.pack(">I", SEEN_REPLY_ASSURED_CONFIRMED))
+    body += attribute(TIMEOUT, struct.pack(">I", LASTING if protocol == TCP else UDP_STREAM))
+    if protocol == TCP:
+        body += nest(PROTOCOL_INFO, nest(1, attribute(1, struct.pack("B", ESTABLISHED)) + attribute(4, LIBERAL) + attribute(5, LIBERAL)))
     return struct.pack("=IHHII", 16 + len(body), NEW_CONNECTION, FLAGS, number, 0) + body
 
 
@@ -97,8 +104,8 @@ def _ends(session: Session) -> t.Tuple[int, t.Tuple[bytes, ...]]:
     return family, tuple(socket.inet_pton(family, text) for text in (session.peer, session.local))
 
 
-def _tuple(kind: int, family: int, ends: t.Sequence[bytes], ports: t.Sequence[int]) -> bytes:
+def _tuple(kind: int, family: int, ends: t.Sequence[bytes], ports: t.Sequence[int], protocol: int) -> bytes:
     source = 3 if family == socket.AF_INET6 else 1
     addresses = attribute(source, ends[0]) + attribute(source + 1, ends[1])
-    transport = attribute(1, struct.pack("B", socket.IPPROTO_TCP)) + attribute(2, struct.pack(">H", ports[0])) + attribute(3, struct.pack(">H", ports[1]))
+    transport = attribute(1, struct.pack("B", protocol)) + attribute(2, struct.pack(">H", ports[0])) + attribute(3, struct.pack(">H", ports[1]))
     return nest(kind, nest(1, addresses) + nest(2, transport))

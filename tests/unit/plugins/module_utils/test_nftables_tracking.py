@@ -13,6 +13,7 @@ import typing as t
 import pytest
 from ansible_collections.portcullis.msports.plugins.module_utils._guard import Session
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import tracking
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.sessions import Datagrams, established
 
 SESSION = Session("10.9.0.5", 50022, "10.0.1.11", 22)
 SESSION6 = Session("fd09::5", 50023, "fd00::11", 22)
@@ -41,6 +42,25 @@ def test_the_message_names_both_ways_of_the_session(session: Session, family: in
     assert back[2] == {1: b"\x06", 2: struct.pack(">H", 22), 3: struct.pack(">H", session.peer_port)}
     assert found[3] == b"\0\0\0\x0e"
     assert found[4] == {1: {1: b"\x03", 4: b"\x0a\x0a", 5: b"\x0a\x0a"}}
+
+
+@pytest.mark.parametrize("session", [SESSION, SESSION6])
+def test_a_conversation_by_udp_has_a_protocol_and_a_time_of_its_own(session: Session) -> None:
+    found = attributes(tracking.message(7, Datagrams(*session))[20:])
+    assert (found[1][2][1], found[2][2][1]) == (b"\x11", b"\x11")
+    assert (found[7], 4 in found) == (struct.pack(">I", 120), False)
+
+
+def test_connected_sockets_of_udp_are_sessions_too(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "net").mkdir()
+    head = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops\n"
+    line = "  77: {0} {1} {2} 00000000:00000000 00:00000000 00000000     0        0 12 2 0 0\n"
+    lines = [("0100070A:9C40", "0200070A:0035", "01"), ("00000000:0044", "00000000:0000", "07"), ("0100007F:9C41", "0100007F:0035", "01")]
+    (tmp_path / "net/udp").write_text(head + "".join(line.format(*fields) for fields in lines))
+    for name in ("tcp", "tcp6"):
+        (tmp_path / "net" / name).write_text(head)
+    found = established(str(tmp_path))
+    assert found == [Datagrams("10.7.0.2", 53, "10.7.0.1", 40000)] and isinstance(found[0], Datagrams)
 
 
 class Kernel:
