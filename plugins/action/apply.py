@@ -136,8 +136,7 @@ class ActionModule(Action):
                 options.update(render(plan, name, backend, arguments["mode"]))
             self._refuse_cut(run.directory, name, plan, arguments)
             options["generation"] = marker["generation"]
-            if backend != "windows":
-                options["planned_addresses"] = plan["hosts"][name]["addresses"]
+            options["planned_addresses"] = plan["hosts"][name]["addresses"]
             applied = {
                 "state": PRESENT,
                 "mode": arguments["mode"],

@@ -86,7 +86,7 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallE
                 FirewallState state = FirewallState.Read(store, owner, ports, counts);
                 if (writes)
                     return Change(module, store, state, rollback, ports, operations, expected, counts);
-                module.Result["rolled_back_before"] = rollback.Note();
+                module.Result["rolled_back_before"] = rollback.Note(owner);
                 module.Result["state"] = state.Result();
                 return null;
             }

@@ -79,6 +79,9 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallH
         // Established TCP connections whose local port is 22, 5985, 5986, or one of these.
         IList<TcpPeer> ManagementPeers(IList<int> more);
 
+        // Addresses of the interfaces that others may reach.
+        IList<string> OwnAddresses();
+
         string SystemVersion { get; }
 
         // What %SystemRoot% is, such as C:\Windows.

@@ -86,7 +86,7 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallO
 
         private string MemoryName(string of)
         {
-            return of == "generation" ? FirewallState.Generation(state.Owner) : of == "note" ? FirewallState.Note : FirewallState.Memory;
+            return of == "generation" ? FirewallState.Generation(state.Owner) : of == "note" ? FirewallState.Note(state.Owner) : FirewallState.Memory;
         }
 
         private void Add(Operation operation, IDictionary raw)

@@ -120,8 +120,8 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallR
                     Finish();
                 return null;
             }
-            double left = Left(waiting);
-            if (waiting.Phase == Waiting.Armed && left > 0)
+            double left = Left(waiting, !checkMode);
+            if (left > 0)
                 throw new RefusedException(Waits, waiting.Owner, Math.Ceiling(left));
             if (checkMode)
                 return Later;
@@ -144,10 +144,10 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallR
             }
         }
 
-        // What the host did by itself, until somebody has read it; or null.
-        public Dictionary<string, object> Note()
+        // What the host did by itself to the rules of an owner, until a run of it has read that; or null.
+        public Dictionary<string, object> Note(string owner)
         {
-            string text = store.ReadMemory(FirewallState.Note);
+            string text = store.ReadMemory(FirewallState.Note(owner));
             if (text == null)
                 return null;
             string[] lines = text.Split('\n');
@@ -169,7 +169,7 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallR
                 IPolicyStore store = PolicyStores.Open();
                 using (store.Lock())
                 {
-                    return new Rollback(store, new Counts()).Confirm((string)arguments["nonce"], Session(store, ports));
+                    return new Rollback(store, new Counts()).Confirm((string)arguments["owner"], (string)arguments["nonce"], Session(store, ports));
                 }
             }
             catch (Exception failure)
@@ -193,7 +193,7 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallR
                         Waiting waiting = rollback.Look();
                         if (waiting == null || waiting.Nonce != nonce)
                             return true;
-                        left = waiting.Phase == Waiting.Armed ? rollback.Left(waiting) : 0;
+                        left = rollback.Left(waiting, true);
                         if (left <= 0)
                         {
                             rollback.Fire(waiting, rollback.IsOfThisStart(waiting) ? NotConfirmed : Restarted);
@@ -210,7 +210,7 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallR
             }
         }
 
-        private Dictionary<string, object> Confirm(string nonce, string session)
+        private Dictionary<string, object> Confirm(string owner, string nonce, string session)
         {
             Waiting waiting = Look();
             if (waiting != null && waiting.Nonce == nonce)
@@ -230,7 +230,7 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallR
                 if (waiting.Phase == Waiting.Confirmed)
                     Close(waiting);
             }
-            Dictionary<string, object> note = Note();
+            Dictionary<string, object> note = Note(owner);
             bool ofThis = note != null && (string)note["nonce"] == nonce;
             string[] seen = ofThis ? new[] { (string)note["why"] }.Concat((string[])note["what"]).ToArray() : new string[0];
             bool confirmed = seen.Length == 0 && store.UntilRestart == DoneBefore + nonce;
@@ -262,12 +262,12 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallR
             // A registry that takes nothing keeps no host closed: rules go back without it, and its values when it takes them.
             Failures.Ignore(() => Take(waiting, Waiting.Firing));
             List<string> what = new Restoration(store, waiting.Owner, counts).Run(Kept(Before), Kept(Written));
-            Dictionary<string, object> note = Note();
+            Dictionary<string, object> note = Note(waiting.Owner);
             // What was ended after it had said so has said it.
             if (note == null || (string)note["nonce"] != waiting.Nonce)
             {
                 string[] lines = { waiting.Nonce, waiting.Owner, DateTime.UtcNow.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture), why };
-                store.WriteMemory(FirewallState.Note, String.Join("\n", lines.Concat(what).ToArray()));
+                store.WriteMemory(FirewallState.Note(waiting.Owner), String.Join("\n", lines.Concat(what).ToArray()));
             }
             Failures.Ignore(store.DeleteTask);
             Finish();
@@ -298,9 +298,18 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallR
             return store.UntilRestart == waiting.Nonce;
         }
 
-        private double Left(Waiting waiting)
+        // Who waits longer than the whole time has a clock that was set back: then the time begins anew, once.
+        private double Left(Waiting waiting, bool writes)
         {
-            return IsOfThisStart(waiting) ? (waiting.Deadline - DateTime.UtcNow).TotalSeconds : 0;
+            if (waiting.Phase != Waiting.Armed || !IsOfThisStart(waiting))
+                return 0;
+            double left = (waiting.Deadline - DateTime.UtcNow).TotalSeconds;
+            if (left > waiting.Seconds && writes)
+            {
+                waiting.Deadline = DateTime.UtcNow.AddSeconds(waiting.Seconds);
+                store.WriteMemory(Token, waiting.Text());
+            }
+            return Math.Min(left, waiting.Seconds);
         }
 
         private void Finish()

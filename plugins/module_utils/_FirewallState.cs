@@ -35,8 +35,6 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
     {
         // One text for all owners: the settings of the profiles are shared, and who leaves must know who stays.
         public const string Memory = "settings";
-        // What the host did by itself, until a run has told it.
-        public const string Note = "rolled_back";
         public readonly List<RuleCopy> Own = new List<RuleCopy>();
         public readonly string Owner;
         public string Digest;
@@ -65,6 +63,12 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
         public static string Generation(string owner)
         {
             return "generation." + owner;
+        }
+
+        // What the host did by itself to the rules of this owner, until a run of it has told that.
+        public static string Note(string owner)
+        {
+            return "rolled_back." + owner;
         }
 
         // ports: further local ports whose connections are management sessions.
@@ -218,7 +222,7 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
 
         private void ReadRest(IPolicyStore store, IList<int> ports)
         {
-            string memory = store.ReadMemory(Memory);
+            string memory = store.ReadMemory(Memory), generation = store.ReadMemory(Generation(Owner));
             string ssh = Environment.GetEnvironmentVariable("SSH_CONNECTION");
             int active = store.Policy.CurrentProfileTypes;
             rest = new Dictionary<string, object>
@@ -226,9 +230,10 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
                 { "active", Profiles.All.Where(profile => (active & profile.Value) != 0).Select(profile => profile.Key).ToArray() },
                 { "modify_state", StateName(store.Policy.LocalPolicyModifyState) },
                 { "memory", memory },
-                { "generation", store.ReadMemory(Generation(Owner)) },
+                { "generation", generation },
                 { "sessions", Failures.OrWhy(() => store.ManagementPeers(ports).Select(peer => (object)Session(peer)).ToList()) },
                 { "ssh_connection", String.IsNullOrEmpty(ssh) ? null : ssh },
+                { "addresses", Failures.OrWhy(store.OwnAddresses) },
                 { "system", store.SystemVersion },
                 { "system_root", store.SystemRoot },
                 { "policy_rules", store.PolicyRules() },
@@ -242,6 +247,8 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
                 seen.AddRange(new[] { "inbound", "outbound", "log_allowed", "log_dropped", "log_path", "log_size" }.Select(key => values[key]));
             }
             seen.Add(memory == null ? "no memory" : "memory " + memory);
+            // Two runs at once may want equal rules of two plans: the older one is not to be noted over the newer one.
+            seen.Add(generation == null ? "no generation" : "generation " + generation);
             Digest = RuleCopy.Digest(seen);
         }
 

@@ -190,6 +190,15 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
                 .ToList();
         }
 
+        public IList<string> OwnAddresses()
+        {
+            return NetworkInterface.GetAllNetworkInterfaces()
+                .Where(one => one.OperationalStatus == OperationalStatus.Up && one.NetworkInterfaceType != NetworkInterfaceType.Loopback)
+                .SelectMany(one => one.GetIPProperties().UnicastAddresses.Select(found => found.Address))
+                .Where(address => !address.IsIPv6LinkLocal && !IPAddress.IsLoopback(address))
+                .Select(Plain).Distinct().OrderBy(text => text, StringComparer.Ordinal).ToList();
+        }
+
         // From the registry: Environment.OSVersion tells what the manifest of the calling program was written for.
         public string SystemVersion
         {

@@ -4,7 +4,8 @@
 //
 // Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
 //
-// The scheduled task that takes a change back when nobody confirms it: as SYSTEM, at a time and at the next start of Windows.
+// The scheduled task that takes a change back when nobody confirms it: as SYSTEM, at a time, at the next start of Windows, and when its
+// clock was changed.
 // It is registered by its XML: early bound that takes three interfaces, and XML says the same in every version of Windows.
 using System;
 using System.Globalization;
@@ -72,6 +73,10 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallT
             + " (New-Object IO.Compression.GZipStream -ArgumentList $packed, ([IO.Compression.CompressionMode]::Decompress));"
             + " & ([ScriptBlock]::Create($text.ReadToEnd())) '{0}'";
 
+        // Windows tells of every change of its clock: one that is set back would move the time trigger away.
+        private const string ClockChanged = "<QueryList><Query Id=\"0\" Path=\"System\"><Select Path=\"System\">"
+            + "*[System[Provider[@Name='Microsoft-Windows-Kernel-General'] and EventID=1]]</Select></Query></QueryList>";
+
         private const string Definition = @"<?xml version=""1.0"" encoding=""UTF-16""?>
 <Task version=""1.2"" xmlns=""http://schemas.microsoft.com/windows/2004/02/mit/task"">
   <RegistrationInfo>
@@ -86,6 +91,10 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallT
     <BootTrigger>
       <Enabled>true</Enabled>
     </BootTrigger>
+    <EventTrigger>
+      <Enabled>true</Enabled>
+      <Subscription>{2}</Subscription>
+    </EventTrigger>
   </Triggers>
   <Principals>
     <Principal id=""Author"">
@@ -124,7 +133,7 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallT
             string start = when.ToUniversalTime().ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
             string command = String.Format(CultureInfo.InvariantCulture, Command, nonce);
             string arguments = "-NoProfile -NonInteractive -ExecutionPolicy Bypass -Command \"" + command + "\"";
-            return String.Format(CultureInfo.InvariantCulture, Definition, start, SecurityElement.Escape(arguments));
+            return String.Format(CultureInfo.InvariantCulture, Definition, start, SecurityElement.Escape(arguments), SecurityElement.Escape(ClockChanged));
         }
 
 #if WINDOWS

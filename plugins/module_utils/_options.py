@@ -55,7 +55,7 @@ TABLE = (
     Option("state", {"type": "str", "choices": ["present", "absent"], "default": "present"}),
     Option("persist", {"type": "bool", "default": True}),
     Option("generation", {"type": "int"}, ANY, passed_on=False),
-    Option("planned_addresses", {"type": "list", "elements": "str", "default": []}, ANY[:1], passed_on=False),
+    Option("planned_addresses", {"type": "list", "elements": "str", "default": []}, ANY, passed_on=False),
     Option("allow_older_plan", {"type": "bool", "default": False}, ANY),
     Option("firewalld_precedence", {"type": "str", "choices": ["merge", "override", "yield"], "default": "merge"}, ("firewalld",)),
     Option("windows_profiles", {"type": "list", "elements": "str", "choices": PROFILES, "default": PROFILES}, ("windows",)),

@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.portcullis.msports.plugins.module_utils import _ports, _ruleset
+from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _ports, _ruleset
+from ansible_collections.portcullis.msports.plugins.module_utils._limits import some
 from ansible_collections.portcullis.msports.plugins.module_utils._options import Options
 
 MANAGEMENT_KEYS = ("addresses", "ports")
@@ -27,6 +28,10 @@ KEYWORDS = (
 )
 
 
+ELSEWHERE = (
+    "no interface has an address that the plan gives this host ({0}); there are {1}. Peers know it by the planned ones, so what comes from, or goes to, "
+    "the others is stopped at them. That is right where a router translates between the two; else correct msports_addresses, or ansible_host"
+)
 UNUSABLE = "the rules cannot be used, nothing was changed"
 OLDER = (
     "this host has generation {0} of the plan, and this is generation {1}, which was saved earlier: nothing was changed. "
@@ -118,3 +123,10 @@ def refuse_unless_taken_back(options: Options, unsure: t.Sequence[str]) -> t.Lis
         then = "" if options["state"] == "absent" else SHOWS_NOTHING if options.get("connection_port", 0) is None else WAITS
         return [WARNED.format(then, text) for text in unsure]
     raise Refused(CANNOT_TELL, unsure)
+
+
+def elsewhere(planned: t.Sequence[str], present: t.Sequence[str]) -> t.List[str]:
+    """Return a warning where none of the ``planned`` addresses is ``present`` on an interface of the host."""
+    if not planned or not present or _addresses.overlaps(_addresses.parse(planned), _addresses.parse(present)):
+        return []
+    return [ELSEWHERE.format(some(list(planned)), some(list(present)))]

@@ -92,6 +92,7 @@ options:
       - The profiles of Windows Firewall that the rules are for. In the others they admit nobody, not even the people who manage the host, and the lockout guard
         says so. Clients that roam may be open in V(domain) alone.
       - Default actions are always those of all three. Of no effect on other systems.
+      - The inventory says it by C(msports_windows_profiles), which is part of the plan and goes before this.
     type: list
     elements: str
     choices: [domain, private, public]

@@ -127,6 +127,13 @@ options:
       - The generation of the plan that the rules come from, as M(portcullis.msports.apply) passes it on. The host remembers it until O(state=absent), and
         refuses an earlier one.
     type: int
+  planned_addresses:
+    description:
+      - The addresses that the plan gives this host, as M(portcullis.msports.apply) passes them on. When none of them is on an interface of the host, a warning
+        says so. Peers that have strict rules know the host by these alone.
+    type: list
+    elements: str
+    default: []
   allow_older_plan:
     description:
       - Apply the rules although the host has a later O(generation).
@@ -236,7 +243,8 @@ effective:
     - V(in_force) tells whether Windows holds these rules and decides by them, in every active profile. After a change this is what the written rules
       read as, and in check mode it tells about now.
     - V(exact) is false while something else admits more than the rules or cuts what they allow, V(reasons) say what.
-    - V(exact_beyond_baseline) is the same without the rules that come with Windows or an app. Every host has some of them.
+    - V(exact_beyond_baseline) is the same without the rules that come with Windows or an app, and V(reasons_beyond_baseline) say what. Every host has some
+      of them.
     - V(guarded) lists the management sessions that were looked at.
     - V(profiles) has the same for each profile, active or not.
     - V(foreign_allows) lists foreign rules that admit more than these, by group, those of group policy among them.
@@ -247,6 +255,7 @@ effective:
     exact: false
     exact_beyond_baseline: true
     reasons: ["domain: 3 inbound rules that come with Windows or an app admit more than these rules: Remote Desktop (3)"]
+    reasons_beyond_baseline: []
     guarded: ["10.1.1.20 port 5986 from 10.9.0.5 (established)"]
     profiles: {}
     foreign_allows:

@@ -30,7 +30,7 @@ def outcome(result: t.Mapping[str, t.Any], closes: bool = False) -> Outcome:
         "names": list(result.get("removed") or ())[:SHOWN],
         "first": closes and bool(counts["added"]) and not (counts["changed_rules"] or counts["removed"] or result.get("kept")),
         "absent": not counts["added"] and effective.get("in_force") is False and bool(counts["removed"]),
-        "reasons": [] if effective.get("exact") else list(effective.get("reasons") or ()),
+        "reasons": list(effective.get("reasons_beyond_baseline", [] if effective.get("exact") else effective.get("reasons") or ())),
     }
 
 

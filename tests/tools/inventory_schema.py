@@ -12,6 +12,7 @@ import pathlib
 import re
 import typing as t
 
+from ansible_collections.portcullis.msports.plugins.module_utils._options import PROFILES
 from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.loader import editions_of, load_catalogs
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate import claims, rules
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import Catalogs
@@ -106,6 +107,7 @@ def _contents(catalogs: Catalogs) -> dict[str, Schema]:
         "roles": {"items": {"oneOf": [roles, _closed(role, ["role"])]}},
         "supplements": {"items": TEXT},
         "system": {"enum": list(SYSTEMS)},
+        "windows_profiles": {"items": {"enum": list(PROFILES)}, "minItems": 1},
     }
 
 

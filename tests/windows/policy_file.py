@@ -169,6 +169,7 @@ def empty(**switches: t.Any) -> Content:
         "until_restart": None,
         "task": None,
         "sessions": [],
+        "addresses": None,
         "sockets": [],
         "processes": {},
         "services": {},
@@ -408,6 +409,6 @@ def state(content: Content) -> Content:
 
     A rule that was removed and added again is the same policy under another key, at another place.
     """
-    left_out = ("counters", "journal", "switches", "rules", "sessions", "sockets", "processes", "services", "logs", "until_restart")
+    left_out = ("counters", "journal", "switches", "rules", "sessions", "addresses", "sockets", "processes", "services", "logs", "until_restart")
     kept = {name: copy.deepcopy(value) for name, value in content.items() if name not in left_out}
     return {**kept, "rules": sorted(json.dumps({**one, "key": None}) for one in content["rules"])}

@@ -10,10 +10,11 @@ from __future__ import annotations
 import typing as t
 from collections.abc import Mapping
 
+from ansible_collections.portcullis.msports.plugins.module_utils._options import PROFILES
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MISSING
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.infrastructure import Infrastructure
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.reader import Reader
-from ansible_collections.portcullis.msports.plugins.plugin_utils._model.union import Declarations, ProblemCollector
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.union import Declarations, ProblemCollector, items
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate import DEFAULTS_INBOUND, DEFAULTS_OUTBOUND, SYSTEMS, WINDOWS_DYNAMIC, Host
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.ports import LAST_PORT, PortRange, Ports
 
@@ -55,6 +56,18 @@ def parse_dynamic_ports(declared: Declarations, problems: ProblemCollector) -> P
         return (found,)
     problems.add(name, value, f"expected a range of dynamic ports, first-last, within {FIRST_DYNAMIC}-{LAST_PORT}")
     return WINDOWS_DYNAMIC
+
+
+def parse_windows_profiles(declared: Declarations, problems: ProblemCollector) -> tuple[str, ...]:
+    """Read ``msports_windows_profiles``: the profiles that rules are for, none where they are for all."""
+    found = items(declared)
+    for path, value in found:
+        if value not in PROFILES:
+            problems.add(path, value, f"expected one of {', '.join(PROFILES)}, the profiles of Windows Firewall", PROFILES)
+    if not found:
+        problems.add(declared[0][0], [], f"rules of no profile admit nobody; name one or more of {', '.join(PROFILES)}")
+    chosen = tuple(profile for profile in PROFILES if any(value == profile for _path, value in found))
+    return () if len(chosen) == len(PROFILES) else chosen
 
 
 def system_of(reader: Reader, host: str) -> str:

@@ -78,6 +78,7 @@ def without_catalogs(inventory: Mapping[str, t.Any], asked: Asked, problems: t.I
     for host in reader.hosts:
         reader.host_value(host, "msports_addresses", parse_declared, ())
         reader.host_value(host, "msports_dynamic_ports", defaults.parse_dynamic_ports, ())
+        reader.host_value(host, "msports_windows_profiles", defaults.parse_windows_profiles, ())
         for read in (defaults.system_of, defaults.inbound_of, defaults.outbound_of):
             read(reader, host)
     return [*(_placed(problem, asked) for problem in problems), *deduplicate(reader.problems, reader.hosts)]

@@ -106,4 +106,5 @@ def _host(reader: Reader, name: str, places: checks.Places, addresses: HostAddre
         ping=reader.host_value(name, "msports_ping", rules.parse_ping, (), ends),
         allow=reader.host_value(name, "msports_allow", rules.parse_allow, (), ends),
         dynamic_ports=reader.host_value(name, "msports_dynamic_ports", defaults.parse_dynamic_ports, WINDOWS_DYNAMIC),
+        windows_profiles=reader.host_value(name, "msports_windows_profiles", defaults.parse_windows_profiles, ()),
     )

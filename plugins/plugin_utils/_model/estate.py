@@ -100,6 +100,7 @@ class Host:
     ping: tuple[Selection, ...] = ()
     allow: tuple[Allow, ...] = ()
     dynamic_ports: Ports = WINDOWS_DYNAMIC
+    windows_profiles: tuple[str, ...] = ()  # none = all of them
 
     def holding(self, role: str) -> t.Optional[Holding]:
         return next((item for item in self.holdings if item.role == role), None)

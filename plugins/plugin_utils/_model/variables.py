@@ -68,6 +68,7 @@ VARIABLES: t.Mapping[str, Variable] = {
         ("site", HOST, SITE),
         ("supplements", ESTATE, LIST),
         ("system", HOST, TEXT),
+        ("windows_profiles", HOST, LIST),
     )
 }
 

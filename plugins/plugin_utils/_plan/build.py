@@ -108,6 +108,7 @@ def _host(host: Host) -> Plain:
         "dynamic_ports": texts(host.dynamic_ports),
         "default_inbound": host.default_inbound,
         "default_outbound": host.default_outbound,
+        **({"windows_profiles": list(host.windows_profiles)} if host.windows_profiles and host.system == "windows" else {}),
     }
 
 

@@ -12,7 +12,7 @@ import typing as t
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import Addresses
 
 Plain = t.Mapping[str, t.Any]
-OPTIONS = ("managed", "system", "dynamic_ports", "default_inbound", "default_outbound", "management")
+OPTIONS = ("managed", "system", "dynamic_ports", "default_inbound", "default_outbound", "management", "windows_profiles")
 MOST = 5000
 
 
@@ -22,7 +22,7 @@ def plan_diff(before: Plain, after: Plain) -> dict[str, t.Any]:
     A rule counts as changed when its name stays and what it filters, or the addresses of a set that it names, differ.
     A set has the addresses that came and went.
     ``options`` maps what decides beside rules to ``{"before": ..., "after": ...}``: whether the host is managed, its system, its
-    dynamic ports, its defaults and its management.
+    dynamic ports, its defaults, its management and its profiles of Windows Firewall.
     """
     sets = {name: found for name in sorted({*before["sets"], *after["sets"]}) if (found := _set(before, after, name))}
     hosts = {name: found for name in sorted({*before["hosts"], *after["hosts"]}) if (found := _host(before, after, name, sets))}

@@ -20,7 +20,7 @@ from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import table
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import render as ufw
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import settings, tuples
-from ansible_collections.portcullis.msports.plugins.module_utils._options import defaults
+from ansible_collections.portcullis.msports.plugins.module_utils._options import PROFILES, defaults
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import checked_rules
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MsportsError, Problems
 from ansible_collections.portcullis.msports.plugins.plugin_utils._render.pieces import Options, Plain
@@ -73,7 +73,7 @@ def _ufw_rule(name: str, rule: tuples.Rule, version: int) -> str:
 
 def _windows(options: Options) -> str:
     """Return a command of PowerShell for each rule: as an admin would write it, to read and not to run."""
-    return "".join(_command(rule, options["address_sets"], *family) for rule in options["rules"] for family in _families(rule, options["address_sets"]))
+    return "".join(_command(rule, options, *family) for rule in options["rules"] for family in _families(rule, options["address_sets"]))
 
 
 def _families(rule: Plain, sets: t.Mapping[str, t.Sequence[str]]) -> list[tuple[str, ...]]:
@@ -84,7 +84,8 @@ def _families(rule: Plain, sets: t.Mapping[str, t.Sequence[str]]) -> list[tuple[
     return [ECHO[version] for version in versions]
 
 
-def _command(rule: Plain, sets: t.Mapping[str, t.Sequence[str]], protocol: str, icmp: str = "") -> str:
+def _command(rule: Plain, options: Options, protocol: str, icmp: str = "") -> str:
+    sets, profiles = options["address_sets"], options["windows_profiles"]
     version = {"ICMPv4": 4, "ICMPv6": 6}.get(protocol, 0)
     parts = {
         "DisplayName": [rule["name"]],
@@ -98,6 +99,7 @@ def _command(rule: Plain, sets: t.Mapping[str, t.Sequence[str]], protocol: str, 
         "RemoteAddress": _of_version(_listed(rule["remote_addresses"], sets), version),
         "Program": [rule["program"]] if rule.get("program") else [],
         "Service": [rule["service"]] if rule.get("service") else [],
+        "Profile": [profile.capitalize() for profile in profiles] if len(profiles) < len(PROFILES) else [],
     }
     given = (f"-{name} {','.join(map(_quoted, values))}" for name, values in parts.items() if values)
     return f"New-NetFirewallRule {' '.join(given)}\n"

@@ -58,6 +58,7 @@ def windows(plan: Plain, host: Plain) -> Options:
             "default_outbound": host["default_outbound"],
             "management": dict(host["management"]),
             **({} if dynamic == [DYNAMIC_PORTS] else {"dynamic_ports": dynamic}),
+            **({"windows_profiles": host["windows_profiles"]} if "windows_profiles" in host else {}),
         },
         windows=True,
     )

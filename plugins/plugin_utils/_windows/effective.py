@@ -116,10 +116,15 @@ def _more(found: t.Sequence[Known], profile: str, word: str, one: str, many: str
     return [f"{len(found)} {(many if len(found) > 1 else one).format(word)} more than these rules: {named}"]
 
 
+AUDIT = (
+    "mode is audit: allowed connections and dropped packets are logged, our rules that block are written but not enabled, and default actions stay as they are"
+)
+
+
 def _audit(options: t.Mapping[str, t.Any], state: t.Mapping[str, t.Any]) -> list[str]:
     if options["state"] != "present" or options["mode"] != "audit":
         return []
-    text = "mode is audit: allowed connections are logged, our rules that block are written but not enabled, and default actions stay as they are"
+    text = AUDIT
     return [text + (" (inbound is blocked by default)" if state["inbound"] == "block" else "")]
 
 
@@ -142,6 +147,7 @@ def effective(found: View, host: Host, in_force: bool, unheld: t.Mapping[str, t.
     return {
         **{verdict: all(profiles[profile][verdict] for profile in shown) for verdict in ("in_force", "exact", "exact_beyond_baseline")},
         "reasons": _together({profile: reasons[profile] for profile in shown}),
+        "reasons_beyond_baseline": _together({profile: [text for text in reasons[profile] if text not in found.baseline] for profile in shown}),
         "guarded": guarded(host),
         "profiles": profiles,
         "foreign_allows": found.foreign_allows,

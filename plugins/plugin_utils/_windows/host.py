@@ -46,6 +46,7 @@ class Host(t.NamedTuple):
     generation: t.Optional[str]  # of the plan that this owner's rules come from
     system_root: str  # "C:\\Windows", or "" when it is not known
     taken_over: t.List[str]
+    addresses: t.List[str]  # of its interfaces; none where they are not known
     app_rules_alike: int  # enabled rules of apps that are among ``others`` for another user
 
 
@@ -72,6 +73,7 @@ def host_of(state: Plain, ports: t.Optional[t.Sequence[int]] = None) -> Host:
         generation=state.get("generation"),
         system_root=root,
         taken_over=_taken_over(state["products"]),
+        addresses=state["addresses"] if isinstance(state["addresses"], list) else [],
         app_rules_alike=int(state["app_rules_alike"]),
     )
 

@@ -52,6 +52,7 @@ def run(options: t.Mapping[str, t.Any], call: Call, check_mode: bool = False, po
     inbound = {profile: state["inbound"] for profile, state in settings.after.items()}
     operations = [*settings.remember, *planned.adds, *planned.edits, *settings.operations, *planned.removes, *settings.forget]
     warnings = [*_noted(note), *host.warnings, *desired.warnings, *settings.warnings]
+    warnings += _refusals.elsewhere(options["planned_addresses"], host.addresses) if present else []
     warnings += watch(host, planned.after, inbound, options, bool(operations))
 
     done: Plain = {}

@@ -85,9 +85,9 @@ class Waiting:
         call = payload.other_module(self.read, SCRIPT.name, SCRIPT.read_text(encoding="utf-8"), csharp, {"owner": "msports", "nonce": self.nonce, "ports": []})
         return self._run(call)
 
-    def fire(self) -> t.Optional[dict[str, t.Any]]:
+    def fire(self, deadline: str = PAST) -> t.Optional[dict[str, t.Any]]:
         """The task's own code, out of the registry; its time is over."""
-        self.pass_time()
+        self.pass_time(deadline)
         code = self.host.content["memory"].get("rollback_code")
         if code is None:
             return {"done": True}
@@ -101,11 +101,15 @@ class Waiting:
         )
         return str(json.loads(engines.named("mono").run(call, None).output)["xml"])
 
-    def pass_time(self) -> None:
+    def pass_time(self, deadline: str = PAST) -> None:
         with policy_file.edited(self.host.path) as content:
             token = content["memory"].get("rollback", "").split("|")
             if len(token) == 7:
-                content["memory"]["rollback"] = "|".join([*token[:5], PAST, token[6]])
+                content["memory"]["rollback"] = "|".join([*token[:5], deadline, token[6]])
+
+    @property
+    def deadline(self) -> str:
+        return str(self.host.content["memory"]["rollback"].split("|")[5])
 
     def restart(self) -> None:
         with policy_file.edited(self.host.path) as content:
@@ -126,7 +130,7 @@ class Waiting:
 
     @property
     def note(self) -> list[str]:
-        return (self.host.content["memory"].get("rolled_back") or "").split("\n")
+        return (self.host.content["memory"].get("rolled_back.msports") or "").split("\n")
 
     def leftovers(self) -> dict[str, t.Any]:
         """What of a rollback lies on the host, besides its note."""
@@ -140,7 +144,7 @@ class Waiting:
 
 
 def policy(content: policy_file.Content) -> t.Any:
-    memory = {name: value for name, value in content["memory"].items() if name != "rolled_back"}
+    memory = {name: value for name, value in content["memory"].items() if name != "rolled_back.msports"}
     return policy_file.state({**content, "memory": memory})
 
 

@@ -112,6 +112,8 @@ CHANGES: list[tuple[str, bool, t.Callable[[policy_file.Content], t.Any]]] = [
     ("logging", True, lambda content: content["profiles"]["private"].update(log_allowed=True)),
     ("the size of the log", True, lambda content: content["profiles"]["private"].update(log_size=8192)),
     ("our memory", True, lambda content: content["memory"].update(settings="other")),
+    ("the generation of our plan", True, lambda content: content["memory"].update({"generation.msports": "7"})),
+    ("that of another owner", False, lambda content: content["memory"].update({"generation.team_b": "7"})),
     ("no memory", True, lambda content: content["memory"].clear()),
     ("a foreign rule", False, lambda content: policy_file.add(content, rule("theirs", protocol=TCP))),
     ("another value beside our memory", False, lambda content: content["memory"].update(other="x")),

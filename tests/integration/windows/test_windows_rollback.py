@@ -8,9 +8,10 @@ from __future__ import annotations
 import typing as t
 from xml.etree import ElementTree
 
+import engines
 import policy_file
 import pytest
-from conftest import Host
+from conftest import Host, result_of
 from engines import payload
 from executor_cases import estate, everything, named, new, ours, row_of
 from rollback_cases import Waiting, end_a_run, end_an_answer
@@ -63,7 +64,9 @@ def test_the_task_is_what_a_restart_and_a_clock_need(make: Make) -> None:
     waiting = make(operations=[new("added")])
     root = ElementTree.fromstring(waiting.host.content["task"].partition("?>")[2])
     found = {element.tag.rpartition("}")[2]: (element.text or "").strip() for element in root.iter()}
-    assert {"TimeTrigger", "BootTrigger"} <= set(found)
+    assert {"TimeTrigger", "BootTrigger", "EventTrigger"} <= set(found)
+    (select,) = ElementTree.fromstring(found["Subscription"]).iter("Select")
+    assert (select.get("Path"), "Microsoft-Windows-Kernel-General" in (select.text or "")) == ("System", True), "the clock was changed"
     assert found["StartBoundary"].endswith("Z") and (found["UserId"], found["RunLevel"]) == ("S-1-5-18", "HighestAvailable")
     assert {name: found[name] for name in ("StartWhenAvailable", "DisallowStartIfOnBatteries", "StopIfGoingOnBatteries", "MultipleInstancesPolicy")} == {
         "StartWhenAvailable": "true",
@@ -84,6 +87,30 @@ def test_another_run_is_refused_with_the_seconds_left(make: Make) -> None:
         assert result["failed"] and "waits for its confirmation" in result["msg"] and "seconds" in result["msg"], result
     assert "state" in waiting.host(), "who only reads may"
     assert waiting.host.content["memory"] == before
+
+
+LATER = "2200-01-01T00:00:00.0000000Z"
+
+
+def test_a_clock_that_was_set_back_delays_nothing_beyond_the_whole_time(make: Make) -> None:
+    waiting = make(operations=[new("added")])
+    waiting.pass_time(LATER)
+    assert waiting.host(settle=True, _ansible_check_mode=True)["failed"] and waiting.deadline == LATER, "a check writes nothing"
+    refused = waiting.host(settle=True)
+    assert refused["failed"] and "takes the change back in 60 seconds" in refused["msg"] and waiting.deadline < LATER, refused
+    quick = make(operations=[new("added")], seconds=1)
+    assert quick.fire(LATER) == {"changed": False, "done": True} and quick.is_as_before()
+
+
+def test_what_was_taken_back_of_two_owners_waits_for_a_run_of_each(make: Make, read: payload.Call) -> None:
+    first = make(operations=[new("added")])
+    first.fire()
+    host = first.host
+    call = host.call(owner="team_b", operations=[new("other")], expected=host.known("team_b")["digest"], rollback=first.armed)
+    assert not result_of(engines.chosen().run(call, host.path)).get("failed")
+    assert first.fire() == {"changed": False, "done": True}
+    for owner in ("msports", "team_b"):
+        assert host(settle=True, owner=owner)["rolled_back_before"]["owner"] == owner
 
 
 def test_the_next_run_takes_back_what_no_task_did(make: Make) -> None:

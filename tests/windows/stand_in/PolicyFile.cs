@@ -190,6 +190,7 @@ namespace portcullis.msports.tests
         public string until_restart;
         public string task;
         public List<PeerRecord> sessions = new List<PeerRecord>();
+        public List<string> addresses;
         public List<SocketRecord> sockets = new List<SocketRecord>();
         public Dictionary<string, string> processes = new Dictionary<string, string>();
         public Dictionary<string, List<string>> services = new Dictionary<string, List<string>>();

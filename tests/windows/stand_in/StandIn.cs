@@ -249,6 +249,13 @@ namespace portcullis.msports.tests
             return peers;
         }
 
+        public IList<string> OwnAddresses()
+        {
+            if (file.addresses == null)
+                throw Refuse.Access();
+            return file.addresses;
+        }
+
         // IHostView
 
         public IList<SocketRow> Sockets()

@@ -10,18 +10,13 @@ from __future__ import annotations
 import struct
 import typing as t
 
-from ansible_collections.portcullis.msports.plugins.module_utils import _addresses
 from ansible_collections.portcullis.msports.plugins.module_utils._guard import packed_text
-from ansible_collections.portcullis.msports.plugins.module_utils._limits import some
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import netlink
+from ansible_collections.portcullis.msports.plugins.module_utils._refusals import elsewhere
 
 GET_ADDRESS = 22
 ADDRESS, LOCAL = 1, 2  # IFA_*; at an interface with two ends the first is the other end's
 LINK, HOST = 253, 254  # RT_SCOPE_*: what no other network, or no other host, can reach
-ELSEWHERE = (
-    "no interface has an address that the plan gives this host ({0}); there are {1}. Peers know it by the planned ones, so what comes from, or goes to, "
-    "the others is stopped at them. That is right where a router translates between the two; else correct msports_addresses, or ansible_host"
-)
 
 
 def own_addresses() -> t.List[str]:
@@ -40,9 +35,6 @@ def _address(body: bytes) -> t.Optional[str]:
 def warnings(planned: t.Sequence[str]) -> t.List[str]:
     """Return a warning where none of the ``planned`` addresses is one of this host. What cannot be read is unknown, and no reason for one."""
     try:
-        present = own_addresses()
+        return elsewhere(planned, own_addresses())
     except OSError:
         return []
-    if not planned or not present or _addresses.overlaps(_addresses.parse(planned), _addresses.parse(present)):
-        return []
-    return [ELSEWHERE.format(some(list(planned)), some(present))]

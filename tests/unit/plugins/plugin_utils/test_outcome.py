@@ -43,6 +43,13 @@ def test_what_was_removed_or_newly_closed_comes_before_everything_else() -> None
     ]
 
 
+def test_rules_that_come_with_windows_are_no_news_in_a_summary() -> None:
+    shipped = {"in_force": True, "exact": False, "exact_beyond_baseline": True, "reasons": ["domain: 3 rules that come with Windows"]}
+    more = {**shipped, "exact_beyond_baseline": False, "reasons": [*shipped["reasons"], "domain: theirs"], "reasons_beyond_baseline": ["domain: theirs"]}
+    assert told({"a": outcome(result(changed=False, effective={**shipped, "reasons_beyond_baseline": []}))}) == ["0 of 1 host changed"]
+    assert told({"a": outcome(result(changed=False, effective=more))}) == ["differs from the plan at a: domain: theirs", "0 of 1 host changed"]
+
+
 def test_hosts_that_failed_or_took_it_back_and_foreign_rules_are_named() -> None:
     foreign = {"in_force": True, "exact": False, "reasons": ["zone public admits: service ssh"]}
     outcomes = {

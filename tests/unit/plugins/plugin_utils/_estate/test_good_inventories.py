@@ -246,6 +246,7 @@ def test_estate_wide_values() -> None:
                 "msports_supplements": ["peer_cache"],
                 "msports_releases": {"configmgr": 1802},
                 "msports_dynamic_ports": "32768-60999",
+                "msports_windows_profiles": ["public", "domain"],
                 "msports_ping": ["10.9.0.0/24"],
             },
             "other": {},
@@ -258,6 +259,7 @@ def test_estate_wide_values() -> None:
     assert estate.supplements == ("peer_cache",)
     assert estate.releases == {"configmgr": "1802", "databox": "2019-12", "exchange": "2013", "windows_server": "2023-12"}
     assert estate.editions["configmgr"] == "1806"
+    assert estate.hosts["mp01"].windows_profiles == ("domain", "public")
     assert estate.hosts["mp01"].dynamic_ports == (PortRange(32768, 60999),)
     assert estate.hosts["mp01"].ping == (Selection("10.9.0.0/24", Addresses.parse(["10.9.0.0/24"])),)
     assert estate.today == datetime.date(2026, 11, 21)

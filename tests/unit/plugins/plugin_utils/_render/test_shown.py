@@ -13,7 +13,9 @@ import pytest
 
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import tuples
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MsportsError, UnsupportedRuleError
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.difference import plan_diff
 from ansible_collections.portcullis.msports.plugins.plugin_utils._render.text import text
+from ansible_collections.portcullis.msports.plugins.plugin_utils._render.wire import render
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._plan.plans import host, plan, rule
 
 Plain = dict[str, t.Any]
@@ -45,6 +47,14 @@ def test_ufw_is_its_lines() -> None:
     wanted = tuples.Rule("allow", "tcp", "443,8000:8010", "0.0.0.0/0", "any", "10.0.0.0/24", "in")
     assert "# in tcp/443,8000-8010 from desk\n" + "\n".join(tuples.lines(wanted, 4)) + "\n" in shown
     assert shown.index("# /etc/ufw/user.rules\n") < shown.index("-A ufw-user-input") < shown.index("# /etc/ufw/user6.rules\n")
+
+
+def test_profiles_of_windows_are_part_of_the_plan_and_shown() -> None:
+    box = host(rule("in", "tcp", "desk", ["443"]), at=["10.0.1.2"], system="windows")
+    before, after = (plan({"box": {**box, **more}}, {"desk": ["10.0.0.0/24"]}) for more in ({}, {"windows_profiles": ["domain", "private"]}))
+    assert text(after, "box").endswith(" -Profile Domain,Private\n") and "-Profile" not in text(before, "box")
+    assert render(after, "box", "windows")["windows_profiles"] == ["domain", "private"] and "windows_profiles" not in render(before, "box", "windows")
+    assert plan_diff(before, after)["hosts"]["box"]["options"] == {"windows_profiles": {"before": None, "after": ["domain", "private"]}}
 
 
 def test_windows_is_a_command_for_each_rule_and_for_each_family_of_ping() -> None:

@@ -83,6 +83,7 @@ class FakeHost:
         self.policy_rules: list[list[str]] = []
         self.products: t.Any = []
         self.app_rules_alike = 0
+        self.addresses: t.Union[list[str], str] = ["10.1.1.20", "fd00::20"]
         self.stubborn: dict[str, Columns] = {}  # profile -> what group policy says there, whatever is written
         self.calls: list[Columns] = []
         self.commits = 0
@@ -136,6 +137,7 @@ class FakeHost:
             "others": [self._row("", {**rule, "description": ""}) for rule in others if rule["enabled"]],
             "others_disabled": sum(not rule["enabled"] for rule in others),
             "app_rules_alike": self.app_rules_alike,
+            "addresses": self.addresses,
             "profiles": self.profiles,
             "active": self.active,
             "modify_state": self.modify_state,

@@ -36,6 +36,7 @@ def test_nothing_else_is_there() -> None:
     alone = {"in_force": True, "exact": True, "exact_beyond_baseline": True, "reasons": []}
     assert found == {
         **alone,
+        "reasons_beyond_baseline": [],
         "guarded": ["no management session over the network was found: there is nothing to guard"],
         "profiles": {"domain": alone, "private": alone, "public": alone},
         "foreign_allows": [],
@@ -254,6 +255,16 @@ def test_rules_of_apps_that_stand_once_for_all_users_are_counted() -> None:
     assert reason.endswith(" more than these rules: App (rules of apps count once for all users; 19000 more are alike)")
 
 
+def test_planned_addresses_are_held_against_the_interfaces() -> None:
+    host = FakeHost()
+    (told,) = run(options(WEB, planned_addresses=["203.0.113.21"]), host)["warnings"]
+    assert told.startswith("no interface has an address that the plan gives this host (203.0.113.21); there are 10.1.1.20, fd00::20.")
+    assert run(options(WEB, planned_addresses=["203.0.113.21", "10.1.1.20"]), host)["warnings"] == []
+    assert run({"state": "absent", "planned_addresses": ["203.0.113.21"]}, host)["warnings"] == []
+    host.addresses = "they cannot be read"
+    assert run(options(WEB, planned_addresses=["203.0.113.21"]), host)["warnings"] == [], "not known is no reason for a warning"
+
+
 def test_rules_for_one_profile_are_in_force_there_alone() -> None:
     host = FakeHost()
     found = run(options(WEB, windows_profiles=["domain"]), host)["effective"]
@@ -362,7 +373,9 @@ def test_blocks_name_the_first_of_ours_and_are_capped() -> None:
     assert (len(reasons), reasons[-1]) == (21, "5 more foreign rules stop what we allow")
 
 
-AUDIT = "mode is audit: allowed connections are logged, our rules that block are written but not enabled, and default actions stay as they are"
+AUDIT = (
+    "mode is audit: allowed connections and dropped packets are logged, our rules that block are written but not enabled, and default actions stay as they are"
+)
 
 
 def test_audit_says_so() -> None:
