@@ -4,7 +4,8 @@
 """PowerShell for Windows under Wine: the genuine payload, unchanged, with real COM calls, the registry, and TCP sessions of Windows.
 
 ``run`` starts a PowerShell for each call, with the very command that ansible-core sends; ``run_all`` keeps one open, as ``pwsh`` does.
-The host itself is ``tests/windows/wine``. It starts with the first call and ends with the tests.
+The host itself is ``tests/windows/wine``. It starts with the first call and ends with the tests. Processes of a playbook use that of the
+test which plays it, where that shares it (``shared``).
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ import pathlib
 import re
 import typing as t
 
-from wine import machine, root
+from wine import machine, root, shared
 
 from . import archive, stand_in
-from .payload import Call, Done, EngineError, command_script, words_of
+from .payload import Call, Done, EngineError, command_script, read_call, words_of
 from .pwsh import Session, for_pwsh
 
 VARIABLE = "MSPORTS_WINDOWS_POWERSHELL"
+MOST_OPEN = 2  # sessions: one for the module that reads and writes, one for what confirms
 
 
 def powershell() -> pathlib.Path:
@@ -41,7 +43,7 @@ class Wine:
 
     def __init__(self) -> None:
         self._machine: t.Optional[machine.Machine] = None
-        self._session: t.Optional[OpenPowerShell] = None
+        self._sessions: dict[str, OpenPowerShell] = {}  # by what C# they have compiled, the last one used at the end
         atexit.register(self.close)
 
     def missing(self) -> list[str]:
@@ -63,6 +65,8 @@ class Wine:
 
     def run(self, call: Call, policy: t.Optional[pathlib.Path], wide: bool = True, timeout: float = 900) -> Done:
         """``wide`` is always so in PowerShell 7."""
+        if shared.VARIABLE in os.environ:
+            return Done(*shared.asked(call.command, call.wire(), policy))
         with stand_in.environment_for(policy, {}) as environment, self.machine.playing(policy) as variables:
             process = self.machine.space.start(words_of(call.command), {**environment, **variables})
             output, _error = process.communicate(call.wire(), timeout=timeout)
@@ -71,19 +75,31 @@ class Wine:
     def run_all(self, calls: t.Sequence[tuple[Call, t.Optional[pathlib.Path]]], wide: bool = True, timeout: float = 900) -> list[Done]:
         return [self._in_session(call, policy, timeout) for call, policy in calls]
 
+    def share(self, opened: bool = False) -> shared.Shared:
+        """This host, for playbooks. ``opened``: a PowerShell that stays open runs their calls; else each has one of its own, as Ansible has it."""
+
+        def run(command: str, in_data: bytes, policy: t.Optional[pathlib.Path]) -> Done:
+            call = read_call(command, in_data)
+            return self.run_all([(call, policy)])[0] if opened else self.run(call, policy)
+
+        return shared.Shared(run)
+
     def _in_session(self, call: Call, policy: t.Optional[pathlib.Path], timeout: float) -> Done:
         code = json.dumps(dict(call.csharp))
-        if self._session is not None and (self._session.ended or self._session.code != code):
-            self._session.close()
-            self._session = None
-        if self._session is None:
-            self._session = OpenPowerShell(self.machine, code)
-        return self._session.run(call, policy, timeout)
+        session = self._sessions.pop(code, None)
+        if session is not None and session.ended:
+            session.close()
+            session = None
+        if session is None:
+            for other in [*self._sessions][: 1 - MOST_OPEN]:
+                self._sessions.pop(other).close()
+            session = OpenPowerShell(self.machine, code)
+        self._sessions[code] = session
+        return session.run(call, policy, timeout)
 
     def close(self) -> None:
-        if self._session is not None:
-            self._session.close()
-            self._session = None
+        while self._sessions:
+            self._sessions.popitem()[1].close()
         if self._machine is not None:
             self._machine.close()
             self._machine = None
@@ -106,7 +122,7 @@ class OpenPowerShell(Session):
             order["environment"] = {**environment, **variables, **call.environment}
             answer = self._ask(json.dumps(order).encode() + b"\n", timeout)
         if answer is None:
-            return Done(self._process.wait(timeout=60), b"", b"")
+            return Done(self._process.wait(timeout=timeout), b"", b"")
         self._loaded = answer["loaded"]
         return Done(answer["code"], answer["output"].encode(), answer["error"].encode())
 
