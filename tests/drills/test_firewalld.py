@@ -49,5 +49,5 @@ def test_locked_out(host: Firewalld) -> None:
     with wired(host.container) as peer:
         host.clean()
         probe = Prober(peer.python(PROBE))
-        assert lockouts(host, peer, probe, LOCKOUTS) == []
+        assert lockouts(host, peer, probe, LOCKOUTS, seed=SEED) == []
         probe.close()

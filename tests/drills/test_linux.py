@@ -42,5 +42,5 @@ def test_locked_out(host: Host) -> None:
     with wired(host.container) as peer:
         host.clean()
         probe = Prober(peer.python(PROBE))
-        assert lockouts(host, peer, probe, LOCKOUTS, host.backend) == []
+        assert lockouts(host, peer, probe, LOCKOUTS, host.backend, SEED) == []
         probe.close()

@@ -106,12 +106,12 @@ answer += [] if note and heard == note.what else [f"the host says {note}, the ne
 """
 
 
-def lockouts(host: t.Any, peer: Peer, probe: Prober, number: int, backend: str = "firewalld") -> list[str]:
+def lockouts(host: t.Any, peer: Peer, probe: Prober, number: int, backend: str = "firewalld", seed: int = 0) -> list[str]:
     """Lock a peer out, so many times: it is out, it comes in again by itself, and all is as it was. Returns what was wrong."""
     wrong = []
     for turn in range(number):
         inside = probe("tcp", peer.here, 22)
-        armed = host.drill(LOCK.format(seed=f"lockout {turn}", turn=turn, locked=LOCKED[backend]))
+        armed = host.drill(LOCK.format(seed=f"lockout {seed}/{turn}", turn=turn, locked=LOCKED[backend]))
         outside = probe("tcp", peer.here, 22)
         told = host.drill(FREED)
         again = probe("tcp", peer.here, 22)
