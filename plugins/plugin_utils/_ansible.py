@@ -28,6 +28,8 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._model.union im
 
 NO_INVENTORY = "/etc/ansible/hosts"  # where Ansible looks when nobody names an inventory
 TEMPLATE_ERRORS = (AnsibleError,)  # what a variable raises that cannot be rendered
+# How ssh is told to look whether the other end is there; both count from the last answer.
+COMMON, WATCHFUL = "ssh_common_args", "-o ServerAliveInterval=5 -o ServerAliveCountMax=6"
 _PLAIN = frozenset((str, int, float, bool, type(None)))
 
 
@@ -245,6 +247,8 @@ class NewConnection:
         connection = self._action._connection
         try:
             (connection.close if type(connection).reset is ConnectionBase.reset else connection.reset)()  # that of the base only warns
+            if self.name.rpartition(".")[2] == "ssh":
+                _watch(connection)
             arguments = {"owner": owner, "nonce": nonce, **self._arguments}
             return to_plain(self._action._execute_module(module_name=self._module, module_args=arguments, task_vars=self._task_vars))
         except Exception as error:  # pylint: disable=broad-except  # connections raise errors of many kinds; the host waits, and is asked again
@@ -258,6 +262,16 @@ def keep_rights(connection: t.Any) -> None:
     """
     if connection.become is not None and connection.become.name != "runas":
         connection.set_become_plugin(None)
+
+
+def _watch(connection: t.Any) -> None:
+    """Let ssh end by itself where packets are dropped silently: it would wait for hours otherwise, and nobody would hear what became of the host.
+
+    What the user says comes first in ssh's arguments, and so it counts.
+    """
+    given = connection.get_option(COMMON) or ""
+    if WATCHFUL not in given:
+        connection.set_option(COMMON, f"{given} {WATCHFUL}".strip())
 
 
 def ports_of(action: t.Any, task_vars: t.Mapping[str, t.Any]) -> t.Tuple[t.Any, ...]:

@@ -16,8 +16,9 @@ PAUSE = 2.0
 
 ROLLED_BACK = "the change was taken back: {0}"
 UNSEEN = (
-    "the rules have changed, and for {0:.0f} seconds nothing could confirm them over a new connection ({1}). The host takes the change back by itself "
-    "{2} seconds after it was made; that was not seen from here, and the next run reports it"
+    "the rules have changed, and for {0:.0f} seconds no confirmation over a new connection was answered ({1}). The host takes the change back by itself "
+    "{2} seconds after it was made. Or a confirmation may have come through whose answer was lost, and the new rules stay. Neither was seen from here; "
+    "the next run reports a change that was taken back"
 )
 GONE = (
     "the change could not be confirmed: the host knows nothing of it any more, neither that it waits nor that it was taken back; look at the host, "

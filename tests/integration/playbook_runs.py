@@ -44,6 +44,9 @@ class CallbackModule(CallbackBase):
     def v2_runner_on_failed(self, result, ignore_errors=False):
         self.write(result, failed=True)
 
+    def v2_runner_on_unreachable(self, result):
+        self.write(result, failed=True)
+
     def write(self, result, failed):
         with open(os.environ["MSPORTS_RESULTS"], "a", encoding="utf-8") as file:
             file.write(json.dumps([result.host.name, result.task.name, {**result.result, "failed": failed}], default=str) + chr(10))

@@ -115,7 +115,7 @@ def fire(nonce: str) -> bool:
         return rollback.fire(shelf, backend, nonce)
 
 
-def settled(seconds: float = 30) -> t.Any:
+def settled(seconds: float = 600) -> t.Any:
     """Wait until nothing waits any more, and return the note of the host, if it has made one."""
     end, ended = time.monotonic() + seconds, False
     while time.monotonic() < end:

@@ -69,6 +69,7 @@ def backend(root: str) -> Backend:
         lost=lambda pending: lost(pending, host),
         restore=lambda pending: restore(pending, host),
         confirm=lambda pending: confirm(pending, host),
+        saved=lambda pending: persist.Store(prefix(pending.owner), host.root).texts(_names(pending)) == pending.saved["texts"],
     )
 
 

@@ -42,12 +42,16 @@ UNTIDY = "the change is confirmed, in force and saved, but what it has left in {
 
 
 class Backend(t.NamedTuple):
-    """What a backend does for it: hold its lock, say why the host no longer has what was written (``None``: it has), restore or save what was kept."""
+    """What a backend does for it: hold its lock, say why the host no longer has what was written (``None``: it has), restore or save what was kept.
+
+    ``saved`` tells whether all that ``confirm`` saves is there: a restart has loaded it then.
+    """
 
     held: t.Callable[[], t.ContextManager[t.List[str]]]
     lost: t.Callable[[Pending], t.Optional[str]]
     restore: t.Callable[[Pending], t.List[str]]
     confirm: t.Callable[[Pending], t.List[str]]
+    saved: t.Callable[[Pending], bool]
 
 
 def waiting(shelf: Shelf) -> t.Optional[t.Tuple[str, Pending]]:
@@ -159,10 +163,14 @@ def fire(shelf: Shelf, backend: Backend, nonce: str, why: str = NOT_CONFIRMED) -
 def confirm(shelf: Shelf, backend: Backend, nonce: str, session: t.Optional[t.Sequence[t.Any]] = None) -> t.Dict[str, t.Any]:
     """Confirm the change of a run. Returns ``confirmed``, ``rolled_back`` (sentences, when the host has taken it back) and ``warnings``.
 
-    Who comes in although the rules are no longer those of the run confirms nothing: the change is taken back then. So is what a restart has ended.
+    Who comes in although the rules are no longer those of the run confirms nothing: the change is taken back then. So is what a restart has ended, a
+    confirmation in the middle of saving included.
     ``session`` is the management session that the confirmation comes by; ``Refused`` when it is the one that was open before.
     """
     there = waiting(shelf)
+    if there and there[0] == CONFIRMED and there[1].nonce == nonce and there[1].boot != shelf.boot() and not backend.saved(there[1]):
+        shelf.give_back()
+        there = waiting(shelf)
     if there and there[0] == ARMED and there[1].nonce == nonce:
         if session and there[1].session == list(session):
             raise Refused(SAME)

@@ -133,6 +133,10 @@ class Shelf:
                 return None
         return there[1]
 
+    def give_back(self) -> None:
+        """Give back the token of a confirmation that a restart has ended."""
+        os.rename(self._file(CONFIRMED), self._file(ARMED))
+
     def finish(self) -> None:
         """Forget what waited, whatever its phase. A note stays."""
         for phase in PHASES:

@@ -130,6 +130,11 @@ class Store:
     def _show(self, path: str) -> str:
         return "/" + os.path.relpath(path, self.root)
 
+    def there(self) -> t.Optional[Saved]:
+        """Return what is kept for the next boot; ``None`` for nothing."""
+        text = _there(self.file)
+        return None if text is None else Saved(text, _there(self._least) or "")
+
     def stage(self, saved: t.Optional[Saved]) -> Staged:
         """Return what differs (``None``: every trace goes), on the disk beside its place; ``OSError``, and nothing was changed then."""
         wanted = {path: content for path, content in self._wanted(saved).items() if not _is(_there(path), content)}

@@ -54,6 +54,7 @@ def arm(
     """
     owner = options["owner"]
     previous = {"table": keep(actual), "text": loading.AWAY.format(owner=owner) + (host.nft.text(owner) if actual else "")}
+    previous["saved"] = Store(owner, host.nft.path, host.root).there()
     host.nft.check(previous["text"])
     return rollback.arm(Shelf(owner, host.root), "nftables", options["rollback_timeout"], previous, keep(desired), saved, session)
 
@@ -66,6 +67,7 @@ def backend(root: str) -> Backend:
         lost=lambda pending: lost(pending, host),
         restore=lambda pending: restore(pending, host),
         confirm=lambda pending: confirm(pending, host),
+        saved=lambda pending: saved(pending, host),
     )
 
 
@@ -76,6 +78,8 @@ def lost(pending: Pending, host: Host) -> t.Optional[str]:
 
 def restore(pending: Pending, host: Host) -> t.List[str]:
     """Put back the rules from before, and return what was done in sentences; ``NftError`` when it failed."""
+    if pending.boot != Shelf(pending.owner, host.root).boot():
+        _save(pending, host, pending.previous["saved"])  # what a confirmation was killed over
     try:
         previous, written = kept(pending.previous["table"]), kept(pending.written)
         actual = parse.present_table(host.nft, pending.owner)
@@ -97,9 +101,19 @@ def restore(pending: Pending, host: Host) -> t.List[str]:
 
 def confirm(pending: Pending, host: Host) -> t.List[str]:
     """Keep for the next boot what is confirmed; return warnings."""
+    return _save(pending, host, pending.saved)
+
+
+def saved(pending: Pending, host: Host) -> bool:
+    """Tell whether what is confirmed is kept; its ruleset is written last."""
+    there = Store(pending.owner, host.nft.path, host.root).there()
+    return there is not None and pending.saved is not None and there.text == pending.saved[0]
+
+
+def _save(pending: Pending, host: Host, texts: t.Optional[t.Sequence[str]]) -> t.List[str]:
     store = Store(pending.owner, host.nft.path, host.root)
     store.tidy()
-    return store.save(store.stage(Saved(*pending.saved) if pending.saved else None))
+    return store.save(store.stage(Saved(*texts) if texts else None))
 
 
 def merge(previous: Table, written: Table, actual: Table) -> t.Tuple[Table, t.List[str]]:

@@ -30,6 +30,7 @@ SWITCHED_OFF = "left alone, because the chains of ufw were removed after the run
 HAND = "the rules or the files of ufw were changed after the run, before they were confirmed"
 NOT_SAVED = "{0} was changed by somebody else before the confirmed rules were saved, and stays as it is; the next run saves them"
 BUSY = "commands of ufw were running while the confirmed rules were saved (processes {0}), and may write them away; the next run saves them again"
+PARTLY = "a restart has loaded a part of the new rules; the files of ufw are those from before again, and 'ufw reload' or the next run loads them"
 QUIET_SECONDS = 5
 
 Texts = t.Mapping[str, t.Optional[str]]
@@ -46,6 +47,7 @@ def _backend(host: Host) -> rollback.Backend:
         lost=lambda pending: lost(pending, host),
         restore=lambda pending: restore(pending, host),
         confirm=lambda pending: confirm(pending, host),
+        saved=lambda pending: all(hosts.read_file(path) == text for path, _before, text in pending.saved),
     )
 
 
@@ -94,13 +96,21 @@ def lost(pending: Pending, host: Host) -> t.Optional[str]:
 def restore(pending: Pending, host: Host) -> t.List[str]:
     """Put the chains from before back, and return what was done in sentences; ``UfwError`` when it failed."""
     if pending.boot != Shelf(pending.owner, host.root).boot():
-        return [NEVER_WRITTEN]  # ufw has loaded its files since
+        return _restored_files(pending, host)  # which ufw has loaded since
     told: t.List[str] = []
     written = _tables(pending.written["chains"]) if pending.written else {}
     for version, previous in _tables(pending.previous).items():
         actual = xtables.parse_save(host.programs.save(version))
         told += _restore(host, version, previous, written.get(version), actual)
     return list(dict.fromkeys(told)) or [NEVER_WRITTEN]
+
+
+def _restored_files(pending: Pending, host: Host) -> t.List[str]:
+    """Put back the files that a confirmation had written when a restart ended it; return sentences."""
+    partly = {path: before for path, before, text in pending.saved if before != text and hosts.read_file(path) == text}
+    tidy(hosts.written(pending.owner, host))
+    write_all(hosts.contents(partly))
+    return [PARTLY if partly else NEVER_WRITTEN]
 
 
 def confirm(pending: Pending, host: Host) -> t.List[str]:

@@ -18,7 +18,13 @@ from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.rol
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.shelf import CONFIRMED, FIRING, Pending, Shelf, since_boot
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
 
-BACKEND = Backend(held=lambda: contextlib.nullcontext([]), lost=lambda _pending: None, restore=lambda _pending: ["restored"], confirm=lambda _pending: [])
+BACKEND = Backend(
+    held=lambda: contextlib.nullcontext([]),
+    lost=lambda _pending: None,
+    restore=lambda _pending: ["restored"],
+    confirm=lambda _pending: [],
+    saved=lambda _pending: True,
+)
 
 
 @pytest.fixture

@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import types
 import typing as t
 
 import pytest
 from ansible_collections.portcullis.msports.plugins.plugin_utils import _confirm
+from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import WATCHFUL, NewConnection
 
 RESULT = {"changed": True, "rollback": {"nonce": "n", "seconds": 60, "by": "a timer"}}
 AWAY = {"unreachable": True, "msg": "timed\nout"}
@@ -60,7 +62,7 @@ def test_who_never_comes_through_says_what_it_did_not_see() -> None:
     done = host.run(RESULT)
     assert host.time == 60 + _confirm.GRACE
     assert (done["failed"], done["rolled_back"], done["changed"]) == (True, False, True)
-    assert "(timed out)" in done["msg"] and "was not seen from here" in done["msg"]
+    assert "(timed out)" in done["msg"] and "may have come through" in done["msg"] and "Neither was seen from here" in done["msg"]
 
 
 def test_a_rollback_is_a_failure_and_no_change() -> None:
@@ -86,6 +88,31 @@ def test_rules_that_are_not_seen_to_stand_are_not_told_as_in_force(answer: t.Any
 
 def test_a_connection_without_a_network_says_so() -> None:
     assert "nothing over the network was tried" in Host(YES, name="ansible.builtin.local").run(RESULT)["rollback"]["by"]
+
+
+class Connection:
+    """One whose options are ``options``."""
+
+    def __init__(self, transport: str, options: dict[str, t.Any]) -> None:
+        self.transport, self.options, self.resets = transport, options, 0
+
+    def get_option(self, option: str) -> t.Any:
+        return self.options[option]
+
+    def set_option(self, option: str, value: t.Any) -> None:
+        self.options[option] = value
+
+    def reset(self) -> None:
+        self.resets += 1
+
+
+def test_a_confirmation_does_not_wait_for_ever_where_packets_are_lost_and_the_users_own_words_come_first() -> None:
+    for transport, given, expected in (("winrm", "x", "x"), ("ssh", None, WATCHFUL), ("ssh", "-o A=b", "-o A=b " + WATCHFUL)):
+        connection = Connection(transport, {"ssh_common_args": given})
+        action = types.SimpleNamespace(_connection=connection, _execute_module=lambda connection=connection, **_arguments: dict(connection.options))
+        host = NewConnection(action, {}, "confirm")
+        assert [host.confirm("msports", "n"), host.confirm("msports", "n")] == [{"ssh_common_args": expected}] * 2
+        assert connection.resets == 2
 
 
 @pytest.mark.parametrize(
