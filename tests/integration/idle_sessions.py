@@ -47,7 +47,7 @@ class Other:
         assert self._process.stdout is not None
         return self._process.stdout.readline().strip()
 
-    def _say(self, word: str) -> None:
+    def say(self, word: str) -> None:
         assert self._process.stdin is not None
         self._process.stdin.write(word + "\n")
         self._process.stdin.flush()
@@ -56,7 +56,7 @@ class Other:
     @contextlib.contextmanager
     def session(self) -> t.Iterator[socket.socket]:
         with self._connected() as client:
-            self._say("accept")
+            self.say("accept")
             client.settimeout(1)  # seconds after which what was said counts as dropped
             yield client
 
@@ -69,7 +69,7 @@ class Other:
         return client
 
     def is_heard(self, client: socket.socket) -> bool:
-        self._say("speak")
+        self.say("speak")
         try:
             return client.recv(9) == b"late"
         except TimeoutError:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import socket
 import typing as t
 
 import booted
@@ -242,3 +243,28 @@ def test_tftp_from_a_host_that_blocks_needs_the_helper(apply: t.Any, rule: t.Any
     server.kill()
     server.communicate()
     assert seen == ("b'block 1'" if helper else "nothing")
+
+
+FORWARDS = {
+    "of a zone": (
+        "--add-forward-port=port={0}:proto=tcp:toport=8443",
+        "zone public admits and sends elsewhere what no rule of ours is asked about: forward-port {0}/tcp to 8443",
+    ),
+    "of a rich rule": ("--add-rich-rule='rule family=ipv4 forward-port port={0} protocol=tcp to-port=8443'", "zone public may admit and sends elsewhere"),
+}
+
+
+@pytest.mark.parametrize("kind", FORWARDS)
+@pytest.mark.parametrize("port", [443, 444])
+def test_a_forwarded_port_is_asked_nobody_and_told(apply: t.Any, rule: t.Any, peer: Peer, probe: Prober, kind: str, port: int) -> None:
+    """443 is allowed, 444 is not; who listens to 8443 hears both, and whoever listens to 443 hears nobody."""
+    command, says = FORWARDS[kind]
+    web, options = rule("web", local_ports=["443"]), {"default_inbound": "block", "firewalld_precedence": "override"}
+    assert apply(web, **options)["effective"]["reasons"] == []
+    assert probe("tcp", peer.here, 444) == NOTHING
+    apply.sh("firewall-cmd -q " + command.format(port))
+    with socket.create_server((peer.here, 8443)):
+        assert probe("tcp", peer.here, port) == "answer"
+    reasons = apply(web, **options)["effective"]["reasons"]
+    assert len(reasons) == 1 and reasons[0].startswith(says.format(port))
+    assert reasons[0].endswith("; it takes what we allow: web") == (port == 443)

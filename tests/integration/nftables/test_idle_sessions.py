@@ -100,3 +100,20 @@ def test_without_the_telling_it_is_not_heard(apply: Apply, rule: t.Any, peer: Pe
             assert not other.is_heard(client)
     finally:
         other.close()
+
+
+def test_a_socket_that_speaks_with_many_is_heard_again_when_it_speaks(apply: Apply, rule: t.Any, peer: Peer) -> None:
+    """The kernel does not tell with whom it speaks."""
+    other = Other(peer, "udp")
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+            server.settimeout(1)
+            server.sendto(b"begin", (peer.there, 5432))
+            other.say("accept")
+            apply(rule("ssh", local_ports=["22"]))
+            assert not other.is_heard(server)
+            server.sendto(b"again", (peer.there, 5432))
+            other.say("accept")
+            assert other.is_heard(server)
+    finally:
+        other.close()

@@ -20,7 +20,7 @@ from ansible_collections.portcullis.msports.plugins.module_utils._linux.host imp
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.compare import Environment
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.foreign import Tables
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import Objects
-from ansible_collections.portcullis.msports.plugins.module_utils._match import BASE, Match, Plain, covered, named, touches, typed
+from ansible_collections.portcullis.msports.plugins.module_utils._match import BASE, Match, Plain, Rule, covered, named, touches, typed
 from ansible_collections.portcullis.msports.plugins.module_utils._options import Options
 
 
@@ -70,6 +70,7 @@ def examine(
             more, passed = _compare(found, rules or [], options, direction)
             reasons += compare.capped(more)
             warnings += compare.capped(passed)
+    reasons += compare.capped(_sent_away(rule, rules or [], options) for rule in foreign_allows.forwards(daemon, found_zones, own))
     if options["default_inbound"] == "allow":
         reasons.append("default_inbound is allow: what no rule names passes unless a zone stops it")
     if options["mode"] != "enforce":
@@ -107,6 +108,13 @@ def consulted(foreign: foreign_allows.ForeignRule, options: Options) -> bool:
         return foreign.priority < rest and foreign.priority != 0
     # Our default is asked before the target of a zone, and before what a zone without rules of its own says of ICMP.
     return not (foreign.rule.text.startswith(("target ", "ICMP")) and foreign.priority == 0) and foreign.priority < rest
+
+
+def _sent_away(rule: Rule, rules: t.Sequence[Plain], options: Options) -> str:
+    names = [name for name, match in named(rules, options["address_sets"], "in", "allow") if touches(rule.match, match)]
+    takes = "; it takes what we allow: {0}".format(some(names, compare.SOME)) if names else ""
+    word = "admits" if rule.match.certain else "may admit"
+    return "{0} {1} and sends elsewhere what no rule of ours is asked about: {2}{3}".format(rule.place, word, rule.text, takes)
 
 
 def _compare(found: t.Iterable[foreign_allows.ForeignRule], rules: t.Sequence[Plain], options: Options, direction: str) -> t.Tuple[t.List[str], t.List[str]]:

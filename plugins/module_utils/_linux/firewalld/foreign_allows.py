@@ -48,6 +48,7 @@ class Zone(t.NamedTuple):
 NUMBERS = {"tcp": 6, "udp": 17, "sctp": 132, "dccp": 33, "igmp": 2, "gre": 47, "esp": 50, "ah": 51}
 # What a rich rule logs or counts beside its action has no part in what becomes of a packet; a limit of the action itself has.
 _BESIDE = re.compile(r' (?:log|nflog|audit)(?: (?:prefix|level|group|queue-size)="[^"]*")*(?: limit value="[^"]*")?(?=.* (?:accept|drop|reject)\b)')
+_FORWARD = re.compile(r'forward-port port="([^"]*)" protocol="([^"]*)"(?: to-port="([^"]*)")?(?: to-addr="([^"]*)")?')
 _PRIORITY = re.compile(r'^rule priority="(-?\d+)"')
 FAMILIES = {"ipv4": _addresses.ANY[:1], "ipv6": _addresses.ANY[1:]}
 
@@ -80,6 +81,27 @@ def rules(daemon: Daemon, found_zones: t.Iterable[Zone], own: t.Container[str], 
             if "HOST" in settings.get(mine, ()) and active & set(settings.get(theirs, ())):
                 found += of_settings(daemon, services, "policy {0}".format(name), settings, [], settings.get("priority", -1), direction)
     return found
+
+
+def forwards(daemon: Daemon, found_zones: t.Iterable[Zone], own: t.Container[str]) -> t.List[Rule]:
+    """Return what zones and foreign policies send to another port or another host. firewalld admits it before it asks any zone or policy."""
+    places = [("zone {0}".format(zone.name), zone.settings) for zone in found_zones]
+    for name in daemon.call("policy", "getPolicies"):
+        if name not in own:
+            places.append(("policy {0}".format(name), daemon.call("policy", "getPolicySettings", "s", name)))
+    return [rule for place, settings in places for rule in _forwards(place, settings)]
+
+
+def _forwards(place: str, settings: Settings) -> t.Iterator[Rule]:
+    given = [("", *entry) for entry in settings.get("forward_ports", [])]
+    for line in settings.get("rules_str", settings.get("rich_rules", [])):
+        given += [(line, *(value or "" for value in found.groups())) for found in _FORWARD.finditer(line)]
+    for line, port, protocol, to_port, to_address in given:
+        where = ":".join(filter(None, (to_address, to_port)))
+        if where and where != port:
+            text = "rich rule '{0}'".format(line) if line else "forward-port {0}/{1} to {2}".format(port, protocol, where)
+            match = Match(frozenset([NUMBERS.get(protocol, 255)]), (_interval(port),), _addresses.ANY, not line)
+            yield Rule(place, text, match, True)
 
 
 def of_settings(

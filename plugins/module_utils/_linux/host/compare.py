@@ -15,7 +15,7 @@ import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _addresses
 from ansible_collections.portcullis.msports.plugins.module_utils._limits import some
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.foreign import FAMILIES, LIMIT, Key, Tables
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.foreign import UNTOLD, FAMILIES, LIMIT, Key, Tables
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import HOOKS, RULE_CHAINS
 from ansible_collections.portcullis.msports.plugins.module_utils._match import BASE, EVERYTHING, Match, Plain, Rule, covered, meet, named, touches
 from ansible_collections.portcullis.msports.plugins.module_utils._options import Options
@@ -134,6 +134,7 @@ def _moved(rule: Rule, rules: t.Sequence[Plain], options: Options) -> str:
     if not names and not rule.allows:
         return ""
     where = "to another port of this host, and rules are asked about that one" if rule.allows else "to another host"
+    where = "to another port or another host" if rule.text.endswith(UNTOLD) else where
     return "{0}: '{1}' sends connections {2}{3}".format(place(rule.place), rule.text, where, takes)
 
 

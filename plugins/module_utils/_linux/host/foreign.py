@@ -30,6 +30,9 @@ PORT = {"in": "dport", "out": "dport", "reply": "sport"}
 STATES: t.Dict[str, t.Set[t.Any]] = {"in": {8, "new"}, "out": {8, "new"}, "reply": {2, "established"}}
 FAMILIES = ("inet", "ip", "ip6", "netdev")
 PARTLY = ("bridge", "arp")  # families whose chains some packets of a host pass
+# How the chains of container engines are called: what they translate goes to a container.
+ENGINES = ("DOCKER", "NETAVARK", "CNI-")
+UNTOLD = ", nft does not tell where"
 LIMIT = 400  # rules of others that are looked at in one direction
 NUMBERS = {"tcp": 6, "udp": 17, "icmp": 1, "icmpv6": 58, "ipv6-icmp": 58, "igmp": 2}
 TYPED = {"icmp": 1, "icmpv6": 58}
@@ -105,6 +108,8 @@ class Tables:
                     continue  # what comes to an address of this host keeps its port
                 if {"redirect", "REDIRECT"} & set(kinds) or ("dnat" in kinds and stays(kinds["dnat"], own)):
                     yield Rule(key, shown(rule["expr"]), match, True)
+                elif {"DNAT", "NETMAP"} & set(kinds) and not rule["chain"].startswith(ENGINES):
+                    yield Rule(key, shown(rule["expr"]) + UNTOLD, match, True)  # iptables does not tell nft where
                 elif {"dnat", "DNAT", "NETMAP"} & set(kinds):
                     yield Rule(key, shown(rule["expr"]), match, False)
 
@@ -245,7 +250,7 @@ def containers(tables: Tables) -> t.List[str]:
     for _family, _table, chain in tables.chains:
         if chain.startswith("DOCKER"):
             engines.add("Docker")
-        elif chain.startswith(("NETAVARK", "CNI-")):
+        elif chain.startswith(ENGINES):
             engines.add("podman")
     published = [text for _key, text in tables.mentions("dnat")]
     if not engines and not published:

@@ -101,7 +101,8 @@ def _of_family(
             elif pending and not covered(BASE[direction], met.match) and any(touches(met.match, match) for _name, match in blocked):
                 beats.setdefault(met.place, []).append(met.text)
             before += [met.match] if met.match.certain else []
-    found = ["chain {0} stops what we allow: {1} ({2})".format(met.place, some(hit, compare.SOME), met.text) for met, hit in cuts[:SHOWN]]
+    said = "chain {0} {1} what we allow: {2} ({3})"
+    found = [said.format(met.place, "stops" if met.match.certain else "may stop", some(hit, compare.SOME), met.text) for met, hit in cuts[:SHOWN]]
     found += ["{0} more rules stop what we allow".format(len(cuts) - SHOWN)] if cuts[SHOWN:] else []
     found += [_told("chain {0} accepts more than the rules", name, texts) for name, texts in opens.items()]
     return found + [_told("chain {0} accepts, before a block of ours, what the block may be about", name, texts) for name, texts in beats.items()]

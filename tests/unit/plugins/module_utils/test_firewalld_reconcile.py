@@ -319,3 +319,30 @@ def test_managers_of_the_next_boot_are_told(apply: Backend) -> None:
         assert text in warnings
     (apply.root / "etc/systemd/system/nftables.service").symlink_to("/dev/null")
     assert "nftables.service" not in "\n".join(apply(rule("a", local_ports=["1"]))["warnings"])
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        (
+            {"forward_ports": [("443", "tcp", "8443", "")]},
+            "zone public admits and sends elsewhere what no rule of ours is asked about: forward-port 443/tcp to 8443",
+        ),
+        ({"forward_ports": [("443", "tcp", "", "10.0.0.9")]}, "forward-port 443/tcp to 10.0.0.9; it takes what we allow: web"),
+        ({"forward_ports": [("400-500", "tcp", "22", "10.0.0.9")]}, "forward-port 400-500/tcp to 10.0.0.9:22; it takes what we allow: web"),
+        ({"forward_ports": [("444", "tcp", "443", "")]}, "forward-port 444/tcp to 443"),
+        ({"forward_ports": [("443", "udp", "8443", "")]}, "forward-port 443/udp to 8443"),
+        ({"forward_ports": [("443", "tcp", "443", "")]}, None),
+        (
+            {"rules_str": ['rule family="ipv4" source address="10.9.0.0/24" forward-port port="443" protocol="tcp" to-port="8443"']},
+            "zone public may admit and sends",
+        ),
+    ],
+)
+def test_a_forwarded_port_is_told(apply: Backend, settings: dict[str, t.Any], says: t.Optional[str]) -> None:
+    apply.daemon.saved.zones["public"].update(settings)
+    apply.daemon.load()
+    reasons = apply(rule("web", local_ports=["443"]), default_inbound="block", firewalld_precedence="override")["effective"]["reasons"]
+    told = [reason for reason in reasons if "sends elsewhere" in reason]
+    assert [says in reason for reason in told] == ([True] if says else []), reasons
+    assert all(("; it takes what we allow: web" in reason) == ("443/tcp" in says or "500/tcp" in says or "may admit" in says) for reason in told)

@@ -287,3 +287,19 @@ def test_firewalld_counts_only_in_our_network(tmp_path: pathlib.Path) -> None:
 def test_loose_pickup_off_is_told(tmp_path: pathlib.Path) -> None:
     write(tmp_path, "proc/sys/net/netfilter/nf_conntrack_tcp_loose", "0\n")
     assert "nf_conntrack_tcp_loose is 0" in examine([], tmp_path).warnings[0]
+
+
+@pytest.mark.parametrize(("chain", "number", "told"), [("PREROUTING", 443, True), ("PREROUTING", 444, True), ("DOCKER", 444, False), ("DOCKER", 443, True)])
+def test_a_translation_of_iptables_is_told_where_nobody_knows_where_it_leads(chain: str, number: int, told: bool) -> None:
+    """It may lead another port to one that we allow. What container engines translate goes to a container, and counts where it takes what we allow."""
+    where = {"family": "ip", "table": "nat"}
+    found: list[tuple[str, dict[str, t.Any]]] = [
+        ("chain", {**where, "name": "PREROUTING", "type": "nat", "hook": "prerouting", "prio": -100, "policy": "accept"}),
+        ("chain", {**where, "name": "DOCKER"}),
+        ("rule", {**where, "chain": "PREROUTING", "expr": [{"jump": {"target": "DOCKER"}}]}),
+        ("rule", {**where, "chain": chain, "expr": [port(number), {"xt": {"type": "target", "name": "DNAT"}}]}),
+    ]
+    reasons = [reason for reason in examine(found).reasons if "sends connections" in reason]
+    assert len(reasons) == told
+    assert all(("nft does not tell where" in reason) == (chain == "PREROUTING") for reason in reasons)
+    assert all(("it takes what we allow: https" in reason) == (number == 443) for reason in reasons)

@@ -73,7 +73,7 @@ CASES = {
     "a denial": ({"user": "-A ufw-user-input -s 10.9.0.0/16 -j DROP"}, "chain ufw-user-input stops what we allow: web (-s 10.9.0.0/16)"),
     "a rejection of some": (
         {"user": "-A ufw-user-input -i eth0 -p tcp -m tcp --dport 443 -j REJECT --reject-with tcp-reset"},
-        "chain ufw-user-input stops what we allow: web (-i eth0 -p tcp --dport 443)",
+        "chain ufw-user-input may stop what we allow: web (-i eth0 -p tcp --dport 443)",
     ),
     "a denial in a chain of its own": (
         {"before": "-A ufw-before-input -p tcp -j more\n-A more -s 10.1.1.1/32 -j DROP"},
