@@ -87,10 +87,14 @@ _value:
       type: list
       elements: dict
     suggestions:
-      description: The remedies, each once, with C(kind), C(host) (null for the estate), C(text), C(variables) for the inventory (write them with a
-        suffix, like C(msports_allow__seen), so that they hide nothing that groups declare), and C(findings), how many it answers.
+      description: The remedies, each once, with C(kind), C(host) (null for the estate), C(text), C(variables) for the inventory, and C(findings), how many
+        it answers. Variables have a suffix, like C(msports_allow__seen_sql01), so they join what groups declare, and hide nothing of it.
       type: list
       elements: dict
+    inventory:
+      description: The variables of all suggestions together, by where they go, like C(host_vars/sql01) and C(group_vars/all). Review them, then add them there.
+      type: dict
+      sample: {"host_vars/dp01": {"msports_features__seen_dp01": ["configmgr.pxe"]}}
 """
 
 

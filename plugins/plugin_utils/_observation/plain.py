@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import fnmatch
+import re
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import Addresses
@@ -21,7 +22,7 @@ BEYOND = "{0} observations are beyond the most findings, so not all that would b
 
 
 def judgement_as_dict(judgement: Judgement, remedies: t.Mapping[Finding, Remedy], accepted: t.Sequence[str] = ()) -> Plain:
-    """Return ``{"counts", "cut", "left_out", "findings", "suggestions", "refused", "accepted"}``; ``cut`` is how many findings the plan would stop.
+    """Return ``{"counts", "cut", "left_out", "findings", "suggestions", "inventory", "refused", "accepted"}``; ``cut``: how many findings the plan would stop.
 
     ``accepted`` are names of findings, or patterns of names, that are meant to be stopped. ``refused`` says in sentences what is cut that is in use
     and not accepted, and ``accepted`` names what is.
@@ -31,6 +32,7 @@ def judgement_as_dict(judgement: Judgement, remedies: t.Mapping[Finding, Remedy]
         item["accepted"] = any(fnmatch.fnmatchcase(item["name"], pattern) for pattern in accepted)
     used = [item for item in findings if item["cut"] and item["live"]]
     refused = [item["advice"] for item in used if not item["accepted"]]
+    suggested = suggestions(remedies)
     return {
         "refused": refused + ([BEYOND.format(judgement.left_out)] if judgement.left_out else []),
         "accepted": list(dict.fromkeys(item["name"] for item in used if item["accepted"])),
@@ -38,7 +40,8 @@ def judgement_as_dict(judgement: Judgement, remedies: t.Mapping[Finding, Remedy]
         "cut": sum(item["cut"] for item in findings),
         "left_out": judgement.left_out,
         "findings": findings,
-        "suggestions": suggestions(remedies),
+        "suggestions": suggested,
+        "inventory": _inventory(suggested),
     }
 
 
@@ -75,6 +78,32 @@ def suggestions(remedies: t.Mapping[Finding, Remedy]) -> list[Plain]:
     counted: dict[tuple[int, str, str], Plain] = {}
     for remedy in remedies.values():
         key = (KINDS.index(remedy.kind), remedy.where, remedy.text)
-        entry = {"kind": remedy.kind, "host": remedy.where or None, "text": remedy.text, "variables": dict(remedy.variables), "findings": 0}
+        variables = {_suffixed(name, remedy.where): value for name, value in remedy.variables.items()}
+        entry = {"kind": remedy.kind, "host": remedy.where or None, "text": remedy.text, "variables": variables, "findings": 0}
         counted.setdefault(key, entry)["findings"] += 1
     return [counted[key] for key in sorted(counted)]
+
+
+def _suffixed(name: str, host: str) -> str:
+    """Return a variable's name with a suffix of its own: Ansible keeps one value of a name, so a host's would hide that of its groups."""
+    return f"{name}__seen" + (f"_{re.sub('[^A-Za-z0-9]', '_', host)}" if host else "")
+
+
+def _inventory(suggested: t.Iterable[Plain]) -> Plain:
+    """Return ``{"host_vars/<name>" or "group_vars/all": variables}``: all suggestions together, so that one of them hides no other."""
+    found: Plain = {}
+    for item in suggested:
+        place = f"host_vars/{item['host']}" if item["host"] else "group_vars/all"
+        for name, value in item["variables"].items():
+            variables = found.setdefault(place, {})
+            variables[name] = _both(variables[name], value) if name in variables else value
+    return {place: found[place] for place in sorted(found)}
+
+
+def _both(one: t.Any, other: t.Any) -> t.Any:
+    """Return the union of two values; where both cannot be (a port that two settings give), the first: the suggestion has the other."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return {**other, **{key: _both(value, other[key]) if key in other else value for key, value in one.items()}}
+    if isinstance(one, list) and isinstance(other, list):
+        return [*one, *(item for item in other if item not in one)]
+    return one

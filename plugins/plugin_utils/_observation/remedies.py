@@ -167,10 +167,13 @@ class _Adviser:
         host, other = (item.destination, item.source) if way == "in" else (item.source, item.destination)
         spec = item.protocol if item.port is None else f"{item.protocol}/{item.port}"
         peers = self._seen(item, other)
-        seen = f"seen {item.times} times from {item.first} to {item.last}" + (f", served by {', '.join(item.processes)}" if item.processes else "")
+        days = f"on {item.first}" if item.first == item.last else f"from {item.first} to {item.last}"
+        served = ", ".join(item.processes)
+        seen = f"seen {'once' if item.times == 1 else f'{item.times} times'} {days}" + (f", served by {served}" if served else "")
+        owner = f"not named yet: who answers for {served or spec} at {host}"
         until = (datetime.date.fromisoformat(item.last) + datetime.timedelta(days=DAYS)).isoformat()
         name = f"{spec} {key} {other or some(peers, 1)}"
-        entry = {"name": name, way: spec, key: peers, "because": seen, "until": until}
+        entry = {"name": name, way: spec, key: peers, "because": seen, "owner": owner, "until": until}
         lacking = f"; more than {PEERS} addresses were seen, and the entry has the first of them only" if item.more else ""
         text = f"no catalog knows {spec} {key} {other or some(peers)} at {host}: allow it by name, with a reason and an end, or let it be stopped{lacking}"
         return Remedy(ALLOW, host, text, {"msports_allow": [entry]})

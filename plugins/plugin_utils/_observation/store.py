@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
-"""Observations in a directory beside the plan: one file a host, sorted JSON with one observation a line. Tables come in and go out as CSV."""
+"""Observations in a directory beside the plan: one file a host, sorted JSON with one observation a line. Tables come in as CSV."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._files import file_name, read_file, replace_file
 from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.observation import (
     DEFAULTS,
-    FIELDS,
     Observation,
     aggregate,
     parse,
@@ -90,15 +89,6 @@ def add(folder: str, host: str, observations: t.Iterable[Observation]) -> bool:
     os.makedirs(folder, exist_ok=True)
     file = file_name(host)
     return replace_file(os.path.join(folder, file), text_of(host, [*read_one(folder, host), *observations]).encode())
-
-
-def export(observations: t.Iterable[Observation]) -> str:
-    """Return observations as CSV with a line of names."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(FIELDS)
-    writer.writerows(observations)
-    return out.getvalue()
 
 
 def from_table(text: str, path: str, day: str) -> list[Observation]:

@@ -15,6 +15,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._model.display 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._report.page import page
 
 Data = t.Mapping[str, t.Any]
+CHECKED = ("cut", "open", "lagging", "orphaned", "expired")  # what may fail: a case says that nothing does
 FAILING = {"lagging": "lags behind this plan", "orphaned": "has rules and is no longer planned", "expired": "ended"}
 
 
@@ -62,7 +63,10 @@ def _row(cells: t.Iterable[str]) -> str:
 
 
 def _junit(report: Data) -> str:
-    """Return a test suite: claims pass, and what a reader should mend fails."""
+    """Return a test suite: claims pass, what a reader should mend fails, and of each kind that has nothing to mend one case says so.
+
+    So no suite is empty, which a system for continuous integration takes for a run that broke. What nobody knows is skipped, with the reason.
+    """
     suite = ElementTree.Element("testsuite", name="portcullis.msports")
     for item in report["claims"]:
         _case(suite, "claims", item["claim"])
@@ -70,17 +74,22 @@ def _junit(report: Data) -> str:
         if item["cut"] or item["verdict"] == "not_allowed":
             _case(suite, "findings", item["text"], "would be cut" if item["cut"] else item["word"].replace("_", " "), "; ".join(item["why_not"]))
     for item in report["summary"]:
-        for name in item["names"] if item["name"] in FAILING else ():
-            _case(suite, item["name"], name, FAILING[item["name"]])
-    for name, count in (("tests", len(suite)), ("failures", sum(len(case) for case in suite))):
-        suite.set(name, str(count))
+        if item["name"] in FAILING:
+            for name in item["names"]:
+                _case(suite, item["name"], name, FAILING[item["name"]])
+        if item["count"] is None or (item["name"] in CHECKED and not item["names"]):
+            _case(suite, item["name"], f"no {item['title']}", skipped=item["unknown"] or "")
+    for name, tag in (("tests", "testcase"), ("failures", "testcase/failure"), ("skipped", "testcase/skipped")):
+        suite.set(name, str(len(suite.findall(tag))))
     return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
 
 
-def _case(suite: ElementTree.Element, kind: str, name: str, failure: str = "", details: str = "") -> None:
+def _case(suite: ElementTree.Element, kind: str, name: str, failure: str = "", details: str = "", skipped: str = "") -> None:
     case = ElementTree.SubElement(suite, "testcase", classname=f"msports.{kind}", name=visible(name))
     if failure:
         ElementTree.SubElement(case, "failure", message=failure).text = visible(details)
+    if skipped:
+        ElementTree.SubElement(case, "skipped", message=skipped)
 
 
 FORMS: dict[str, t.Callable[[Data], str]] = {"html": page, "md": _markdown, "json": _json, "junit": _junit}

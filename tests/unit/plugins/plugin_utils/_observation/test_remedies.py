@@ -94,7 +94,8 @@ def test_nothing_is_found_where_nothing_is_missing() -> None:
 
 def test_ten_forgotten_roles_come_back_as_roles() -> None:
     found = forgotten(TEN)
-    told = {(item["host"], role) for item in found["suggestions"] if item["kind"] == "role" for role in item["variables"].get("msports_roles", ())}
+    roles = [item for item in found["suggestions"] if item["kind"] == "role"]
+    told = {(item["host"], role) for item in roles for role in item["variables"].get(f"msports_roles__seen_{item['host']}", ())}
     assert len(told & set(TEN.items())) >= 9, sorted(set(TEN.items()) - told)
     assert [item["text"] for item in found["suggestions"] if item["kind"] == "allow"] == []
     assert found["findings"], "and each finding says why"
@@ -109,13 +110,13 @@ def one(host: str, peer: str, port: int, direction: str = "in", protocol: str = 
     ("item", "kind", "variables"),
     [
         # from where it is managed; clients of another network; a port that a setting gives
-        (one("linux01", "10.99.0.7", 22), "network", {"msports_management": {"from": ["10.99.0.7"]}}),
-        (one("mp01", "10.30.0.7", 10123), "network", {"msports_networks": {"configmgr.client": ["10.30.0.7"]}}),
+        (one("linux01", "10.99.0.7", 22), "network", {"msports_management__seen_linux01": {"from": ["10.99.0.7"]}}),
+        (one("mp01", "10.30.0.7", 10123), "network", {"msports_networks__seen": {"configmgr.client": ["10.30.0.7"]}}),
         # what no catalog knows
         (
             one("linux01", "10.1.3.10", 5432),
             "allow",
-            {"msports_allow": [{"name": "tcp/5432 from dc01", "in": "tcp/5432", "from": ["10.1.3.10"]}]},
+            {"msports_allow__seen_linux01": [{"name": "tcp/5432 from dc01", "in": "tcp/5432", "from": ["10.1.3.10"]}]},
         ),
     ],
 )
@@ -123,8 +124,10 @@ def test_the_rungs_of_the_ladder_are_never_wider_than_what_was_seen(item: Observ
     [found] = _compile.judge_observations(_compile.compile_plan(company()), [item])["suggestions"]
     assert found["kind"] == kind
     if kind == "allow":
-        [entry], [expected] = found["variables"]["msports_allow"], variables["msports_allow"]
-        assert entry["because"].startswith("seen 1 times") and "thing" in entry["because"]
+        [[entry]], [[expected]] = found["variables"].values(), variables.values()
+        assert found["variables"].keys() == variables.keys()
+        assert entry["because"] == f"seen once on {DAY}, served by thing"
+        assert entry["owner"] == "not named yet: who answers for thing at linux01"
         assert entry["until"] == "2027-02-26"
         assert entry.items() >= expected.items()
     else:
@@ -132,12 +135,16 @@ def test_the_rungs_of_the_ladder_are_never_wider_than_what_was_seen(item: Observ
 
 
 def test_what_is_suggested_is_taken_by_the_inventory() -> None:
-    """An entry as it is suggested makes a plan that allows what was seen, and nothing else."""
-    item = one("linux01", "10.1.2.10", 5432)
-    [found] = _compile.judge_observations(_compile.compile_plan(company()), [item])["suggestions"]
+    """Entries as they are suggested, and put where they are suggested, make a plan that allows what was seen, and nothing else; nothing is hidden."""
+    item, other = one("linux01", "10.1.2.10", 5432), one("linux01", "10.77.1.5", 6432)
+    found = _compile.judge_observations(_compile.compile_plan(company()), [item, other])["inventory"]
+    assert {place: list(variables) for place, variables in found.items()} == {"host_vars/linux01": ["msports_allow__seen_linux01"]}
     inventory = copy.deepcopy(company())
-    inventory["hosts"][found["host"]]["vars"]["msports_allow__seen"] = found["variables"]["msports_allow"]
-    plan = _compile.compile_plan(inventory)
+    inventory["hosts"]["linux01"]["vars"].update(found["host_vars/linux01"])
+    before, plan = _compile.compile_plan(company()), _compile.compile_plan(inventory)
+    names = {rule["name"] for rule in before["hosts"]["linux01"]["rules"]}
+    assert names < {rule["name"] for rule in plan["hosts"]["linux01"]["rules"]}
     judge = Judge(PlanIndex(plan))
+    assert judge.judge(other).verdict == "allowed"
     assert not _compile.judge_observations(plan, [item])["suggestions"] or judge.judge(item).why == "exca01 has no rule that lets it out"
     assert judge.judge(one("linux01", "10.1.2.11", 5432)).verdict == judge.judge(one("linux01", "10.1.2.10", 5433)).verdict == "not_allowed"

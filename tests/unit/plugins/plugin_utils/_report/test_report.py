@@ -150,9 +150,24 @@ def test_other_forms_are_of_the_same_data() -> None:
     assert "* 1 findings that applying this plan would cut: " in markdown and markdown.count("\n| ") >= len(report()["matrix"])
     suite = ElementTree.fromstring(forms.render(report(), "junit"))
     failed = [case.get("classname") for case in suite if len(case)]
-    assert failed == ["msports.findings", "msports.lagging"] and (suite.get("tests"), suite.get("failures")) == ("3", "2")
+    assert failed == ["msports.findings", "msports.lagging"] and (suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("5", "2", "0")
     with pytest.raises(ValueError, match="expected one of html, md, json, junit"):
         forms.render(report(), "pdf")
+
+
+def test_a_suite_is_never_empty_and_skips_what_nobody_knows() -> None:
+    """An estate without claims, observations and records: what is known passes, and what is not is skipped with the reason."""
+    plan = estates.plan({"mp01": estates.host("configmgr.management_point", at="10.1.1.20")})
+    suite = ElementTree.fromstring(forms.render(_compile.report_of(plan, None, None), "junit"))
+    told = {case.get("name"): [(part.tag, part.get("message")) for part in case] for case in suite}
+    assert told == {
+        "no findings that applying this plan would cut": [("skipped", "nothing was observed")],
+        "no findings that are open though not planned": [("skipped", "nothing was observed")],
+        "no hosts that lag behind this plan": [("skipped", "no records")],
+        "no orphans: hosts with rules that are no longer planned": [],
+        "no exceptions that ended": [],
+    }
+    assert (suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("5", "0", "3")
 
 
 hostile = st.one_of(
