@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import pathlib
+import shutil
 
 import pytest
 import yaml
@@ -80,3 +81,40 @@ def test_report_is_written_beside_the_plan(played: Played) -> None:
 def test_diff_names_the_rule_that_came(played: Played) -> None:
     difference = played.by_task()["Say what differs between two plans"]["msg"]
     assert difference["changed"] and len(difference["hosts"]["mp01"]["added"]) == 1 and not difference["hosts"]["mp01"]["removed"]
+
+
+LIMITED = """
+all:
+  hosts:
+    mp01: {ansible_connection: ssh, ansible_host: 127.0.0.1, ansible_port: 1}
+    site01: {ansible_connection: winrm, ansible_host: 127.0.0.1, ansible_port: 1}
+"""
+
+
+@pytest.fixture(scope="module")
+def limited(played: Played, tmp_path_factory: pytest.TempPathFactory) -> Played:
+    """The same questions where localhost is limited away, about a host that is not in the limit; nobody is connected to."""
+    place = Place(tmp_path_factory.mktemp("limited"))
+    shutil.copytree(pathlib.Path(played.by_task()["Say where it is"]["msg"]).with_suffix(""), place.folder / "msports-plan")
+    ways = [{"import_playbook": f"portcullis.msports.{name}"} for name in ("explain", "show", "diff", "report")]
+    inventory = place.write("inventory.yml", LIMITED)
+    asked = yaml.safe_dump({**ASKED, "before": "msports-plan"}, default_flow_style=True)
+    done = place.play("-i", inventory, place.write("ways.yml", yaml.safe_dump(ways)), "--limit", "site01", "-e", asked)
+    assert done.code == 0, done.output
+    return done
+
+
+@pytest.mark.parametrize(
+    "task",
+    ["Say why a connection is open, or why it is not", "Show the ruleset of a host as text of its backend", "Say what differs between two plans"],
+)
+def test_a_limit_changes_no_answer(played: Played, limited: Played, task: str) -> None:
+    if "differs" in task:
+        assert limited.by_task()[task]["msg"]["changed"] is False
+    else:
+        assert limited.by_task()[task]["msg"] == played.by_task()[task]["msg"]
+
+
+def test_a_limited_report_is_written_here_once(limited: Played) -> None:
+    written = [result for _host, task, result in limited.results if task == "Write the report of a plan"]
+    assert len(written) == 1 and pathlib.Path(written[0]["dest"]).name == "msports-plan.html" and pathlib.Path(written[0]["dest"]).is_file()
