@@ -27,21 +27,23 @@ class ActionModule(Action):
     _supports_async = False
 
     def done(self, arguments: t.Mapping[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
-        seen = self._look(arguments["owner"], task_vars)
+        folder = store.folder_of(arguments["directory"])
+        with ansible_errors(AnsibleActionFail):
+            mark = store.mark_of(folder, task_vars["inventory_hostname"])
+        seen = self._look({"owner": arguments["owner"], "mark": mark}, task_vars)
         if seen.get("failed") or seen.get("unreachable"):
             return seen
         for text in seen["unknown"]:
             self._display.warning(f"{task_vars['inventory_hostname']}: {text}")
-        folder = store.folder_of(arguments["directory"])
         if not self._task.check_mode:
             with ansible_errors(AnsibleActionFail):
-                self._keep(folder, task_vars["inventory_hostname"], seen["observations"])
+                self._keep(folder, task_vars["inventory_hostname"], seen["observations"], seen.get("mark"))
         return {**seen, "directory": folder}
 
-    def _look(self, owner: str, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
-        """Return what the module of the host's system told, as observations; the result of a module that failed as it is."""
+    def _look(self, linux: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+        """Return what the module of the host's system told, as observations; the result of a module that failed as it is. ``linux`` are options there."""
         if not self.on_windows:
-            return to_plain(self._execute_module(module_name=LINUX, module_args={"owner": owner}, task_vars=task_vars))
+            return to_plain(self._execute_module(module_name=LINUX, module_args=linux, task_vars=task_vars))
         keep_rights(self._connection)
         told = to_plain(self._execute_module(module_name=WINDOWS, module_args={}, task_vars=task_vars))
         if told.get("failed") or told.get("unreachable"):
@@ -49,9 +51,9 @@ class ActionModule(Action):
         return {"changed": False, **census(told)._asdict()}
 
     @staticmethod
-    def _keep(folder: str, host: str, observations: list[dict[str, t.Any]]) -> None:
+    def _keep(folder: str, host: str, observations: list[dict[str, t.Any]], mark: t.Optional[store.Mark]) -> None:
         day = today()
         try:
-            store.add(folder, host, store.observations_from([{"host": host, "last": day, **item} for item in observations], day))
+            store.add(folder, host, store.observations_from([{"host": host, "last": day, **item} for item in observations], day), mark)
         except OSError as error:
             raise AnsibleActionFail(f"{folder}: what was seen at {host} cannot be kept ({error.strerror})") from error

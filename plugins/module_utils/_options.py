@@ -52,6 +52,7 @@ TABLE = (
     Option("allow_lockout", {"type": "bool", "default": False}),
     Option("allow_other_manager", {"type": "bool", "default": False}),
     Option("mode", {"type": "str", "choices": ["enforce", "audit"], "default": "enforce"}),
+    Option("audit_log", {"type": "bool", "default": False}, LINUX),
     Option("state", {"type": "str", "choices": ["present", "absent"], "default": "present"}),
     Option("persist", {"type": "bool", "default": True}),
     Option("generation", {"type": "int"}, ANY, passed_on=False),

@@ -37,12 +37,16 @@ options:
     default: present
   mode:
     description:
-      - With V(audit) nothing is stopped that passed before. On nftables it logs what would be dropped.
-        On firewalld it logs it and leaves it to the zones. On ufw no block is written and no default is made tighter.
+      - With V(audit) nothing is stopped that passed before. A Linux host learns its conversations meanwhile.
+        On nftables rules that block only count. On firewalld and ufw no block is written, and no default is made tighter.
         On Windows it leaves the default actions as they are and has the firewall log the connections that it allows.
     type: str
     choices: [enforce, audit]
     default: enforce
+  audit_log:
+    description: Whether an audit on Linux also writes into the kernel's log what would be dropped, a limited number of lines.
+    type: bool
+    default: false
   owner:
     description:
       - The mark of ownership. On nftables it is the name of the table, on firewalld the names of policies, ipsets and services begin with it, on ufw the

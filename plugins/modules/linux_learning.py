@@ -9,7 +9,7 @@ module: linux_learning
 short_description: Let a Linux host learn its conversations
 version_added: 0.1.0
 description:
-  - Loads a table of nftables that remembers each new conversation over TCP and UDP, with whom and over which port, for both families.
+  - Loads a table of nftables, C(<owner>_learning), that remembers each new conversation over TCP and UDP, with whom and over which port, for both families.
   - The table stops nothing. It stands behind all other rules, so it holds what passed, and it works beside firewalld, ufw and any other rules.
   - The kernel keeps what was learned in sets of a fixed size, without a log. M(portcullis.msports.linux_observe) reads them, and says when one is full.
   - A restart of the host ends the learning, and what was not observed by then is lost.
@@ -25,11 +25,6 @@ options:
     type: str
     choices: [present, absent]
     default: present
-  owner:
-    description:
-      - The mark of ownership. The table is called C(<owner>_learning).
-    type: str
-    default: msports
   size:
     description:
       - How many conversations each of eight sets holds, for each direction, protocol and family.
@@ -41,6 +36,8 @@ options:
       - For how many days a conversation is remembered that is not opened again.
     type: int
     default: 7
+extends_documentation_fragment:
+  - portcullis.msports.observe.owner
 attributes:
   check_mode:
     support: full

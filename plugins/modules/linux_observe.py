@@ -9,7 +9,10 @@ module: linux_observe
 short_description: See who listens on a Linux host, and who speaks with whom
 version_added: 0.1.0
 description:
-  - Reads the sockets of the host with their processes, and the conversations that it has learned. Changes nothing.
+  - Reads the sockets of the host with their processes, the conversations that it has learned, how many packets the rules of the collection have counted,
+    and new connections in the kernel's log that rules stop or would stop. Changes nothing.
+  - Rules count on nftables and in ufw. Those of firewalld have no counters that could be told apart.
+  - Of the log, lines of the audit mode, of ufw and of firewalld are read as far as the kernel still has them, to and from the addresses of this host.
   - Sockets on the loopback interface are left out, and those of UDP that wait for an answer.
   - M(portcullis.msports.observe) calls this module and keeps what it returns beside the plan.
 author:
@@ -18,11 +21,13 @@ requirements:
   - Python 3.8 or later
   - root, to see the processes of other users and what was learned
 options:
-  owner:
+  mark:
     description:
-      - The mark of ownership, as with M(portcullis.msports.linux_ruleset).
-    type: str
-    default: msports
+      - What RV(mark) was at the look before. Counters and the log then tell what came since. Without it, all that the host still has.
+    type: dict
+    default: {}
+extends_documentation_fragment:
+  - portcullis.msports.observe.owner
 attributes:
   check_mode:
     support: full
@@ -53,7 +58,8 @@ RETURN = r"""
 observations:
   description:
     - What was seen, one entry for what is alike. C(direction) is V(in) where the peer reaches a port of this host.
-    - C(seen) is V(listener), V(session) or V(flow), which is learned. C(process) is the name of the process at this host, empty where it is unknown.
+    - C(seen) is V(listener), V(session), V(flow) (learned), V(counter) or V(log). C(process) is the name of the process at this host, empty where unknown.
+    - A counter has C(rule), the name of the rule, in place of peer and port. A line of the log has its days, C(first) and C(last).
   returned: success
   type: list
   elements: dict
@@ -67,25 +73,21 @@ learning:
   description: Whether the host learns conversations.
   returned: success
   type: bool
+mark:
+  description: Where the next look goes on, to be given as O(mark).
+  returned: success
+  type: dict
 """
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import learning, sockets
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import Nft, NftError, program
+from ansible_collections.portcullis.msports.plugins.module_utils._linux import observe
 from ansible_collections.portcullis.msports.plugins.module_utils._options import OWNER
 
 
 def main():
-    module = AnsibleModule(argument_spec=dict(OWNER), supports_check_mode=True)
-    seen = sockets.census()
-    flows, missing = None, []
-    if program():
-        try:
-            flows, missing = learning.learned(Nft(), module.params["owner"])
-        except NftError as error:
-            missing = ["what was learned cannot be read: {0}".format(error)]
-    module.exit_json(changed=False, observations=seen.observations + (flows or []), unknown=seen.unknown + missing, learning=flows is not None)
+    module = AnsibleModule(argument_spec=dict({"mark": {"type": "dict", "default": {}}}, **OWNER), supports_check_mode=True)
+    module.exit_json(changed=False, **observe.look(module.params["owner"], module.params["mark"]))
 
 
 if __name__ == "__main__":

@@ -129,14 +129,21 @@ options:
     default: false
   mode:
     description:
-      - V(audit) stops nothing that passed before.
-      - nftables - Logs what would be dropped, ten lines a second at most, and lets it pass.
-      - firewalld - Logs it, and leaves it to the zones.
-      - ufw - No block is written, and no default is made tighter. Where a default that blocks is asked for and the present one accepts, new connections
-        that no rule names are logged, three lines a minute at most.
+      - V(audit) stops nothing that passed before. The host learns its conversations, as with M(portcullis.msports.linux_learning), until O(state=absent) or
+        until that module ends it. Where C(nft) is missing a warning says so.
+      - nftables - What would be dropped passes; rules that block only count.
+      - firewalld - What would be dropped is left to the zones, and no block is written.
+      - ufw - No block is written, and no default is made tighter.
     type: str
     choices: [enforce, audit]
     default: enforce
+  audit_log:
+    description:
+      - Whether O(mode=audit) also writes into the kernel's log what would be dropped. On a busy host the log has a part of it only, because lines are limited.
+      - nftables and firewalld - Ten lines a second at most, for the default and for rules that block.
+      - ufw - Where a default that blocks is asked for and the present one accepts, new connections that no rule names, three lines a minute at most.
+    type: bool
+    default: false
   state:
     description:
       - V(absent) removes the rules of this owner. With O(backend=auto) from every backend that holds any, whichever manager is active by now.
@@ -249,6 +256,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+learning:
+  description: Whether the host learns its conversations after the run.
+  returned: with O(mode=audit) or O(state=absent)
+  type: bool
 backend:
   description: The backend that was used. With O(state=absent) all that were asked.
   returned: success

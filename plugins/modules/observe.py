@@ -11,7 +11,8 @@ version_added: 0.1.0
 author:
   - portcullis.msports contributors (@portcullis)
 description:
-  - Reads who listens on the host, who speaks with whom, and what it has learned, in one call. Changes nothing there.
+  - Reads who listens on the host, who speaks with whom, what it has learned, what rules have counted, and what the kernel's log has of packets, in one call.
+    Changes nothing there.
   - A Windows host learns by the log of its firewall (C(pfirewall.log)), which V(audit) of O(portcullis.msports.apply#module:mode) switches on.
     Without the log the peers of UDP are not seen there. Windows has no counters of rules.
   - Adds it to the observations beside the plan directory, where P(portcullis.msports.findings#filter) reads them.
@@ -22,11 +23,8 @@ options:
       - The plan directory. Observations lie beside it, in C(<directory>.observed). The plan itself need not be there yet.
     type: path
     default: msports-plan
-  owner:
-    description:
-      - The mark of ownership.
-    type: str
-    default: msports
+extends_documentation_fragment:
+  - portcullis.msports.observe.owner
 attributes:
   check_mode:
     support: full
@@ -53,8 +51,9 @@ RETURN = r"""
 observations:
   description:
     - What was seen, one entry for what is alike. C(direction) is V(in) where the peer reaches a port of this host.
-    - C(seen) is V(listener), V(session), V(flow), which is learned, or V(log), which is of the log of Windows Firewall.
+    - C(seen) is V(listener), V(session), V(flow) (learned), V(counter), or V(log), which on Windows is the log of its firewall.
     - C(process) is the name of the process at this host, on Windows with its services, and empty where it is unknown.
+    - A counter has C(rule), the name of the rule, in place of peer and port. A line of the log has its days, C(first) and C(last).
   returned: success
   type: list
   elements: dict
@@ -68,6 +67,10 @@ learning:
   description: Whether the host learns conversations. On Windows, whether what passes is logged in every profile.
   returned: success
   type: bool
+mark:
+  description: Where the next look goes on. It is kept with the observations.
+  returned: on Linux
+  type: dict
 directory:
   description: Where the observations are kept.
   returned: success

@@ -11,7 +11,7 @@ import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _refusals
 from ansible_collections.portcullis.msports.plugins.module_utils._linux import rollback
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import own_addresses
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import learning, own_addresses
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.generation import Memory
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.managers import choose, traces
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import program
@@ -49,6 +49,8 @@ def run(options: t.Mapping[str, t.Any], check_mode: bool = False) -> Result:
     if not absent:
         warnings = warnings + own_addresses.warnings(planned)
     result = _run(options, check_mode, owner)
+    if absent or options.get("mode") == "audit":
+        result = _learning(result, learning.follow(owner, absent, check_mode), owner)
     if absent and not check_mode:
         memory.forget()
     elif generation is not None and not check_mode:
@@ -67,6 +69,14 @@ def _run(options: t.Dict[str, t.Any], check_mode: bool, owner: str) -> Result:
     result = _backend(chosen.backend).run(options, check_mode)
     result["warnings"] = result["warnings"] + warnings + [LEFT.format(backend, owner) for backend in traces(owner) if backend != chosen.backend]
     return dict(result, backend=chosen.backend, backend_reason=chosen.why)
+
+
+def _learning(result: Result, done: learning.Followed, owner: str) -> Result:
+    """Return a result with what became of learning, which an audit starts and ``absent`` ends."""
+    line = "table inet {0}: learns conversations\n".format(learning.table_of(owner)) if done.changed else ""
+    ends = {"before": "" if done.learns else line, "after": line if done.learns else ""}
+    diff = {end: result["diff"][end] + ends[end] for end in ends}
+    return dict(result, changed=result["changed"] or done.changed, diff=diff, learning=done.learns, warnings=result["warnings"] + done.warnings)
 
 
 def inspect(owner: str, asked: str = "auto") -> Result:

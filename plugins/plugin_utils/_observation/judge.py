@@ -12,6 +12,7 @@ import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils._addresses import Interval, parse_one
 from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.observation import (
+    COUNTER,
     DROPPED,
     LISTENER,
     PASSED,
@@ -117,12 +118,14 @@ class Collector:
         self._days: dict[str, tuple[str, str]] = {}
 
     def add(self, item: Observation, verdict: Verdict) -> None:
-        word = WORDS.get((verdict.verdict, item.outcome), UNCERTAIN)
-        self._counts[word] = self._counts.get(word, 0) + 1
+        counter = item.seen == COUNTER  # of a rule, and no connection
+        word = PERMITTED if counter else WORDS.get((verdict.verdict, item.outcome), UNCERTAIN)
+        if not counter:
+            self._counts[word] = self._counts.get(word, 0) + 1
         first, last = self._days.get(item.host, (item.first, item.last))
         if first >= item.first or last <= item.last:
             self._days[item.host] = (min(first, item.first), max(last, item.last))
-        if verdict.rules and item.seen != LISTENER and item.outcome in (PASSED, UNKNOWN):
+        if verdict.rules and item.seen != LISTENER and (counter or item.outcome in (PASSED, UNKNOWN)):
             for rule in verdict.rules:
                 if self._used.get(rule, "") < item.last:
                     self._used[rule] = item.last

@@ -19,6 +19,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._model.ports im
 LISTENER, SESSION, FLOW, LOG, COUNTER, PROBE, IMPORT = SEEN = ("listener", "session", "flow", "log", "counter", "probe", "import")
 PASSED, DROPPED, REFUSED, UNKNOWN = OUTCOMES = ("passed", "dropped", "refused", "unknown")
 DIRECTIONS = ("in", "out")
+ANY = PROTOCOLS[3]  # a counter has no protocol of its own
 Plain = t.Mapping[str, t.Any]
 
 
@@ -30,6 +31,7 @@ class Observation(t.NamedTuple):
     ``port``       the port that is reached; ``None`` where the protocol has none
     ``times``      how often it was seen
     ``first``, ``last``  days, ``YYYY-MM-DD``
+    ``rule``       of a counter, which has no peer and no port: the name of the rule at ``host`` that counted
     """
 
     host: str
@@ -43,31 +45,32 @@ class Observation(t.NamedTuple):
     times: int
     first: str
     last: str
+    rule: str = ""
 
 
 FIELDS = Observation._fields
-DEFAULTS: t.Mapping[str, t.Any] = {"peer": "", "port": None, "seen": IMPORT, "outcome": UNKNOWN, "process": "", "times": 1}
-WORDS: t.Mapping[str, t.Sequence[str]] = {"direction": DIRECTIONS, "protocol": PROTOCOLS[:3], "seen": SEEN, "outcome": OUTCOMES}
+DEFAULTS: t.Mapping[str, t.Any] = {"peer": "", "port": None, "seen": IMPORT, "outcome": UNKNOWN, "process": "", "times": 1, "rule": ""}
+WORDS: t.Mapping[str, t.Sequence[str]] = {"direction": DIRECTIONS, "protocol": PROTOCOLS, "seen": SEEN, "outcome": OUTCOMES}
 Identity = t.Tuple[t.Any, ...]
 
 
 def identity(observation: Observation) -> Identity:
     """Return what two observations of one thing have in common."""
-    return observation[:8]
+    return (*observation[:8], observation.rule)
 
 
 def aggregate(observations: t.Iterable[Observation]) -> list[Observation]:
     """Return one observation of each thing, sorted: the counts summed, the days from the first to the last."""
     found: dict[Identity, tuple[int, str, str]] = {}
     for item in observations:
-        key = item[:8]
+        key = (*item[:8], item.rule)
         before = found.get(key)
         if before is None:
-            found[key] = item[8:]
+            found[key] = item[8:11]
         else:
             found[key] = (before[0] + item.times, min(before[1], item.first), max(before[2], item.last))
     ordered = sorted(found, key=lambda key: (key[:4], -1 if key[4] is None else key[4], key[5:]))
-    return [Observation._make((*key, *found[key])) for key in ordered]
+    return [Observation._make((*key[:8], *found[key], key[8])) for key in ordered]
 
 
 def parse(entry: t.Any, path: str, problems: Problems, host: str = "", day: str = "") -> t.Optional[Observation]:
@@ -89,7 +92,8 @@ def _complain(given: t.Mapping[str, t.Any], wrong: t.Sequence[str], path: str, p
     for name in wrong:
         problems.add(f"{path}.{name}", given.get(name, MISSING), _EXPECTED[name], WORDS.get(name, ()))
     if not wrong and not _fits(given):
-        problems.add(path, {name: given[name] for name in ("protocol", "port", "peer")}, "expected a port for tcp and udp, and a peer unless it is a listener")
+        what = "expected a port for tcp and udp, and a peer unless it is a listener; of a counter, a rule in place of both"
+        problems.add(path, {name: given[name] for name in ("protocol", "port", "peer", "rule")}, what)
 
 
 @functools.lru_cache(maxsize=2**10)
@@ -101,7 +105,9 @@ def _is_day(text: str) -> bool:
 
 
 def _fits(given: t.Mapping[str, t.Any]) -> bool:
-    """Tell whether a port and a peer are there where there must be."""
+    """Tell whether a port and a peer, or a rule, are there where there must be."""
+    if given["seen"] == COUNTER or given["rule"] or given["protocol"] == ANY:
+        return given["seen"] == COUNTER and bool(given["rule"]) and given["protocol"] == ANY and not given["peer"] and given["port"] is None
     return (given["port"] is not None) == (given["protocol"] in ("tcp", "udp")) and (bool(given["peer"]) or given["seen"] == LISTENER)
 
 
@@ -115,7 +121,7 @@ def _is_number(value: t.Any, first: int, last: int) -> bool:
 
 _HOLDS: t.Mapping[str, t.Callable[[t.Any], bool]] = {
     **{name: functools.partial(_is_word, frozenset(words)) for name, words in WORDS.items()},
-    **dict.fromkeys(("peer", "process"), lambda value: isinstance(value, str)),
+    **dict.fromkeys(("peer", "process", "rule"), lambda value: isinstance(value, str)),
     **dict.fromkeys(("first", "last"), lambda value: isinstance(value, str) and _is_day(value)),
     "host": lambda value: isinstance(value, str) and bool(value),
     "port": lambda value: value is None or _is_number(value, 0, LAST_PORT),
@@ -125,6 +131,7 @@ _EXPECTED: t.Mapping[str, str] = {
     **{name: f"expected one of {', '.join(words)}" for name, words in WORDS.items()},
     "peer": "expected the address of the other end, like 10.1.1.20",
     "process": "expected the name of a process",
+    "rule": "expected the name of a rule",
     **dict.fromkeys(("first", "last"), "expected a day, like 2026-11-29"),
     "host": "expected the inventory name of a host",
     "port": f"expected a port from 0 to {LAST_PORT}",

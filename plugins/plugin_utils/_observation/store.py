@@ -24,6 +24,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.ob
 
 FORMAT = 1
 SUFFIX = ".observed"
+Mark = t.Mapping[str, t.Any]  # where the next look at a host goes on
 encode = json.JSONEncoder(sort_keys=True).encode
 WORDS = "expected a file of observations as the observe action writes it; remove it, and observe again"
 KNOWN_PROBLEMS = 50  # so many are told of one table
@@ -34,11 +35,12 @@ def folder_of(directory: str) -> str:
     return os.path.abspath(directory) + SUFFIX
 
 
-def text_of(host: str, observations: t.Iterable[Observation]) -> str:
-    """Return the file of one host. What is as it mostly is, is left out of a line."""
+def text_of(host: str, observations: t.Iterable[Observation], mark: t.Optional[Mark] = None) -> str:
+    """Return the file of one host, with the mark of its latest look. What is as it mostly is, is left out of a line."""
     lines = [" " + encode(_line(item)) for item in aggregate(observations)]
     body = "[\n" + ",\n".join(lines) + "\n]" if lines else "[]"
-    return f'{{\n"format": {FORMAT},\n"host": {encode(host)},\n"observations": {body}\n}}\n'
+    marked = f'"mark": {encode(mark)},\n' if mark else ""
+    return f'{{\n"format": {FORMAT},\n"host": {encode(host)},\n{marked}"observations": {body}\n}}\n'
 
 
 def _line(item: Observation) -> dict[str, t.Any]:
@@ -47,6 +49,10 @@ def _line(item: Observation) -> dict[str, t.Any]:
 
 def read_host(folder: str, file: str) -> list[Observation]:
     """Return the observations of one file; raise :class:`MsportsError`."""
+    return _read(folder, file)[0]
+
+
+def _read(folder: str, file: str) -> tuple[list[Observation], Mark]:
     path = os.path.join(folder, file)
     problems = Problems()
     try:
@@ -64,7 +70,14 @@ def read_host(folder: str, file: str) -> list[Observation]:
     host = content["host"]
     found = [parse(entry, f"{path}: observations[{number}]", problems, host) for number, entry in enumerate(content["observations"])]
     problems.raise_as(MsportsError)
-    return [item for item in found if item is not None]
+    mark = content.get("mark", {})
+    return [item for item in found if item is not None], mark if isinstance(mark, dict) else {}
+
+
+def mark_of(folder: str, host: str) -> Mark:
+    """Return the mark of the latest look at a host; empty where there was none. Raises :class:`MsportsError` for a file that is not one of ours."""
+    file = file_name(host)
+    return _read(folder, file)[1] if os.path.lexists(os.path.join(folder, file)) else {}
 
 
 def read_all(folder: str) -> t.Iterator[Observation]:
@@ -84,11 +97,11 @@ def read_one(folder: str, host: str) -> list[Observation]:
     return read_host(folder, file) if os.path.lexists(os.path.join(folder, file)) else []
 
 
-def add(folder: str, host: str, observations: t.Iterable[Observation]) -> bool:
-    """Add what was seen at one host to its file, and tell whether that changed it; raise :class:`MsportsError` or :class:`OSError`."""
+def add(folder: str, host: str, observations: t.Iterable[Observation], mark: t.Optional[Mark] = None) -> bool:
+    """Add what was seen at one host to its file, and the mark of that look; tell whether that changed it; raise :class:`MsportsError` or :class:`OSError`."""
     os.makedirs(folder, exist_ok=True)
     file = file_name(host)
-    return replace_file(os.path.join(folder, file), text_of(host, [*read_one(folder, host), *observations]).encode())
+    return replace_file(os.path.join(folder, file), text_of(host, [*read_one(folder, host), *observations], mark).encode())
 
 
 def from_table(text: str, path: str, day: str) -> list[Observation]:

@@ -14,7 +14,7 @@ from ansible_collections.portcullis.msports.plugins.module_utils import _address
 from ansible_collections.portcullis.msports.plugins.module_utils._addresses import Interval, parse_one
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import Addresses
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.ports import Ports
-from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.observation import LISTENER, Observation, Plain, is_address
+from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.observation import COUNTER, LISTENER, Observation, Plain, is_address
 
 ALLOWED, NOT_ALLOWED, UNCERTAIN = "allowed", "not_allowed", "uncertain"
 FIRST_FREE = 1024  # answers that connection tracking relates go to ports from here on
@@ -95,6 +95,8 @@ class Judge:
             return _uncertain(item, "", f"the plan does not know {item.host}; plan with the whole inventory")
         if item.seen == LISTENER:
             return self._listener(item)
+        if item.seen == COUNTER:
+            return self._counter(item)
         if not is_address(item.peer):
             return _uncertain(item, item.peer, f"{item.peer} is not one address, and names are not looked up")
         peer = parse_one(item.peer)
@@ -159,6 +161,13 @@ class Judge:
     def _addresses_of(self, name: str, version: int) -> _addresses.Addresses:
         entry = self.index.entry(name) or {"addresses": ()}
         return Addresses.parse(entry["addresses"]).family(version).intervals
+
+    def _counter(self, item: Observation) -> Verdict:
+        """A counter tells that a rule of the plan is used; one of an earlier plan tells nothing of this one."""
+        there = item.host in self.index.plan["hosts"] and any(
+            rule["name"] == item.rule and rule["direction"] == item.direction for rule in self.index.plan["hosts"][item.host]["rules"]
+        )
+        return Verdict(ALLOWED, ((item.host, item.rule),) if there else (), "", False, ("", item.host))
 
     def _listener(self, item: Observation) -> Verdict:
         """A listener is allowed where a rule admits anybody to its port."""

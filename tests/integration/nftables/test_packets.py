@@ -13,6 +13,7 @@ import typing as t
 
 import pytest
 from ansible_collections.portcullis.msports.plugins.module_utils._guard import Session
+from ansible_collections.portcullis.msports.plugins.module_utils._linux import observe
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import tracking
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import desired, render
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.reconcile import Refused
@@ -569,3 +570,26 @@ def test_loading_opens_no_gap(apply: t.Any, rule: t.Any, peer: Peer) -> None:
         run("nft -f -", ruleset)
 
     assert _came_through(peer, 2, load_in_two_steps)[0] > 20
+
+
+def test_rules_count_and_a_look_tells_what_came_since_the_one_before(apply: t.Any, rule: t.Any, peer: Peer, probe: Prober) -> None:
+    rules = [rule("web", local_ports=["80"]), rule("idle", local_ports=["81"]), rule("never", local_ports=["22"], action="block")]
+    apply(*rules)
+    asked = {"tcp 80": probe("tcp", peer.here, 80), "tcp6 80": probe("tcp", peer.here6, 80), "tcp 22": probe("tcp", peer.here, 22)}
+    assert asked == {"tcp 80": REFUSED, "tcp6 80": REFUSED, "tcp 22": "nothing"}
+
+    def counted(mark: t.Mapping[str, t.Any]) -> tuple[dict[str, str], dict[str, t.Any]]:
+        seen = observe.look("msports", mark)
+        return {item["rule"]: item["outcome"] for item in seen["observations"] if item["seen"] == "counter"}, seen["mark"]
+
+    first, mark = counted({})
+    assert first == {"web": "passed", "never": "dropped"}
+    assert counted(mark)[0] == {}, "nothing came since"
+    assert not apply(*rules)["changed"], "what a rule has counted is no change"
+    assert probe("tcp", peer.here, 80) == REFUSED
+    more, mark = counted(mark)
+    assert more == {"web": "passed"}
+    apply(*rules, rule("new", local_ports=["82"]))  # loaded anew: all counters begin again
+    assert counted(mark)[0] == {}
+    assert probe("tcp", peer.here, 81) == REFUSED
+    assert counted(mark)[0] == {"idle": "passed"}

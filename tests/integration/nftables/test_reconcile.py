@@ -440,14 +440,20 @@ def test_a_rule_for_nobody_is_left_out_and_told(apply: t.Any, rule: t.Any) -> No
 
 
 def test_audit_logs_with_a_limit_and_drops_nothing(apply: t.Any, rule: t.Any) -> None:
-    done = apply(*three(rule), address_sets=SETS, mode="audit", default_outbound="block")
+    audited = {"address_sets": SETS, "mode": "audit", "audit_log": True, "default_outbound": "block"}
+    done = apply(*three(rule), **audited)
     listed = run("nft list table inet msports")
     assert "drop\n" not in listed
     assert "policy drop" not in listed
     assert 'limit rate 10/second burst 20 packets log prefix "msports would drop in: "' in listed
-    assert 'ip saddr 10.66.0.0/16 limit rate 10/second burst 20 packets log prefix "msports would drop in: " comment "never"' in listed
+    assert (
+        'ip saddr 10.66.0.0/16 counter packets 0 bytes 0 limit rate 10/second burst 20 packets log prefix "msports would drop in: " comment "never"' in listed
+    )
     assert done["effective"]["exact"] is False
-    assert not apply(*three(rule), address_sets=SETS, mode="audit", default_outbound="block")["changed"]
+    assert not apply(*three(rule), **audited)["changed"]
+    quiet = {**audited, "audit_log": False}
+    assert apply(*three(rule), **quiet)["changed"] and not apply(*three(rule), **quiet)["changed"]
+    assert "log" not in run("nft list table inet msports") and "ip saddr 10.66.0.0/16 counter packets 0 bytes 0 comment" in run("nft list table inet msports")
     assert apply(*three(rule), address_sets=SETS, default_outbound="block")["effective"]["exact"] is True
 
 

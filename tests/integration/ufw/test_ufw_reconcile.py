@@ -296,18 +296,21 @@ def test_ipv6_that_is_off_is_refused_where_it_is_meant(ufw: t.Any, rule: t.Any) 
 def test_audit(ufw: t.Any, rule: t.Any) -> None:
     ufw.run("ufw default allow incoming")
     files, kernel = ufw.files(), ufw.kernel()
-    done = ufw(*three(rule), address_sets=SETS, default_inbound="block", mode="audit")
+    audit = {"address_sets": SETS, "default_inbound": "block", "mode": "audit"}
+    assert ufw(*three(rule), **audit)["structure"] == [] and "LOG" not in ufw.run("grep -e '-A ufw-user-input' /etc/ufw/user.rules")
+    audit["audit_log"] = True
+    done = ufw(*three(rule), **audit)
     assert "audit in" in done["structure"]
-    assert done["added"] == ["in tcp/22", "in tcp/443"]
+    assert (done["added"], done["kept"]) == ([], 2)
     assert 'DEFAULT_INPUT_POLICY="ACCEPT"' in ufw.files()["/etc/default/ufw"]
     limit = "-m conntrack --ctstate NEW -m limit --limit 3/min --limit-burst 10"
     assert f'-A ufw-user-logging-input -p tcp {limit} -j LOG --log-prefix "[UFW ALLOW] "' in ufw.kernel()
-    assert not ufw(*three(rule), address_sets=SETS, default_inbound="block", mode="audit")["changed"]
+    assert not ufw(*three(rule), **audit)["changed"]
     # ufw makes the same of it.
     before = ufw.kernel()
     ufw.run("ufw allow 1/tcp; ufw delete allow 1/tcp; ufw reload")
     assert ufw.kernel() == before
-    assert not ufw(*three(rule), address_sets=SETS, default_inbound="block", mode="audit")["changed"]
+    assert not ufw(*three(rule), **audit)["changed"]
     enforced = ufw(*three(rule), address_sets=SETS, default_inbound="block")
     assert (enforced["added"], enforced["removed"]) == (["never"], [])
     assert ":INPUT DROP" in ufw.kernel()

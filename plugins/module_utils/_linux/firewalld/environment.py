@@ -74,7 +74,7 @@ def examine(
     if options["default_inbound"] == "allow":
         reasons.append("default_inbound is allow: what no rule names passes unless a zone stops it")
     if options["mode"] != "enforce":
-        reasons.append("mode is audit: what would be dropped is logged and left to the zones")
+        reasons.append("mode is audit: what would be dropped is left to the zones")
     if not services.starts("firewalld", root):
         warnings.append("firewalld.service is not enabled: nothing loads the rules at the next boot")
     if not nftables:

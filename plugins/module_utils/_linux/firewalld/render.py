@@ -61,6 +61,7 @@ LOG_LIMIT = "10/s"
 DESTINATION_SETS = (1, 0)
 LONGEST = 500
 VERSIONS = {4: "ipv4", 6: "ipv6"}
+UNWRITTEN = "mode is audit: these blocks are not written, unless audit_log is true, which logs what they would stop: {0}"
 HELPER = "firewalld attaches the helper {0} to udp/{1} alone, not to {2}; name that port, or leave the helper out and admit the answers by a rule of their own"
 
 
@@ -95,6 +96,8 @@ class _Render:
         self._collapsed = {name: (name, networks(texts)) for name, texts in address_sets.items()}
         self._sets, self._services = {}, {}
         self._nobody = []
+        self._unwritten = []
+        self._logs = options["mode"] == "audit" and options.get("audit_log", False)
 
     def rendered(self) -> Rendered:
         found = {}
@@ -113,6 +116,8 @@ class _Render:
         warnings = []
         if self._nobody:
             warnings.append("these rules match nobody, because their address sets are empty, and are not loaded: " + _limits.some(self._nobody))
+        if self._unwritten:
+            warnings.append(UNWRITTEN.format(_limits.some(self._unwritten)))
         return Rendered(Objects(policies, self._sets, self._services), _limits.texts(self._refused), warnings)
 
     def _kinds(self, direction: str, found: t.Any) -> t.Any:
@@ -133,7 +138,7 @@ class _Render:
             lines |= {text(rich) for rich in BASE[direction] + self._assignment(direction)} if target != "ACCEPT" else set()
             if target != "ACCEPT" and self._options["mode"] == "audit":
                 target = "CONTINUE"
-                lines.add(text(rule(action=self._log(direction), priority=32767)))
+                lines |= set() if not self._logs else {text(rule(action=self._log(direction), priority=32767))}
             elif target == "REJECT":
                 lines |= {text(rich) for rich in RESETS}
         return name, Policy(priority, target, (ingress,), (egress,), tuple(sorted(lines)), record)
@@ -158,6 +163,9 @@ class _Render:
             self._nobody.append(one["name"])
             return
         blocks = one["action"] == "block"
+        if blocks and self._options["mode"] == "audit" and not self._logs:
+            self._unwritten.append(one["name"])
+            return
         if one["helper"]:
             yield from self._helper(one, remote, local)
         riches = [finished for rich in self._matches(one, remote, local) for finished in self._finished(rich, one)]

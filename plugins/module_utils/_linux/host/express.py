@@ -73,10 +73,16 @@ class NotKnown(Exception):
 
 def rule_text(expressions: t.Iterable[Plain]) -> str:
     """Return the canonical text of a rule's ``expr`` list."""
+    expressions = [expression for expression in expressions if not _counts(expression)]
     try:
         return " ".join(_statement(expression) for expression in expressions)
     except (NotKnown, KeyError, ValueError, TypeError, AttributeError, IndexError):
         return UNKNOWN + json.dumps(expressions, sort_keys=True)
+
+
+def _counts(expression: Plain) -> bool:
+    """Tell whether a piece only counts packets, for this rule alone."""
+    return set(expression) == {"counter"} and not isinstance(expression["counter"], str)
 
 
 def shown(expressions: t.Iterable[Plain]) -> str:

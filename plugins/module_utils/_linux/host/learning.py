@@ -15,7 +15,7 @@ import re
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import tracking
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import Nft, NftError
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import Nft, NftError, program
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.sessions import established
 
 SUFFIX = "_learning"
@@ -27,7 +27,18 @@ SIZE, DAYS = 65536, 7
 NAME = re.compile(r"(in|out)_(tcp|udp)(4|6)\Z")
 FULL = "the set {0} of learned conversations is full ({1} of {1}): others were seen and are not in it; learn with a larger size, or observe more often"
 NOT_OURS = "the table inet {0} does not learn: it has {1}, which this collection does not put there. It is left alone; choose another owner"
+CANNOT = "mode is audit, and this host cannot learn its conversations ({0}): what would be dropped is known from sessions and the log alone (audit_log)"
+UNKNOWN = "whether this host still learns conversations cannot be told ({0}): look for the table inet {1}"
+NO_NFT = "nft is not installed"
 Seen = t.Dict[str, t.Any]
+
+
+class Followed(t.NamedTuple):
+    """What learning came to in a run: whether the host learns after it, whether that changed, and what to say."""
+
+    learns: bool
+    changed: bool
+    warnings: t.List[str]
 
 
 def table_of(owner: str) -> str:
@@ -67,7 +78,7 @@ def _away(owner: str) -> str:
 
 def start(nft: Nft, owner: str, size: int, days: int) -> bool:
     """Load the table unless it is there with this size and lasting; tell whether that changed something."""
-    if _is_there(nft, owner, size, days):
+    if _is_there(_objects(nft, owner), size, days):
         return False
     desired = text(owner, size, days)
     nft.check(desired)
@@ -84,15 +95,33 @@ def stop(nft: Nft, owner: str) -> bool:
     return True
 
 
+def follow(owner: str, absent: bool, check_mode: bool) -> Followed:
+    """Let a host that is audited learn, as it learns already or anew; with ``absent``, end that."""
+    if program() is None:
+        return Followed(False, False, [] if absent else [CANNOT.format(NO_NFT)])
+    try:
+        nft = Nft()
+        objects = _objects(nft, owner)
+        if absent:
+            return Followed(False, bool(objects) if check_mode else bool(objects) and stop(nft, owner), [])
+        learns = _is_there(objects)
+        if not learns and not check_mode:
+            start(nft, owner, SIZE, DAYS)
+        return Followed(True, not learns, [])
+    except NftError as error:
+        return Followed(False, False, [UNKNOWN.format(error, table_of(owner)) if absent else CANNOT.format(error)])
+
+
 def would_change(nft: Nft, owner: str, state: str, size: int, days: int) -> bool:
     """Tell whether :func:`start` or :func:`stop` would change anything."""
-    return bool(_objects(nft, owner)) if state == "absent" else not _is_there(nft, owner, size, days)
+    return bool(_objects(nft, owner)) if state == "absent" else not _is_there(_objects(nft, owner), size, days)
 
 
-def _is_there(nft: Nft, owner: str, size: int, days: int) -> bool:
-    """Tell whether the table is what is desired: all sets, and a rule for each."""
-    objects = [(kind, value) for item in _objects(nft, owner) for kind, value in item.items()]
-    sets = {value["name"] for kind, value in objects if kind == "set" and (value.get("size"), value.get("timeout")) == (size, days * 86400)}
+def _is_there(listed: t.Sequence[t.Dict[str, t.Any]], size: t.Optional[int] = None, days: t.Optional[int] = None) -> bool:
+    """Tell whether the table is what is desired: all sets, and a rule for each; of any size and lasting where none is said."""
+    objects = [(kind, value) for item in listed for kind, value in item.items()]
+    lasting = {(value.get("name"), value.get("size"), value.get("timeout")) for kind, value in objects if kind == "set"}
+    sets = {name for name, held, seconds in lasting if size in (None, held) and (days is None or days * 86400 == seconds)}
     rules = [value for kind, value in objects if kind == "rule"]
     chains = {value["name"] for kind, value in objects if kind == "chain" and value.get("hook")}
     return len(sets) == 8 and len(rules) == 10 and len(chains) == 2

@@ -49,7 +49,7 @@ def desire(options: Options, nft: Nft, actual: t.Optional[Table], managed: t.Cal
     helpers = ["tftp"] + (["netbios-ns"] if _wants_netbios(rules) and _has_netbios(nft, actual) else [])
     sayable = [dict(rule, until="") if rule["name"] in lasting else rule for rule in rules]
     rendered = render.render(
-        sayable, options["address_sets"], options["default_inbound"], options["default_outbound"], options["owner"], options["mode"], helpers
+        sayable, options["address_sets"], options["default_inbound"], options["default_outbound"], options["owner"], _mode(options), helpers
     )
     warnings = rendered.warnings + ([NO_CLOCK.format(_limits.some(lasting))] if lasting else [])
     if rendered.problems:
@@ -85,7 +85,7 @@ def _least(options: Options, managed: t.Callable[[], t.Sequence[int]]) -> str:
         "remote_addresses": list(management.get("addresses") or ["any"]),
     }
     rules = checked_rules(dict(options, rules=[rule], address_sets={}))
-    found = render.render(rules, {}, options["default_inbound"], options["default_outbound"], options["owner"], options["mode"], ())
+    found = render.render(rules, {}, options["default_inbound"], options["default_outbound"], options["owner"], _mode(options), ())
     return table.text(found.table, options["owner"])
 
 
@@ -103,6 +103,11 @@ def _wants_netbios(rules: t.Iterable[Plain]) -> bool:
     return any(rule["helper"] == "netbios-ns" for rule in rules)
 
 
+def _mode(options: Options) -> str:
+    """Return how the rules are rendered: those of an audit differ by whether it writes a log."""
+    return render.LOG if options["mode"] == "audit" and options["audit_log"] else str(options["mode"])
+
+
 def _has_netbios(nft: Nft, actual: t.Optional[Table]) -> bool:
     """Tell whether the kernel has the helper: our table holds it already, or the kernel accepts it in a check."""
     if actual and any(helper[0] == "netbios-ns" for helper in actual.helpers.values()):
@@ -116,7 +121,7 @@ def _with_extra(options: Options, desired: Table, actual: Table, extra: t.Iterab
     for direction, chain in sorted(table.RULE_CHAINS.items()):
         if chain not in chains and chain in actual.chains and any(comment in extra for comment, _rule in actual.chains[chain].rules):
             default = options["default_inbound" if direction == "in" else "default_outbound"]
-            chains.update(render.chains_of(direction, (), default, options["owner"], options["mode"]))
+            chains.update(render.chains_of(direction, (), default, options["owner"], _mode(options)))
     try:
         return table.with_extra(desired._replace(chains=chains), actual, set(extra))
     except ValueError as error:
@@ -139,7 +144,7 @@ def present(
     after = [(line.replace(" is missing", "").replace(" differs", ""), True) for line, _right in saved] if options["persist"] else []
     reasons = outside.reasons + _change.staying(desired.change)
     if options["mode"] != "enforce":
-        reasons.append("mode is audit: what would be dropped is logged and passes")
+        reasons.append("mode is audit: what would be dropped passes")
     if not in_force:
         reasons.insert(0, "the rules are not in force")
     return _change.result(

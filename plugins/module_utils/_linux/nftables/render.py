@@ -29,6 +29,7 @@ INLINE = 4
 SET_LABEL = 19
 # The kernel compares with its clock, so a rule ends by itself, also after a reboot. Seconds mean the same in every time zone.
 ENDS = "meta time < {0}"
+LOG = "log"  # the mode of an audit that writes down what would be dropped
 LOG_LIMIT = "limit rate 10/second burst 20 packets"
 
 # What keeps a host alive, by direction: interface lo, what belongs to known connections, ICMP errors, neighbour discovery
@@ -149,7 +150,8 @@ def _rule_texts(rule: Plain, matches: t.Iterable[t.Tuple[t.Optional[int], str]],
         if attach:
             parts.append('ct helper set "{0}"'.format(helper.replace("-", "_")))
         if rule["action"] == "block":
-            parts.append("drop" if mode == "enforce" else _log(owner, rule["direction"]))
+            # in an audit without a log it only counts
+            parts += {"enforce": ["drop"], LOG: [_log(owner, rule["direction"])]}.get(mode, [])
         elif default != "keep":
             parts.append("accept")
         elif not attach:
@@ -212,8 +214,8 @@ def chains_of(direction: str, rules: Rules, default: str, owner: str, mode: str)
     base, own, hook = "base_" + direction, RULE_CHAINS[direction], HOOKS[direction]
     closed = default in ("block", "reject")
     steps = [("", "jump " + base), ("", "jump " + own)]
-    if closed and mode == "audit":
-        steps.append(("", _log(owner, direction)))
+    if closed and mode != "enforce":
+        steps += [("", _log(owner, direction))] if mode == LOG else []
     elif default == "reject":
         steps += [("", "meta l4proto tcp reject with tcp reset"), ("", "reject with icmpx admin-prohibited")]
     elif closed:

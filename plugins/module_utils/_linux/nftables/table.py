@@ -43,6 +43,7 @@ class Chain(t.NamedTuple):
 
 _SET = re.compile(r"@([A-Za-z0-9_.]+)")
 _HELPER = re.compile(r'ct helper set "([^"]+)"')
+_STATEMENTS = re.compile(r"(?:^|(?<= ))(?:ct helper set |accept$|drop$|limit rate )")
 
 
 def text(table: Table, owner: str) -> str:
@@ -59,7 +60,8 @@ def text(table: Table, owner: str) -> str:
         lines.append("\tchain {0} {{".format(name))
         if chain.hook:
             lines.append("\t\ttype filter hook {0} priority {1}; policy {2};".format(*chain.hook))
-        lines += ["\t\t{0}{1}".format(rule, ' comment "{0}"'.format(comment) if comment else "") for comment, rule in chain.rules]
+        texts = [(comment, counted(rule) if name in RULE_CHAINS.values() else rule) for comment, rule in chain.rules]
+        lines += ["\t\t{0}{1}".format(rule, ' comment "{0}"'.format(comment) if comment else "") for comment, rule in texts]
         lines.append("\t}")
     return "\n".join(lines) + "\n}\n"
 
@@ -75,6 +77,13 @@ def rule_lines(table: Table) -> t.Dict[str, str]:
     for (direction, name), rules in sorted(found.items()):
         lines.setdefault(name, []).append("{0} {1!r}: {2}".format(direction, name, " | ".join(rules)))
     return {name: "\n".join(both) for name, both in lines.items()}
+
+
+def counted(rule: str) -> str:
+    """Return a rule's text with a counter behind what it matches. What it has counted is no part of the rule, so it is in no ``Table``."""
+    found = _STATEMENTS.search(rule)
+    start = found.start() if found else len(rule)
+    return " ".join(part for part in (rule[:start].strip(), "counter", rule[start:]) if part)
 
 
 def _mark(intervals: t.Tuple[Interval, ...]) -> str:

@@ -66,7 +66,7 @@ def desire(options: Options, found: Found, versions: t.Sequence[int]) -> Desired
     policies = settings.read(planned.text, found.conf).policies
     meant = {direction: default in ("block", "reject") for direction, default in asked.items()}
     keeps = {direction: default == "keep" for direction, default in asked.items()}
-    context = render.Context(found.no_ipv6, policies, meant, keeps, audit, _pings(found), found.igmp)
+    context = render.Context(found.no_ipv6, policies, meant, keeps, audit, _pings(found), found.igmp, audit and options["audit_log"])
     rendered = render.render(given_rules, options["address_sets"], context)
     if rendered.problems:
         raise Refused(UNSAYABLE.format("ufw"), rendered.problems)

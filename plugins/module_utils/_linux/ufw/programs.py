@@ -50,9 +50,9 @@ class Programs:
         output, errors = process.communicate(given)
         return process.returncode, output, errors
 
-    def save(self, version: int) -> str:
-        """Return what ``iptables-save`` prints of the table filter of one family."""
-        code, output, errors = self._run([NAMES[version] + "-save", "-t", "filter"])
+    def save(self, version: int, counted: bool = False) -> str:
+        """Return what ``iptables-save`` prints of the table filter of one family, with what each line has counted in front of it if so asked."""
+        code, output, errors = self._run([NAMES[version] + "-save", "-t", "filter"] + (["-c"] if counted else []))
         if code != 0:
             raise UfwError("{0}-save cannot read the rules: {1}".format(NAMES[version], short(errors)))
         if "is incompatible, use 'nft' tool" in output + errors:

@@ -135,7 +135,8 @@ class Rendered(t.NamedTuple):
 class Context(t.NamedTuple):
     """What the host says: ``ipv6`` is "" or why there is none, ``policies`` are ufw's own after the run by direction, ``closed`` tells
     by direction whether a default that stops is asked for, ``keeps`` whether ufw's own is kept, ``audit`` the mode, ``pings`` is a function of
-    direction, family and intervals that tells whether ``before.rules`` admit them, ``igmp`` whether the system knows that protocol by its name."""
+    direction, family and intervals that tells whether ``before.rules`` admit them, ``igmp`` whether the system knows that protocol by its name,
+    ``logs`` whether an audit logs what a default would stop."""
 
     ipv6: str
     policies: Policies
@@ -144,6 +145,7 @@ class Context(t.NamedTuple):
     audit: bool
     pings: t.Callable[[str, int, Addresses], bool]
     igmp: bool
+    logs: bool = False
 
 
 def render(rules: t.Iterable[Plain], address_sets: AddressSets, context: Context) -> Rendered:
@@ -178,7 +180,7 @@ def render(rules: t.Iterable[Plain], address_sets: AddressSets, context: Context
             told["igmp"] += [name.strip("'") for _version, name, rule in base if rule.protocol == "igmp" and not context.igmp]
             for version, name, line in base:
                 found[version] += [(name, line)] if line.protocol != "igmp" or context.igmp else []
-        if context.audit and context.closed[direction] and context.policies[direction] == "ACCEPT":
+        if context.logs and context.closed[direction] and context.policies[direction] == "ACCEPT":
             for version in (4, 6) if not context.ipv6 else (4,):
                 # ufw deletes a RETURN without conditions from its chains of logging, so each has a protocol.
                 for protocol in ("tcp", "udp"):

@@ -23,7 +23,13 @@ from firewalld_cases import CLOSED, MANY, USERS, Backend, enable, enable_ufw, ru
 
 @pytest.mark.parametrize(
     "more",
-    [{}, {"mode": "audit"}, {"firewalld_precedence": "override"}, {"firewalld_precedence": "yield", "default_inbound": "allow"}, {"default_inbound": "keep"}],
+    [
+        {},
+        {"mode": "audit", "audit_log": True},
+        {"firewalld_precedence": "override"},
+        {"firewalld_precedence": "yield", "default_inbound": "allow"},
+        {"default_inbound": "keep"},
+    ],
 )
 def test_apply_again_and_absent(apply: Backend, more: dict[str, str]) -> None:
     files = apply.files()

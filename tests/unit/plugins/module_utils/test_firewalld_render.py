@@ -90,7 +90,7 @@ def test_defaults_and_places() -> None:
     }
     assert all(policy.priority not in (0,) and -15000 < policy.priority < 32768 for policy in found.values())
     assert sum("tcp-reset" in line for line in found["msports-out-rest"].rules) == 2
-    audit = made({"action": "block"}, default_inbound="block", mode="audit").objects.policies
+    audit = made({"action": "block"}, default_inbound="block", mode="audit", audit_log=True).objects.policies
     assert audit["msports-in-rest"].target == "CONTINUE"
     assert 'rule priority="32767" log prefix="msports would drop in: " level="info" limit value="10/s"' in audit["msports-in-rest"].rules
     assert 'rule protocol value="tcp" log prefix="msports would drop in: " level="info" limit value="10/s"' in audit["msports-in-block"].rules
@@ -249,10 +249,18 @@ def test_the_store_reads_versions_and_settings(tmp_path: t.Any) -> None:
     assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == ["msports-mine.xml", "msports2-in-allow.xml"]
 
 
+def test_audit_without_a_log_writes_no_block_and_says_so() -> None:
+    audited = made({"action": "block"}, {"name": "ok"}, default_inbound="block", mode="audit")
+    assert sorted(audited.objects.policies) == ["msports-in-allow", "msports-in-rest"]
+    assert audited.objects.policies["msports-in-rest"].target == "CONTINUE"
+    assert not [line for policy in audited.objects.policies.values() for line in policy.rules if " log " in line]
+    assert [text for text in audited.warnings if "these blocks are not written" in text]
+
+
 def test_audit_logs_all_icmp_in_place_of_echo_requests() -> None:
     end = ' log prefix="msports would drop in: " level="info" limit value="10/s"'
     expected = [f'rule family="ipv4" protocol value="icmp"{end}', f'rule family="ipv6" protocol value="ipv6-icmp"{end}']
-    assert lines({"protocol": "icmp_echo", "action": "block"}, mode="audit") == expected
+    assert lines({"protocol": "icmp_echo", "action": "block"}, mode="audit", audit_log=True) == expected
 
 
 @pytest.mark.parametrize(("family", "protocol"), [("ipv4", "icmp"), ("ipv6", "ipv6-icmp")])

@@ -82,7 +82,7 @@ UNKNOWN = [
     {"log": {"prefix": "x", "group": 1}},
     {"reject": {"type": "icmp", "expr": 1}},
     {"reject": None},
-    {"counter": {"packets": 1, "bytes": 2}},
+    {"counter": "named"},
     {"xt": None},
     {"accept": 1},
     {},
@@ -141,3 +141,9 @@ def test_elements_are_read_one_by_one_and_never_merged() -> None:
     base = 10 << 24
     assert found.sets["s"] == (4, ((4, base + 1, base + 1), (4, base + 2, base + 3), (4, base + 4, base + 7)))
     assert found.others == ()
+
+
+def test_what_a_rule_has_counted_is_no_part_of_it() -> None:
+    counted: list[dict[str, t.Any]] = [{"counter": {"packets": 1, "bytes": 2}}, ACCEPT]
+    assert express.rule_text(counted) == express.rule_text([ACCEPT])
+    assert express.rule_text([{"xt": None}, *counted]) == express.rule_text([{"xt": None}, ACCEPT])

@@ -265,9 +265,10 @@ def test_audit_logs_what_a_default_would_stop_only_where_ufw_lets_it_pass() -> N
     closed = render.render([], {}, _context(closed={"in": True, "out": True}))
     assert [rule.protocol for version in (4, 6) for _name, rule in closed.rules[version]] == ["igmp", "igmp", "udp", "udp"]
     assert len(render.render([], {}, _context(closed={"in": True, "out": True}, igmp=False)).warnings) == 1
-    made = render.render([], {}, _context(audit=True, policies=open_host, closed={"in": True, "out": False}))
+    made = render.render([], {}, _context(audit=True, logs=True, policies=open_host, closed={"in": True, "out": False}))
     assert [(name, rule.action) for version in (4, 6) for name, rule in made.rules[version]] == [("'audit in'", "allow_log")] * 4
-    assert render.render([], {}, _context(audit=True, closed={"in": True, "out": False})).rules == {4: [], 6: []}
+    for quiet in ({"logs": True}, {"policies": open_host}):
+        assert render.render([], {}, _context(audit=True, closed={"in": True, "out": False}, **quiet)).rules == {4: [], 6: []}
     enforced = render.render([], {}, _context(policies=open_host, closed={"in": True, "out": False}))
     assert [name for version in (4, 6) for name, _rule in enforced.rules[version]] == ["'base IGMP in'"]
 

@@ -138,6 +138,24 @@ def test_a_rule_is_unused_only_at_a_host_that_was_watched_for_the_whole_window()
     assert "sql01" in judging.unused(index, judge(index, watched), 31)["not_observed"], "never from a shorter one"
 
 
+def test_a_counter_uses_its_rule_and_is_no_finding() -> None:
+    """The counter of a rule that the plan has no more says nothing, of an earlier plan or of the other direction."""
+    index = PlanIndex(small())
+    early = {"first": "2026-10-30", "last": "2026-11-28"}
+    watched = [seen("sql01", "", 1433, seen="listener", **early)]
+    counter = Observation("sql01", "in", "", "any", None, "counter", "passed", "", 7, "2026-11-28", "2026-11-28", "in tcp/1433 from mp")
+    assert judging.unused(index, judge(index, watched), 30)["rules"] == {"sql01": ["in tcp/1433 from mp"]}
+    for more, unused in (
+        (counter, {}),
+        (counter._replace(outcome="dropped"), {}),
+        (counter._replace(direction="out"), None),
+        (counter._replace(rule="x"), None),
+    ):
+        found = judge(index, [*watched, more])
+        assert judging.unused(index, found, 30)["rules"] == ({"sql01": ["in tcp/1433 from mp"]} if unused is None else unused)
+        assert (found.findings, found.counts) == (judge(index, watched).findings, judge(index, watched).counts)
+
+
 def test_impact_names_what_two_plans_treat_differently() -> None:
     after = small()
     after["hosts"]["sql01"]["rules"] = [rule("in", "tcp", "clients", ["1433"])]

@@ -53,12 +53,26 @@ def test_a_directory_gives_back_what_was_added_and_differs_little(tmp_path: path
         ({"times": 0}, "times: 0"),
         ({"proces": "x"}, "proces: 'x': expected a field of an observation"),
         ({"host": ""}, "inventory name"),
+        ({"seen": "counter"}, "of a counter, a rule in place of both"),
+        ({"seen": "counter", "rule": "in tcp/1433"}, "of a counter, a rule in place of both"),
+        ({"rule": "in tcp/1433"}, "of a counter, a rule in place of both"),
+        ({"protocol": "any", "port": None}, "of a counter, a rule in place of both"),
     ],
 )
 def test_what_is_wrong_is_named(wrong: dict[str, object], said: str) -> None:
     problems = Problems()
     assert parse({**SESSION._asdict(), **wrong}, "observations[0]", problems) is None
     assert said in str(MsportsError(problems))
+
+
+def test_a_mark_is_kept_with_the_observations_until_the_next(tmp_path: pathlib.Path) -> None:
+    folder, counter = str(tmp_path), SESSION._replace(peer="", protocol="any", port=None, seen="counter", process="", rule="in tcp/1433 from mp")
+    assert store.mark_of(folder, "sql01") == {}
+    store.add(folder, "sql01", [counter, SESSION, counter._replace(rule="other")], {"boot": "one", "log": 7})
+    assert store.mark_of(folder, "sql01") == {"boot": "one", "log": 7}
+    assert list(store.read_all(folder)) == [counter, counter._replace(rule="other"), SESSION]
+    store.add(folder, "sql01", [counter], {"boot": "one", "log": 9})
+    assert store.mark_of(folder, "sql01")["log"] == 9 and next(iter(store.read_all(folder))).times == 2
 
 
 def test_a_table_comes_in() -> None:

@@ -1,0 +1,94 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""Everything that can be seen at a Linux host in one look: sockets, learned conversations, counters of our rules, packets in the kernel's log.
+
+A look leaves a mark, and the next look tells what came since. The host itself keeps nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import typing as t
+
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import counters, kernel_log, learning, sockets
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.managers import traces
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import Nft, NftError, program
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.own_addresses import own_addresses
+
+BOOT = "sys/kernel/random/boot_id"
+Mark = t.Mapping[str, t.Any]
+
+
+def look(owner: str, mark: Mark, root: str = "/", proc: str = "/proc") -> t.Dict[str, t.Any]:
+    """Return ``observations``, ``unknown`` (sentences), ``learning`` and ``mark``: what the module gives."""
+    boot = _boot(proc)
+    before = mark if boot and mark.get("boot") == boot else {}
+    census = sockets.census(proc)
+    seen, unknown = list(census.observations), list(census.unknown)
+    flows = None
+    if program():
+        try:
+            flows, missing = learning.learned(Nft(), owner)
+            unknown += missing
+        except NftError as error:
+            unknown.append("what was learned cannot be read: {0}".format(error))
+    counted, kept, missing = _counted(owner, before, root)
+    logged = _logged(owner, before.get("log"))
+    now = dict(kept, boot=boot, log=logged.last)
+    return {
+        "observations": seen + (flows or []) + counted + logged.observations,
+        "unknown": unknown + missing + logged.unknown,
+        "learning": flows is not None,
+        "mark": now,
+    }
+
+
+def _counted(owner: str, before: Mark, root: str) -> t.Tuple[t.List[t.Dict[str, t.Any]], t.Dict[str, t.Any], t.List[str]]:
+    """Return what our rules counted since the mark ``before``, what to remember of it, and what could not be read."""
+    seen, kept, unknown = [], {}, []  # type: t.Tuple[t.List[t.Dict[str, t.Any]], t.Dict[str, t.Any], t.List[str]]
+    for backend, count in (("nftables", _nftables), ("ufw", _ufw)):
+        if backend == "ufw" and backend not in traces(owner, root):
+            continue
+        try:
+            now = count(owner, root)
+        except (NftError, OSError, ValueError, RuntimeError) as error:
+            unknown.append("what the rules in {0} have counted cannot be read: {1}".format(backend, error))
+            continue
+        more, kept[backend] = counters.since(now, before.get(backend, {}))
+        seen += more
+    return seen, kept, unknown
+
+
+def _nftables(owner: str, root: str) -> counters.Counters:
+    del root
+    return counters.of_nftables(Nft(), owner) if program() else counters.Counters("", {})
+
+
+def _ufw(owner: str, root: str) -> counters.Counters:
+    from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.counters import of_ufw
+    from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.programs import Programs, UfwError
+
+    try:
+        return of_ufw(Programs(), owner, root)
+    except UfwError as error:
+        raise RuntimeError(str(error)) from error
+
+
+def _logged(owner: str, after: t.Optional[int]) -> kernel_log.Log:
+    try:
+        own = own_addresses()
+    except OSError as error:
+        return kernel_log.Log([], -1 if after is None else after, [kernel_log.UNREADABLE.format(error.strerror)])
+    return kernel_log.read(owner, own, after)
+
+
+def _boot(proc: str) -> str:
+    """Return what tells this boot from another; ``""`` where that is unknown, and so nothing is compared with the look before."""
+    try:
+        with open(os.path.join(proc, BOOT), encoding="ascii") as stream:
+            return stream.read().strip()
+    except OSError:
+        return ""
