@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import pathlib
+import re
 import typing as t
 
 import pytest
@@ -17,7 +18,14 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._model.variable
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._estate.samples import catalogs, inventory
 
 FILES = sorted(pathlib.Path(__file__).parent.joinpath("bad").glob("*.yml"))
-CASES = [(path.stem, case) for path in FILES for case in yaml.safe_load(path.read_text(encoding="utf-8"))]
+
+
+def _problems(text: str) -> list[str]:
+    """One problem a line; what is indented goes on with the line before."""
+    return re.sub(r"\n +", " ", text).splitlines()
+
+
+CASES = [(path.stem, {**case, "problems": _problems(case["problems"])}) for path in FILES for case in yaml.safe_load(path.read_text(encoding="utf-8"))]
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=f"{topic}-{case['id']}") for topic, case in CASES])
