@@ -25,25 +25,17 @@ INSIDE = {"exchange.client_access", "exchange.mailbox"}
 
 Plain = t.Dict[str, t.Any]
 
-# section -> row -> number of flows (a flow for each protocol, pair of roles and named service of the row)
-COUNTS: dict[str, dict[str, dict[t.Optional[int], int]]] = {
-    "exchange": {
-        "clients-and-services": {1: 1, 2: 1, 3: 2, 4: 2, 5: 1},
-        "mail-flow-without-edge": {1: 1, 2: 1, 3: 1, 4: 4},
-        "mail-flow-with-edge": {1: 1, 2: 1, 3: 1, 4: 1, 5: 1, 6: 2, 7: 1},
-        "internal-unrestricted": {None: 7},
-    },
-    "databox": {"port-table": dict.fromkeys(range(1, 11), 1)},
-    "windows_server": {
-        "BKMK_ServerPorts": {1: 2, 2: 1, 3: 1, 4: 1, 5: 1, 6: 1},
-        # for members and for controllers, but: 10 and 13 for controllers only; of 11 the members' TCP is BKMK_ServerPorts row 6;
-        # 12 for members is group-policy row 4
-        KB_TABLE: {1: 2, 2: 2, 3: 4, 4: 2, 5: 4, 6: 2, 7: 2, 8: 2, 9: 4, 10: 1, 11: 3, 12: 1, 13: 1},
-        "active-directory": {None: 2},
-        "group-policy": {4: 1},
-        "dns-server": {1: 1, 2: 1},
-        "4.1": {None: 2},
-    },
+# section -> row -> number of flows (a flow for each protocol, pair of roles and named service of the row); the rows of the other products are compared
+# one by one in test_transcriptions.py
+COUNTS: dict[str, dict[t.Optional[int], int]] = {
+    "BKMK_ServerPorts": {1: 2, 2: 1, 3: 1, 4: 1, 5: 1, 6: 1},
+    # for members and for controllers, but: 10 and 13 for controllers only; of 11 the members' TCP is BKMK_ServerPorts row 6;
+    # 12 for members is group-policy row 4
+    KB_TABLE: {1: 2, 2: 2, 3: 4, 4: 2, 5: 4, 6: 2, 7: 2, 8: 2, 9: 4, 10: 1, 11: 3, 12: 1, 13: 1},
+    "active-directory": {None: 2},
+    "group-policy": {4: 1},
+    "dns-server": {1: 1, 2: 1},
+    "4.1": {None: 2},
 }
 SUPPLEMENTS = {
     "exchange": {"open_proxy_detection": 3, "dag": 6, "hybrid": 8, "transport": 6, "unified_messaging": 4},
@@ -72,12 +64,11 @@ def services(product: str, source: str, destination: str) -> collections.Counter
     )
 
 
-@pytest.mark.parametrize("product", EDITIONS)
-def test_rows_of_each_section(product: str) -> None:
+def test_rows_of_each_section() -> None:
     found: dict[str, collections.Counter[t.Optional[int]]] = collections.defaultdict(collections.Counter)
-    for flow in flows(product):
+    for flow in flows("windows_server"):
         found[flow["reference"]["section"]][flow["reference"].get("row")] += 1
-    assert {name: dict(rows) for name, rows in found.items()} == COUNTS[product]
+    assert {name: dict(rows) for name, rows in found.items()} == COUNTS
 
 
 @pytest.mark.parametrize("product", EDITIONS)

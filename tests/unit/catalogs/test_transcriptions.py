@@ -39,6 +39,7 @@ HOLDS_FOR = {
 PAIRS = [(table, document, name) for table, documents in HOLDS_FOR.items() for document, names in documents.items() for name in names]
 PAGES = {"windows_server/2023-12": "ports-configmgr-2018-09"}  # the page that was read, where it is not the first document of the catalog
 UNORDERED = ("internal-unrestricted", "port-table")  # sections whose ends have no order where both may start
+CONFIGMGR_LISTS = {"BKMK_ClientShares", "BKMK_SQLPorts", "bkmk_discovery", "BKMK_IBCMports"}  # sections without an arrow in the heading
 SUPPLEMENT = "supplement"  # the section of flows that the documents lack
 Plain = t.Dict[str, t.Any]
 
@@ -198,8 +199,22 @@ def test_documented_values_stand_for_the_flow() -> None:
         assert documented_row({**flow, "ports": ports, "alternatives": []}).ports == text
 
 
+def test_flows_stand_in_the_order_of_the_page() -> None:
+    flows = documented_flows("configmgr/1806")
+    sections = list(dict.fromkeys(flow["reference"]["section"] for flow in flows))
+    assert sections == list(dict.fromkeys(row.section for row in transcribed("second", "configmgr")))
+    for section in set(sections) - CONFIGMGR_LISTS:
+        rows = [flow["reference"]["row"] or 0 for flow in flows if flow["reference"]["section"] == section]
+        assert rows == sorted(rows), section
+
+
 def test_counts_of_the_sources() -> None:
     """Sections, rows and arrows as an independent count of the documents gave them."""
+    page = transcribed("second", "configmgr")
+    arrows = [row for row in page if row.section not in CONFIGMGR_LISTS]  # of a heading
+    assert (len({row.section for row in arrows}), len(arrows), len(page) - len(arrows)) == (68, 148, 47)
+    assert len({row.section for row in arrows if row.arrow == "<->"}) == 14
+    assert {(row.section, row.row) for row in page if row.arrow == "<->" and row not in arrows} == {("BKMK_IBCMports", "3")}
     headings = [row for row in transcribed("newer", "configmgr/2509") if row.section.lower().startswith("bkmk_")]
     by_section = {section: {row.row for row in headings if row.section == section and row.row != "-"} for section in {row.section for row in headings}}
     assert (len(by_section), sum(map(len, by_section.values()))) == (69, 142)
