@@ -16,7 +16,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[1] / "integration"
 sys.path[:0] = [str(ROOT / name) for name in ("", "persistence", "firewalld")]
 
 from firewalld_host import RUNTIME_ONLY, SAVED, Firewalld, script, started
-from wire import PROBE, Prober, lockouts, wired
+from network_namespaces import PROBE, Prober
+from wire import lockouts, wired
 
 LOCKOUTS = int(os.environ.get("MSPORTS_LOCKOUTS", "100"))
 KILLS = int(os.environ.get("MSPORTS_KILLS", "500"))

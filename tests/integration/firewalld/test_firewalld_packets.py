@@ -10,8 +10,8 @@ import typing as t
 
 import booted
 import pytest
-from network_namespaces import Peer
-from wire import NOTHING, PROBE, REFUSED, UNREACHABLE, Prober, wired
+from network_namespaces import NOTHING, PROBE, REFUSED, UNREACHABLE, Peer, Prober
+from wire import wired
 
 pytestmark = [pytest.mark.container, pytest.mark.packets]
 

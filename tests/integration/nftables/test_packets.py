@@ -17,49 +17,9 @@ from ansible_collections.portcullis.msports.plugins.module_utils._linux import o
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import tracking
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import desired, render
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.reconcile import Refused
-from network_namespaces import Peer, run
+from network_namespaces import PROBE, REFUSED, UNREACHABLE, WAIT, Peer, Prober, run
 
 pytestmark = pytest.mark.packets
-WAIT = 0.4  # seconds until a packet counts as dropped
-
-PROBE = """
-import socket, sys
-for line in sys.stdin:
-    kind, address, port = line.split()
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    probe = socket.socket(family, socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM)
-    probe.settimeout(WAIT)
-    try:
-        probe.connect((address, int(port)))
-        if kind == "udp":
-            probe.send(b"?")
-            probe.recv(9)
-        print("answer")
-    except socket.timeout:
-        print("nothing")
-    except OSError as error:
-        print(error.errno)
-    probe.close()
-""".replace("WAIT", str(WAIT))
-REFUSED, UNREACHABLE = "111", "113"
-
-
-class Prober:
-    """Asks one process over there to probe; the process starts once."""
-
-    def __init__(self, peer: Peer) -> None:
-        self._process = peer.python(PROBE)
-
-    def __call__(self, kind: str, address: str, port: int) -> str:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(f"{kind} {address} {port}\n")
-        self._process.stdin.flush()
-        return self._process.stdout.readline().strip()
-
-    def close(self) -> None:
-        self._process.kill()
-        self._process.communicate()
 
 
 @pytest.fixture
@@ -69,7 +29,7 @@ def peer(peers: t.Callable[..., Peer]) -> Peer:
 
 @pytest.fixture
 def probe(peer: Peer) -> t.Iterator[Prober]:
-    prober = Prober(peer)
+    prober = Prober(peer.python(PROBE))
     yield prober
     prober.close()
 

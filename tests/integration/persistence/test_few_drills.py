@@ -10,7 +10,8 @@ import typing as t
 import booted
 import pytest
 from drilled import Host
-from wire import PROBE, Prober, lockouts, wired
+from network_namespaces import PROBE, Prober
+from wire import lockouts, wired
 
 pytestmark = pytest.mark.container
 

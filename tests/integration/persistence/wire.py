@@ -12,46 +12,7 @@ import typing as t
 
 import booted
 import network_namespaces
-from network_namespaces import Peer
-
-WAIT = 0.6  # seconds until a packet counts as dropped
-REFUSED, UNREACHABLE, NOTHING = "111", "113", "nothing"
-
-PROBE = """
-import socket, sys
-for line in sys.stdin:
-    kind, address, port, source = line.split()
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    probe = socket.socket(family, socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM)
-    probe.settimeout(WAIT)
-    try:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind(("::" if ":" in address else "0.0.0.0", int(source)))
-        probe.connect((address, int(port)))
-        if kind == "udp":
-            probe.send(b"?")
-            probe.recv(9)
-        print("answer")
-    except socket.timeout:
-        print("nothing")
-    except OSError as error:
-        print(error.errno)
-    probe.close()
-""".replace("WAIT", str(WAIT))
-
-
-class Prober:
-    def __init__(self, process: t.Any) -> None:
-        self._process = process
-
-    def __call__(self, kind: str, address: str, port: int, source: int = 0) -> str:
-        self._process.stdin.write(f"{kind} {address} {port} {source}\n")
-        self._process.stdin.flush()
-        return self._process.stdout.readline().strip()
-
-    def close(self) -> None:
-        self._process.kill()
-        self._process.communicate()
+from network_namespaces import NOTHING, REFUSED, Peer, Prober
 
 
 @contextlib.contextmanager
