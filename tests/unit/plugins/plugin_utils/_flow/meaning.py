@@ -13,9 +13,6 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._question impor
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._flow.estates import RELEASES, host, plan
 
 Plain = dict[str, t.Any]
-CLIENTS = {"configmgr.client": {"P01": ["10.20.0.0/16"], "P02": ["10.21.0.0/16"]}}
-MEMBER2 = {"member2": host("windows_server.domain_member", at="10.0.0.2")}
-IN_P01, IN_P02 = "10.20.5.5", "10.21.5.5"
 
 
 def open_(found: Plain, source: str, destination: str, port: str) -> bool:

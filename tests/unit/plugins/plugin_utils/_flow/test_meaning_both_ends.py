@@ -31,27 +31,10 @@ def test_a_set_may_hold_the_host_itself() -> None:
     assert addresses(found, rule) == ["10.0.0.1", "10.0.0.9"]
 
 
-@pytest.mark.parametrize(
-    ("feature", "flow", "source", "destination", "port"),
-    [
-        ("winrm", "databox.lan_client.device.winrm.tcp", "lan", "box", "tcp/5985"),
-        ("smb", "databox.lan_client.device.smb.tcp", "lan", "box", "tcp/445"),
-        ("nfs", "databox.lan_client.device.nfs.tcp", "lan", "box", "tcp/2049"),
-        ("dhcp", "databox.device.dhcp_server.dhcp.udp", "box", "dhcp", "udp/67"),
-        ("online_updates", "databox.device.internet.http.tcp", "box", "44.0.0.1", "tcp/80"),
-        ("internet_ntp", "databox.device.internet.ntp.udp", "box", "44.0.0.1", "udp/123"),
-        ("internet_dns", "databox.device.internet.dns.udp", "box", "44.0.0.1", "udp/53"),
-    ],
-)
-def test_what_the_device_does_in_some_cases(feature: str, flow: str, source: str, destination: str, port: str) -> None:
-    def box(*features: str) -> Plain:
-        others = {"lan": host("databox.lan_client", at="10.0.0.2"), "dhcp": host("windows_server.dhcp_server", at="10.0.0.3")}
-        return plan({"box": host("databox.device", at="10.0.0.1", managed=True, features=list(features)), **others})
-
-    assert rules(box(), "box", flow) == []
-    found = box(f"databox.{feature}")
-    assert rules(found, "box", flow)
-    assert open_(found, source, destination, port)
+@pytest.mark.parametrize(("features", "number"), [([], 0), (["databox.dhcp"], 1)], ids=["off", "on"])
+def test_a_device_asks_for_an_address_only_by_feature(features: list[str], number: int) -> None:
+    found = plan({"box": host("databox.device", at="10.0.0.1", managed=True, features=features), "dhcp": host("windows_server.dhcp_server", at="10.0.0.3")})
+    assert len(rules(found, "box", "databox.device.dhcp_server.dhcp.udp")) == number
 
 
 INTERNAL = {
@@ -62,12 +45,6 @@ INTERNAL = {
 
 def exchange(**everywhere: t.Any) -> Plain:
     return plan({name: host(role, at=f"10.0.{number}.1") for number, (name, role) in enumerate(INTERNAL.items(), 1)}, **everywhere)
-
-
-UNRESTRICTED = {frozenset(pair) for pair in [("cas", "mbx"), ("cas", "cas2"), ("mbx", "mbx2"), ("cas", "lync"), ("mbx", "lync"), ("cas", "dc"), ("mbx", "dc")]}
-UNRESTRICTED |= {
-    frozenset(pair) for pair in [("cas2", "mbx"), ("cas", "mbx2"), ("cas2", "mbx2"), ("cas2", "lync"), ("mbx2", "lync"), ("cas2", "dc"), ("mbx2", "dc")]
-}
 
 
 def test_the_pairs_can_be_narrowed_by_an_option_that_warns() -> None:
@@ -81,10 +58,6 @@ def test_the_pairs_can_be_narrowed_by_an_option_that_warns() -> None:
 
 
 # What the table of mail flow with Edge says of an Edge, and nothing else (both ends of rows within the company).
-TABLE = {("edge", "mbx", "tcp/25"), ("edge", "mbx2", "tcp/25"), ("mbx", "edge", "tcp/25"), ("mbx2", "edge", "tcp/25")}
-TABLE |= {("mbx", "edge", "tcp/50636"), ("mbx2", "edge", "tcp/50636")}
-
-
 def test_the_two_mail_flow_tables_are_alternatives() -> None:
     roles = {"cas": "exchange.client_access", "mbx": "exchange.mailbox"}
     without = plan({name: host(role, at=f"10.0.{number}.1") for number, (name, role) in enumerate(roles.items())})

@@ -25,21 +25,9 @@ def test_without_sites_parents_are_nobody() -> None:
     assert {off["why"] for off in found["off"] if ".service_broker." in off["flow"]} == {"its scope is parent_or_child, and configmgr has one site here"}
 
 
-SUP, WSUS = "configmgr.software_update_point", "configmgr.wsus_server"
-
-
 def test_one_sql_server_for_two_sites() -> None:
-    found = plan(
-        {
-            "sql": host("configmgr.sql_server", at="10.0.0.1", site=["P01", "P02"]),
-            "mp1": host("configmgr.management_point", at="10.1.0.1", site="P01"),
-            "mp2": host("configmgr.management_point", at="10.2.0.1", site="P02"),
-            "mp3": host("configmgr.management_point", at="10.3.0.1", site="P03"),
-        }
-    )
-    assert open_(found, "mp1", "sql", "tcp/1433")
-    assert open_(found, "mp2", "sql", "tcp/1433")
-    assert not open_(found, "mp3", "sql", "tcp/1433")
+    hosts = {f"mp{number}": host("configmgr.management_point", at=f"10.{number}.0.1", site=f"P0{number}") for number in (1, 2, 3)}
+    found = plan({"sql": host("configmgr.sql_server", at="10.0.0.1", site=["P01", "P02"]), **hosts})
     assert [rule["remote"] for rule in rules(found, "sql", "configmgr.management_point.sql_server.sql.tcp")] == [
         "configmgr.management_point@P01",
         "configmgr.management_point@P02",
