@@ -34,10 +34,10 @@ def test_what_is_confirmed_is_saved_and_nothing_before(beside: t.Any) -> None:
         + """
 apply(**OLD)
 before = state()
-done = apply(seconds=60, **NEW)
+done = apply(seconds=600, **NEW)
 waiting, refused = state(), apply(**OLD)
 said = confirm(done["rollback"]["nonce"])
-again = apply(seconds=60, **NEW)
+again = apply(seconds=600, **NEW)
 after = state()
 answer = [done["rollback"]["by"], done["effective"]["in_force"], waiting["files"].count("msports-"), waiting["daemon"] == before["daemon"], refused,
           said, again["changed"], again.get("rollback"), difference(foreign(before), foreign(after)), after["traces"], after["files"].count("rollback")]
@@ -89,7 +89,7 @@ def test_firewalld_meanwhile(apply: t.Any, deed: str, said: str) -> None:
         + f"""
 apply(**OLD)
 before = state()
-done = apply(seconds=20, **NEW)
+done = apply(seconds=600, **NEW)
 subprocess.run({deed!r}, shell=True, check=True)
 for _turn in range(50):
     if "stop" in {deed!r} or subprocess.run("firewall-cmd --state", shell=True, capture_output=True).returncode == 0:
@@ -111,7 +111,7 @@ def test_what_somebody_changed_of_ours_meanwhile_is_left_and_named(apply: t.Any)
         WITH
         + f"""
 apply(**OLD)
-done = apply(seconds=30, **NEW)
+done = apply(seconds=600, **NEW)
 subprocess.run(["firewall-cmd", "--policy=msports-in-allow", "--add-rich-rule", {rescue!r}], check=True, capture_output=True)
 subprocess.run(["firewall-cmd", "--policy=msports-in-rest", "--add-port=77/tcp"], check=True, capture_output=True)
 fire(done["rollback"]["nonce"])
