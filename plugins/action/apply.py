@@ -16,6 +16,7 @@ from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleE
 from ansible_collections.portcullis.msports.plugins.module_utils._options import (
     closes,
     closes_inbound,
+    closes_outbound,
     BACKENDS,
     LINUX,
     OWNER,
@@ -34,6 +35,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.st
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.applied import (
     ABSENT,
     PRESENT,
+    begins_to_close,
     folder_of,
     owner_of,
     record,
@@ -156,10 +158,11 @@ class ActionModule(Action):
         if "diff" in result:
             result["diff"] = shortened(result["diff"])
         if not result.get("unreachable"):
-            run.tell(name, outcome(result, closes(options, result["backend"])))
+            closing = {"closes_inbound": closes_inbound(options, result["backend"]), "closes_outbound": closes_outbound(options)}
+            begins = applied.get("state") == PRESENT and begins_to_close(run.directory, name, closing)
+            run.tell(name, outcome(result, closes(options, result["backend"]), begins))
         if applied and not result.get("failed") and not result.get("unreachable") and not self._task.check_mode:
-            closed = {"closes_inbound": closes_inbound(options, result["backend"])} if applied["state"] == PRESENT else {}
-            self._record(run.directory, name, {**applied, **closed, "owner": arguments["owner"]})
+            self._record(run.directory, name, {**applied, **(closing if applied["state"] == PRESENT else {}), "owner": arguments["owner"]})
         return result
 
     @staticmethod

@@ -33,6 +33,7 @@ TOO_MANY = (
 )
 
 
+UNNAMED = "a rule without a name"  # made by hand, in our own table
 STAY = "purge is false: rules of earlier runs stay, and count beside those of this one: {0}"
 
 
@@ -83,7 +84,7 @@ def result(
         "diff": diff_text(before, after),
         "added": change.added,
         "changed_rules": change.changed,
-        "removed": change.removed,
+        "removed": [name or UNNAMED for name in change.removed],
         "kept": len(change.kept),
         "structure": structure,
         "effective": {"in_force": in_force, "exact": not reasons, "reasons": reasons, "guarded": watched},

@@ -104,13 +104,18 @@ def defaults(backend: str) -> t.Dict[str, t.Any]:
 
 def closes(options: Options, backend: str) -> bool:
     """Tell whether a run with these options stops what no rule names, in one direction at least."""
-    return closes_inbound(options, backend) or (options.get("mode", "enforce") == "enforce" and options.get("default_outbound") == "block")
+    return closes_inbound(options, backend) or closes_outbound(options)
 
 
 def closes_inbound(options: Options, backend: str) -> bool:
     """Tell whether a run with these options stops what comes in and no rule names."""
     inbound = options.get("default_inbound") or DEFAULT_INBOUND.get(backend)
     return options.get("mode", "enforce") == "enforce" and inbound in ("block", "reject")
+
+
+def closes_outbound(options: Options) -> bool:
+    """Tell whether a run with these options stops what goes out and no rule names."""
+    return options.get("mode", "enforce") == "enforce" and options.get("default_outbound") == "block"
 
 
 def drop_unsupported(backend: str, options: t.Dict[str, t.Any]) -> t.Tuple[t.Dict[str, t.Any], t.List[str]]:

@@ -18,17 +18,22 @@ SHOWN = 3  # names of removed rules that a host's outcome keeps
 LISTS = ("added", "changed_rules", "removed")
 
 
-def outcome(result: t.Mapping[str, t.Any], closes: bool = False) -> Outcome:
-    """Return what a summary needs of the result of one host; ``closes`` tells that its rules stop what no rule names."""
+def outcome(result: t.Mapping[str, t.Any], closes: bool = False, begins: bool = False) -> Outcome:
+    """Return what a summary needs of the result of one host.
+
+    ``closes`` tells that its rules stop what no rule names, ``begins`` that those from before did not, in one direction.
+    """
     if result.get("failed"):
         return {"rolled_back" if result.get("rolled_back") else "failed": True}
     counts = {key: len(result.get(key) or ()) for key in LISTS}
     effective = result.get("effective") or {}
+    first = closes and bool(counts["added"]) and not (counts["changed_rules"] or counts["removed"] or result.get("kept"))
     return {
         **counts,
         "changed": bool(result.get("changed")),
         "names": list(result.get("removed") or ())[:SHOWN],
-        "first": closes and bool(counts["added"]) and not (counts["changed_rules"] or counts["removed"] or result.get("kept")),
+        "first": first,
+        "begins": begins and bool(result.get("changed")) and not first,
         "absent": not counts["added"] and effective.get("in_force") is False and bool(counts["removed"]),
         "reasons": list(effective.get("reasons_beyond_baseline", [] if effective.get("exact") else effective.get("reasons") or ())),
     }
@@ -53,9 +58,10 @@ def _closed(done: Outcomes, check_mode: bool) -> t.Iterator[str]:
         shown = "; ".join(f"{name}: {_named(item)}" for name, item in list(removed.items())[:5]) + (" ..." if len(removed) > 5 else "")
         rules = counted(sum(item["removed"] for item in removed.values()), "rule")
         yield f"{'WOULD REMOVE' if check_mode else 'REMOVED'}: {rules} at {counted(len(removed), 'host')}: {shown}"
-    first = [name for name, item in done.items() if item["first"]]
-    if first:
-        yield f"{'WOULD CLOSE' if check_mode else 'NEWLY CLOSED'}: the first rules at {counted(len(first), 'host')}: {some(first, 5)}"
+    for key, what in (("first", "the first rules at"), ("begins", "what no rule names is stopped from now on at")):
+        hosts = [name for name, item in done.items() if item[key]]
+        if hosts:
+            yield f"{'WOULD CLOSE' if check_mode else 'NEWLY CLOSED'}: {what} {counted(len(hosts), 'host')}: {some(hosts, 5)}"
 
 
 def _named(item: Outcome) -> str:

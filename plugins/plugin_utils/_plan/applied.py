@@ -65,6 +65,12 @@ def was_closed(directory: str, name: str) -> bool:
     return entry.get("state") == PRESENT and entry.get("closes_inbound") is True
 
 
+def begins_to_close(directory: str, name: str, closing: t.Mapping[str, bool]) -> bool:
+    """Tell whether a direction of ``closing`` stops what no rule names, and was recorded not to. What no record tells is unknown."""
+    entry = _entry(directory, name)
+    return entry.get("state") == PRESENT and any(closes and entry.get(key) is False for key, closes in closing.items())
+
+
 def _entry(directory: str, name: str) -> Plain:
     with contextlib.suppress(OSError, ValueError, MsportsError):
         entry = json.loads(read_file(os.path.join(folder_of(directory), file_name(name))))

@@ -38,3 +38,8 @@ def test_too_many_removals_are_refused_with_their_names() -> None:
 def test_diff_is_one_line_a_rule() -> None:
     assert _change.diff_text(["a"], ["a", "b"]) == {"before": "a\n", "after": "a\nb\n"}
     assert _change.diff_text([], []) == {"before": "", "after": ""}
+
+
+def test_a_rule_without_a_name_is_called_so() -> None:
+    change = _change.plan_change({}, {"": "in '': tcp dport 98 accept", "a": "x"})
+    assert _change.result(change, True, [], [], [], True, [], [])["removed"] == ["a rule without a name", "a"]

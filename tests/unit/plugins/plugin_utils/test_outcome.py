@@ -50,6 +50,12 @@ def test_rules_that_come_with_windows_are_no_news_in_a_summary() -> None:
     assert told({"a": outcome(result(changed=False, effective=more))}) == ["differs from the plan at a: domain: theirs", "0 of 1 host changed"]
 
 
+def test_rules_that_begin_to_stop_something_are_told_although_none_is_new() -> None:
+    outcomes = {"a": outcome(result(), closes=True, begins=True), "b": outcome(result(changed=False), closes=True, begins=True)}
+    assert told(outcomes)[0] == "NEWLY CLOSED: what no rule names is stopped from now on at 1 host: a"
+    assert told(outcomes, check_mode=True)[0] == "WOULD CLOSE: what no rule names is stopped from now on at 1 host: a"
+
+
 def test_hosts_that_failed_or_took_it_back_and_foreign_rules_are_named() -> None:
     foreign = {"in_force": True, "exact": False, "reasons": ["zone public admits: service ssh"]}
     outcomes = {

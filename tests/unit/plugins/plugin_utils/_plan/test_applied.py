@@ -11,7 +11,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.applied import lagging, orphans, record, recorded, settings_of
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.applied import begins_to_close, lagging, orphans, record, recorded, settings_of
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.text import Texts
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._plan.plans import Plain, host, plan, rule
 
@@ -104,3 +104,20 @@ def test_a_record_is_whole_and_written_only_when_it_says_something_new(folder: p
         apply(folder, planned("a", port="80"), "a")
     assert list(path.parent.iterdir()) == [path]
     assert behind(folder, planned("a")) == []
+
+
+@pytest.mark.parametrize(
+    ("entry", "closing", "begins"),
+    [
+        ({"state": "present", "closes_inbound": False}, {"closes_inbound": True}, True),
+        ({"state": "present", "closes_inbound": True, "closes_outbound": False}, {"closes_inbound": True, "closes_outbound": True}, True),
+        ({"state": "present", "closes_inbound": True}, {"closes_inbound": True, "closes_outbound": True}, False),
+        ({"state": "present", "closes_inbound": False}, {"closes_inbound": False}, False),
+        ({"state": "absent", "closes_inbound": False}, {"closes_inbound": True}, False),
+        (None, {"closes_inbound": True}, False),
+    ],
+)
+def test_what_begins_to_close_is_known_from_the_record_alone(folder: pathlib.Path, entry: t.Optional[Plain], closing: dict[str, bool], begins: bool) -> None:
+    if entry is not None:
+        record(str(folder), "a", entry)
+    assert begins_to_close(str(folder), "a", closing) is begins
