@@ -8,6 +8,7 @@ For every Markdown file of the checkout:
 * a link to a file, with or without ``#anchor``, leads to a file and a heading that are there, and so does one to this repository's own address:
   so pages of the package name what the package does not hold;
 * a block marked ``yaml``, ``json`` or ``python`` parses, one marked ``console`` or ``bash`` runs only targets that the Makefile has;
+* a variable that such a block gives to a playbook with ``-e`` is one that the playbooks or the role know;
 * code in backticks that looks like a path of this repository is one; ``portcullis.msports.<name>`` is a plugin, role or playbook.
 
 And ``README.md`` names every plugin, module, role and playbook.
@@ -110,6 +111,14 @@ def check_code(text: str, targets: set[str]) -> t.Iterator[str]:
                     yield f"line {line}: the Makefile has no target {target}"
 
 
+def check_variables(text: str, known: t.AbstractSet[str]) -> t.Iterator[str]:
+    for match in FENCE.finditer(text):
+        commands = re.findall(r"^(?:\$ )?ansible-playbook .*portcullis\.msports\..*", match.group("body"), re.MULTILINE)
+        for name in (name for command in commands for name in re.findall(r"-e '?\{?\"?(\w+)", command)):
+            if name not in known and not name.startswith("ansible_"):
+                yield f"`-e {name}`: neither the playbooks nor the role know such a variable"
+
+
 def check_mentions(text: str, names: set[str], targets: set[str]) -> t.Iterator[str]:
     for code in INLINE.findall(FENCE.sub("", text)):
         make = re.fullmatch(r"make ([a-z-]+)", code)
@@ -140,12 +149,15 @@ def main() -> int:
     # Groups of modules are named in the same way.
     names |= set(yaml.safe_load(ROOT.joinpath("meta/runtime.yml").read_text(encoding="utf-8")).get("action_groups", {}))
     targets = set(re.findall(r"^([a-z-]+):", ROOT.joinpath("Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    known = {
+        word for path in (*ROOT.glob("playbooks/*.yml"), *ROOT.glob("roles/*/meta/*.yml")) for word in re.findall(r"\w+", path.read_text(encoding="utf-8"))
+    }
     pages = checkout.files("*.md")
     complaints = [f"README.md: {text}" for text in check_readme(found)]
     for name in pages:
         page = ROOT / name
         text = page.read_text(encoding="utf-8")
-        for complaint in (*check_links(page, text), *check_code(text, targets), *check_mentions(text, names, targets)):
+        for complaint in (*check_links(page, text), *check_code(text, targets), *check_variables(text, known), *check_mentions(text, names, targets)):
             complaints.append(f"{name}: {complaint}")
     for complaint in complaints:
         print(complaint)

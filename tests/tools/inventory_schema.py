@@ -44,15 +44,16 @@ def schema() -> Schema:
     """Return the schema of a file of variables, and of a whole inventory in YAML."""
     said = dict(re.findall(r"^\| \[`(\w+)`\]\(#[\w-]+\) \|.*\| ([^|]+) \|$", PAGE.read_text(encoding="utf-8"), re.MULTILINE))
     values = {name: {**SHAPES[variable.shape], **content, "description": said[name]} for name, variable, content in _variables()}
-    united = {name: f"^{name}(__.+)?$" if VARIABLES[name].unites else f"^{name}$" for name in values}
-    others = "|".join(pattern.strip("^$") for pattern in united.values())
+    # Names with a suffix only: of the others an editor would say everything twice.
+    united = {name: f"^{name}__.+$" for name in values if VARIABLES[name].unites}
+    known = "|".join(name.removeprefix(PREFIX) + ("(__.+)?" if name in united else "") for name in values)
     group = {"$ref": "#/$defs/group"}
     variables = {
         "type": ["object", "null"],
         "properties": {name: {"$ref": f"#/$defs/{name}"} for name in values},
         "patternProperties": {
             **{pattern: {"$ref": f"#/$defs/{name}"} for name, pattern in united.items()},
-            f"^{PREFIX}(?!({'|'.join(other.removeprefix(PREFIX) for other in others.split('|'))})$)": False,
+            f"^{PREFIX}(?!({known})$)": False,
         },
     }
     inventory = {

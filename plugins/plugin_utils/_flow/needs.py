@@ -53,7 +53,7 @@ class Needs:
                 yield Problem(
                     "estate",
                     None,
-                    f"nobody holds {role}, which {some(needed_by)} communicates with: give the role to a host ({_group(role)} or msports_roles), "
+                    f"nobody holds {role}, a peer of {some(needed_by)}: give the role to a host ({_group(role)} or msports_roles), "
                     f"name its networks (msports_networks: {{{role}: [...]}}), or say that there is none (msports_not_deployed: [{role}])",
                 )
         yield from self._reach.problems()

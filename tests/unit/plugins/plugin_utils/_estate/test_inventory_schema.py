@@ -62,6 +62,20 @@ def test_mistakes_are_told(text: str) -> None:
     assert wrong(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("msports_default_inbound: deny", "$.msports_default_inbound"),
+        ("all: {children: {web: {hosts: {web01: {msports_ping: yes}}}}}", "$.all.children.web.hosts.web01.msports_ping"),
+        ("all: {vars: {msports_management: {form: [any]}}}", "$.all.vars.msports_management"),
+        ("msports_allow: [{name: x, in: tcp/1, from: [any], because: y}, {name: x, out: tcp/x, to: [any], because: y}]", "$.msports_allow[1].out"),
+        ("all: {vars: {msports_managment: {from: [any]}}}", "$.all.vars"),
+    ],
+)
+def test_a_mistake_is_told_where_it_stands(text: str, place: str) -> None:
+    assert wrong(text) == [place]
+
+
 def test_roles_are_offered_for_completion() -> None:
     offered: t.Any = PUBLISHED["$defs"]["msports_roles"]["items"]["oneOf"][0]["anyOf"][0]["enum"]
     assert "configmgr.management_point" in offered and len(offered) > 20

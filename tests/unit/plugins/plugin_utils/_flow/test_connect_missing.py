@@ -34,7 +34,7 @@ def test_an_essential_role(fields: dict[str, t.Any], estate_fields: dict[str, t.
         with pytest.raises(InventoryError) as error:
             connect(estate(DESK, **estate_fields), known)
         assert str(error.value) == (
-            "estate: nobody holds shop.till, which shop.desk communicates with: give the role to a host (group shop_till or msports_roles), "
+            "estate: nobody holds shop.till, a peer of shop.desk: give the role to a host (group shop_till or msports_roles), "
             "name its networks (msports_networks: {shop.till: [...]}), or say that there is none (msports_not_deployed: [shop.till])"
         )
         return

@@ -35,7 +35,7 @@ def test_one_sql_server_for_two_sites() -> None:
 
 
 MISSING = (
-    "estate: nobody holds windows_server.domain_controller, which windows_server.domain_member communicates with: give the role to a host "
+    "estate: nobody holds windows_server.domain_controller, a peer of windows_server.domain_member: give the role to a host "
     "(group windows_server_domain_controller or msports_roles), name its networks (msports_networks: {windows_server.domain_controller: [...]}), "
     "or say that there is none (msports_not_deployed: [windows_server.domain_controller])"
 )
