@@ -31,6 +31,9 @@ class ActionModule(Action):
         with run.locked():
             planned, outcomes = self._planned(run), run.told()
             hosts = task_vars.get("ansible_play_hosts_all", ()) if outcomes else ()
+            # A host that is not there any more and of which apply did not tell.
+            lost = set(hosts).difference(task_vars.get("ansible_play_hosts", hosts), outcomes)
+            outcomes = {**outcomes, **{name: {"lost": True} for name in sorted(lost)}}
             told = lines(planned, outcomes, self._lagging(run, hosts), self._task.check_mode) if planned or outcomes else []
         return {"changed": False, "msg": told, "_ansible_verbose_always": bool(told)}
 

@@ -104,7 +104,7 @@ class Stale(t.NamedTuple):
     """What changed since a plan was made, and what to do about it."""
 
     why: str
-    remedy: str = "plan again, or accept it by name with allow_stale_plan: true"
+    remedy: str = "plan again, or accept it by name with allow_stale_plan: true (-e host_firewall_allow_stale_plan=true)"
 
 
 PARTIAL = (
@@ -122,7 +122,10 @@ def stale(plan: t.Mapping[str, t.Any], inventory: t.Mapping[str, t.Any], partial
         if hosts:
             return Stale(what.format(some(hosts, 5)))
     if gone:
-        return Stale(f"{some(gone, 5)} left the inventory", f"{PARTIAL}; if they are gone, plan again, or accept it by name with allow_stale_plan: true")
+        return Stale(
+            f"{some(gone, 5)} left the inventory",
+            f"{PARTIAL}; if they are gone, plan again, or accept it by name with allow_stale_plan: true (-e host_firewall_allow_stale_plan=true)",
+        )
     # hosts that are not seen may be those that say what runs: the editions of the plan count then
     editions = {product: item["edition"] for product, item in plan["catalogs"].items()}
     catalogs = load_catalogs(paths=asked_for(inventory).paths, editions=editions) if partial_inventory else catalogs_of(inventory)

@@ -14,6 +14,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import 
 Outcome = t.Dict[str, t.Any]
 Outcomes = t.Mapping[str, Outcome]
 NOT_YET = "the rules are not in force"  # which is what check mode is for
+LOST = "dropped out, not reached or failed elsewhere, and nothing is known of what they have now"
 SHOWN = 3  # names of removed rules that a host's outcome keeps
 LISTS = ("added", "changed_rules", "removed")
 
@@ -70,7 +71,11 @@ def _named(item: Outcome) -> str:
 
 
 def _troubles(outcomes: Outcomes, done: Outcomes, check_mode: bool) -> t.Iterator[str]:
-    for key, what in (("rolled_back", "took the change back: the rules from before are in force"), ("failed", "FAILED, the reasons stand above")):
+    for key, what in (
+        ("rolled_back", "took the change back: the rules from before are in force"),
+        ("failed", "FAILED, the reasons stand above"),
+        ("lost", LOST),
+    ):
         hosts = [name for name, item in outcomes.items() if item.get(key)]
         if hosts:
             yield f"{counted(len(hosts), 'host')} {what}: {some(hosts, 5)}"

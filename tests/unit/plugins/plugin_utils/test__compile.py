@@ -67,7 +67,7 @@ def test_a_part_of_an_inventory_hears_of_the_word_for_it_and_a_change_does_not()
     gone, changed_group = _compile.stale(plan, changed(["hosts"], {})), _compile.stale(plan, changed(["hosts", "edge", "groups"], ["x"]))
     assert gone and changed_group
     assert all(word in gone.remedy for word in ("partial_inventory: true", "host_firewall_partial_inventory", "expected_digest", "allow_stale_plan"))
-    assert changed_group.remedy == "plan again, or accept it by name with allow_stale_plan: true"
+    assert changed_group.remedy == "plan again, or accept it by name with allow_stale_plan: true (-e host_firewall_allow_stale_plan=true)"
 
 
 @pytest.mark.parametrize("name", ["msports_plan", "msports_roles_before", "msports_system__x", "msports_seen__x"])

@@ -61,14 +61,16 @@ def test_hosts_that_failed_or_took_it_back_and_foreign_rules_are_named() -> None
     outcomes = {
         "a": outcome({"failed": True, "msg": "x"}),
         "b": outcome({"failed": True, "rolled_back": True, "msg": "x"}),
+        "e": {"lost": True},
         "c": outcome(result(changed=False, effective=foreign)),
         "d": outcome(result(changed=False, effective=foreign)),
     }
     assert told(outcomes) == [
         "1 host took the change back: the rules from before are in force: b",
         "1 host FAILED, the reasons stand above: a",
+        "1 host dropped out, not reached or failed elsewhere, and nothing is known of what they have now: e",
         "differs from the plan at c, d: zone public admits: service ssh",
-        "0 of 4 hosts changed",
+        "0 of 5 hosts changed",
     ]
 
 
