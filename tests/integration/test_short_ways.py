@@ -65,7 +65,7 @@ def test_a_port_may_be_called_port_and_a_missing_plan_is_told_with_the_command_t
 def test_show_is_the_text_of_the_backend(played: Played) -> None:
     lines = played.by_task()["Show the ruleset of a host as text of its backend"]["msg"]
     assert lines[0] == "table inet msports"
-    assert any("ip saddr 10.1.1.10 tcp dport 445 accept" in line for line in lines)
+    assert any("ip saddr 10.1.1.10 tcp dport 445 counter accept" in line for line in lines)
 
 
 def test_init_writes_an_inventory(played: Played) -> None:

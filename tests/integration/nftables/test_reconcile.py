@@ -414,7 +414,7 @@ def test_a_failed_apply_keeps_the_old_rules_and_stays_visible(apply: t.Any, rule
 
 def test_a_kernel_that_holds_something_else_is_told(apply: t.Any, rule: t.Any, tmp_path: pathlib.Path) -> None:
     shim = tmp_path / "nft"
-    shim.write_text('#!/bin/sh\n[ "$1" = -f ] && exec sed "s/dport 22 accept/dport 23 accept/" | /usr/sbin/nft -f -\nexec /usr/sbin/nft "$@"\n')
+    shim.write_text('#!/bin/sh\n[ "$1" = -f ] && exec sed "s/dport 22 counter accept/dport 23 counter accept/" | /usr/sbin/nft -f -\nexec /usr/sbin/nft "$@"\n')
     shim.chmod(0o755)
     apply.nft_path = str(shim)
     done = apply(*three(rule), address_sets=SETS)
@@ -429,7 +429,7 @@ def test_keep_makes_no_default(apply: t.Any, rule: t.Any) -> None:
     assert done["effective"]["exact"] is False
     done = apply(rule("tftp", protocol="udp", local_ports=["69"], helper="tftp"), default_inbound="keep")
     listed = run("nft list table inet msports")
-    assert 'udp dport 69 ct helper set "tftp" comment "tftp"' in listed
+    assert 'udp dport 69 counter packets 0 bytes 0 ct helper set "tftp" comment "tftp"' in listed
     assert "policy accept" in listed
 
 
@@ -460,7 +460,7 @@ def test_audit_logs_with_a_limit_and_drops_nothing(apply: t.Any, rule: t.Any) ->
 def test_netbios_answers_come_in_by_port_where_the_kernel_has_no_helper(apply: t.Any, rule: t.Any, tmp_path: pathlib.Path) -> None:
     asks = rule("names", direction="out", protocol="udp", remote_ports=["137"], remote_addresses=["10.7.0.255", "10.7.0.0/24"], helper="netbios-ns")
     apply(asks)
-    assert 'udp dport 137 ct helper set "netbios_ns" comment "names"' in run("nft list table inet msports")
+    assert 'udp dport 137 counter packets 0 bytes 0 ct helper set "netbios_ns" comment "names"' in run("nft list table inet msports")
     shim = tmp_path / "nft"
     # A kernel without the helper refuses the object: so does this stand-in.
     shim.write_text('#!/bin/sh\nif [ "$1" = -c ]; then text=$(cat); case "$text" in *netbios-ns*) exit 1;; esac; echo "$text" | exec /usr/sbin/nft "$@"; fi\n')
@@ -470,7 +470,7 @@ def test_netbios_answers_come_in_by_port_where_the_kernel_has_no_helper(apply: t
     run("nft flush ruleset")
     done = apply(asks)
     listed = run("nft list table inet msports")
-    assert 'ip saddr 10.7.0.0/24 udp sport 137 accept comment "names"' in listed
+    assert 'ip saddr 10.7.0.0/24 udp sport 137 counter packets 0 bytes 0 accept comment "names"' in listed
     assert "helper" not in listed
     assert done["added"] == ["names"]
     assert not apply(asks)["changed"]

@@ -279,7 +279,7 @@ def test_what_the_kernel_holds_is_taken_back_however_it_spells_it(apply: Apply, 
     genuine = loading.load
 
     def load(options: t.Any, host: t.Any, actual: t.Any, desired: t.Any, text: str, sessions: t.Any) -> None:
-        genuine(options, host, actual, desired, text.replace("tcp dport 443 accept", "tcp dport 443 counter accept"), sessions)
+        genuine(options, host, actual, desired, text.replace("tcp dport 443 counter accept", "tcp dport 443 counter log accept"), sessions)
 
     before = ruleset()
     monkeypatch.setattr(loading, "load", load)
