@@ -10,7 +10,8 @@ version_added: 0.1.0
 author:
   - portcullis.msports contributors (@portcullis)
 description:
-  - Judges the answers that M(portcullis.msports.linux_probe) gave on hosts, as P(portcullis.msports.findings#filter) judges other observations.
+  - Judges the answers that M(portcullis.msports.linux_probe) and M(portcullis.msports.win_probe) gave on hosts, as
+    P(portcullis.msports.findings#filter) judges other observations.
 positional: _input, answers
 options:
   _input:
@@ -21,6 +22,10 @@ options:
     description: Host to the answers that its probes got, each with C(address), C(port) and C(answer).
     type: dict
     required: true
+  listening:
+    description:
+      - Windows hosts, each with the list of ports over TCP where somebody listens. Windows refuses nothing, so silence of another port says nothing there.
+    type: dict
   catalog_paths:
     description: Folders with your own catalogs, as in C(msports_catalog_paths).
     type: list
@@ -62,10 +67,10 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._compile import
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.ended import plan_as_of_today, today
 
 
-def probed(plan, answers, catalog_paths=None):
+def probed(plan, answers, catalog_paths=None, listening=None):
     with ansible_errors(AnsibleFilterError):
         day = today()
-        return judge_answers(plan_as_of_today(to_plain(plan)), to_plain(answers), day, listed(catalog_paths))
+        return judge_answers(plan_as_of_today(to_plain(plan)), to_plain(answers), day, listed(catalog_paths), to_plain(listening))
 
 
 class FilterModule:

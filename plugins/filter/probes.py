@@ -10,7 +10,7 @@ version_added: 0.1.0
 author:
   - portcullis.msports contributors (@portcullis)
 description:
-  - For each rule over TCP, chooses a managed Linux host that it admits and one that no rule admits to that port, and some ports that nobody has.
+  - For each rule over TCP, chooses a managed host that it admits and one that no rule admits to that port, and some ports that nobody has.
   - Hosts that reject what they do not admit are left out, because a refusal says nothing there. So is what is not over TCP, because silence says nothing.
 positional: _input, most
 options:
@@ -23,16 +23,16 @@ options:
     type: int
     default: 20
   systems:
-    description: From hosts of which systems connections can be tried, where another one runs a POSIX shell and Python, too.
+    description: From hosts of which systems connections are tried.
     type: list
     elements: str
-    default: [linux]
+    default: [linux, windows]
 """
 
 EXAMPLES = r"""
 - name: From where would the database be tried
   ansible.builtin.debug:
-    msg: "{{ (hostvars | portcullis.msports.plan | portcullis.msports.probes(systems=['linux', 'windows'])).by_source.mp01 | selectattr('port', 'eq', 1433) }}"
+    msg: "{{ (hostvars | portcullis.msports.plan | portcullis.msports.probes).by_source.mp01 | selectattr('port', 'eq', 1433) }}"
   # => [{address: 10.1.1.11, port: 1433}]
 """
 
@@ -59,7 +59,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._compile import
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.ended import plan_as_of_today
 
 
-def probes(plan, most=20, systems=("linux",)):
+def probes(plan, most=20, systems=("linux", "windows")):
     with ansible_errors(AnsibleFilterError):
         return probes_of_plan(plan_as_of_today(to_plain(plan)), to_plain(most), listed(list(systems)))
 

@@ -209,10 +209,12 @@ def probes_of_plan(plan: t.Mapping[str, t.Any], most: int, systems: t.Sequence[s
     return {"by_source": probes.by_source(found), "count": len(found), "left_out": left_out}
 
 
-def judge_answers(plan: t.Mapping[str, t.Any], answers: t.Mapping[str, t.Any], day: str, paths: t.Sequence[str] = ()) -> Plain:
+def judge_answers(
+    plan: t.Mapping[str, t.Any], answers: t.Mapping[str, t.Any], day: str, paths: t.Sequence[str] = (), listening: t.Optional[t.Mapping[str, t.Any]] = None
+) -> Plain:
     """Return ``{"wrong", "tested", "not_tested"}``: what the answers to probes say of a plan, in words."""
     index = PlanIndex(plan)
-    observations, not_tested = probes.observed(index, answers, day)
+    observations, not_tested = probes.observed(index, answers, day, listening or {})
     found = _with_remedies(index, judge.judge(index, observations), _catalogs_of_plan(plan, paths))
     wrong = [item for item in found["findings"] if item["word"] in (judge.UNPLANNED, judge.CUT_OFF)]
     return {

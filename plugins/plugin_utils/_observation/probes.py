@@ -5,19 +5,23 @@
 # Note that this plugin util is PRIVATE to the collection. It can have breaking changes at any time.
 """Which connections to try after a plan was applied, and what their answers mean: those that must pass, and those that must not.
 
-For each rule over TCP one host is chosen that it admits, and one that no rule admits to that port. Sources are hosts that the plan manages, Linux
-alone unless it is said that others can try, too. Nobody listens for it: where the default drops, a refusal says that the packet got there.
+For each rule over TCP one host is chosen that it admits, and one that no rule admits to that port. Sources are hosts that the plan manages. Nobody
+listens for it: where the default drops, a refusal says that the packet got there. Windows refuses nothing (its stealth mode): silence of a port
+where nobody listens says nothing there.
 """
 
 from __future__ import annotations
 
+import types
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MISSING, MsportsError, Problems
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import Addresses
 from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.observation import DROPPED, PASSED, PROBE, Observation, Plain
 from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.verdict import ALLOWED, Index, Judge
 
 OPEN, CLOSED, FILTERED, FAILED = ANSWERS = ("open", "refused", "filtered", "failed")
+MUTE = "nobody answered, and nobody is known to listen there; Windows refuses nothing, so that says nothing"
 NEVER = (1, 9)  # ports that no catalog names: what is open there is open everywhere
 FEW, FEW_OF_A_RULE = 50, 3  # so many hosts are asked whether they may, of all and of those that a rule names: an estate may have thousands
 Wanted = t.Dict[str, t.List[t.Dict[str, t.Any]]]
@@ -33,7 +37,7 @@ class Probe(t.NamedTuple):
     admitted: bool
 
 
-def probes_of(index: Index, most: int, systems: t.Container[str] = ("linux",)) -> tuple[list[Probe], int]:
+def probes_of(index: Index, most: int, systems: t.Container[str] = ("linux", "windows")) -> tuple[list[Probe], int]:
     """Return the connections to try from hosts of some systems, at most so many to each host, and how many were left out."""
     judge = Judge(index)
     hosts = index.plan["hosts"]
@@ -101,8 +105,13 @@ def by_source(probes: t.Iterable[Probe]) -> Wanted:
     return found
 
 
-def observed(index: Index, answers: t.Mapping[str, t.Sequence[Plain]], day: str) -> tuple[list[Observation], list[str]]:
-    """Return what answers to probes mean, and those that could not be tried, in words; ``answers`` is source -> address, port, answer."""
+def observed(
+    index: Index, answers: t.Mapping[str, t.Sequence[Plain]], day: str, listening: t.Mapping[str, t.Sequence[int]] = types.MappingProxyType({})
+) -> tuple[list[Observation], list[str]]:
+    """Return what answers to probes mean, and those that could not be tried, in words; ``answers`` is source -> address, port, answer.
+
+    ``listening`` are the hosts that refuse nothing, with the ports where somebody listens.
+    """
     found: list[Observation] = []
     untested: list[str] = []
     problems = Problems()
@@ -112,8 +121,15 @@ def observed(index: Index, answers: t.Mapping[str, t.Sequence[Plain]], day: str)
                 problems.add(f"answers: {source}", entry.get("answer", MISSING), f"expected one of {', '.join(ANSWERS)}, of a host of the plan", ANSWERS)
             elif entry["answer"] == FAILED:
                 untested.append(f"{source} -> {entry['address']} tcp/{entry['port']}: {entry.get('why', 'it could not be tried')}")
+            elif entry["answer"] == FILTERED and _is_mute(index, entry, listening):
+                untested.append(f"{source} -> {entry['address']} tcp/{entry['port']}: {MUTE}")
             else:
                 outcome = DROPPED if entry["answer"] == FILTERED else PASSED
                 found.append(_observation(source, entry["address"], entry["port"], outcome, day))
     problems.raise_as(MsportsError)
     return found, untested
+
+
+def _is_mute(index: Index, entry: Plain, listening: t.Mapping[str, t.Sequence[int]]) -> bool:
+    found = [name for name, _own in index.owners_whole(Addresses.parse([entry["address"]])) if name in listening] if listening else []
+    return any(entry["port"] not in listening[name] for name in found)

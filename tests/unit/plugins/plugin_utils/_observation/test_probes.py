@@ -45,8 +45,18 @@ def test_each_rule_is_tried_by_one_who_may_and_by_one_who_may_not() -> None:
 
 def test_who_cannot_try_and_where_a_refusal_says_nothing() -> None:
     assert not [item for item in probes_of(index(default_inbound="reject"), 100)[0] if item.destination == "sql01"]
-    assert not [item for item in probes_of(index(system="windows"), 100)[0] if item.source == "sql01"]
-    assert [item for item in probes_of(index(system="windows"), 100, ("linux", "windows"))[0] if item.source == "sql01"]
+    assert not [item for item in probes_of(index(system="windows"), 100, ("linux",))[0] if item.source == "sql01"]
+    assert [item for item in probes_of(index(system="windows"), 100)[0] if item.source == "sql01"]
+
+
+def test_silence_of_a_windows_host_says_something_where_somebody_listens_alone() -> None:
+    answers = {"a01": [{"address": "10.1.1.11", "port": 1433, "answer": "filtered"}, {"address": "10.1.1.11", "port": 9, "answer": "filtered"}]}
+    found, untested = observed(index(system="windows"), answers, "2026-11-29", {"sql01": [1433]})
+    assert [(item.port, item.outcome) for item in found] == [(1433, "dropped")]
+    assert untested == ["a01 -> 10.1.1.11 tcp/9: nobody answered, and nobody is known to listen there; Windows refuses nothing, so that says nothing"]
+    opened = {"a01": [{"address": "10.1.1.11", "port": 9, "answer": "open"}]}
+    assert observed(index(system="windows"), opened, "2026-11-29", {"sql01": []})[1] == [], "an answer is an answer"
+    assert len(observed(index(), answers, "2026-11-29")[0]) == 2, "Linux refuses what nobody listens to"
 
 
 @pytest.mark.parametrize(
