@@ -20,6 +20,7 @@ using ansible_collections.portcullis.msports.plugins.module_utils._FirewallRules
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallState;
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallStore;
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallTransaction;
+using ansible_collections.portcullis.msports.plugins.module_utils._FirewallWaiting;
 
 namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallExecutor
 {
@@ -86,7 +87,7 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallE
                 FirewallState state = FirewallState.Read(store, owner, ports, counts);
                 if (writes)
                     return Change(module, store, state, rollback, ports, operations, expected, counts);
-                module.Result["rolled_back_before"] = rollback.Note(owner);
+                module.Result["rolled_back_before"] = Note.Read(store, owner);
                 module.Result["state"] = state.Result();
                 return null;
             }
@@ -116,7 +117,7 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallE
             if (asked != null)
             {
                 int seconds = Convert.ToInt32(asked["seconds"], CultureInfo.InvariantCulture);
-                armed = rollback.Arm((string)asked["nonce"], seconds, (string)asked["code"], state, state.Owner, Rollback.Session(store, ports));
+                armed = rollback.Arm((string)asked["nonce"], seconds, (string)asked["code"], state, state.Owner, Waiting.Among(store, ports));
             }
             string failure = Write(module, new Transaction(store, state, state.Owner, counts), resolved);
             if (armed != null)

@@ -21,6 +21,7 @@ using ansible_collections.portcullis.msports.plugins.module_utils._FirewallSnaps
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallState;
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallStore;
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallTask;
+using ansible_collections.portcullis.msports.plugins.module_utils._FirewallWaiting;
 
 namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallRollback
 {
@@ -52,21 +53,6 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallR
         {
             this.store = store;
             this.counts = counts;
-        }
-
-        // The sessions that manage the host, as one text when it is exactly one.
-        public static string Session(IPolicyStore store, IList<int> ports)
-        {
-            string ssh = Environment.GetEnvironmentVariable("SSH_CONNECTION");
-            if (!String.IsNullOrEmpty(ssh))
-                return ssh;
-            IList<TcpPeer> peers = new TcpPeer[0];
-            // Not known is no session to compare with; who reads the state tells why it is not.
-            Failures.Ignore(() => peers = store.ManagementPeers(ports));
-            if (peers.Count != 1)
-                return "";
-            TcpPeer one = peers[0];
-            return String.Format(CultureInfo.InvariantCulture, "{0} {1} {2} {3}", one.Peer, one.PeerPort, one.Local, one.LocalPort);
         }
 
         // Keep what is there before it changes, and start the timer. What the controller needs. When it fails, nothing is armed.
@@ -144,20 +130,6 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallR
             }
         }
 
-        // What the host did by itself to the rules of an owner, until a run of it has read that; or null.
-        public Dictionary<string, object> Note(string owner)
-        {
-            string text = store.ReadMemory(FirewallState.Note(owner));
-            if (text == null)
-                return null;
-            string[] lines = text.Split('\n');
-            Func<int, string> line = number => lines.Length > number ? lines[number] : "";
-            return new Dictionary<string, object>
-            {
-                { "nonce", line(0) }, { "owner", line(1) }, { "when", line(2) }, { "why", line(3) }, { "what", lines.Skip(4).ToArray() }
-            };
-        }
-
         // What the second call of the controller runs, without Ansible.Basic, which costs more than all of this.
         public static Dictionary<string, object> Confirm(IDictionary arguments)
         {
@@ -169,7 +141,7 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallR
                 IPolicyStore store = PolicyStores.Open();
                 using (store.Lock())
                 {
-                    return new Rollback(store, new Counts()).Confirm((string)arguments["owner"], (string)arguments["nonce"], Session(store, ports));
+                    return new Rollback(store, new Counts()).Confirm((string)arguments["owner"], (string)arguments["nonce"], Waiting.Among(store, ports));
                 }
             }
             catch (Exception failure)
@@ -230,7 +202,7 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallR
                 if (waiting.Phase == Waiting.Confirmed)
                     Close(waiting);
             }
-            Dictionary<string, object> note = Note(owner);
+            Dictionary<string, object> note = Note.Read(store, owner);
             bool ofThis = note != null && (string)note["nonce"] == nonce;
             string[] seen = ofThis ? new[] { (string)note["why"] }.Concat((string[])note["what"]).ToArray() : new string[0];
             bool confirmed = seen.Length == 0 && store.UntilRestart == DoneBefore + nonce;
@@ -262,13 +234,10 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallR
             // A registry that takes nothing keeps no host closed: rules go back without it, and its values when it takes them.
             Failures.Ignore(() => Take(waiting, Waiting.Firing));
             List<string> what = new Restoration(store, waiting.Owner, counts).Run(Kept(Before), Kept(Written));
-            Dictionary<string, object> note = Note(waiting.Owner);
+            Dictionary<string, object> note = Note.Read(store, waiting.Owner);
             // What was ended after it had said so has said it.
             if (note == null || (string)note["nonce"] != waiting.Nonce)
-            {
-                string[] lines = { waiting.Nonce, waiting.Owner, DateTime.UtcNow.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture), why };
-                store.WriteMemory(FirewallState.Note(waiting.Owner), String.Join("\n", lines.Concat(what).ToArray()));
-            }
+                Note.Write(store, waiting, why, what);
             Failures.Ignore(store.DeleteTask);
             Finish();
         }

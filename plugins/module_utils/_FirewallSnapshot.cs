@@ -5,7 +5,6 @@
 // Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
 //
 // What is ours on a host at one moment, as a text that survives the run: the rules of an owner, default actions, logging, and memory.
-// And the token of a change that waits for its confirmation.
 using System;
 using System.Collections.Generic;
 using System.Globalization;
@@ -154,46 +153,6 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
         private static IEnumerable<string> Ids(IEnumerable<RuleCopy> rules)
         {
             return rules.Select(rule => rule.BaseId).OrderBy(id => id, StringComparer.Ordinal);
-        }
-    }
-
-    // The token. Session: the one management session that the run came by, or "" where that is not known.
-    public class Waiting
-    {
-        public const string Armed = "armed";
-        public const string Firing = "firing";
-        public const string Confirmed = "confirmed";
-        private const string Unreadable = "what a run has left for its rollback is not understood, nothing was changed: {0}; look at the values rollback* of"
-            + " HKLM\\SOFTWARE\\portcullis\\msports, remove them, and run again";
-
-        public string Phase;
-        public string Nonce;
-        public string Owner;
-        public int Seconds;
-        public DateTime Deadline;
-        public string Session;
-
-        public string Text()
-        {
-            string deadline = Deadline.ToString("o", CultureInfo.InvariantCulture);
-            return String.Join("|", new[] { "1", Phase, Nonce, Owner, Seconds.ToString(CultureInfo.InvariantCulture), deadline, Session });
-        }
-
-        public static Waiting Parse(string text)
-        {
-            try
-            {
-                string[] parts = text.Split('|');
-                if (parts.Length != 7 || parts[0] != "1" || !new[] { Armed, Firing, Confirmed }.Contains(parts[1]))
-                    throw new FormatException("it has another format");
-                DateTime deadline = DateTime.Parse(parts[5], CultureInfo.InvariantCulture, DateTimeStyles.RoundtripKind);
-                int seconds = Int32.Parse(parts[4], CultureInfo.InvariantCulture);
-                return new Waiting { Phase = parts[1], Nonce = parts[2], Owner = parts[3], Seconds = seconds, Deadline = deadline, Session = parts[6] };
-            }
-            catch (FormatException error)
-            {
-                throw new RefusedException(Unreadable, error.Message);
-            }
         }
     }
 }

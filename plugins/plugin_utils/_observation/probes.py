@@ -131,5 +131,5 @@ def observed(
 
 
 def _is_mute(index: Index, entry: Plain, listening: t.Mapping[str, t.Sequence[int]]) -> bool:
-    found = [name for name, _own in index.owners_whole(Addresses.parse([entry["address"]])) if name in listening] if listening else []
+    found = [name for name, _own in index.owners(Addresses.parse([entry["address"]])) if name in listening] if listening else []
     return any(entry["port"] not in listening[name] for name in found)
