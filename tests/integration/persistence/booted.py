@@ -31,7 +31,7 @@ RELEASES = ("bookworm", "trixie")
 RELEASE = os.environ.get("MSPORTS_RELEASE") or RELEASES[0]
 # polkitd, which firewalld depends on, wants a provider of logind (libpam-systemd); debootstrap does not find one by itself.
 # python3-apt is what Ansible's module for packages asks for.
-PACKAGES = "systemd,systemd-sysv,dbus,python3,python3-apt,nftables,iproute2,iptables,openssh-server,firewalld,ipset,libpam-systemd,ufw"
+PACKAGES = "systemd,systemd-sysv,dbus,python3,python3-apt,nftables,iproute2,iptables,openssh-server,firewalld,ipset,libpam-systemd,ufw,sudo"
 # Built in memory, because dpkg waits for the disk after each file; the tree is gone with the mount, whatever happens.
 BUILD = """set -eu
 mount -t tmpfs -o size=2g,mode=755 tmpfs "$2"
@@ -171,7 +171,7 @@ class Attendant:
         command = [*COMMAND, "exec", "-i", "-e", "PYTHONPATH=/collections", "-e", "PYTHONDONTWRITEBYTECODE=1", container, "python3", "-c", code, *modules]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=_environment())
 
-    def ask(self, errand: dict[str, str], timeout: float = 180) -> dict[str, t.Any]:
+    def ask(self, errand: dict[str, str], timeout: float = 3600) -> dict[str, t.Any]:
         """Have one errand done: its exit status, output and errors."""
         assert self._process.stdin is not None and self._process.stdout is not None
         try:
@@ -228,6 +228,14 @@ class Container:
     def reboot(self) -> None:
         self._dismiss()
         podman("restart", "--time", "20", self._id)
+        self.wait()
+
+    def crash(self) -> None:
+        """End all of it at once, as a power failure does, and start it again."""
+        self._dismiss()
+        podman("kill", "--signal", "KILL", self._id)
+        podman("wait", self._id, check=False)
+        podman("start", self._id)
         self.wait()
 
     def run(self, command: str, check: bool = True) -> str:
