@@ -125,12 +125,13 @@ def test_scripts_are_asked_one_by_one_and_what_they_say_is_told(make_host: t.Cal
 
     def powershell(script: str) -> tuple[int, str]:
         heard.append(script)
-        return (1, "") if "wfw" in script else (0, "said\r\n so")
+        return (1, "") if "wfw" in script else (0, "\x1b[31;1msaid\x1b[0m\r\n so")
 
     told = set(table.SCRIPTS) - set(COMPARED)
     answers = table.ask(machine(make_host(server()), powershell), told)
     assert results(answers) == {**dict.fromkeys(told, "told"), "export": "FAIL"}
     assert len(heard) == len(told) and not any("Copyright" in script for script in heard)
+    assert all("$ErrorActionPreference = 'Stop'" in script for script in heard), "an error is no answer"
     assert table.row("versions", answers["versions"]) == "told     versions         said so"
 
 
@@ -160,3 +161,16 @@ def test_the_page_says_of_every_check_what_to_do() -> None:
     page = ROOT.joinpath("docs", "windows-acceptance.md").read_text(encoding="utf-8")
     rows = {name for line in page.splitlines() if line.startswith("| `") for name in re.findall(r"`(\w+)`", line.split("|")[1])}
     assert rows >= set(table.NAMES)
+
+
+def listed() -> dict[str, str]:
+    """What a host under Wine answers: answer by check, as the page has it. ``wine/test_wine_acceptance.py`` asks such a host."""
+    section = ROOT.joinpath("docs", "windows-acceptance.md").read_text(encoding="utf-8").split("## What a host under Wine answers")[1].split("\n## ")[0]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in section.splitlines() if line.startswith("| `")]
+    names = [(name.strip("` "), answer) for names, answer, _why in rows for name in names.split(",")]
+    assert len(dict(names)) == len(names), "a check has one row"
+    return dict(names)
+
+
+def test_the_page_says_of_every_check_what_only_a_real_windows_answers() -> None:
+    assert set(listed()) == set(table.NAMES)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import pathlib
+import re
 import typing as t
 
 from . import CHECKS, FAIL, NOT_RUN, TOLD, Answer, Host, Machine, State, expect, host_checks, ruleset_checks
@@ -16,6 +17,9 @@ SCRIPTS = {path.stem: path for path in sorted((pathlib.Path(__file__).parent / "
 NAMES = (*CHECKS, *SCRIPTS, "others")
 MARK = "portcullis:acc_"
 LONGEST = 900  # characters of one row
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # PowerShell 7 has them, also where nobody sees them
+# Whatever cannot be asked ends a script: an error is no answer.
+BEGINS = "$ProgressPreference = 'SilentlyContinue'; $ErrorActionPreference = 'Stop'"
 
 Say = t.Callable[[str], None]
 
@@ -72,6 +76,7 @@ def _by_powershell(machine: Machine, path: pathlib.Path) -> Answer:
     if machine.powershell is None:
         return Answer(NOT_RUN, "without PowerShell")
     code, said = machine.powershell(script(path))
+    said = COLOURS.sub("", said)
     if code != 0 or not said.strip():
         return Answer(FAIL, said or f"exit code {code}")
     compare = COMPARED.get(path.stem)
@@ -81,7 +86,7 @@ def _by_powershell(machine: Machine, path: pathlib.Path) -> Answer:
 def script(path: pathlib.Path) -> str:
     """Return a script without its comments: WinRM takes a short command line."""
     lines = path.read_text(encoding="utf-8").splitlines()
-    return "\n".join(["$ProgressPreference = 'SilentlyContinue'", *(line for line in lines if line and not line.startswith("#"))])
+    return "\n".join([BEGINS, *(line for line in lines if line and not line.startswith("#"))])
 
 
 def sweep(machine: Machine) -> None:

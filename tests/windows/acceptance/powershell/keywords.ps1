@@ -9,6 +9,6 @@ $told = foreach ($word in 'LocalSubnet', 'LocalSubnet4', 'LocalSubnet6', 'Defaul
     $rule.Name = 'acceptance keyword ' + [Guid]::NewGuid(); $rule.Grouping = 'portcullis:acc_keywords'
     try { $rule.RemoteAddresses = $word; $policy.Rules.Add($rule); $word + ' reads ' + $policy.Rules.Item($rule.Name).RemoteAddresses }
     catch { $word + ' is refused' }
-    finally { $policy.Rules.Remove($rule.Name) }
+    finally { try { $policy.Rules.Remove($rule.Name) } catch { } }
 }
 $told -join '; '

@@ -16,5 +16,5 @@ try {
     $left = @($policy.Rules | Where-Object { $_.Name -eq $name } | ForEach-Object { $_.LocalPorts })
     "one Remove of two rules of a name left " + $left.Count + ": " + ($left -join ' ')
 } finally {
-    $policy.Rules.Remove($name); $policy.Rules.Remove($name)
+    try { $policy.Rules.Remove($name); $policy.Rules.Remove($name) } catch { }
 }
