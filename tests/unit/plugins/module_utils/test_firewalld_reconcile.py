@@ -161,6 +161,13 @@ def test_drift_in_each_place(apply: Backend) -> None:
     assert quiet["warnings"] == ["firewalld uses iptables: the daemon is asked for its rules, but the kernel is not looked at"]
 
 
+def test_settings_that_cannot_be_read_are_no_defaults(apply: Backend) -> None:
+    (apply.root / "etc/firewalld/firewalld.conf").unlink()
+    (apply.root / "etc/firewalld/firewalld.conf").mkdir()
+    with pytest.raises(FirewalldError, match="could not be read, and nothing was changed"):
+        apply(*USERS, **CLOSED)
+
+
 def test_without_purge_what_is_there_stays(apply: Backend) -> None:
     apply(*USERS, **CLOSED)
     kept = apply(rule("new", local_ports=["9"]), **{**CLOSED, "address_sets": {}, "purge": False})
