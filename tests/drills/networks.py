@@ -67,8 +67,8 @@ class Network:
         if how == "the interface is down":
             self.router.sh(f"ip link set h{number} down")
             return
-        chains = " ".join(_CHAINS[part].format(f"h{number}") for part in CUTS[how].split())
-        run([*self.router.within, "nft", "-f", "-"], f"table inet cut{number} {{ {chains} }}")
+        chains = "\n".join(_CHAINS[part].format(f"h{number}") for part in CUTS[how].split())
+        run([*self.router.within, "nft", "-f", "-"], f"table inet cut{number} {{\n{chains}\n}}")
 
     def mend(self, number: int) -> None:
         self.router.sh(f"nft delete table inet cut{number}; ip link set h{number} up", check=False)
