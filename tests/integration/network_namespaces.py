@@ -81,7 +81,7 @@ class Peer:
     def _wait(self) -> None:
         """Wait until packets of both families come through: a wire takes a moment, and a lost solicitation costs a second."""
         for family, address in ((socket.AF_INET, self.there), (socket.AF_INET6, self.there6)):
-            for _attempt in range(100):
+            for _attempt in range(3000):
                 with socket.socket(family) as client:
                     client.settimeout(0.1)
                     try:

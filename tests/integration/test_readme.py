@@ -44,7 +44,7 @@ def run(folder: pathlib.Path, command: str) -> str:
         "PATH": f"{PROGRAMS}:{os.environ['PATH']}",
     }
     words = shlex.split(command + (HERE if "apply_hosts" in command else ""))
-    done = subprocess.run([*UNSHARE, *words], cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=300)
+    done = subprocess.run([*UNSHARE, *words], cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=1800)
     return done.stdout + done.stderr
 
 

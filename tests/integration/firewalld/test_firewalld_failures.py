@@ -89,7 +89,7 @@ def test_a_disk_that_is_full_or_read_only_changes_nothing(apply: t.Any, rule: t.
         assert "cannot save the rules below /etc/firewalld: No space left on device" in failed["failed"]
         assert apply.state() == before
         subprocess.run([*inside, "mount -o remount,ro /etc/firewalld"], check=True)
-        failed = _chooses(apply, rule("new", local_ports=["9"]), rollback_timeout=60)
+        failed = _chooses(apply, rule("new", local_ports=["9"]), rollback_timeout=600)
         assert "cannot save the rules below /etc/firewalld: Read-only file system" in failed["failed"]
         subprocess.run([*inside, "mount -o remount,rw /etc/firewalld"], check=True)
         assert apply.state() == before

@@ -206,9 +206,9 @@ def test_what_keeps_a_host_alive_passes_a_default_before_the_zones(apply: t.Any,
 
 def _again(process: t.Any, peer: Peer) -> str:
     """Wait for the first sending, which only warmed the neighbours up, and send once more."""
-    output, _errors = process.communicate(timeout=20)
+    output, _errors = process.communicate(timeout=300)
     again = peer.python(process.args[-1])
-    return again.communicate(timeout=20)[0].strip() or output
+    return again.communicate(timeout=300)[0].strip() or output
 
 
 TFTP = """

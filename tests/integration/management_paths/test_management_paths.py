@@ -196,7 +196,7 @@ class World:
         """Tell whether a new connection by the same way hears the server."""
         code = f"import socket\ntry:\n    print(socket.create_connection({self._way.connect!r}, 0.5).recv(99))\nexcept OSError as error:\n    print(error)"
         process = self._peer.python(code)
-        return "SSH-2.0" in process.communicate(timeout=20)[0]
+        return "SSH-2.0" in process.communicate(timeout=300)[0]
 
 
 @pytest.fixture

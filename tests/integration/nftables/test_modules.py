@@ -39,7 +39,7 @@ def ansible(network: None, tmp_path: pathlib.Path) -> t.Callable[..., dict[str, 
     def task(module: str, *flags: str, **options: t.Any) -> dict[str, t.Any]:
         command = [sys.executable, "-m", "ansible", "adhoc", "localhost", "-m", f"portcullis.msports.{module}", *flags]
         command += ["-a", json.dumps(options)] if options else []
-        result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=tmp_path, timeout=60)
+        result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=tmp_path, timeout=600)
         assert "=> {" in result.stdout, result.stdout + result.stderr
         shown = json.loads(result.stdout[result.stdout.index("=> {") + 3 :])
         return {**shown, "failed": "FAILED! =>" in result.stdout, "told": " ".join((result.stdout + result.stderr).split())}

@@ -76,10 +76,14 @@ def test_a_rule_ends_with_its_last_day_by_itself(apply: t.Any, rule: t.Any, peer
         run("nft -f -", saved.read())
     assert not apply(*rules)["changed"]
     assert {port: probe("tcp", peer.here, port) for port in asked} == asked
-    soon = int(time.time()) + 2
-    run("nft flush chain inet msports rules_in")
-    run("nft -f -", f"add rule inet msports rules_in tcp dport 80 {render.ENDS.format(soon)} accept")
-    assert probe("tcp", peer.here, 80) == REFUSED
+    for seconds in (2, 20, 200):
+        soon = int(time.time()) + seconds
+        run("nft flush chain inet msports rules_in")
+        run("nft -f -", f"add rule inet msports rules_in tcp dport 80 {render.ENDS.format(soon)} accept")
+        before = probe("tcp", peer.here, 80)
+        if time.time() < soon:  # or else the machine stood still, and it says nothing
+            break
+    assert before == REFUSED
     time.sleep(max(soon - time.time(), 0) + 0.2)
     assert probe("tcp", peer.here, 80) == "nothing"
 
@@ -144,7 +148,7 @@ def test_what_keeps_a_host_alive_passes(apply: t.Any, peer: Peer) -> None:
     # (type, hop limit): errors, discovery from this link and from afar, multicast membership, and an echo request.
     sent = [(1, 64), (2, 64), (3, 64), (4, 64), (130, 1), (131, 1), (132, 1), (143, 1), (133, 255), (134, 255), (137, 255), (134, 64), (128, 64)]
     process = peer.python(ICMPV6 % (sent, peer.here6))
-    assert process.communicate(timeout=10)[0] == "sent\n"
+    assert process.communicate(timeout=300)[0] == "sent\n"
     types = []
     with contextlib.suppress(TimeoutError):
         while True:
@@ -172,7 +176,7 @@ def test_address_assignment_passes(apply: t.Any, peer: Peer) -> None:
         f"t.sendto(b'reply', ('{_link_local()}', 546, 0, socket.if_nametoindex('wire')))\n"
         "print('sent')\n"
     )
-    assert peer.python(code).communicate(timeout=10)[0] == "sent\n"
+    assert peer.python(code).communicate(timeout=300)[0] == "sent\n"
     assert here[68].recv(9) == b"offer"
     assert here6.recv(9) == b"reply"
     with pytest.raises(TimeoutError):
@@ -189,7 +193,7 @@ def _udp(address: str, port: int) -> socket.socket:
 
 
 def _link_local() -> str:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         shown = run("ip -6 -o addr show dev wire0 scope link -tentative").split()
         if shown:
@@ -202,10 +206,10 @@ SERVE_TFTP = """
 import socket, sys
 ask = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); ask.bind(("0.0.0.0", 69)); print("ready")
 data, client = ask.recvfrom(99)
-answer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); answer.bind(("0.0.0.0", 0)); answer.settimeout(%s)
+answer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); answer.bind(("0.0.0.0", 0)); answer.settimeout(60)
 answer.sendto(b"\\0\\3\\0\\1file", client)
 print(answer.recvfrom(99)[0])
-""" % (WAIT * 5)
+"""
 
 
 @pytest.mark.parametrize("helper", ["tftp", ""])
@@ -215,6 +219,7 @@ def test_tftp_client_needs_the_helper_and_works_with_it(apply: t.Any, rule: t.An
     assert server.stdout is not None
     assert server.stdout.readline() == "ready\n"
     client = _udp("0.0.0.0", 0)
+    client.settimeout(60 if helper else WAIT)
     client.sendto(b"\0\1name\0octet\0", (peer.there, 69))
     if helper:
         data, address = client.recvfrom(99)
@@ -246,16 +251,17 @@ except socket.timeout:
 def test_tftp_server_under_strict_outbound_needs_the_helper(apply: t.Any, rule: t.Any, peer: Peer, helper: str, outbound: str) -> None:
     apply(rule("tftp", protocol="udp", local_ports=["69"], helper=helper), default_outbound=outbound)
     ask = _udp("0.0.0.0", 69)
-    ask.settimeout(10)
-    client = peer.python(ASK_TFTP % (WAIT * 2, peer.here))
+    ask.settimeout(60)
+    client = peer.python(ASK_TFTP % (60 if helper else WAIT * 2, peer.here))
     client_address = ask.recvfrom(99)[1]
     answer = _udp("0.0.0.0", 0)
     with contextlib.suppress(PermissionError):
         answer.sendto(b"\0\3\0\1file", client_address)
+    answer.settimeout(60)
     if helper:
         assert answer.recvfrom(99)[0] == b"\0\4\0\1"
     expected = "b'\\x00\\x03\\x00\\x01file'\n" if helper else "nothing\n"
-    assert client.communicate(timeout=10)[0] == expected
+    assert client.communicate(timeout=300)[0] == expected
     ask.close()
     answer.close()
 
@@ -428,11 +434,11 @@ def test_what_this_host_waits_for_from_elsewhere_still_comes(apply: t.Any, peer:
     assert other.stdin is not None
     assert other.stdout.readline() == "ready\n"
     apply.learn = apply.learn if told else lambda sessions: True
-    with socket.create_connection((there, 1433), timeout=5) as client:
+    with socket.create_connection((there, 1433), timeout=60) as client:
         client.send(b"question")
         assert other.stdout.readline() == "b'question'\n"
         apply(default_outbound="keep")
-        client.settimeout(WAIT * 3)
+        client.settimeout(60 if survives else WAIT * 3)
         other.stdin.write("now\n")
         other.stdin.flush()
         received = 0
@@ -482,35 +488,36 @@ def test_established_sessions_survive_later_changes(apply: t.Any, rule: t.Any, p
 
 
 FLOOD = """
-import socket, time
+import socket
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 s.connect((%r, 7))
-end = time.monotonic() + %s
-while time.monotonic() < end:
-    for _ in range(100):
-        try:
-            s.send(b"x")
-        except ConnectionRefusedError:  # one came through, and nobody listens
-            pass
-print("sent")
+while True:
+    try:
+        s.send(b"x")
+    except ConnectionRefusedError:  # one came through, and nobody listens
+        pass
 """
 
 
-def _came_through(peer: Peer, seconds: float, load: t.Callable[[int], t.Any]) -> tuple[int, int]:
-    """Call ``load`` with 0, 1, 2... while packets arrive at a port that no rule admits, as fast as they can; return how many of how many came through.
+def _came_through(peer: Peer, load: t.Callable[[int], t.Any], enough: t.Callable[[int, int], bool]) -> int:
+    """Call ``load`` with 0, 1, 2... while packets arrive at a port that no rule admits, as fast as they can; return how many came through.
 
-    They are counted by chains before and behind ours, in the kernel.
+    It ends when ``enough`` says so of how often it was loaded and of how many came through. Packets are counted by chains before and behind ours, in the
+    kernel; a load counts when packets have arrived since the one before, because the machine may not let the other side run for a while.
     """
     chains = [f"chain {name} {{ type filter hook input priority {at}; udp dport 7 counter\n}}" for name, at in (("before", -9), ("behind", 9))]
     run("nft -f -", "\n".join(["table inet counting", "delete table inet counting", "table inet counting {", *chains, "}"]))
-    flood = peer.python(FLOOD % (peer.here, seconds))
-    number = 0
-    while flood.poll() is None:
+    flood = peer.python(FLOOD % peer.here)
+    number = loads = last = through = 0
+    while not enough(loads, through):
         load(number)
         number += 1
-    assert flood.communicate(timeout=30)[0] == "sent\n"
-    arrived, through = (int(found) for found in re.findall(r"packets (\d+)", run("nft list table inet counting")))
-    return through, arrived
+        arrived, through = (int(found) for found in re.findall(r"packets (\d+)", run("nft list table inet counting")))
+        loads, last = loads + (arrived > last), arrived
+        assert number < 5000, f"{loads} loads met packets, {through} of {arrived} came through"
+    flood.kill()
+    flood.communicate()
+    return through
 
 
 def test_loading_opens_no_gap(apply: t.Any, rule: t.Any, peer: Peer) -> None:
@@ -520,9 +527,7 @@ def test_loading_opens_no_gap(apply: t.Any, rule: t.Any, peer: Peer) -> None:
         apply(*[rule(f"r{i}", local_ports=[str(1000 + number % 2 + i)]) for i in range(50)])
 
     load(0)
-    through, arrived = _came_through(peer, 8, load)
-    assert arrived > 10_000
-    assert through == 0
+    assert _came_through(peer, load, lambda loads, through: loads >= 60 or through > 0) == 0
     ruleset = run("nft list table inet msports")
 
     def load_in_two_steps(_number: int) -> None:

@@ -40,7 +40,7 @@ def confirm(apply: Apply, done: dict[str, t.Any]) -> dict[str, t.Any]:
         return rollback.confirm(shelf(apply), backend, done["rollback"]["nonce"])
 
 
-def until(condition: t.Callable[[], t.Any], seconds: float = 30) -> None:
+def until(condition: t.Callable[[], t.Any], seconds: float = 300) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not happen in time"
@@ -88,7 +88,7 @@ def test_without_a_confirmation_the_host_takes_it_back_by_itself(apply: Apply, r
     before = ruleset()
     done = apply(rule("new"), rollback_timeout=1)
     assert "process of its own" in done["rollback"]["by"]
-    assert ruleset() != before
+    assert done["effective"]["in_force"]  # before it came here it may be gone again
     restored = undo.REMOVED.format("msports") if first else undo.RESTORED
     assert noted(apply) == [rollback.NOT_CONFIRMED, restored]
     assert ruleset() == before
@@ -101,16 +101,21 @@ def test_without_a_confirmation_the_host_takes_it_back_by_itself(apply: Apply, r
 def test_what_fires_needs_nothing_of_the_run(apply: Apply, rule: t.Any, tmp_path: pathlib.Path) -> None:
     """The process is killed, and what Python would import is elsewhere: only what was kept on the host counts."""
     before = ruleset()
-    child = os.fork()
-    if child == 0:
-        try:
-            apply(rule("new"), rollback_timeout=2)
-            os.kill(os.getpid(), signal.SIGKILL)
-        finally:
-            os._exit(1)
-    os.waitpid(child, 0)
-    assert ruleset() != before
-    names = run(f"{timer.sys.executable} -I -m zipfile -l {shelf(apply).code}")
+    for seconds in (2, 15, 120):
+        begun = time.monotonic()
+        child = os.fork()
+        if child == 0:
+            try:
+                apply(rule("new"), rollback_timeout=seconds)
+                os.kill(os.getpid(), signal.SIGKILL)
+            finally:
+                os._exit(1)
+        os.waitpid(child, 0)
+        loaded, names = ruleset(), run(f"{timer.sys.executable} -I -m zipfile -l {shelf(apply).code}", check=False)
+        if time.monotonic() - begun < seconds:  # or else it may have fired before anybody looked
+            break
+        noted(apply)
+    assert loaded != before
     assert "_linux/nftables/undo.py" in names and "_linux/rollback.py" in names
     noted(apply)
     assert ruleset() == before
@@ -118,7 +123,7 @@ def test_what_fires_needs_nothing_of_the_run(apply: Apply, rule: t.Any, tmp_path
 
 def test_another_run_hears_that_one_waits(apply: Apply, rule: t.Any) -> None:
     done = apply(rule("a"), rollback_timeout=60)
-    with pytest.raises(Refused, match=r"waits for its confirmation; .* takes the change back in (59|60) seconds"):
+    with pytest.raises(Refused, match=r"waits for its confirmation; .* takes the change back in \d+ seconds"):
         composer.settle(shelf(apply), False)
     with pytest.raises(Refused, match="waits for its confirmation"):
         apply(rule("b"), rollback_timeout=60)

@@ -120,7 +120,7 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "CONTAINERS_CONF": str(_settings())}
 
 
-def podman(*arguments: str, given: t.Optional[bytes] = None, check: bool = True, timeout: float = 180) -> str:
+def podman(*arguments: str, given: t.Optional[bytes] = None, check: bool = True, timeout: float = 900) -> str:
     """Run podman with storage and configuration of our own."""
     try:
         result = subprocess.run([*COMMAND, *arguments], input=given, capture_output=True, check=False, timeout=timeout, env=_environment())
@@ -155,10 +155,10 @@ def _build(name: str) -> None:
     for folder in (tree, downloads):
         folder.mkdir(exist_ok=True)
     command = ["unshare", "--mount", "sh", "-c", BUILD, "build", str(downloads), str(tree), RELEASE, PACKAGES, str(archive), POLKIT]
-    built = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900)
+    built = subprocess.run(command, capture_output=True, text=True, check=False, timeout=3 * 60 * 60)
     if built.returncode != 0:
         raise CannotRun(f"debootstrap: exit {built.returncode}: {(built.stdout + built.stderr).strip()[-600:]}")
-    podman("import", str(archive), name, timeout=600)
+    podman("import", str(archive), name, timeout=60 * 60)
     archive.unlink()
 
 
@@ -213,7 +213,7 @@ class Container:
     def wait(self) -> None:
         """Wait until systemd has booted."""
         state = ""
-        for _attempt in range(300):
+        for _attempt in range(3000):
             state = self.run("systemctl is-system-running", check=False).strip()
             if state in ("running", "degraded"):
                 return
@@ -227,7 +227,7 @@ class Container:
 
     def reboot(self) -> None:
         self._dismiss()
-        podman("restart", "--time", "20", self._id)
+        podman("restart", "--time", "300", self._id)
         self.wait()
 
     def crash(self) -> None:

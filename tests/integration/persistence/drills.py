@@ -295,7 +295,7 @@ def _one(chance: random.Random, kind: str) -> list[str]:
         died = killed(lambda: apply(**options), point, after)
         wrong = _converges(options)
     else:
-        done = apply(seconds=30, **options)
+        done = apply(seconds=600, **options)
         if "rollback" not in done:
             return [f"nothing waits: {done}"] if done["changed"] else []
         act = confirm if kind == "confirmation" else fire

@@ -57,7 +57,7 @@ class Host:
 
     def ssh(self, user: str, command: str, *options: str, port: int = 22, host: str = HERE) -> str:
         common = ["-i", str(self._folder / "key"), "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR"]
-        done = subprocess.run(["ssh", *common, *options, "-p", str(port), f"{user}@{host}", command], capture_output=True, text=True, check=False, timeout=60)
+        done = subprocess.run(["ssh", *common, *options, "-p", str(port), f"{user}@{host}", command], capture_output=True, text=True, check=False, timeout=600)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -75,7 +75,7 @@ def jobs(port: int) -> list[dict[str, t.Any]]:
     """Rules that admit the way, rules that do not, and these with a timer."""
     common = {"connection_port": port, "persist": False}
     closed = {**common, "rules": [rule(22, "10.9.0.0/24"), dict(rule(443, PEER), name="web")]}
-    return [{**common, "rules": [rule(port, PEER)]}, closed, {**closed, "rollback_timeout": 60}]
+    return [{**common, "rules": [rule(port, PEER)]}, closed, {**closed, "rollback_timeout": 600}]
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +109,7 @@ def test_a_session_of_sshd_is_seen_or_not_taken_for_none(host: Host, user: str, 
         host.container.run(
             f"cat > /tmp/forward.py <<'CODE'\n{FORWARD % ('0.0.0.0', port, '127.0.0.1')}\nCODE\nsystemd-run -q --unit forwarder python3 /tmp/forward.py"
         )
-        host.container.run("for i in $(seq 50); do ss -ltn | grep -q :2443 && break; sleep 0.1; done")
+        host.container.run("for i in $(seq 600); do ss -ltn | grep -q :2443 && break; sleep 0.1; done")
     admitted, closed, timed = host.judge(user, program, jobs(port), port=port)
     assert how in admitted[0][0] and PEER in admitted[0][0]
     assert "would lock out" in closed[1] and "would lock out" in timed[1]

@@ -76,10 +76,13 @@ def test_runs_and_commands_of_ufw_at_the_same_time(ufw: t.Any, rules: t.Any, rul
 
 
 def test_a_busy_ufw_is_waited_for(ufw: t.Any, rules: t.Any) -> None:
-    holder = 'import fcntl, time; f = open("/run/ufw.lock", "w"); fcntl.lockf(f, fcntl.LOCK_EX); time.sleep(4)'
-    ufw.run(f"systemd-run -q --unit holder python3 -c '{holder}'; sleep 1")
+    holder = (
+        'import fcntl, time; f = open("/run/ufw.lock", "w"); fcntl.lockf(f, fcntl.LOCK_EX); open("/run/held", "w"); time.sleep(4); open("/run/released", "w")'
+    )
+    ufw.run(f"rm -f /run/held /run/released; systemd-run -q --unit holder python3 -c '{holder}'")
+    ufw.run("for i in $(seq 600); do test -e /run/held && exit 0; sleep 0.1; done; exit 1")
     assert ufw(*rules)["changed"]
-    assert "inactive" in ufw.run("systemctl is-active holder", check=False)
+    assert ufw.run("ls /run/released").strip() == "/run/released"
 
 
 def _mount(ufw: t.Any, command: str) -> None:

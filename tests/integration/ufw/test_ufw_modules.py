@@ -51,7 +51,7 @@ def pack(tmp_path: pathlib.Path) -> t.Callable[..., Packed]:
         command = [sys.executable, "-m", "ansible", "adhoc", "localhost", "-m", f"portcullis.msports.{module}", *flags]
         command += ["-a", json.dumps(options)] if options else []
         here = {**environment, "ANSIBLE_REMOTE_TEMP": str(runs[-1])}
-        result = subprocess.run(command, capture_output=True, text=True, check=False, env=here, cwd=tmp_path, timeout=120)
+        result = subprocess.run(command, capture_output=True, text=True, check=False, env=here, cwd=tmp_path, timeout=600)
         assert "FAILED! => {" in result.stdout, result.stdout + result.stderr
         packages = list(runs[-1].rglob(f"AnsiballZ_{module}.py"))
         return Packed(json.loads(result.stdout[result.stdout.index("=> {") + 3 :]), packages[0].read_bytes() if packages else b"")

@@ -63,7 +63,7 @@ def settle(ufw: Ufw) -> list[str]:
 
 
 def until_restored(ufw: Ufw) -> None:
-    ufw.run(f"for i in $(seq 300); do ls {SHELF}/*ed.json {SHELF}/firing.json 2>/dev/null | grep -v rolled_back || exit 0; sleep 0.1; done; exit 1")
+    ufw.run(f"for i in $(seq 3000); do ls {SHELF}/*ed.json {SHELF}/firing.json 2>/dev/null | grep -v rolled_back || exit 0; sleep 0.1; done; exit 1")
 
 
 def killed(ufw: Ufw, place: str, name: str, after: bool, count: int = 0, nonce: str = "", **given: t.Any) -> None:
@@ -78,7 +78,7 @@ def clean(ufw: Ufw) -> None:
     ufw.run("ufw allow 7777/tcp")
 
 
-CLOSED = {"default_inbound": "reject", "default_outbound": "block", "rollback_timeout": 60}
+CLOSED = {"default_inbound": "reject", "default_outbound": "block", "rollback_timeout": 600}
 
 
 def test_the_files_wait_for_the_confirmation(ufw: Ufw, rule: t.Any) -> None:
@@ -88,7 +88,7 @@ def test_the_files_wait_for_the_confirmation(ufw: Ufw, rule: t.Any) -> None:
     assert ufw.state()[0] == files
     applied = ufw.kernel()
     assert applied != kernel
-    with pytest.raises(Refusal, match=r"waits for its confirmation; .* takes the change back in (5\d|60) seconds"):
+    with pytest.raises(Refusal, match=r"waits for its confirmation; .* takes the change back in \d+ seconds"):
         ufw(rule("another"))
     with pytest.raises(Refusal, match="a run has changed the rules of msports and waits for its confirmation"):
         ufw(rule("another"), owner="other")
@@ -107,8 +107,7 @@ def test_systemds_timer_takes_it_back(ufw: Ufw, rule: t.Any, first: bool) -> Non
     if not first:
         ufw(rule("old", local_ports=["80"], remote_addresses=["10.1.0.0/16", "fd01::/16"]), default_inbound="allow")
     before = ufw.state()
-    ufw(rule("new"), **{**CLOSED, "rollback_timeout": 1})
-    assert ufw.kernel() != before[1]
+    assert ufw(rule("new"), **{**CLOSED, "rollback_timeout": 1})["effective"]["in_force"]  # before it comes here it may be gone again
     until_restored(ufw)
     assert ufw.state() == before
     assert settle(ufw) == [rollback.NOT_CONFIRMED, rollback.RESTORED]
@@ -118,7 +117,7 @@ def test_systemds_timer_takes_it_back(ufw: Ufw, rule: t.Any, first: bool) -> Non
 def test_what_others_do_meanwhile_stays(ufw: Ufw, rule: t.Any) -> None:
     """By ufw and by hand: rules, a rule of ours that is removed, and a way in beside ufw, which confirms nothing."""
     ufw(rule("old", local_ports=["80"]), rule("both", local_ports=["81"]))
-    done = ufw(rule("new", local_ports=["82"]), rule("both", local_ports=["81"]), rollback_timeout=60)
+    done = ufw(rule("new", local_ports=["82"]), rule("both", local_ports=["81"]), rollback_timeout=600)
     ufw.run("ufw allow 8080/tcp; iptables -I INPUT -p tcp --dport 22 -j ACCEPT; iptables -I ufw-user-input -p tcp --dport 23 -j ACCEPT")
     ufw.run("iptables -D ufw-user-input -p tcp --dport 81 -j ACCEPT")
     answer = confirm(ufw, done)
@@ -132,11 +131,11 @@ def test_what_others_do_meanwhile_stays(ufw: Ufw, rule: t.Any) -> None:
 def test_a_reload_of_ufw_meanwhile_is_the_end_of_it(ufw: Ufw, rule: t.Any) -> None:
     ufw(rule("old", local_ports=["80"]))
     before = ufw.state()
-    done = ufw(rule("new"), rollback_timeout=60)
+    done = ufw(rule("new"), rollback_timeout=600)
     ufw.run("ufw reload")
     assert ufw.state() == before
     assert confirm(ufw, done)["rolled_back"] == [undo.HAND, rollback.NEVER_WRITTEN]
-    done = ufw(rule("new"), rollback_timeout=60)
+    done = ufw(rule("new"), rollback_timeout=600)
     ufw.run("ufw --force disable")
     assert confirm(ufw, done)["rolled_back"] == [undo.HAND, undo.SWITCHED_OFF.format(4), undo.SWITCHED_OFF.format(6)]
     ufw.run("ufw --force enable")

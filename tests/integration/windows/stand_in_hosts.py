@@ -74,7 +74,14 @@ def run_playbook(folder: pathlib.Path, text: str, hosts: t.Sequence[str], progra
     inventory.write_text(json.dumps({"all": {"hosts": dict.fromkeys(hosts, {}), "vars": shared}}), encoding="utf-8")
     command = [str(program or ansible_playbook()), "-i", str(inventory), str(play)]
     done = subprocess.run(
-        command, cwd=folder, env=playbook_environment(folder, **environment), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, check=False
+        command,
+        cwd=folder,
+        env=playbook_environment(folder, **environment),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=1800,
+        check=False,
     )
     return done.returncode, done.stdout + done.stderr
 

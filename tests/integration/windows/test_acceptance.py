@@ -57,13 +57,13 @@ def test_the_command_asks_everything_and_leaves_nothing(tmp_path: pathlib.Path) 
     shared = {"ansible_connection": "portcullis.lab.windows_stand_in", "msports_stand_in": str(path), "msports_stand_in_engine": "mono"}
     inventory.write_text(json.dumps({"all": {"hosts": {"w1": shared}}}), encoding="utf-8")
     command = [PROGRAMS / "python", ROOT / "tests" / "windows" / "acceptance", "-i", inventory, "w1", "--rules", "20", "--no-powershell"]
-    done = subprocess.run(command, env=playbook_environment(tmp_path), capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(command, env=playbook_environment(tmp_path), capture_output=True, text=True, timeout=1800, check=False)
     rows = {line[9:].split()[0]: line[:8].strip() for line in done.stdout.splitlines() if line[:8].strip() in ("pass", "FAIL", "told", "not run")}
     assert done.returncode == 0, done.stdout + done.stderr
     assert rows == {**dict.fromkeys(CHECKS, "pass"), **dict.fromkeys(table.SCRIPTS, "not run"), "host_bits": "told"}
     after = policy_file.read(path)
     assert policy_file.state(after) == policy_file.state(before) and after["counters"]["commits"] > 2 * 20
-    checked = subprocess.run([*command, "--", "--check"], env=playbook_environment(tmp_path), capture_output=True, text=True, timeout=60, check=False)
+    checked = subprocess.run([*command, "--", "--check"], env=playbook_environment(tmp_path), capture_output=True, text=True, timeout=1800, check=False)
     assert policy_file.read(path)["counters"]["calls"] == after["counters"]["calls"], "there is no check mode: " + checked.stdout
 
 

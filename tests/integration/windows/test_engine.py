@@ -292,7 +292,7 @@ def test_several_processes_compile_once_and_all_run(sent: Sent, tmp_path: pathli
         for path in (*paths, paths[0])
     ]
     for one in started:
-        output, error = one.communicate(timeout=120)
+        output, error = one.communicate(timeout=900)
         assert json.loads(output)["counts"]["enumerations"] == 1, error.decode()
     assert len(list(tmp_path.glob("cache/*.exe"))) == 1
     assert [policy_file.read(path)["counters"]["calls"] for path in paths] == [2, 1, 1]

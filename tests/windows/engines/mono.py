@@ -138,11 +138,11 @@ class Mono:
     def described(self) -> str:
         return "Mono: the C# as C# 5 with the stand-in policy store; no PowerShell, the .ps1 is only read"
 
-    def run(self, call: Call, policy: t.Optional[pathlib.Path], wide: bool = False, timeout: float = 300) -> Done:
+    def run(self, call: Call, policy: t.Optional[pathlib.Path], wide: bool = False, timeout: float = 1800) -> Done:
         (done,) = self.run_all([(call, policy)], wide, timeout)
         return done
 
-    def run_all(self, calls: t.Sequence[tuple[Call, t.Optional[pathlib.Path]]], wide: bool = False, timeout: float = 300) -> list[Done]:
+    def run_all(self, calls: t.Sequence[tuple[Call, t.Optional[pathlib.Path]]], wide: bool = False, timeout: float = 1800) -> list[Done]:
         code = calls[0][0].csharp
         if any(call.csharp != code for call, _policy in calls) or len({policy for _call, policy in calls}) < len(calls):
             raise ValueError("calls of one process need the same code and a file each")

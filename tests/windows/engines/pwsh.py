@@ -89,14 +89,14 @@ class Pwsh:
     def described(self) -> str:
         return f"PowerShell {find(os.environ.get(VARIABLE))[1]} for Linux: exec wrapper and .ps1 are genuine, the policy store is the stand-in"
 
-    def run(self, call: Call, policy: t.Optional[pathlib.Path], wide: bool = True, timeout: float = 300) -> Done:
+    def run(self, call: Call, policy: t.Optional[pathlib.Path], wide: bool = True, timeout: float = 1800) -> Done:
         """``wide`` is always so in PowerShell 7."""
         words, data = for_pwsh(call.command, call.wire(), self.program, _added(policy))
         with stand_in.environment_for(policy, {}) as environment:
             done = subprocess.run(words, input=data, capture_output=True, env={**environment, **_kept()}, timeout=timeout, check=False)
         return Done(done.returncode, done.stdout, done.stderr)
 
-    def run_all(self, calls: t.Sequence[tuple[Call, t.Optional[pathlib.Path]]], wide: bool = True, timeout: float = 300) -> list[Done]:
+    def run_all(self, calls: t.Sequence[tuple[Call, t.Optional[pathlib.Path]]], wide: bool = True, timeout: float = 1800) -> list[Done]:
         return [self._in_session(call, policy, timeout) for call, policy in calls]
 
     def _in_session(self, call: Call, policy: t.Optional[pathlib.Path], timeout: float) -> Done:
