@@ -22,6 +22,8 @@ import checkout
 
 ROOT, CACHE = checkout.ROOT, checkout.CACHE
 SCENARIOS = ROOT / "extensions" / "molecule"
+# Has the callback packed_once: a scenario starts Ansible nine times.
+CALLBACKS = ROOT / "tests" / "tools" / "callbacks"
 STORAGE = """[storage]
 driver = "overlay"
 graphroot = "{0}"
@@ -70,7 +72,8 @@ def run(scenario: str, base: t.Mapping[str, str]) -> tuple[int, str]:
     except booted.CannotRun as error:
         return 1, f"this machine cannot run the containers of Molecule: {error}. MSPORTS_SKIP='molecule-*' leaves the scenarios out by name"
     command = [str(pathlib.Path(sys.executable).with_name("molecule")), "test", "--scenario-name", scenario]
-    with alone(scenario):
+    with alone(scenario), tempfile.TemporaryDirectory(prefix="msports-packed-") as packed:
+        env |= {"ANSIBLE_CALLBACKS_ENABLED": "packed_once", "ANSIBLE_CALLBACK_PLUGINS": str(CALLBACKS), "MSPORTS_PACKED": packed}
         done = subprocess.run(command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     return done.returncode, done.stdout.decode(errors="replace")
 

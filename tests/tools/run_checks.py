@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Run the checks of this repository in order, and end with the counts: ``N passed, N failed``.
 
-Usage: ``run_checks.py [GROUP]...`` with groups ``lint docs sanity unit integration windows containers lab molecule``; none means all.
+Usage: ``run_checks.py [GROUP]...`` with groups ``lint docs sanity unit integration windows containers lab molecule``; none means all,
+and of Molecule the scenario ``mixed``.
 
 A linter counts as one check, ansible-test counts each of its sanity tests, pytest each of its tests. A skipped test is a failed one, unless
 ``MSPORTS_SKIP`` allows it by name: a comma-separated list of patterns (``*`` as in a shell) for tests or for whole parts. What was skipped or not run is
@@ -55,6 +56,8 @@ TYPED = ("plugin_utils", "module_utils", "action", "filter", "lookup", "test")
 WINE_FEW = ["tests/integration/windows/wine/test_wine_host.py"]
 WINE_ALL = ["tests/integration/windows/wine", *sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("tests/integration/windows/test_executor_*.py"))]
 UNIT = ["tests/unit", "tests/semantics"]
+# The scenario with a host of each backend, which shows by itself what the others show of one backend each.
+MIXED = "mixed"
 COVERAGE = 95  # percent of lines and branches
 # One more than there are processors, because tests on containers wait much of the time.
 WORKERS = (os.cpu_count() or 2) + 1
@@ -79,6 +82,7 @@ class Part:
     name: str
     group: str
     run: t.Callable[[bool], Outcome]  # whether nothing else runs, so that its output can be shown as it goes
+    by_name: bool = False  # only runs where its group is asked for
     again: t.Optional[t.Callable[[str], Outcome]] = None  # runs one of its tests by itself, where a failure may be one of the machine
 
 
@@ -292,13 +296,13 @@ PARTS = (
     Part("unit", "unit", lambda alone: run_pytest("unit", UNIT, alone)),
     Part("integration", "integration", lambda alone: run_pytest("integration", integration(), alone)),
     *(Part(f"core-{core}", "integration", functools.partial(run_on_core, core)) for core in other_cores()),
-    *(Part(name, "containers", functools.partial(run_folders, name), functools.partial(run_one, name)) for name in BOOTED),
+    *(Part(name, "containers", functools.partial(run_folders, name), again=functools.partial(run_one, name)) for name in BOOTED),
     Part("windows", "windows", functools.partial(run_folders, "windows")),
     Part("windows-pwsh", "windows", run_pwsh),
-    Part("other-release", "containers", run_other_release, lambda test: run_one("other-release", test, MSPORTS_RELEASE=other_release())),
+    Part("other-release", "containers", run_other_release, again=lambda test: run_one("other-release", test, MSPORTS_RELEASE=other_release())),
     Part("windows-wine", "windows-wine", run_wine),
     Part("lab", "lab", lambda alone: run_pytest("lab", ["tests/lab/test_lab.py"], alone)),
-    *(Part(f"molecule-{name}", "molecule", functools.partial(run_molecule, name)) for name in molecule_scenarios.scenarios()),
+    *(Part(f"molecule-{name}", "molecule", functools.partial(run_molecule, name), name != MIXED) for name in molecule_scenarios.scenarios()),
 )
 MEASURED = Part("coverage", "coverage", coverage)
 # What takes long begins early. Cores share ansible-test's environments, scenarios the bridge of the machine, and playbooks the files that hosts in network
@@ -378,7 +382,7 @@ def main() -> int:
         return 2
     RESULTS.mkdir(parents=True, exist_ok=True)
     checkout.link()
-    chosen = [part for part in parts if not groups or part.group in groups]
+    chosen = [part for part in parts if part.group in groups or not groups and not part.by_name]
     total = Outcome()
     for part in [part for part in chosen if allowed(part.name)]:
         total.said.append(f"NOT RUN: {part.name} (allowed by MSPORTS_SKIP)")

@@ -216,7 +216,7 @@ def test_a_failed_test_on_a_booted_container_is_run_once_more_and_told_as_flaky_
         return checks.Outcome(passed=1) if test == "waits" else checks.Outcome(failed=1, shown=["the second time"])
 
     parts = [
-        checks.Part("one", "containers", lambda _alone: failing(checks, "waits", "is wrong"), again),
+        checks.Part("one", "containers", lambda _alone: failing(checks, "waits", "is wrong"), again=again),
         checks.Part("other", "unit", lambda _alone: failing(checks, "a unit")),
     ]
     lines_told, outcomes = checks.run_all(parts)
@@ -278,6 +278,12 @@ def test_every_part_is_in_one_chain() -> None:
     checks = load("run_checks")
     assert sorted(part.name for chain in checks.CHAINS for part in chain) == sorted(part.name for part in checks.PARTS)
     assert {part.group for part in checks.PARTS} >= {"sanity", "molecule", "containers", "windows"}
+
+
+def test_of_molecule_the_whole_run_has_the_scenario_with_every_backend() -> None:
+    parts = load("run_checks").PARTS
+    assert [part.name for part in parts if part.group == "molecule" and not part.by_name] == ["molecule-mixed"]
+    assert {part.group for part in parts if part.by_name} == {"molecule"}
 
 
 def test_every_folder_of_integration_tests_is_run_once() -> None:

@@ -33,7 +33,7 @@ def command_lines(engine: str) -> list[list[str]]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("MSPORTS_MOLECULE_")}
     chosen = {"MSPORTS_MOLECULE_ENGINE": engine, "MSPORTS_MOLECULE_BUILD_OPTIONS": "--network host", "MOLECULE_SCENARIO_NAME": "nftables"}
     program = [sys.executable, str(HERE / "command_lines.py")]
-    done = subprocess.run(program, env={**kept, **chosen}, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(program, env={**kept, **chosen}, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stderr
     return t.cast("list[list[str]]", json.loads(done.stdout))
 
@@ -43,7 +43,7 @@ def refused(line: t.Sequence[str], folder: pathlib.Path) -> str:
     words = 2 if line[1] == "network" else 1
     asked = [*line[: 1 + words], "--help", *line[1 + words :]]  # options are parsed first, and a wrong one is told instead of the help
     environment = {**os.environ, "DOCKER_HOST": f"unix://{folder}/nobody.sock", "DOCKER_CONFIG": str(folder), "HOME": str(folder)}
-    done = subprocess.run(asked, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(asked, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=600)
     return "" if done.returncode == 0 else done.stderr
 
 

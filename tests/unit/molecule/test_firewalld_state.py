@@ -52,7 +52,7 @@ def export(folder: pathlib.Path, state: dict[str, t.Any], refused: str = "") -> 
     folder.joinpath("dbus.py").write_text(DBUS)
     environment = {**os.environ, "PYTHONPATH": str(folder), "STATE": json.dumps(state), "REFUSED": refused, "PYTHONDONTWRITEBYTECODE": "1"}
     with SCRIPT.open(encoding="utf-8") as script:
-        return subprocess.run([sys.executable, "-"], stdin=script, env=environment, capture_output=True, text=True, check=False, timeout=60)
+        return subprocess.run([sys.executable, "-"], stdin=script, env=environment, capture_output=True, text=True, check=False, timeout=600)
 
 
 @pytest.mark.parametrize("key", [key for key in STATE if not key.startswith(("/list", ".zone/getZones", ".policy/getPolicies", ".ipset/getIPSets"))])

@@ -41,6 +41,29 @@ def test_every_scenario_probes_the_stray_rule_the_rule_that_left_and_somebody_el
     assert {(host, 9999) for host in asked} <= probed or scenario == "nftables"
 
 
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_every_probe_begins_at_a_host_and_leads_to_one(scenario: str) -> None:
+    """Each host makes its own; those of another name nobody would make."""
+    estate = inventory(scenario)
+    named = {probe[end] for probe in estate["vars"]["probes"] for end in ("from", "to")}
+    assert named <= set(estate["children"]["hosts"]["hosts"])
+
+
+def test_the_scenario_of_the_whole_run_shows_of_each_backend_what_the_others_show() -> None:
+    """Each port that a scenario of one backend probes at its management point is probed, with the same answer, at the host of that backend."""
+    mixed = inventory("mixed")
+    hosts = {host["backend"]: name for name, host in mixed["children"]["hosts"]["hosts"].items() if name in mixed["children"]["managed"]["hosts"]}
+    shown = {(probe["to"], probe["port"], probe["open"]) for probe in mixed["vars"]["probes"]}
+    outward = {(probe["from"], probe["port"]) for probe in mixed["vars"]["probes"] if probe["to"] == "outsider"}
+    assert set(hosts) == {scenario for scenario in SCENARIOS if scenario != "mixed"}
+    for backend, name in hosts.items():
+        probes = inventory(backend)["vars"]["probes"]
+        missing = {(probe["port"], probe["open"]) for probe in probes if probe["to"] == "mp" and (name, probe["port"], probe["open"]) not in shown}
+        # A site server is asked nothing by clients.
+        assert missing == ({(443, True)} if name == "site" else set()), backend
+        assert {(name, probe["port"]) for probe in probes if probe["from"] == "mp"} <= outward
+
+
 def script() -> str:
     """The shell script of the Containerfile."""
     text = MOLECULE.joinpath("shared", "Containerfile").read_text(encoding="utf-8")
@@ -65,7 +88,7 @@ def test_epel_is_asked_for_ufw_alone(tmp_path: pathlib.Path, manager: str, packa
     program.chmod(0o755)
     shell = shutil.which("sh")
     assert shell
-    subprocess.run([shell, "-c", script()], env={"PATH": str(tmp_path), "PACKAGES": packages}, check=True, capture_output=True, timeout=30)
+    subprocess.run([shell, "-c", script()], env={"PATH": str(tmp_path), "PACKAGES": packages}, check=True, capture_output=True, timeout=600)
     assert log.read_text().splitlines() == asked
 
 
@@ -76,6 +99,6 @@ def test_a_package_that_is_not_there_fails_the_image(tmp_path: pathlib.Path) -> 
     shell = shutil.which("sh")
     assert shell
     assert (
-        subprocess.run([shell, "-c", script()], env={"PATH": str(tmp_path), "PACKAGES": "nftables"}, check=False, capture_output=True, timeout=30).returncode
+        subprocess.run([shell, "-c", script()], env={"PATH": str(tmp_path), "PACKAGES": "nftables"}, check=False, capture_output=True, timeout=600).returncode
         == 100
     )

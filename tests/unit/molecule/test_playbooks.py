@@ -43,7 +43,7 @@ def test_a_rule_enters_by_the_role_and_its_removal_is_named() -> None:
     plays = playbook("side_effect.yml")
     roles = [role for play in plays for role in play.get("roles", [])]
     assert [role["host_firewall_directory"].rpartition("/")[2] for role in roles] == ["wider"]
-    probes = [task["vars"]["probe"] for play in plays for task in play.get("tasks", []) if "probe" in task.get("vars", {})]
+    probes = [probe for play in plays for task in play.get("tasks", []) for probe in task.get("vars", {}).get("asked", [])]
     assert [(probe["port"], probe["open"]) for probe in probes] == [(7777, True)]
     asserted = [that for play in plays for task in play.get("tasks", []) for that in task.get("ansible.builtin.assert", {}).get("that", [])]
     assert "repaired.removed | select('search', '7777') | length == 1" in asserted

@@ -126,7 +126,7 @@ def verdicts(tmp_path_factory: pytest.TempPathFactory) -> str:
         f"ansible_python_interpreter={sys.executable}",
         "play.yml",
     ]
-    done = subprocess.run(program, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(program, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
     assert folder.joinpath("before").read_text() == "a\nb\nb\nc"
     return done.stdout
