@@ -62,9 +62,11 @@ def serve(spec: dict) -> None:
             for each in accepted:
                 each.close()
             os.setsid()
+            parent = os.getpid()
             if os.fork():
                 os._exit(0)
-            time.sleep(0.05)
+            while os.getppid() == parent:
+                time.sleep(0.01)
         login(spec, variable)
     os.close(0)
     while True:
