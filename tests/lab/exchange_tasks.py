@@ -99,7 +99,7 @@ def ping(address: str, family: int = 4, size: int = 32, seconds: float = 0.5) ->
         except OSError:
             return False
         end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0 and select.select([sock], [], [], left)[0]:
+        while select.select([sock], [], [], max(0.0, end - time.monotonic()))[0]:
             data, source = sock.recvfrom(65535)
             answer = data[(data[0] & 15) * 4 :] if family == 4 else data
             if answer[0] == reply and answer[4:6] == mark and source[0] == address:
@@ -145,10 +145,9 @@ def take_in(address: str, port: int, family: int = 4, seconds: float = 4.0) -> i
         return count
 
 
-def tftp_serve(size: int, seconds: float = 1.6) -> int:
-    """Answer one TFTP read request on udp/69 from a new port (RFC 1350) and return how many blocks were acknowledged."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
-        server.bind(("", 69))
+def tftp_serve(name: str, size: int, seconds: float) -> int:
+    """Answer one TFTP read request to what listens from a new port (RFC 1350) and return how many blocks were acknowledged."""
+    with _open.pop(name) as server:
         server.settimeout(seconds)
         try:
             _request, client = server.recvfrom(2048)
@@ -169,7 +168,7 @@ def tftp_serve(size: int, seconds: float = 1.6) -> int:
     return len(blocks)
 
 
-def tftp_fetch(address: str, seconds: float = 1.2) -> int:
+def tftp_fetch(address: str, seconds: float) -> int:
     """Read a file by TFTP and return its size, or -1 when no answer comes."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.settimeout(seconds)

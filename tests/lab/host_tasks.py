@@ -62,8 +62,9 @@ def open_sessions(targets: t.Sequence[tuple[str, int]], keep: bool, seconds: flo
             selector.register(client, selectors.EVENT_WRITE)
         opened: set[t.Any] = set()
         end = time.monotonic() + seconds
-        while selector.get_map() and (left := end - time.monotonic()) > 0:
-            for key, _events in selector.select(left):
+        # What is there when the time is over counts: a process that stood still meanwhile has looked at nothing.
+        while selector.get_map() and (ready := selector.select(max(0.0, end - time.monotonic()))):
+            for key, _events in ready:
                 selector.unregister(key.fileobj)
                 opened.add(key.fileobj)
     results = [client in opened and client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0 for client in clients]

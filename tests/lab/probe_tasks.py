@@ -105,8 +105,12 @@ def _connect_all(ends: t.Sequence[tuple[int, str, int]]) -> list[tuple[str, int]
                 answered.append((address, port))
             sock.close()
         last = time.monotonic()
-        while waiting and time.monotonic() - last < _QUIET:
-            for number, _event in poll.poll(0.05, 4096):
+        while waiting:
+            late = time.monotonic() - last >= _QUIET  # asked before the last look: this process may have stood still
+            ready = poll.poll(0 if late else 0.05, 4096)
+            if late and not ready:
+                break
+            for number, _event in ready:
                 last = time.monotonic()
                 sock, end = waiting.pop(number)
                 if sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) in _ANSWERS:

@@ -81,7 +81,7 @@ class Server:
         self._wait()
 
     def _wait(self) -> None:
-        for _try in range(100):
+        for _try in range(3000):
             if b"Server listening" in self._folder.joinpath("log").read_bytes():
                 return
             time.sleep(0.1)
@@ -104,5 +104,5 @@ class Server:
 
     def close(self) -> None:
         self._process.terminate()
-        self._process.wait(timeout=30)
+        self._process.wait(timeout=300)
         self._log.close()
