@@ -3,40 +3,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Runs inside a host with ufw: random rulesets, one after the other, each predicted, applied and applied again. Prints JSON.
 
-Python 3.8 and the standard library, like the backend. Arguments: number of pairs, seed.
+Python 3.8 and the standard library, like the backend; ``random_rulesets.py`` stands before it. Arguments: number of pairs, seed.
 """
 
 from __future__ import annotations
 
-import copy
 import json
-import random
 import subprocess
 import sys
 
+from random_rulesets import Rulesets
+
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.reconcile import Host, Refused, run
 
-PORTS = [[], ["443"], ["25"], ["80", "443"], ["80", "81", "8000-8100"], ["0-65535"], ["1-1023", "49152-65535"], [str(n) for n in range(1000, 1050, 2)]]
-ADDRESSES = [
-    ["any"],
-    ["10.0.0.0/8"],
-    ["10.1.2.3"],
-    ["fd00::7"],
-    ["10.1.2.3", "fd00::7"],
-    ["10.1.2.0-10.1.3.7"],
-    ["fd00::/8"],
-    ["fd00::1", "10.9.8.7"],
-    ["0.0.0.0/0"],
-    ["::/0"],
-    ["0.0.0.0", "255.255.255.255"],
-    ["10.0.0.0/8", "10.2.0.0/16", "fe80::/10"],
-    ["64:ff9b::10.0.0.0/104", "::5"],
-    ["10.3.%d.0/25" % i for i in range(20)],
-    ["@few"],
-    ["@both"],
-    ["@nobody"],
-]
-LOCAL = [[], [], [], ["any"], ["10.0.0.1"], ["fd00::5"], ["10.0.0.1", "fd00::5"], ["@few"]]
 ADMIN = [
     "ufw allow 8080/tcp",
     "ufw limit 2222/tcp",
@@ -49,64 +28,6 @@ KEYS = ("changed", "diff", "added", "changed_rules", "removed", "kept", "structu
 FILES = ("/etc/ufw/user.rules", "/etc/ufw/user6.rules", "/etc/default/ufw")
 
 
-def one(numbers, number):
-    protocol = numbers.choice(["tcp", "tcp", "udp", "any"])
-    ports = protocol != "any"
-    return {
-        "name": "rule {0} of {1}".format(number, protocol),
-        "direction": numbers.choice(["in", "in", "out"]),
-        "action": numbers.choice(["allow", "allow", "allow", "block"]),
-        "protocol": protocol,
-        "local_ports": numbers.choice(PORTS) if ports else [],
-        "remote_ports": numbers.choice(PORTS[:4]) if ports and numbers.random() < 0.4 else [],
-        "remote_addresses": numbers.choice(ADDRESSES),
-        "local_addresses": numbers.choice(LOCAL),
-        "helper": "netbios-ns" if protocol == "udp" and numbers.random() < 0.1 else "",
-        "description": "text {0}".format(numbers.random()),
-    }
-
-
-def ruleset(numbers):
-    start = numbers.randrange(8)
-    sets = {
-        "few": ["10.50.0.0/16", "10.60.%d.1" % start],
-        "both": ["192.168.%d.%d" % (i, start) for i in range(9)] + ["fd01:%x::1" % i for i in range(7)],
-        "nobody": [],
-    }
-    rules = [one(numbers, number) for number in numbers.sample(range(40), numbers.choice([0, 1, 5, 20]))]
-    for item in rules:
-        item["helper"] = item["helper"] if item["action"] == "allow" else ""
-    return {
-        "rules": [item for item in rules if fits(item, sets)],
-        "address_sets": sets,
-        "default_inbound": numbers.choice(["keep", "keep", "block", "reject", "allow"]),
-        "default_outbound": numbers.choice(["keep", "keep", "block", "allow"]),
-        "mode": numbers.choice(["enforce", "enforce", "enforce", "audit"]),
-    }
-
-
-def fits(item, sets):
-    def of(texts):
-        texts = sets[texts[0][1:]] if texts and texts[0].startswith("@") else texts
-        return {4, 6} if texts in ([], ["any"]) else {6 if ":" in text else 4 for text in texts}
-
-    return bool(of(item["remote_addresses"]) & of(item["local_addresses"])) or not of(item["remote_addresses"])
-
-
-def nearby(numbers, given):
-    other = copy.deepcopy(given)
-    if not other["rules"] or numbers.random() < 0.3:
-        key = numbers.choice(["default_inbound", "default_outbound", "mode", "address_sets"])
-        other[key] = ruleset(numbers)[key]
-    else:
-        key = numbers.choice(["direction", "remote_addresses", "local_addresses", "name", "description", "action"])
-        chosen = numbers.choice(other["rules"])
-        chosen[key] = dict(one(numbers, 99), name="renamed {0}".format(numbers.random()))[key]
-        chosen["helper"] = ""
-    other["rules"] = [item for item in other["rules"] if fits(item, other["address_sets"])]
-    return other
-
-
 def shell(command):
     return subprocess.run(command, shell=True, check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout
 
@@ -116,15 +37,16 @@ def state():
 
 
 def main(pairs, seed):
-    numbers = random.Random(seed)
+    lists = [[str(n) for n in range(1000, 1050, 2)]]
+    rulesets = Rulesets(seed, ("tcp", "tcp", "udp", "any"), lists, ["netbios-ns"], many=[3], sizes=[0, 1, 5, 20])
     before = state()
-    options, wrong, seen = ruleset(numbers), [], {"unchanged": 0, "near": 0, "kept": 0, "admin": 0, "refused": 0}
+    options, wrong, seen = rulesets.ruleset(), [], {"unchanged": 0, "near": 0, "kept": 0, "admin": 0, "refused": 0}
     for number in range(pairs):
         if number % 8 == 5:
-            shell(numbers.choice(ADMIN))
+            shell(rulesets.numbers.choice(ADMIN))
             seen["admin"] += 1
         previous = options
-        options = nearby(numbers, options) if number % 2 else ruleset(numbers)
+        options = rulesets.nearby(options) if number % 2 else rulesets.ruleset()
         seen["near"] += number % 2
         here = state()
         try:

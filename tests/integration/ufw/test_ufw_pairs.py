@@ -17,10 +17,11 @@ PAIRS = 48
 
 
 def test_check_predicts_and_repeats_change_nothing(ufw: t.Any) -> None:
-    script = pathlib.Path(__file__).with_name("random_pairs.py").read_text(encoding="utf-8")
-    output = ufw.container.python(
-        f"import sys\nsys.argv = ['random_pairs', '{PAIRS}', '20261121']\n" + script.replace("from __future__ import annotations\n", "")
-    )
+    here = pathlib.Path(__file__)
+    rulesets, script = (path.read_text(encoding="utf-8") for path in (here.parents[1] / "random_rulesets.py", here.with_name("random_pairs.py")))
+    future, place = "from __future__ import annotations\n", "from random_rulesets import Rulesets\n"
+    code = script.replace(future, "").replace(place, rulesets.replace(future, ""))
+    output = ufw.container.python(f"{future}import sys\nsys.argv = ['random_pairs', '{PAIRS}', '20261121']\n{code}")
     found = json.loads(output.splitlines()[-1])
     assert found["wrong"] == []
     assert found["left"] == []
