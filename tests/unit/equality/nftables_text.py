@@ -123,6 +123,8 @@ class Ruleset:
             word = tokens.pop(0)
             if word in ("accept", "drop") and not tokens:
                 verdict = word
+            elif word == "counter":
+                pass  # counts, and decides nothing
             elif word == "jump" and len(tokens) == 1:
                 verdict = "jump " + tokens.pop()
             elif word in ("ip", "ip6") and tokens[0] in ("saddr", "daddr"):

@@ -217,10 +217,10 @@ def test_a_rule_that_says_something_else_is_seen(mutation: str) -> None:
     ("old", "new"),
     [
         ("ip saddr 10.20.0.0/16 tcp dport 443 ", "ip saddr 10.20.0.0/15 tcp dport 443 "),
-        ("tcp dport 443 accept", "tcp dport 443-444 accept"),
-        ("ip saddr 10.20.0.0/16 udp dport 4011 accept", "ip saddr 10.20.0.0/16 tcp dport 4011 accept"),
+        ("tcp dport 443 counter accept", "tcp dport 443-444 counter accept"),
+        ("ip saddr 10.20.0.0/16 udp dport 4011 counter accept", "ip saddr 10.20.0.0/16 tcp dport 4011 counter accept"),
         ("udp sport { 67, 4011 } udp dport 68", "udp dport 68"),
-        ('udp dport 69 ct helper set "tftp" accept', "udp dport 69 accept"),
+        ('udp dport 69 counter ct helper set "tftp" accept', "udp dport 69 counter accept"),
         ("ip daddr { 10.20.0.0/16, 255.255.255.255 }", "ip daddr { 10.20.0.0/16 }"),
     ],
 )

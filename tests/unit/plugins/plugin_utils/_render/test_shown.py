@@ -30,7 +30,7 @@ def small(**fields: t.Any) -> Plain:
 def test_nftables_is_the_file_for_nft() -> None:
     shown = text(small(), "till")
     assert shown.startswith("table inet msports\ndelete table inet msports\ntable inet msports {\n")
-    assert '\t\tip saddr 10.0.0.0/24 tcp dport { 443, 8000-8010 } accept comment "in tcp/443,8000-8010 from desk"\n' in shown
+    assert '\t\tip saddr 10.0.0.0/24 tcp dport { 443, 8000-8010 } counter accept comment "in tcp/443,8000-8010 from desk"\n' in shown
     assert "policy drop" in shown
 
 
