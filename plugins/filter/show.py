@@ -39,8 +39,8 @@ EXAMPLES = r"""
   ansible.builtin.debug:
     msg: "{{ (hostvars | portcullis.msports.plan | portcullis.msports.show('fsp01', 'nftables')).splitlines() | select('search', 'dport 80 ') | map('trim') }}"
   # =>
-  #   - 'ip saddr { 10.1.2.10/31, 10.9.0.10, 10.20.0.0/16 } tcp dport 80 accept comment "in tcp/80 from configmgr.client@CAS.tree"'
-  #   - 'ip6 saddr fd00:20::/32 tcp dport 80 accept comment "in tcp/80 from configmgr.client@CAS.tree"'
+  #   - 'ip saddr { 10.1.2.10/31, 10.9.0.10, 10.20.0.0/16 } tcp dport 80 counter accept comment "in tcp/80 from configmgr.client@CAS.tree"'
+  #   - 'ip6 saddr fd00:20::/32 tcp dport 80 counter accept comment "in tcp/80 from configmgr.client@CAS.tree"'
 """
 
 RETURN = r"""

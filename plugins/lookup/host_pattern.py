@@ -34,8 +34,12 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Only these, and nobody less
-  hosts: "{{ lookup('portcullis.msports.host_pattern', apply_hosts | default('all'), name='apply_hosts') }}"
+# In a play:
+#   hosts: "{{ lookup('portcullis.msports.host_pattern', apply_hosts | default('all'), name='apply_hosts') }}"
+- name: Patterns that have hosts come back as they are, others are refused
+  ansible.builtin.debug:
+    msg: "{{ lookup('portcullis.msports.host_pattern', apply_hosts | default('all'), name='apply_hosts') }}"
+  # => all
 """
 
 RETURN = r"""
