@@ -10,7 +10,8 @@ import typing as t
 
 import booted
 import pytest
-from wire import PROBE, REFUSED, Prober, wired
+from network_namespaces import PROBE, REFUSED, Prober
+from wire import wired
 
 
 pytestmark = pytest.mark.container
