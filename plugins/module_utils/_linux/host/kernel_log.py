@@ -21,8 +21,10 @@ import typing as t
 PLACE = "/dev/kmsg"
 MOST_LINES, MOST_SEEN = 200000, 20000
 FIELD = re.compile(r"(\w+)=(\S*)")
-# Who writes what before a packet: of ours nobody knows what became of it, the others say that they stopped it.
+# Who writes what before a packet: of ours nobody knows what became of it, the others say that they stopped it, or that they let it pass. So ufw writes
+# what an audit in it would stop.
 WOULD = "{0} would drop "
+PASSED = "[UFW ALLOW] "
 STOPPED = re.compile(r"\[UFW (?:LIMIT )?BLOCK\] |(?:filter_|\b)(?:IN|OUT|INPUT|OUTPUT)_?\S*_(?:DROP|REJECT): |FINAL_REJECT: ")
 ECHO = {"ICMP": "8", "ICMPv6": "128"}
 LOST = "{0} lines of the kernel's log were gone before they were read: observe more often, or let the host learn (linux_learning)"
@@ -113,16 +115,23 @@ def _packet(text: str, owner: str, own: t.Container[str]) -> t.Optional[t.Tuple[
     start, mark, rest = text.partition("IN=")
     if not mark or " OUT=" not in " " + rest:
         return None
-    ours = start.startswith(WOULD.format(owner))
-    if not ours and not STOPPED.search(start):
+    outcome = _outcome(start, owner)
+    if not outcome:
         return None
-    fields = dict(FIELD.findall(mark + rest))
+    # behind a bracket is the packet that an error is about
+    fields = dict(FIELD.findall((mark + rest).partition(" [")[0]))
     direction = {(True, False): "in", (False, True): "out"}.get((bool(fields.get("IN")), bool(fields.get("OUT"))))
     here, there = (fields.get(name, "") for name in (("DST", "SRC") if direction == "in" else ("SRC", "DST")))
     what = _port(fields, rest.split())
     if direction is None or what is None or "lo" in (fields["IN"], fields["OUT"]) or _address(here) not in own:
         return None
-    return (direction, _address(there)) + what + ("unknown" if ours else "dropped",)
+    return (direction, _address(there)) + what + (outcome,)
+
+
+def _outcome(start: str, owner: str) -> str:
+    if start.startswith(WOULD.format(owner)):
+        return "unknown"
+    return "passed" if start.endswith(PASSED) else "dropped" if STOPPED.search(start) else ""
 
 
 def _port(fields: t.Mapping[str, str], words: t.Sequence[str]) -> t.Optional[t.Tuple[str, t.Optional[int]]]:

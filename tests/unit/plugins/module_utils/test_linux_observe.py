@@ -58,17 +58,19 @@ def seen(log: kernel_log.Log) -> list[tuple[t.Any, ...]]:
         ("[UFW BLOCK] " + IN + TCP.format("SYN"), ("in", "10.7.0.9", "tcp", 1433, "dropped", 1)),
         ("filter_IN_public_REJECT: " + IN + TCP.format("SYN"), ("in", "10.7.0.9", "tcp", 1433, "dropped", 1)),
         ("FINAL_REJECT: " + IN + TCP.format("SYN"), ("in", "10.7.0.9", "tcp", 1433, "dropped", 1)),
-        # an answer, what belongs to no connection, another owner, another program, what passed, what is forwarded, another host's, no packet
+        ("[UFW ALLOW] " + IN + TCP.format("SYN"), ("in", "10.7.0.9", "tcp", 1433, "passed", 1)),
+        # an answer, what belongs to no connection, another owner, another program, what is forwarded, another host's, no packet
         ("msports would drop in: " + IN + TCP.format("ACK SYN"), None),
         ("msports would drop in: " + IN + TCP.format("ACK PSH"), None),
         ("other would drop in: " + IN + TCP.format("SYN"), None),
         ("fail2ban: " + IN + TCP.format("SYN"), None),
-        ("[UFW ALLOW] " + IN + TCP.format("SYN"), None),
+        ("[UFW ALLOW] " + IN + TCP.format("ACK SYN"), None),
         ("STATE_INVALID_DROP: " + IN + TCP.format("SYN"), None),
         ("[UFW BLOCK] IN=eth0 OUT=eth1 SRC=10.7.0.9 DST=10.7.0.1 " + TCP.format("SYN"), None),
         ("[UFW BLOCK] IN=eth0 OUT= SRC=10.7.0.9 DST=10.8.0.1 " + TCP.format("SYN"), None),
         ("msports would drop in: IN=eth0 OUT= SRC=10.7.0.9 DST=10.7.0.1 LEN=60 PROTO=47 ", None),
         ("[UFW BLOCK] IN=eth0 OUT= SRC= DST=", None),
+        ("[UFW BLOCK] IN=eth0 OUT= SRC=10.7.0.9 DST=10.7.0.1 LEN=88 PROTO=ICMP TYPE=5 CODE=1 [SRC=10.7.0.8 DST=10.7.0.1 PROTO=UDP SPT=1 DPT=53 LEN=9 ] ", None),
         ("eth0: link is up IN=", None),
     ],
 )
