@@ -173,9 +173,9 @@ def run_pytest(name: str, paths: t.Sequence[str], alone: bool, measured: bool = 
                 outcome.skipped.append(named(case))
             else:
                 outcome.passed += 1
-    if status != 0 and not outcome.failed:  # nothing collected, a usage error, a crash
-        print(f"pytest ended with exit code {status}")
-        outcome.failed = 1
+    if status not in (0, 1) or (status == 1 and not outcome.failed):  # nothing collected, a usage error, a crash: also after a test failed
+        outcome.said.append(f"FAILED: {name}: pytest ended with exit code {status}")
+        outcome.failed += 1
     return outcome
 
 

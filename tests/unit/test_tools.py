@@ -251,6 +251,26 @@ def test_what_no_second_run_excuses(tests: tuple[tuple[str, ...], ...], others: 
     assert bool(ran) is bool(told) is (second != (1, 0))
 
 
+STOPS = """
+import pytest
+def test_fails(): assert False
+def test_stops(): pytest.exit("stopped", returncode=CODE)
+def test_never_ran(): assert False
+"""
+
+
+@pytest.mark.parametrize("code", [2, 3])
+def test_a_run_that_stops_after_a_failure_is_no_failed_test_alone(code: int, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What did not run any more is not made good by running the failed test again."""
+    checks, again = load("run_checks"), load("again")
+    monkeypatch.setattr(checks, "RESULTS", tmp_path)
+    (tmp_path / "test_stops.py").write_text(STOPS.replace("CODE", str(code)))
+    outcome = checks.run_pytest("part", [str(tmp_path / "test_stops.py")], False)
+    assert (outcome.failed, len(outcome.failures)) == (2, 1)
+    assert outcome.said[-1] == f"FAILED: part: pytest ended with exit code {code}"
+    assert again.run_again({"part": outcome}, {"part": lambda _test: checks.Outcome(passed=1)}) == []
+
+
 def test_only_tests_on_booted_containers_are_run_again() -> None:
     assert {part.name for part in load("run_checks").PARTS if part.again} == {"firewalld", "ufw", "boot", "other-release"}
 
