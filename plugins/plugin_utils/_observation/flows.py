@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import bisect
 import functools
 import typing as t
 
@@ -37,7 +38,7 @@ class Flows:
         self.roles = roles
         self._on = index.ports_anywhere
         self.legs: list[tuple[Leg, Ports]] = []
-        self._at: dict[tuple[str, t.Optional[int]], list[Leg]] = {}
+        self._at: dict[tuple[str, t.Optional[int]], list[Leg]] = {}  # by protocol and place among ``_starts``
         self.through: dict[str, str] = {}  # flows that a web proxy may stand in for -> the role behind it
         for flow in flows:
             if flow.via_proxy:
@@ -56,9 +57,15 @@ class Flows:
 
     def at(self, protocol: str, port: t.Optional[int]) -> list[Leg]:
         """Return the flows over a port."""
-        if (protocol, port) not in self._at:
-            self._at[protocol, port] = [leg for leg, ports in self.legs if leg.flow.protocol == protocol and self._covers(ports, port)]
-        return self._at[protocol, port]
+        key = (protocol, None if port is None else bisect.bisect_right(self._starts, port))
+        if key not in self._at:
+            self._at[key] = [leg for leg, ports in self.legs if leg.flow.protocol == protocol and self._covers(ports, port)]
+        return self._at[key]
+
+    @functools.cached_property
+    def _starts(self) -> list[int]:
+        """Between two of these the same flows are over every port: what was seen may have all ports there are."""
+        return sorted({edge for _leg, ports in self.legs for item in ports for edge in (item.first, item.last + 1)})
 
     @staticmethod
     def _covers(ports: Ports, port: t.Optional[int]) -> bool:
