@@ -14,7 +14,7 @@ from ansible_collections.portcullis.msports.plugins.module_utils._options import
 from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import Action, ansible_errors, keep_rights, to_plain
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.ended import today
 from ansible_collections.portcullis.msports.plugins.plugin_utils._observation import store
-from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.windows_census import census
+from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.windows_census import census, marks_of
 
 LINUX, WINDOWS = "portcullis.msports.linux_observe", "portcullis.msports.win_observe"
 ARGUMENTS = {"directory": {"type": "path", "default": "msports-plan"}, **OWNER}
@@ -30,7 +30,7 @@ class ActionModule(Action):
         folder = store.folder_of(arguments["directory"])
         with ansible_errors(AnsibleActionFail):
             mark = store.mark_of(folder, task_vars["inventory_hostname"])
-        seen = self._look({"owner": arguments["owner"], "mark": mark}, task_vars)
+        seen = self._look(arguments["owner"], mark, task_vars)
         if seen.get("failed") or seen.get("unreachable"):
             return seen
         for text in seen["unknown"]:
@@ -40,15 +40,15 @@ class ActionModule(Action):
                 self._keep(folder, task_vars["inventory_hostname"], seen["observations"], seen.get("mark"))
         return {**seen, "directory": folder}
 
-    def _look(self, linux: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
-        """Return what the module of the host's system told, as observations; the result of a module that failed as it is. ``linux`` are options there."""
+    def _look(self, owner: str, mark: store.Mark, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+        """Return what the module of the host's system told since the mark, as observations; the result of a module that failed as it is."""
         if not self.on_windows:
-            return to_plain(self._execute_module(module_name=LINUX, module_args=linux, task_vars=task_vars))
+            return to_plain(self._execute_module(module_name=LINUX, module_args={"owner": owner, "mark": mark}, task_vars=task_vars))
         keep_rights(self._connection)
-        told = to_plain(self._execute_module(module_name=WINDOWS, module_args={}, task_vars=task_vars))
+        told = to_plain(self._execute_module(module_name=WINDOWS, module_args={"marks": marks_of(mark)}, task_vars=task_vars))
         if told.get("failed") or told.get("unreachable"):
             return told
-        return {"changed": False, **census(told)._asdict()}
+        return {"changed": False, **census(told, mark)._asdict()}
 
     @staticmethod
     def _keep(folder: str, host: str, observations: list[dict[str, t.Any]], mark: t.Optional[store.Mark]) -> None:

@@ -10,6 +10,7 @@ using System.Collections.Generic;
 using System.Globalization;
 using System.IO;
 using System.Linq;
+using System.Net;
 using System.Reflection;
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallInterop;
 
@@ -115,6 +116,16 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallH
 
         // A file that others write to meanwhile, by a path with or without variables.
         Stream OpenLog(string path);
+    }
+
+    public static class PlainAddress
+    {
+        // As rules have it: without the zone, and IPv4 as IPv4.
+        public static string Text(IPAddress address)
+        {
+            byte[] bytes = address.GetAddressBytes();
+            return new IPAddress(address.IsIPv4MappedToIPv6 ? bytes.Skip(12).ToArray() : bytes).ToString();
+        }
     }
 
     // A failure that needs no stack trace: the sentence says it all.

@@ -13,6 +13,7 @@ using System.IO;
 using System.Linq;
 using System.Net;
 using System.Text;
+using ansible_collections.portcullis.msports.plugins.module_utils._FirewallHost;
 
 namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallLog
 {
@@ -31,6 +32,10 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallL
         private readonly int mostRows;
         private readonly long mostBytes;
         private int[] places;
+
+        // The line that the look before ended with: what comes before it was told then. Null where there was none, and when it came by.
+        public string Mark;
+        public string Last;
 
         // Lines that are not understood, events that Windows itself says it has lost, conversations beyond what is kept, bytes that were not read.
         public int NotUnderstood;
@@ -53,22 +58,39 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallL
             Columns(Documented);
             using (StreamReader reader = new StreamReader(stream, Encoding.UTF8))
             {
-                string line;
-                while ((line = reader.ReadLine()) != null && IsHead(line))
-                    continue;
-                if (line != null && stream.Length <= mostBytes)
-                    Line(line);
-                else if (line != null)
+                bool all = stream.Length <= mostBytes;
+                foreach (string line in Lines(reader).Where(line => !IsHead(line)))
                 {
-                    NotRead += stream.Length - mostBytes;
-                    stream.Seek(-mostBytes, SeekOrigin.End);
-                    reader.DiscardBufferedData();
-                    // It begins in the middle of a line.
-                    reader.ReadLine();
+                    if (!all)
+                        break;
+                    Line(line);
                 }
-                while ((line = reader.ReadLine()) != null)
-                    if (!IsHead(line))
-                        Line(line);
+                if (all)
+                    return;
+                NotRead += stream.Length - mostBytes;
+                stream.Seek(-mostBytes, SeekOrigin.End);
+                reader.DiscardBufferedData();
+                // It begins in the middle of a line.
+                foreach (string line in Lines(reader).Skip(1).Where(line => !IsHead(line)))
+                    Line(line);
+            }
+        }
+
+        // Whole ones alone: the service is about to write the rest of a last line, and the next look has it.
+        private static IEnumerable<string> Lines(TextReader reader)
+        {
+            char[] buffer = new char[65536];
+            StringBuilder rest = new StringBuilder();
+            int count;
+            while ((count = reader.Read(buffer, 0, buffer.Length)) > 0)
+            {
+                int start = 0;
+                for (int end; (end = Array.IndexOf(buffer, '\n', start, count - start)) >= 0; start = end + 1)
+                {
+                    yield return rest.Append(buffer, start, end - start).ToString().TrimEnd('\r');
+                    rest.Length = 0;
+                }
+                rest.Append(buffer, start, count - start);
             }
         }
 
@@ -95,6 +117,15 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallL
 
         private void Line(string line)
         {
+            Last = line;
+            if (line == Mark)
+            {
+                Mark = null;
+                rows.Clear();
+                NotUnderstood = LeftOut = 0;
+                Lost = NotRead = 0;
+                return;
+            }
             string[] cells = line.Split(new[] { ' ' }, StringSplitOptions.RemoveEmptyEntries);
             if (places != null && cells.Length > 2 && cells.Length > places[1] && cells[places[1]] == "INFO-EVENTS-LOST")
             {
@@ -145,12 +176,12 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallL
                 case "UDP":
                 case "17":
                     return "udp";
+                // Either name may stand for either family, and neither has the other's number of an echo request.
                 case "ICMP":
                 case "1":
-                    return type == "8" ? "icmp_echo" : null;
                 case "ICMPv6":
                 case "58":
-                    return type == "128" ? "icmp_echo" : null;
+                    return type == "8" || type == "128" ? "icmp_echo" : null;
                 default:
                     return null;
             }
@@ -186,7 +217,7 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallL
                     LeftOut++;
                     return;
                 }
-                row = new LogRow { Dropped = dropped, Inbound = inbound, Protocol = protocol, Peer = Address(one), Port = port, First = day, Last = day };
+                row = new LogRow { Dropped = dropped, Inbound = inbound, Protocol = protocol, Peer = PlainAddress.Text(one), Port = port, First = day, Last = day };
                 rows.Add(key, row);
             }
             row.Times++;
@@ -194,13 +225,6 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallL
                 row.First = day;
             if (String.CompareOrdinal(day, row.Last) > 0)
                 row.Last = day;
-        }
-
-        // Without the zone, and IPv4 as IPv4.
-        private static string Address(IPAddress address)
-        {
-            IPAddress plain = address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
-            return new IPAddress(plain.GetAddressBytes()).ToString();
         }
     }
 

@@ -37,13 +37,18 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallO
                     { "sockets", Failures.OrWhy(() => host.Sockets().Select(Row).ToList()) },
                     { "processes", Failures.OrWhy(() => Named(host.Processes(), name => name)) },
                     { "services", Failures.OrWhy(() => Named(host.Services(), names => names.ToArray())) },
-                    { "logs", Failures.OrWhy(() => Logs(host)) }
+                    { "logs", Failures.OrWhy(() => IsNo(arguments["logs"]) ? new List<object>() : Logs(host, arguments["marks"] as IDictionary)) }
                 };
             }
             catch (Exception failure)
             {
                 return new Dictionary<string, object> { { "failed", true }, { "changed", false }, { "msg", Failures.Text(failure) } };
             }
+        }
+
+        private static bool IsNo(object asked)
+        {
+            return String.Equals(Convert.ToString(asked, CultureInfo.InvariantCulture), "false", StringComparison.OrdinalIgnoreCase);
         }
 
         private static object Row(SocketRow row)
@@ -57,14 +62,15 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallO
             return found.ToDictionary(pair => pair.Key.ToString(CultureInfo.InvariantCulture), pair => value(pair.Value));
         }
 
-        // Profiles may share a file.
-        private static object Logs(IHostView host)
+        // Profiles may share a file. marks: the line of each that the look before ended with.
+        private static object Logs(IHostView host, IDictionary marks)
         {
             var settings = Profiles.Select(profile => new { Name = profile.Value, Log = host.ReadLog(profile.Key) }).ToList();
             List<object> logs = new List<object>();
             foreach (var file in settings.GroupBy(one => one.Log.Path, StringComparer.OrdinalIgnoreCase))
             {
-                Dictionary<string, object> log = ReadLog(host, file.Key);
+                object mark = marks == null ? null : marks[file.Key];
+                Dictionary<string, object> log = ReadLog(host, file.Key, mark == null ? null : mark.ToString());
                 log["allowed"] = file.Where(one => one.Log.Allowed).Select(one => one.Name).ToArray();
                 log["dropped"] = file.Where(one => one.Log.Dropped).Select(one => one.Name).ToArray();
                 logs.Add(log);
@@ -73,9 +79,9 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallO
         }
 
         // The file that was full before goes first. It is there only after the log was full once.
-        private static Dictionary<string, object> ReadLog(IHostView host, string path)
+        private static Dictionary<string, object> ReadLog(IHostView host, string path, string mark)
         {
-            LogReader reader = new LogReader();
+            LogReader reader = new LogReader { Mark = mark };
             string older = Failed(host, reader, path + ".old");
             string failed = Failed(host, reader, path);
             return new Dictionary<string, object>
@@ -87,6 +93,8 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallO
                 { "lost", reader.Lost },
                 { "left_out", reader.LeftOut },
                 { "not_read", reader.NotRead },
+                { "turned_over", failed == null && (older == null || older == Missing) && reader.Mark != null },
+                { "last", reader.Last },
                 { "rows", reader.Rows() }
             };
         }

@@ -32,6 +32,8 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
         private const int EnumerateServices = 4;
         private const int Win32Services = 0x30;
         private const int Active = 1;
+        // Windows takes no larger one.
+        private const int MostOfServices = 256 * 1024;
 
         [DllImport("iphlpapi.dll")]
         private static extern int GetExtendedTcpTable(IntPtr table, ref int size, bool sorted, int family, int kind, int reserved);
@@ -85,20 +87,20 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
             try
             {
                 Dictionary<int, IList<string>> names = new Dictionary<int, IList<string>>();
-                int resume = 0, size = 256 * 1024;
+                int resume = 0;
                 bool more = true;
                 while (more)
                 {
-                    IntPtr buffer = Marshal.AllocHGlobal(size);
+                    IntPtr buffer = Marshal.AllocHGlobal(MostOfServices);
                     try
                     {
                         int needed, returned;
-                        more = !EnumServicesStatusExW(manager, 0, Win32Services, Active, buffer, size, out needed, out returned, ref resume, null);
+                        more = !EnumServicesStatusExW(
+                            manager, 0, Win32Services, Active, buffer, MostOfServices, out needed, out returned, ref resume, null);
                         int error = Marshal.GetLastWin32Error();
                         if (more && error != MoreData)
                             throw new Win32Exception(error);
                         Note(names, buffer, returned);
-                        size = Math.Max(size, needed);
                     }
                     finally
                     {
@@ -191,8 +193,7 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
 
         private static string Address(byte[] bytes, int start, int width)
         {
-            IPAddress address = new IPAddress(bytes.Skip(start).Take(width).ToArray());
-            return (address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address).ToString();
+            return PlainAddress.Text(new IPAddress(bytes.Skip(start).Take(width).ToArray()));
         }
 
         // In network order, in the lower half.

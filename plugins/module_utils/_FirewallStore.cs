@@ -182,9 +182,9 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
                 .Where(tcp => tcp.State == TcpState.Established && ManagementPorts.Concat(more).Contains(tcp.LocalEndPoint.Port))
                 .Select(tcp => new TcpPeer
                 {
-                    Peer = Plain(tcp.RemoteEndPoint.Address),
+                    Peer = PlainAddress.Text(tcp.RemoteEndPoint.Address),
                     PeerPort = tcp.RemoteEndPoint.Port,
-                    Local = Plain(tcp.LocalEndPoint.Address),
+                    Local = PlainAddress.Text(tcp.LocalEndPoint.Address),
                     LocalPort = tcp.LocalEndPoint.Port
                 })
                 .ToList();
@@ -196,7 +196,7 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
                 .Where(one => one.OperationalStatus == OperationalStatus.Up && one.NetworkInterfaceType != NetworkInterfaceType.Loopback)
                 .SelectMany(one => one.GetIPProperties().UnicastAddresses.Select(found => found.Address))
                 .Where(address => !address.IsIPv6LinkLocal && !IPAddress.IsLoopback(address))
-                .Select(Plain).Distinct().OrderBy(text => text, StringComparer.Ordinal).ToList();
+                .Select(PlainAddress.Text).Distinct().OrderBy(text => text, StringComparer.Ordinal).ToList();
         }
 
         // From the registry: Environment.OSVersion tells what the manifest of the calling program was written for.
@@ -214,14 +214,6 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
 
         // From there, too: a task may give its process any environment.
         public string SystemRoot { get { return Registry64.Value(Version, "SystemRoot") as string ?? ""; } }
-
-        // An address as rules have it: without the zone, and IPv4 as IPv4.
-        private static string Plain(IPAddress address)
-        {
-            IPAddress plain = address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
-            return new IPAddress(plain.GetAddressBytes()).ToString();
-        }
-
     }
 #endif
 }

@@ -69,7 +69,7 @@ learning:
   type: bool
 mark:
   description: Where the next look goes on. It is kept with the observations.
-  returned: on Linux
+  returned: success
   type: dict
 directory:
   description: Where the observations are kept.

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import types
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils._options import PROFILES
@@ -16,6 +17,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.ob
 LISTENING, ESTABLISHED = 2, 5  # Windows' own numbers for states of TCP
 FIRST_DYNAMIC = 49152  # from here Windows gives ports to sockets which ask for none
 MOST_SERVICES = 3
+MARKS = "logs"
 Plain = t.Mapping[str, t.Any]
 Seen = t.Dict[str, t.Any]
 UNREADABLE = {
@@ -29,6 +31,7 @@ OF_LOG = {
     "lost": "Windows itself has lost {0} events of the log {1}",
     "left_out": "the log {1} holds more conversations than are kept; {0} lines of others are left out",
     "not_read": "the log {1} is too long: its first {0} bytes were not read",
+    "turned_over": "the log {1} no longer has the line that the look before ended with: what was logged in between may be lost; look more often",
 }
 MISSING = (
     "the log {0} is not there, although profiles log to it ({1}): nothing was logged yet, or the service Windows Defender Firewall (MpsSvc) may not write there"
@@ -36,11 +39,12 @@ MISSING = (
 
 
 class Census(t.NamedTuple):
-    """``unknown`` says in sentences what could not be seen. ``learning``: what passes is logged in every profile."""
+    """``unknown`` says in sentences what could not be seen. ``learning``: what passes is logged in every profile. ``mark``: where the next look goes on."""
 
     observations: t.List[Seen]
     unknown: t.List[str]
     learning: bool
+    mark: t.Dict[str, t.Any]
 
 
 class _Socket(t.NamedTuple):
@@ -53,8 +57,14 @@ class _Socket(t.NamedTuple):
     process: int
 
 
-def census(told: Plain) -> Census:
-    """Return the observations in what ``win_observe`` told, those over the network only, alike ones counted."""
+def marks_of(mark: Plain) -> t.Dict[str, str]:
+    """Return the option ``marks`` of ``win_observe`` out of the mark of the look before: of each log its last line."""
+    marks = mark.get(MARKS)
+    return dict(marks) if isinstance(marks, dict) else {}
+
+
+def census(told: Plain, before: Plain = types.MappingProxyType({})) -> Census:
+    """Return the observations in what ``win_observe`` told, those over the network only, alike ones counted; ``before`` is the mark it was given."""
     unknown = [text.format(told[key]) for key, text in UNREADABLE.items() if isinstance(told[key], str)]
     processes, services = (told[key] if isinstance(told[key], dict) else {} for key in ("processes", "services"))
     sockets = [_Socket(*row) for row in told["sockets"]] if isinstance(told["sockets"], list) else []
@@ -68,21 +78,22 @@ def census(told: Plain) -> Census:
             counts[key] = counts.get(key, 0) + 1
     names = ("direction", "peer", "protocol", "port", "seen", "outcome", "process")
     observations: t.List[Seen] = [dict(zip(names, key), times=number) for key, number in sorted(counts.items())]
-    logged = set(PROFILES)
+    logged, marks = set(PROFILES), marks_of(before)
     for log in logs:
+        marks.update({log["path"]: log["last"]} if log["last"] else {})
         observations += [_logged(row, listening) for row in log["rows"]]
         unknown += list(_unknown_of(log))
         logged -= set(log["allowed"])
-    return Census(observations, unknown, bool(logs) and not logged)
+    return Census(observations, unknown, bool(logs) and not logged, {MARKS: marks})
 
 
 def _seen(item: _Socket, listening: t.Container[t.Tuple[str, int]]) -> t.Optional[t.Tuple[t.Any, ...]]:
     """Return what a socket is seen to be, ``None`` for what does not leave the host or waits for an answer only."""
-    if item.local == "::1" or item.local.startswith("127.") or item.peer == item.local:
+    if item.local == "::1" or item.local.startswith("127."):
         return None
-    if _listens(item):
+    if _listens(item):  # whatever stands there for a peer
         return "in", "", item.protocol, item.local_port, LISTENER, UNKNOWN
-    if item.protocol != "tcp" or item.state != ESTABLISHED or not item.peer:
+    if item.peer == item.local or item.protocol != "tcp" or item.state != ESTABLISHED or not item.peer:
         return None
     if (item.protocol, item.local_port) in listening:
         return "in", item.peer, item.protocol, item.local_port, SESSION, PASSED

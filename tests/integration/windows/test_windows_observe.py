@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 import pathlib
+import types
 import typing as t
 
 import engines
 import policy_file
 import pytest
-from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.windows_census import Census, census
+from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.windows_census import Census, census, marks_of
 from conftest import ROOT
 from engines import payload
 
@@ -59,9 +60,10 @@ Look = t.Callable[..., dict[str, t.Any]]
 def look(tmp_path: pathlib.Path, read: payload.Call) -> Look:
     """What the module tells of a host of this content."""
     csharp = {f"{NAMESPACE}{path.stem}.cs": path.read_text(encoding="utf-8") for path in sorted(UTILS.glob("*.cs")) if "Executor" not in path.name}
-    call = payload.other_module(read, SCRIPT.name, SCRIPT.read_text(encoding="utf-8"), csharp, {})
+    script = SCRIPT.read_text(encoding="utf-8")
 
-    def looked(content: policy_file.Content, **switches: t.Any) -> dict[str, t.Any]:
+    def looked(content: policy_file.Content, arguments: t.Mapping[str, t.Any] = types.MappingProxyType({}), **switches: t.Any) -> dict[str, t.Any]:
+        call = payload.other_module(read, SCRIPT.name, script, csharp, arguments)
         path = policy_file.write(tmp_path / "host.json", policy_file.switch(content, **switches))
         before = policy_file.read(path)
         done = engines.chosen().run(call, path)
@@ -102,6 +104,46 @@ def test_the_file_that_was_full_before_counts_too_and_columns_stand_where_the_fi
     now = later + "2026-11-30 10:00:00 4711 DROP TCP 10.7.7.7 10.1.1.11 50002 5432 52 S 3409879 0 64240 - - - RECEIVE\n"
     told = look(audited(old=HEAD + LINES, now=now))
     assert rows_of(told) == {row for row in IN_LOG if row[1] != "10.7.7.7"} | {("in", "10.7.7.7", "tcp", 5432, "dropped", 2, "2026-11-29", "2026-11-30")}
+
+
+NEWS = "2026-11-30 10:00:00 DROP TCP 10.7.7.8 10.1.1.11 50002 5432 52 S 3409879 0 64240 - - - RECEIVE\n"
+NEW = {("in", "10.7.7.8", "tcp", 5432, "dropped", 1, "2026-11-30", "2026-11-30")}
+
+
+def test_the_next_look_tells_what_was_logged_since(look: Look) -> None:
+    first = look(audited(now=HEAD + LINES))
+    mark = census(first).mark
+    marks = {"marks": marks_of(mark)}
+    assert first["logs"][0]["last"] == LINES.splitlines()[-1]
+    same = look(audited(now=HEAD + LINES), marks)
+    assert (rows_of(same), census(same, mark).unknown, census(same, mark).mark) == (set(), [], mark)
+    for later in (audited(now=HEAD + LINES + NEWS), audited(old=HEAD + LINES, now=HEAD + NEWS)):
+        told = look(later, marks)
+        assert (rows_of(told), census(told, mark).unknown) == (NEW, [])
+        assert marks_of(census(told, mark).mark) == {PATH: NEWS.rstrip()}
+    gone = census(look(audited(now=HEAD + NEWS), marks), mark)
+    assert [text.partition(":")[0] for text in gone.unknown] == [f"the log {PATH} no longer has the line that the look before ended with"]
+    assert marks_of(census(look(audited(), marks), mark).mark) == marks["marks"], "what cannot be read is not begun anew"
+
+
+def test_a_last_line_that_is_just_being_written_is_for_the_next_look(look: Look) -> None:
+    for cut in (1, 8, 40):
+        (log,) = look(audited(now=HEAD + LINES + NEWS[:-cut]))["logs"]
+        assert ({tuple(row) for row in log["rows"]}, log["not_understood"], log["last"]) == (IN_LOG, 2, LINES.splitlines()[-1])
+
+
+def test_echo_requests_of_either_family_are_known_by_their_type(look: Look) -> None:
+    line = "2026-11-29 10:00:07 DROP {} fd00::{} fd00::11 - - 0 - - - - {} 0 - RECEIVE\n"
+    told = look(
+        audited(
+            now=HEAD + "".join(line.format(name, number + 1, 128) for number, name in enumerate(("ICMP", "1", "ICMPv6", "58"))) + line.format("ICMP", 9, 135)
+        )
+    )
+    assert {row[1:4] for row in rows_of(told)} == {(f"fd00::{number}", "icmp_echo", None) for number in range(1, 5)}
+
+
+def test_the_log_can_be_left_out(look: Look) -> None:
+    assert look(audited(now=HEAD + LINES), {"logs": False})["logs"] == []
 
 
 def test_a_log_without_its_columns_is_not_understood(look: Look) -> None:

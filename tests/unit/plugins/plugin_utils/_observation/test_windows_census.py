@@ -10,7 +10,20 @@ import typing as t
 from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.store import observations_from
 from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.windows_census import census
 
-LOG = {"path": "p.log", "missing": False, "failed": [], "not_understood": 0, "lost": 0, "left_out": 0, "not_read": 0, "rows": [], "allowed": [], "dropped": []}
+LOG: dict[str, t.Any] = {
+    "path": "p.log",
+    "missing": False,
+    "failed": [],
+    "rows": [],
+    "allowed": [],
+    "dropped": [],
+    "last": None,
+    "not_understood": 0,
+    "lost": 0,
+    "left_out": 0,
+    "not_read": 0,
+    "turned_over": False,
+}
 
 
 def told(*sockets: tuple[t.Any, ...], **more: t.Any) -> dict[str, t.Any]:
@@ -47,6 +60,12 @@ def test_who_listens_and_who_speaks_with_whom() -> None:
 def test_what_stays_on_the_host_is_left_out() -> None:
     inside = told(("tcp", 2, "127.0.0.1", 80, "", 0, 7), ("tcp", 5, "10.1.1.20", 445, "10.1.1.20", 50000, 4), ("tcp", 5, "::1", 50000, "::1", 445, 4))
     assert census(inside).observations == []
+
+
+def test_who_listens_has_no_peer_whatever_stands_there() -> None:
+    assert plain(census(told(("tcp", 2, "0.0.0.0", 3389, "0.0.0.0", 4711, 7))).observations) == [
+        ("in", "", "tcp", 3389, "listener", "svchost (TermService)", 1)
+    ]
 
 
 def test_the_log_brings_days_and_outcomes_and_the_listener_its_process() -> None:
