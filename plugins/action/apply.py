@@ -25,7 +25,7 @@ from ansible_collections.portcullis.msports.plugins.module_utils._options import
     drop_unsupported,
     passed_on_spec,
 )
-from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import Action, ansible_errors, keep_rights, refuse_unmatched
+from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import LIMIT_OPTION, Action, ansible_errors, keep_rights, refuse_unmatched
 from ansible_collections.portcullis.msports.plugins.plugin_utils._compile import Stale, cut_at, inputs_of, stale
 from ansible_collections.portcullis.msports.plugins.plugin_utils._diff import shortened
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import some
@@ -114,7 +114,7 @@ class ActionModule(Action):
         """Refuse a limit with a part that nobody has, once per run: who wrote it meant more hosts than are seen here."""
         if task_vars.get("ansible_limit") and run.read(LIMIT) is None:
             with ansible_errors(AnsibleActionFail), run.locked():
-                refuse_unmatched("--limit", task_vars["ansible_limit"], task_vars, self._loader)
+                refuse_unmatched(LIMIT_OPTION, task_vars["ansible_limit"], task_vars, self._loader)
                 run.leave(LIMIT, {})
 
     def _apply(self, run: Run, name: str, task_vars: dict[str, t.Any], arguments: t.Mapping[str, t.Any]) -> dict[str, t.Any]:

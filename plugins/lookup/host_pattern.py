@@ -12,7 +12,8 @@ author:
 description:
   - Gives each pattern back as it is, for C(hosts) of a play.
   - A part of it or of C(--limit) that no host or group has is refused, with the nearest name. Ansible only warns, and goes on with fewer hosts.
-  - A pattern that leaves no host is refused, too.
+  - A pattern that leaves no host is refused, too, also where only the limit does that.
+  - Names that ansible-pull puts into its limit for the host that it runs on need not all be in the inventory.
 options:
   _terms:
     description: Host patterns, as C(hosts) of a play takes them.
@@ -52,7 +53,8 @@ _raw:
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 
-from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import ansible_errors, lookup_options, refuse_unmatched
+from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import LIMIT_OPTION, ansible_errors, lookup_options, refuse_unmatched, to_plain
+from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MsportsError, Problems
 
 
 class LookupModule(LookupBase):
@@ -61,7 +63,14 @@ class LookupModule(LookupBase):
             options = lookup_options(self, variables, kwargs)
             if options["partial_inventory"]:
                 return terms
-            refuse_unmatched("--limit", variables.get("ansible_limit"), variables, self._loader, options["instead"])
+            limit = variables.get("ansible_limit")
+            limited = refuse_unmatched(LIMIT_OPTION, limit, variables, self._loader, options["instead"])
+            problems = Problems()
             for pattern in terms:
-                refuse_unmatched(options["name"], pattern, variables, self._loader)
+                left = refuse_unmatched(options["name"], pattern, variables, self._loader)
+                if limit and not set(left) & set(limited):
+                    problems.add(
+                        LIMIT_OPTION, to_plain(limit), f"leaves none of the hosts of {options['name']} ({to_plain(pattern)}), so nothing would be done"
+                    )
+            problems.raise_as(MsportsError)
         return terms

@@ -14,6 +14,8 @@ from __future__ import annotations
 import contextlib
 import datetime
 import os
+import platform
+import socket
 import typing as t
 from collections.abc import Mapping, Sequence, Set
 
@@ -26,6 +28,7 @@ from ansible.utils.path import unfrackpath
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MsportsError, Problems
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.union import ProblemCollector, collect, value_of
 
+LIMIT_OPTION, PULLED = "--limit", frozenset(("localhost", "127.0.0.1"))
 NO_INVENTORY = "/etc/ansible/hosts"  # where Ansible looks when nobody names an inventory
 TEMPLATE_ERRORS = (AnsibleError,)  # what a variable raises that cannot be rendered
 # How ssh is told to look whether the other end is there; both count from the last answer.
@@ -113,13 +116,16 @@ class Action(ActionBase):
         return bool(getattr(self._connection._shell, "_IS_WINDOWS", False))
 
 
-def refuse_unmatched(where: str, pattern: t.Any, variables: t.Mapping[str, t.Any], loader: t.Any, instead: str = "") -> None:
-    """Raise :class:`MsportsError` for each part of a host pattern or a limit (``None``: none) that matches nobody, and for one that leaves nobody.
+def refuse_unmatched(where: str, pattern: t.Any, variables: t.Mapping[str, t.Any], loader: t.Any, instead: str = "") -> list[str]:
+    """Return the hosts that a host pattern, or a limit (``None``: none), leaves; raise :class:`MsportsError` for each part that matches nobody.
 
-    Ansible only warns of a part, and goes on with fewer hosts, or with more where the part excludes some. ``instead`` is the variable to use in place
-    of a limit that leaves out localhost, where the work of a playbook is done.
+    So is one that leaves nobody. Ansible only warns of a part, and goes on with fewer hosts, or with more where the part excludes some. ``instead`` is the
+    variable to use in place of a limit that leaves out localhost, where the work of a playbook is done.
     """
-    parts = [part for text in split_host_pattern(to_plain(pattern) or []) for part in _of_file(text)]
+    parts = split_host_pattern(to_plain(pattern) or [])
+    if where == LIMIT_OPTION:
+        parts = [part for text in parts for part in _of_file(text)]
+    excused = _own_names() if where == LIMIT_OPTION and set(parts) >= PULLED else frozenset()  # ansible-pull limits a run to all that its host may be called
     groups = {str(name): [str(host) for host in hosts] for name, hosts in variables["groups"].items()}
     manager = InventoryManager(loader, parse=False)
     for group, hosts in groups.items():
@@ -129,7 +135,7 @@ def refuse_unmatched(where: str, pattern: t.Any, variables: t.Mapping[str, t.Any
     problems = Problems()
     for part in parts:
         name = part.lstrip("!&")
-        if name not in groups and not _matched(manager, name):
+        if name not in groups and name not in excused and not _matched(manager, name):
             known = [*groups, *(host for hosts in groups.values() for host in hosts)]
             problems.add(where, name, "no host or group of the inventory has this name, or fits this pattern; nothing was done", known)
     left = _matched(manager, parts)
@@ -138,6 +144,13 @@ def refuse_unmatched(where: str, pattern: t.Any, variables: t.Mapping[str, t.Any
     if parts and instead and "localhost" not in left:
         problems.add(where, ",".join(parts), f"leaves out localhost, where this playbook works; choose hosts with -e {instead}=... and without --limit")
     problems.raise_as(MsportsError)
+    return left
+
+
+def _own_names() -> t.AbstractSet[str]:
+    """Return the names that ansible-pull tries for the machine that it runs on."""
+    names = {platform.node(), socket.getfqdn()}
+    return PULLED | names | {name.partition(".")[0] for name in names}
 
 
 def _of_file(part: str) -> list[str]:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import datetime
 import pathlib
+import platform
+import socket
 import types
 import typing as t
 
@@ -14,6 +16,7 @@ import pytest
 from ansible.errors import AnsibleError, AnsibleFilterError
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import trust_as_template
+from ansible_collections.portcullis.msports.plugins.lookup import host_pattern
 from ansible_collections.portcullis.msports.plugins.plugin_utils import _ansible
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import CatalogError, MsportsError, Problem
 
@@ -156,9 +159,14 @@ GROUPS = {"all": ["web01", "web02", "localhost"], "ungrouped": [], "web": ["web0
         ("web01", "work_hosts", "leaves out localhost.* -e work_hosts="),
         ("web01,localhost", "work_hosts", ""),
         ("@FILE", "", "'web03': no host"),
+        ("localhost,web01.example.com,web01,127.0.0.1", "", ""),  # as ansible-pull does on web01
+        ("localhost,web01,wbe02,127.0.0.1", "", "'wbe02': no host"),
+        ("web01.example.com,web01", "", "'web01.example.com': no host"),
     ],
 )
-def test_each_part_of_a_pattern_has_to_match_somebody(pattern: t.Any, instead: str, wrong: str, tmp_path: pathlib.Path) -> None:
+def test_each_part_has_to_match_somebody(pattern: t.Any, instead: str, wrong: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "getfqdn", lambda: "web01.example.com")
+    monkeypatch.setattr(platform, "node", lambda: "web01")
     if pattern == "@FILE":
         (tmp_path / "retry").write_text("# the last run\nweb01\nweb03\n")
         pattern = f"@{tmp_path}/retry"
@@ -168,3 +176,27 @@ def test_each_part_of_a_pattern_has_to_match_somebody(pattern: t.Any, instead: s
         return
     with pytest.raises(MsportsError, match=wrong):
         _ansible.refuse_unmatched(*given)
+
+
+def test_a_file_of_hosts_is_for_limits_only(tmp_path: pathlib.Path) -> None:
+    """Ansible reads none for the hosts of a play: nobody would be there, and the run would succeed."""
+    (tmp_path / "hosts").write_text("web01\n")
+    with pytest.raises(MsportsError, match="@.*hosts.*: no host"):
+        _ansible.refuse_unmatched("apply_hosts", f"@{tmp_path}/hosts", {"groups": GROUPS}, DataLoader())
+
+
+class Pattern(host_pattern.LookupModule):  # type: ignore[misc]
+    def __init__(self) -> None:
+        self._loader = DataLoader()
+
+
+@pytest.mark.parametrize(("pattern", "limit", "left"), [("web", "web01", True), ("web02", "web01", False), ("all:!web01", "web[0]", False)])
+def test_a_limit_has_to_leave_somebody_of_the_pattern(pattern: str, limit: str, left: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = {"name": "apply_hosts", "instead": "", "partial_inventory": False}
+    monkeypatch.setattr(host_pattern, "lookup_options", lambda *_given: options)
+    given = {"groups": GROUPS, "ansible_limit": limit}
+    if left:
+        assert Pattern().run([pattern], given) == [pattern]
+        return
+    with pytest.raises(AnsibleError, match="--limit: .* leaves none of the hosts of apply_hosts"):
+        Pattern().run([pattern], given)
