@@ -10,22 +10,21 @@ A look leaves a mark, and the next look tells what came since. The host itself k
 
 from __future__ import annotations
 
-import os
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import counters, kernel_log, learning, sockets
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.managers import traces
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import Nft, NftError, program
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.own_addresses import own_addresses
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.shelf import Shelf
 
-BOOT = "sys/kernel/random/boot_id"
 Mark = t.Mapping[str, t.Any]
 
 
 def look(owner: str, mark: Mark, root: str = "/", proc: str = "/proc") -> t.Dict[str, t.Any]:
     """Return ``observations``, ``unknown`` (sentences), ``learning`` and ``mark``: what the module gives."""
-    boot = _boot(proc)
-    before = mark if boot and mark.get("boot") == boot else {}
+    boot = Shelf(owner, root, proc).boot()
+    before = mark if mark.get("boot") == boot else {}
     census = sockets.census(proc)
     seen, unknown = list(census.observations), list(census.unknown)
     flows = None
@@ -83,12 +82,3 @@ def _logged(owner: str, after: t.Optional[int]) -> kernel_log.Log:
     except OSError as error:
         return kernel_log.Log([], -1 if after is None else after, [kernel_log.UNREADABLE.format(error.strerror)])
     return kernel_log.read(owner, own, after)
-
-
-def _boot(proc: str) -> str:
-    """Return what tells this boot from another; ``""`` where that is unknown, and so nothing is compared with the look before."""
-    try:
-        with open(os.path.join(proc, BOOT), encoding="ascii") as stream:
-            return stream.read().strip()
-    except OSError:
-        return ""

@@ -208,3 +208,16 @@ def test_a_confirmation_that_is_killed_is_finished(ufw: Ufw, rule: t.Any, count:
     ufw.run("ufw reload")
     assert ufw.kernel() == applied
     assert not ufw(rule("new", remote_addresses=["10.0.0.0/8", "fd00::/8"]), **CLOSED)["changed"]
+
+
+def test_a_confirmation_that_a_restart_ended_after_all_was_saved_stays(ufw: Ufw, rule: t.Any) -> None:
+    """Also where somebody else has changed the files by the time it is asked for again: what they had loaded is what was confirmed."""
+    ufw(rule("old", local_ports=["80"]))
+    done = ufw(rule("new"), **CLOSED)
+    killed(ufw, "shelf.Shelf", "remember", False, nonce=done["rollback"]["nonce"])
+    ufw.run(f'sed -i \'s/"boot": "[^"]*"/"boot": "an earlier one"/\' {SHELF}/confirmed.json')
+    ufw.container.reboot()
+    ufw.run("ufw allow 8080/tcp")
+    answer = confirm(ufw, done)
+    assert (answer["confirmed"], answer["rolled_back"]) == (True, [])
+    assert (ufw(rule("new"), **CLOSED)["changed"], "8080" in ufw.run("ufw status")) == (False, True)

@@ -85,13 +85,17 @@ def _datagrams(proc: str) -> t.Iterator[Datagrams]:
 
 
 def managed_ports(proc: str = "/proc", came_by: t.Optional[int] = None) -> t.Tuple[int, ...]:
-    """Return the ports of this host at which somebody who manages it would knock, as far as that can be seen: those that listen now."""
+    """Return the ports of this host at which somebody who manages it would knock, as far as that can be seen: those that listen now.
+
+    Not those that somebody's session listens on (``ssh -R``), which come and go.
+    """
     kernel, reader = _Sockets(proc), _Reader(proc)
     sockets = kernel.all()
     servers = reader.named(reader.processes()) if kernel.listening else []
     # Where systemd listens for sshd, only the sessions tell by which port.
     found = {*_served(kernel, reader, servers, came_by), *(session.local_port for session in reader.held(servers, sockets))}
-    return tuple(sorted(port for port in found if port in kernel.listening))
+    forwarded = reader.inodes(pid for pid in servers if reader.held([pid], sockets))
+    return tuple(sorted(port for port in found if kernel.listening.get(port, "") not in {"", *forwarded}))
 
 
 def _variables(reader: _Reader, environment: t.Mapping[str, str], pids: t.Iterable[str]) -> t.Iterator[t.Tuple[str, t.Optional[str]]]:

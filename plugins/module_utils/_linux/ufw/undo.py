@@ -47,7 +47,7 @@ def _backend(host: Host) -> rollback.Backend:
         lost=lambda pending: lost(pending, host),
         restore=lambda pending: restore(pending, host),
         confirm=lambda pending: confirm(pending, host),
-        saved=lambda pending: all(hosts.read_file(path) == text for path, _before, text in pending.saved),
+        saved=lambda pending: all(text == before or hosts.read_file(path) != before for path, before, text in pending.saved),
     )
 
 

@@ -124,6 +124,21 @@ def test_from_the_sockets_of_sshd_among_the_ancestors(proc: Proc) -> None:
     assert proc.find() == ([PEER], "sockets of sshd among the ancestors")
 
 
+def test_a_port_that_a_session_forwards_is_none_by_which_the_host_is_managed(proc: Proc) -> None:
+    """``ssh -R``: the process of the session listens for its user, and has connections there, too."""
+    proc.socket(Session("0.0.0.0", 0, "0.0.0.0", 2022), 5, "0A")
+    proc.process(10, 1, "sshd", inodes=[5])
+    assert sessions.managed_ports(str(proc.root)) == (2022,)
+    proc.socket(Session("0.0.0.0", 0, "0.0.0.0", 8080), 6, "0A")
+    proc.socket(PEER._replace(local_port=2022), 7)
+    proc.socket(PEER._replace(local_port=8080), 8)
+    proc.process(20, 10, "sshd", inodes=[6, 7, 8])
+    assert sessions.managed_ports(str(proc.root)) == (2022,)
+    # where systemd listens, the session alone tells
+    (proc.root / "10" / "comm").write_text("systemd\n")
+    assert sessions.managed_ports(str(proc.root)) == (2022,)
+
+
 def test_from_any_sshd_where_the_ancestors_are_lost(proc: Proc) -> None:
     proc.socket(PEER, 7)
     proc.socket(PEER6, 8)

@@ -12,6 +12,7 @@ import typing as t
 
 import pytest
 
+from ansible_collections.portcullis.msports.plugins.module_utils._linux import observe
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import counters, kernel_log
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.counters import Counters
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import table
@@ -108,6 +109,22 @@ def test_a_log_that_cannot_be_read_is_unknown_and_none_is_none(tmp_path: pathlib
     assert kernel_log.read("msports", OWN, 7, str(tmp_path / "none")) == kernel_log.Log([], 7, [])
     (tmp_path / "folder").mkdir()
     assert "cannot be read (Is a directory)" in kernel_log.read("msports", OWN, None, str(tmp_path / "folder")).unknown[0]
+
+
+def test_a_mark_counts_for_one_boot_and_for_one_life_of_a_container(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
+    """A container has the boot of its host, but its kernel begins anew to number tables with each start."""
+    (tmp_path / "sys/kernel/random").mkdir(parents=True)
+    (tmp_path / "sys/kernel/random/boot_id").write_text("one\n")
+    (tmp_path / "1").mkdir()
+    known: list[t.Any] = []
+    monkeypatch.setattr(observe, "program", lambda: None)
+    monkeypatch.setattr(observe, "_counted", lambda _owner, before, _root: known.append(bool(before)) or ([], {}, []))
+    monkeypatch.setattr(observe, "_logged", lambda _owner, _after: kernel_log.Log([], 0, []))
+    mark: dict[str, t.Any] = {}
+    for started in ("77", "77", "99"):
+        (tmp_path / "1/stat").write_text(f"1 (init) S {' '.join(['0'] * 18)} {started} 0\n")
+        mark = observe.look("msports", mark, proc=str(tmp_path))["mark"]
+    assert known == [False, True, False]
 
 
 WEB = ("in", "in tcp/443", "passed")
