@@ -14,6 +14,7 @@ from namespace_host import NamespaceHost, everywhere
 PORTS = (80, 111, 443, 445, 2049, 5432, 8080, 10050)  # some that a rule admits at some host, and some that none does; none of management
 ANNOUNCED = re.compile(r"\b([\w.]+) -> ([\w.]+) tcp/(\d+)\b")
 WRONG = re.compile(r"(?:passed though not planned|stopped though planned): (\S+) -> (\S+) tcp/(\d+)")
+TRIED = re.compile(r"\b(\d+) of \d+ probes tried, all as planned")
 
 
 class Session(t.NamedTuple):
@@ -59,3 +60,9 @@ class Sessions:
 def wrong_ends(text: str) -> set[tuple[str, int]]:
     """Return the hosts and ports that a run of verify complains of."""
     return {(match[2], int(match[3])) for match in WRONG.finditer(text)}
+
+
+def tried(text: str) -> int:
+    """Return how many probes a run of verify tried, of which it complains of none; it tells that only then."""
+    found = TRIED.search(text)
+    return int(found[1]) if found else 0

@@ -16,7 +16,7 @@ from ansible_run import ROOT, Ansible
 from background import Background
 from company import Company, company_of, read_company
 from namespace_host import HostFailed
-from observing import Sessions, wrong_ends
+from observing import Sessions, tried, wrong_ends
 from oracle import Oracle
 from probed_ports import ports_to_probe
 from proof import Probe, Prover, all_probes
@@ -121,6 +121,8 @@ class Rehearsal(Stage):
         told = f"{len(unannounced)} unannounced, {len(spared)} announced and not cut"
         self.report.say(f"{len(cut)} of {len(self.in_use)} sessions cannot be opened any more: {told}")
         self.report.count("sessions cut as announced", len(cut & self.announced))
+        self.report.count("preflight missed", len(unannounced))
+        self.report.count("preflight false alarms", len(spared))
         self.report.disagree(f"preflight: {item} was cut and not announced" for item in unannounced)
         self.report.disagree(f"preflight: {item} was announced and not cut" for item in spared)
 
@@ -129,6 +131,9 @@ class Rehearsal(Stage):
         played = self.ansible.play("portcullis.msports.verify")
         wrong = wrong_ends(played.text)
         self.report.say(f"verify complains of {len(wrong)} ports of hosts; {len(wrong & set(expected))} of {len(expected)} faults are among them")
+        self.report.count("verify probes", tried(played.text))
+        self.report.count("verify faults seen", len(wrong & set(expected)))
+        self.report.count("verify false alarms", len(wrong - set(expected)))
         if wrong != set(expected) or played.code != (2 if expected else 0):
             self.report.disagree([f"verify ended with {played.code} and complains of {sorted(wrong)}, not of {sorted(expected)}:\n{played.text[-3000:]}"])
 

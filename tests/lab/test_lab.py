@@ -64,6 +64,9 @@ def test_the_demo_agrees(tmp_path: pathlib.Path) -> None:
     assert told["counts"]["tuples"] >= 600
     assert told["counts"]["faults seen"] == 3
     assert told["counts"]["sessions cut as announced"] >= 300
+    assert (told["counts"]["preflight missed"], told["counts"]["preflight false alarms"]) == (0, 0)
+    assert (told["counts"]["verify faults seen"], told["counts"]["verify false alarms"]) == (3, 0)
+    assert told["counts"]["verify probes"] >= 300
     assert told["counts"]["windows hosts"] >= 15
     assert told["counts"]["windows rules"] >= 300
     assert told["counts"]["hosts alike on both systems"] == told["counts"]["windows hosts"]
