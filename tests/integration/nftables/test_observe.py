@@ -202,11 +202,15 @@ nft add rule inet other input tcp dport 1433 drop
 $P portcullis.msports.drift >foreign.txt 2>&1; echo $? >foreign.code
 nft flush chain inet msports rules_in
 $P portcullis.msports.drift -e drift_ignore_foreign=true >missing.txt 2>&1; echo $? >missing.code
+nft delete table inet other
+$P portcullis.msports.apply -e host_firewall_mode=audit >audited.txt 2>&1 || exit 7
+$P portcullis.msports.drift -e host_firewall_mode=audit >audit.txt 2>&1; echo $? >audit.code
 """
 
 
 def test_what_is_in_use_is_not_cut_by_the_first_rules_and_drift_is_named(place: Place) -> None:
-    """The first rules that stop something are refused until what they cut is accepted. No drift follows, until foreign rules cut, and rules go."""
+    """The first rules that stop something are refused until what they cut is accepted. No drift follows, until foreign rules cut, and rules go.
+    An audit that is asked for is no drift."""
     session = {"direction": "in", "peer": "10.7.0.2", "protocol": "tcp", "port": 5432, "seen": "session", "outcome": "passed", "last": "2026-11-28"}
     (place.folder / "msports-plan.observed").mkdir(exist_ok=True)
     kept = {"format": 1, "host": "sql01", "observations": [session]}
@@ -215,9 +219,9 @@ def test_what_is_in_use_is_not_cut_by_the_first_rules_and_drift_is_named(place: 
     environment = {**os.environ, **place.environment, "PATH": f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}"}
     done = subprocess.run(["unshare", "--net", *OWN_PLACES, "sh", "drift.sh"], cwd=place.folder, env=environment, check=False)
     assert done.returncode == 0, place.folder.joinpath("applied.txt").read_text()
-    told = {name: place.folder.joinpath(f"{name}.txt").read_text() for name in ("refused", "none", "foreign", "missing")}
+    told = {name: place.folder.joinpath(f"{name}.txt").read_text() for name in ("refused", "none", "foreign", "missing", "audit")}
     codes = {name: place.folder.joinpath(f"{name}.code").read_text().strip() for name in told}
-    assert codes == {"refused": "2", "none": "0", "foreign": "2", "missing": "2"}, told
+    assert codes == {"refused": "2", "none": "0", "foreign": "2", "missing": "2", "audit": "0"}, told
     assert "would cut what was seen in use: 10.7.0.2 -> sql01 tcp/5432" in told["refused"] and "accept_cut" in told["refused"]
     assert "1433" in told["foreign"].split("foreign: ")[1]
     assert "missing: in tcp/1433 from configmgr.management_point" in told["missing"]
