@@ -62,6 +62,7 @@ class Bench:
         self.folder = folder
         self.inventory = copy.deepcopy(INVENTORY)
         self.environment = {"ANSIBLE_PIPELINING": "1"}
+        self.within = UNSHARE
         self._place = Place(folder, COUNTED, *collections)
 
     @property
@@ -79,7 +80,7 @@ class Bench:
     def run(self, playbook: str, *arguments: str) -> Run:
         self._place.write("inventory.yml", yaml.safe_dump(self.inventory))
         calls = self._place.write("calls", "")
-        played = self._place.play("-i", "inventory.yml", playbook, *arguments, within=UNSHARE, MSPORTS_CALLS=str(calls), **self.environment)
+        played = self._place.play("-i", "inventory.yml", playbook, *arguments, within=self.within, MSPORTS_CALLS=str(calls), **self.environment)
         return Run(played.code, played.output, played.by_host(), played.by_task(), calls.read_text().split())
 
     def planned(self) -> str:

@@ -275,3 +275,30 @@ def test_what_a_windows_host_shows_is_kept_and_the_first_rules_that_would_cut_it
 def test_become_in_a_play_for_both_systems_is_no_hindrance_to_observing(bench: WindowsBench) -> None:
     bench.variables["ansible_become"] = True
     assert bench.play(OBSERVE, hosts="web01").code == 0
+
+
+#: All hosts of the inventory are this one, where nobody listens: what is tried is refused, and so it arrived.
+ONE_NETWORK = ["sh", "-c", 'ip link set lo up && for one in 1 2 3 4; do ip address add "10.0.0.$one/32" dev lo; done && exec "$@"', "sh"]
+
+
+def test_verify_tries_from_windows_hosts_what_may_pass_and_what_may_not(bench: WindowsBench) -> None:
+    """Become is for Linux hosts of the same inventory, and the log of the firewall is nothing that verify needs."""
+    bench.web01["ansible_shell_type"] = "powershell"
+    bench.inventory["all"]["children"]["exchange_edge_transport"] = {"hosts": {"edge01": {"msports_addresses": ["10.0.0.4"]}}}
+    bench.variables["ansible_become"] = True
+    bench.variables["msports_management"] = {"from": ["10.9.0.0/24", "10.0.0.1"], "services": ["ssh"]}
+    content = bench.store
+    content["sockets"] = [{"protocol": "tcp", "state": 2, "local": "0.0.0.0", "local_port": 443, "peer": "", "peer_port": 0, "process": 4}]
+    policy_file.write(bench.path, content)
+    assert bench.play(PLAN, hosts="localhost").code == 0
+    bench.within = [*bench.within, *ONE_NETWORK]
+    run = bench.run("portcullis.msports.verify", "-e", json.dumps({"verify_hosts": "web01", "verify_systems": ["windows"]}))
+    answers = run.by_task["Try connections from this Windows host"].get("answers")
+    assert answers, run.output
+    expected = {("10.0.0.2", 22, "refused"), *(("10.0.0.4", port, "refused") for port in (1, 9, 25, 50636))}
+    assert {(item["address"], item["port"], item["answer"]) for item in answers} == expected, "one that a rule admits, the others that none does"
+    seen = run.by_task["See who listens on a Windows host, which refuses nothing"]
+    result = run.by_task["Judge the answers"]["ansible_facts"]["verify_result"]
+    assert sorted(result["wrong"]) == [f"passed though not planned: web01 -> edge01 tcp/{port}" for port in (1, 25, 50636, 9)], result
+    assert (result["tested"], result["not_tested"], run.code) == (5, [], 2)
+    assert ([row[3] for row in seen["sockets"]], seen["logs"], run.calls) == ([443], [], [])
