@@ -35,7 +35,8 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallL
                 Dropped = Number(found[1], 0) != 0,
                 Path = found[2] as string ?? DefaultLogPath,
                 Size = Number(found[3], DefaultLogSize),
-                Policy = given.Any(value => value != null)
+                // Dropped packets may be all that it gives: what audit wants of them does not keep it from logging what passes.
+                Policy = given.Where((value, i) => i != 1 || Number(value, 1) == 0).Any(value => value != null)
             };
         }
 

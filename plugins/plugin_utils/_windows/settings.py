@@ -84,7 +84,9 @@ def plan_settings(host: Host, options: t.Mapping[str, t.Any]) -> Settings:
             kept["logging"].update({profile: entry} if entry else {})
             silent = [what for what, key in (("allowed connections", "allowed"), ("dropped packets", "dropped")) if not current[key]]
             if auditing and silent:
-                warnings.append(f"profile {profile}: group policy says that {' and '.join(silent)} are not logged; audit shows none there")
+                warnings.append(
+                    f"profile {profile}: group policy gives the logging, or a part of it, and {' and '.join(silent)} are not logged; audit shows none there"
+                )
             continue
         kept["logging"].update({profile: remembered} if remembered else {})
         if target != current:

@@ -64,6 +64,12 @@ def test_a_policy_is_read_wherever_it_is_kept(name: str, key: str, host: Host) -
     assert all(plain[other]["local_rules"] and not plain[other]["log_policy"] for other in [*others, name])
 
 
+@pytest.mark.parametrize(("dropped", "in_the_way"), [(1, False), (0, True)])
+def test_dropped_packets_that_a_policy_logs_are_not_in_the_way_of_an_audit(dropped: int, in_the_way: bool, host: Host) -> None:
+    found = profile(host, "domain", {rf"{hives.POLICIES}\DomainProfile\Logging": {"LogDroppedPackets": dropped}})
+    assert (found["log_policy"], found["log_dropped"], found["log_allowed"]) == (in_the_way, dropped == 1, False)
+
+
 def test_group_policy_goes_before_device_management(host: Host) -> None:
     key = "DomainProfile"
     given: dict[str, hives.Values] = {rf"{hives.POLICIES}\{key}": {"AllowLocalPolicyMerge": 1}, rf"{MACHINE_POLICY}\{key}": {"AllowLocalPolicyMerge": 0}}
