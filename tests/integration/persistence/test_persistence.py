@@ -180,6 +180,9 @@ MANAGED: list[tuple[dict[str, t.Any], list[str]]] = [
 ]
 
 
+SOCKET = "/etc/systemd/system/ssh.socket.d/port.conf"
+
+
 def test_the_least_admits_whoever_manages_the_host(container: booted.Container, applied: str) -> None:
     """Where nobody says who manages the host, and the kernel refuses the rules: the ports are those at which sshd really listens."""
     container.run("printf 'Port 2022\\nPort 2222\\n' > /etc/ssh/sshd_config.d/ports.conf; systemctl restart ssh")
@@ -192,11 +195,16 @@ def test_the_least_admits_whoever_manages_the_host(container: booted.Container, 
             line = management(container.run("cat /etc/portcullis/msports/msports.least.nft"))
             assert re.findall(r"\d+", line.partition("dport")[2]) == ports
             assert ("ip saddr 10.9.0.0/24" in line) == ("management" in more)
+        container.run("mkdir -p /etc/systemd/system/ssh.socket.d; printf '[Socket]\\nListenStream=\\nListenStream=2022\\nListenStream=2222\\n' > " + SOCKET)
+        container.run("systemctl stop ssh; systemctl daemon-reload; systemctl start ssh.socket")
+        assert not apply(container, **OPTIONS)["changed"], "systemd listens in place of sshd, and nobody is logged in"
+        container.run(f"systemctl stop ssh.socket; rm {SOCKET}; systemctl daemon-reload; systemctl start ssh")
         container.run("sed -i 's/accept/acept/' /etc/portcullis/msports/msports.nft")
         container.reboot()
         assert "dport { 2022, 2222 } counter packets 0 bytes 0 accept" in management(table(container))
     finally:
-        container.run("rm -f /etc/ssh/sshd_config.d/ports.conf; systemctl restart ssh; systemctl stop teleport", check=False)
+        container.run(f"systemctl stop ssh.socket teleport; rm -f {SOCKET} /etc/ssh/sshd_config.d/ports.conf", check=False)
+        container.run("systemctl daemon-reload; systemctl restart ssh")
         apply(container, **OPTIONS)
 
 

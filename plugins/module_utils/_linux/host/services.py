@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 import subprocess
 import typing as t
 
 FOLDERS = ("usr/sbin", "sbin", "usr/bin")
+UNITS = ("etc/systemd/system", "run/systemd/*", "lib/systemd/system", "usr/lib/systemd/system")
 SYSTEMD = "run/systemd/system"  # it is there when systemd runs
 BIN = ("/usr/bin", "/bin")
 
@@ -51,6 +53,15 @@ def running(service: str, root: str, proc: str) -> bool:
         except OSError:
             return True
     return False
+
+
+def socket_ports(services: t.Iterable[str], root: str = "/") -> t.Set[int]:
+    """Return the ports that any file of systemd names for it to listen on in place of some services, be it that a later file takes them back."""
+    found = set()
+    for place in [os.path.join(folder, name) for folder in UNITS for service in services for name in (service + ".socket", service + ".socket.d/*.conf")]:
+        for path in glob.glob(os.path.join(glob.escape(root), place)):
+            found |= {int(port) for port in re.findall(r"^ListenStream=(?:.*:)?(\d+)\s*$", read_text(path), re.MULTILINE)}
+    return found
 
 
 def read_text(path: str) -> str:

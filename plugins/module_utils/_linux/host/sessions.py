@@ -19,6 +19,7 @@ import sys
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils._guard import INSIDE, SSH, Session, Watch, is_inside, packed_text, parse_session
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import services
 
 Sockets = t.List[t.Tuple[Session, str]]
 
@@ -84,7 +85,7 @@ def _datagrams(proc: str) -> t.Iterator[Datagrams]:
                 yield Datagrams(peer, peer_port, local, local_port)
 
 
-def managed_ports(proc: str = "/proc", came_by: t.Optional[int] = None) -> t.Tuple[int, ...]:
+def managed_ports(proc: str = "/proc", came_by: t.Optional[int] = None, root: str = "/") -> t.Tuple[int, ...]:
     """Return the ports of this host at which somebody who manages it would knock, as far as that can be seen: those that listen now.
 
     Not those that somebody's session listens on (``ssh -R``), which come and go.
@@ -92,8 +93,11 @@ def managed_ports(proc: str = "/proc", came_by: t.Optional[int] = None) -> t.Tup
     kernel, reader = _Sockets(proc), _Reader(proc)
     sockets = kernel.all()
     servers = reader.named(reader.processes()) if kernel.listening else []
-    # Where systemd listens for sshd, only the sessions tell by which port.
+    # Where systemd listens for sshd, its files and the sessions tell by which port.
     found = {*_served(kernel, reader, servers, came_by), *(session.local_port for session in reader.held(servers, sockets))}
+    named = services.socket_ports(("ssh", "sshd"), root)
+    inodes = reader.inodes(("1",)) if named else set()
+    found |= {port for port in named if kernel.listening.get(port, "") in inodes}
     forwarded = reader.inodes(pid for pid in servers if reader.held([pid], sockets))
     return tuple(sorted(port for port in found if kernel.listening.get(port, "") not in {"", *forwarded}))
 

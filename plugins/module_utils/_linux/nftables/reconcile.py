@@ -135,7 +135,7 @@ def _absent(options: Options, check_mode: bool, host: Host, found: Found) -> Res
 def _present(options: Options, check_mode: bool, host: Host, found: Found) -> Result:
     if found.strange:
         raise Refused(NOT_OURS.format(options["owner"]))
-    wanted = desired.desire(options, host.nft, found.actual, functools.partial(managed_ports, host.proc, options["connection_port"]))
+    wanted = desired.desire(options, host.nft, found.actual, functools.partial(managed_ports, host.proc, options["connection_port"], host.root))
     saved = found.store.lines(wanted.saved)
     outside = environment.examine(found.foreign, wanted.rules, options, host.root, host.proc)
     if outside.managers and not options["allow_other_manager"]:

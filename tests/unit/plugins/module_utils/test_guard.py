@@ -139,6 +139,22 @@ def test_a_port_that_a_session_forwards_is_none_by_which_the_host_is_managed(pro
     assert sessions.managed_ports(str(proc.root)) == (2022,)
 
 
+def test_where_systemd_listens_for_sshd_its_files_tell_the_ports(proc: Proc, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Also while nobody is logged in: a run on the host itself must not find others than one over ssh."""
+    root = tmp_path_factory.mktemp("root")
+    for path, text in {
+        "usr/lib/systemd/system/ssh.socket": "[Socket]\nListenStream=22\n",
+        "etc/systemd/system/ssh.socket.d/port.conf": "[Socket]\nListenStream=\nListenStream=2222\n",
+        "run/systemd/generator/ssh.socket.d/addresses.conf": "[Socket]\nListenStream=0.0.0.0:2022\nListenStream=[::]:2023\n",
+    }.items():
+        (root / path).parent.mkdir(parents=True)
+        (root / path).write_text(text)
+    for inode, port in enumerate((2222, 2022, 2023, 111), start=5):
+        proc.socket(Session("0.0.0.0", 0, "0.0.0.0", port), inode, "0A")
+        (proc.root / "1/fd" / str(inode)).symlink_to(f"socket:[{inode}]")
+    assert sessions.managed_ports(str(proc.root), root=str(root)) == (2022, 2023, 2222)
+
+
 def test_from_any_sshd_where_the_ancestors_are_lost(proc: Proc) -> None:
     proc.socket(PEER, 7)
     proc.socket(PEER6, 8)
