@@ -150,13 +150,23 @@ def test_preflight_announces_exactly_what_would_be_cut(peer: net.Peer, place: Pl
     assert [text.split(" (")[0] for text in told] == ["fd07::2 -> sql01 tcp/5432", "mp01 -> sql01 tcp/5432"], told
     assert all("allow it by name" in text for text in told)
     # every host: one connection leads nowhere, and that nobody looked there is said
-    accepted = play(place, "preflight", host_firewall_accept_cut=["sql01 tcp/5432"], preflight_hosts="sql01:dc01")
+    accepted = play(place, "preflight", host_firewall_accept_cut=["sql01 tcp/5432"], preflight_hosts="sql01:dc01", observe_hosts="sql01:dc01")
     assert "not looked at, so what the plan cuts there is unknown: dc01" in accepted.output
     assert accepted.by_task()["Say what the plan would cut, and fail if there is something"]["msg"] == (
         "This plan cuts nothing that was seen in use, but for what is accepted by name: sql01 tcp/5432"
     )
+    assert accepted.code == 2 and "1 of 2 hosts were not looked at, so what this plan cuts there is unknown" in accepted.output, accepted.output
+    assert accepted.by_task()["Say how many hosts were looked at"]["msg"].startswith("1 of 2 hosts were looked at: ")
     kept = json.loads((place.folder / "msports-plan.observed" / "sql01.json").read_text())
     assert {item["seen"] for item in kept["observations"]} >= {"listener", "session"}
+
+
+def test_a_preflight_that_reached_nobody_says_so_and_not_that_nothing_is_cut(place: Place) -> None:
+    """Ansible ends a run where it reaches nobody, without a word about the plan; what was seen on other days says nothing of today."""
+    done = play(place, "preflight", preflight_hosts="dc01", observe_hosts="dc01")
+    assert "UNREACHABLE!" in done.output
+    assert done.code == 2 and "none of 1 hosts could be looked at, so what this plan cuts is unknown" in done.output, done.output
+    assert "cuts nothing" not in done.output
 
 
 @pytest.mark.parametrize("name", ["apply", "drift", "observe", "preflight", "verify"])
@@ -223,5 +233,6 @@ def test_what_is_in_use_is_not_cut_by_the_first_rules_and_drift_is_named(place: 
     codes = {name: place.folder.joinpath(f"{name}.code").read_text().strip() for name in told}
     assert codes == {"refused": "2", "none": "0", "foreign": "2", "missing": "2", "audit": "0"}, told
     assert "would cut what was seen in use: 10.7.0.2 -> sql01 tcp/5432" in told["refused"] and "accept_cut" in told["refused"]
+    assert "1 of 1 hosts are as the plan says" in told["none"] and "hosts are as the plan says" not in told["missing"]
     assert "1433" in told["foreign"].split("foreign: ")[1]
     assert "missing: in tcp/1433 from configmgr.management_point" in told["missing"]
