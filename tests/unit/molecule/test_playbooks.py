@@ -13,8 +13,8 @@ import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 SHARED = ROOT / "extensions" / "molecule" / "shared"
-# What a prediction cannot know, or what only a refusal has.
-NOT_COMPARED = {"effective", "problems", "warnings"}
+# What a prediction cannot know, or what only a refusal or an audit has.
+NOT_COMPARED = {"effective", "problems", "warnings", "learning"}
 
 
 def playbook(name: str) -> list[dict[str, t.Any]]:
