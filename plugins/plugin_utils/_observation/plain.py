@@ -75,9 +75,9 @@ def text_of(item: Finding) -> str:
 
 def suggestions(remedies: t.Mapping[Finding, Remedy]) -> list[Plain]:
     """Return each remedy once, the best kind first, with the number of findings that it answers."""
-    counted: dict[tuple[int, str, str], Plain] = {}
+    counted: dict[tuple[int, str, str, str], Plain] = {}
     for remedy in remedies.values():
-        key = (KINDS.index(remedy.kind), remedy.where, remedy.text)
+        key = (KINDS.index(remedy.kind), remedy.where, remedy.text, repr(remedy.variables))  # a text names some addresses, and variables all
         variables = {_suffixed(name, remedy.where): value for name, value in remedy.variables.items()}
         entry = {"kind": remedy.kind, "host": remedy.where or None, "text": remedy.text, "variables": variables, "findings": 0}
         counted.setdefault(key, entry)["findings"] += 1
@@ -105,5 +105,14 @@ def _both(one: t.Any, other: t.Any) -> t.Any:
     if isinstance(one, dict) and isinstance(other, dict):
         return {**other, **{key: _both(value, other[key]) if key in other else value for key, value in one.items()}}
     if isinstance(one, list) and isinstance(other, list):
-        return [*one, *(item for item in other if item not in one)]
+        found = {repr(_name_of(item)): item for item in one}
+        for item in other:
+            key = repr(_name_of(item))
+            found[key] = _both(found[key], item) if key in found else item
+        return list(found.values())
     return one
+
+
+def _name_of(item: t.Any) -> t.Any:
+    """Return what tells an item of a list from others; of entries with a name, of which the inventory takes each once, that."""
+    return item.get("name", item) if isinstance(item, dict) else item

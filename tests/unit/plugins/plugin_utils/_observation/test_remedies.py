@@ -148,3 +148,16 @@ def test_what_is_suggested_is_taken_by_the_inventory() -> None:
     assert judge.judge(other).verdict == "allowed"
     assert not _compile.judge_observations(plan, [item])["suggestions"] or judge.judge(item).why == "exca01 has no rule that lets it out"
     assert judge.judge(one("linux01", "10.1.2.11", 5432)).verdict == judge.judge(one("linux01", "10.1.2.10", 5433)).verdict == "not_allowed"
+
+
+def test_no_address_is_lost_where_two_findings_read_the_same() -> None:
+    """A text names three addresses. Together the suggestions are an inventory that compiles, and after which nothing is left to suggest."""
+    near = [f"192.168.7.{number}" for number in range(1, 40, 2)]
+    seen = [(address, outcome) for address in near for outcome in ("passed", "unknown")] + [("192.168.9.1", "passed"), ("192.168.9.3", "unknown")]
+    items = [one("linux01", address, 54321)._replace(outcome=outcome) for address, outcome in seen]
+    inventory = copy.deepcopy(company())
+    found = _compile.judge_observations(_compile.compile_plan(inventory), items)
+    assert len(found["findings"]) == 2 and len({item["text"] for item in found["suggestions"]}) == 1
+    inventory["hosts"]["linux01"]["vars"].update(found["inventory"]["host_vars/linux01"])
+    left = _compile.judge_observations(_compile.compile_plan(inventory), items)
+    assert (left["findings"], left["suggestions"]) == ([], [])
