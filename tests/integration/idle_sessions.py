@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pathlib
 import socket
 import struct
 import typing as t
 
 from network_namespaces import Peer
 
+LOOSE = "/proc/sys/net/netfilter/nf_conntrack_tcp_loose"
 # The other end of a connected UDP socket: it has heard one word, and then speaks first.
 UDP_SPEAKER = """
 import socket, sys
@@ -84,6 +86,8 @@ class Other:
 def idle(peer: Peer) -> t.Iterator[t.Callable[[], t.List[str]]]:
     """Sessions by TCP and UDP that connection tracking has forgotten. Yields what asks which of them hear their peer."""
     with contextlib.ExitStack() as kept:
+        pathlib.Path(LOOSE).write_text("0", encoding="ascii")  # nothing is picked up midway
+        kept.callback(pathlib.Path(LOOSE).write_text, "1", encoding="ascii")  # other tests take a host as it is usual
         others = {kind: Other(peer, kind) for kind in ("tcp", "udp")}
         for other in others.values():
             kept.callback(other.close)

@@ -97,6 +97,6 @@ def cases() -> list[Case]:
     """Every case of every table, in order."""
     found = []
     for path in sorted(HERE.glob("*.yml")):
-        head, table = yaml.safe_load_all(path.read_text(encoding="utf-8"))
-        found += [Case(f"{path.stem}: {given['case']}", head["section"], given) for given in table]
+        table = yaml.safe_load(path.read_text(encoding="utf-8"))
+        found += [Case(f"{path.stem}: {given['case']}", table["section"], given) for given in table["cases"]]
     return found

@@ -55,7 +55,6 @@ WAYS: dict[str, tuple[t.Callable[..., t.Any], t.Callable[..., t.Any]]] = {
 
 @pytest.mark.parametrize("way", WAYS)
 def test_an_idle_session_survives_whatever_begins_to_stop(apply: t.Any, rule: t.Any, peer: Peer, way: str) -> None:
-    run("echo 0 > /proc/sys/net/netfilter/nf_conntrack_tcp_loose")  # nothing is picked up midway
     ssh = rule("ssh", local_ports=["22"])
     before, then = WAYS[way]
     try:
@@ -69,7 +68,6 @@ def test_an_idle_session_survives_whatever_begins_to_stop(apply: t.Any, rule: t.
 
 def test_without_a_run_it_is_not_heard(apply: t.Any, rule: t.Any, peer: Peer) -> None:
     """The control: connection tracking has really forgotten, and the zone stops what it does not know."""
-    run("echo 0 > /proc/sys/net/netfilter/nf_conntrack_tcp_loose")
     apply(rule("ssh", local_ports=["22"]), **BLOCK)
     with idle(peer) as heard:
         assert heard() == []

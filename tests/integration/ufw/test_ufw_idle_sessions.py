@@ -51,7 +51,6 @@ def test_an_idle_session_survives_whatever_begins_to_stop(ufw: t.Any, rule: t.An
     ssh = rule("ssh", local_ports=["22"])
     before, then = WAYS[way]
     with wired(ufw.container, flush=False) as peer:
-        run("echo 0 > /proc/sys/net/netfilter/nf_conntrack_tcp_loose")  # nothing is picked up midway
         try:
             before(ufw, ssh)
             with idle(peer) as heard:
@@ -64,7 +63,5 @@ def test_an_idle_session_survives_whatever_begins_to_stop(ufw: t.Any, rule: t.An
 def test_without_a_run_it_is_not_heard(ufw: t.Any, rule: t.Any) -> None:
     """The control: connection tracking has really forgotten, and ufw stops what it does not know."""
     ufw(rule("ssh", local_ports=["22"]), **BLOCK)
-    with wired(ufw.container, flush=False) as peer:
-        run("echo 0 > /proc/sys/net/netfilter/nf_conntrack_tcp_loose")
-        with idle(peer) as heard:
-            assert heard() == []
+    with wired(ufw.container, flush=False) as peer, idle(peer) as heard:
+        assert heard() == []
