@@ -68,8 +68,8 @@ SWITCHES: dict[str, tuple[t.Any, str]] = {
     "unreadable_rule": (None, "reading any property of the rule with this name fails"),
     "fail_memory": (False, "writing to the registry is denied"),
     "fail_task": (False, "registering a scheduled task is denied"),
-    "log_failure": (None, "the log is locked by another process, or reading it is denied: locked, denied; not under Wine"),
     "die_after_steps": (0, "the process is killed after so many commits, values of the registry and tasks; 0 = never; not under Wine"),
+    "log_failure": (None, "the log is locked by another process, or reading it is denied: locked, denied; not under Wine"),
 }
 
 
