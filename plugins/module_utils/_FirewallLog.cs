@@ -24,7 +24,8 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallL
         public const long MostBytes = 64 << 20;
         // Ports that a program has which asked for none.
         private const int FirstDynamic = 49152;
-        private const string Documented = "date time action protocol src-ip dst-ip src-port dst-port size tcpflags tcpsyn tcpack tcpwin icmptype icmpcode info path";
+        private const string Documented =
+            "date time action protocol src-ip dst-ip src-port dst-port size tcpflags tcpsyn tcpack tcpwin icmptype icmpcode info path";
         private static readonly string[] Needed = { "date", "action", "protocol", "src-ip", "dst-ip", "src-port", "dst-port", "tcpflags", "icmptype", "path" };
         private static readonly string[] Passed = { "ALLOW", "OPEN", "OPEN-INBOUND" };
 
@@ -217,7 +218,10 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallL
                     LeftOut++;
                     return;
                 }
-                row = new LogRow { Dropped = dropped, Inbound = inbound, Protocol = protocol, Peer = PlainAddress.Text(one), Port = port, First = day, Last = day };
+                row = new LogRow
+                {
+                    Dropped = dropped, Inbound = inbound, Protocol = protocol, Peer = PlainAddress.Text(one), Port = port, First = day, Last = day
+                };
                 rows.Add(key, row);
             }
             row.Times++;

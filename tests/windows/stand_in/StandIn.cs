@@ -165,7 +165,10 @@ namespace portcullis.msports.tests
         public ProfileLog ReadLog(int profile)
         {
             ProfileRecord record = One(profile);
-            return new ProfileLog { Allowed = record.log_allowed, Dropped = record.log_dropped, Path = record.log_path, Size = record.log_size, Policy = record.log_policy };
+            return new ProfileLog
+            {
+                Allowed = record.log_allowed, Dropped = record.log_dropped, Path = record.log_path, Size = record.log_size, Policy = record.log_policy
+            };
         }
 
         public void WriteLog(int profile, ProfileLog log)
@@ -264,7 +267,8 @@ namespace portcullis.msports.tests
                 throw Refuse.Access();
             return file.sockets.Select(one => new SocketRow
             {
-                Protocol = one.protocol, State = one.state, Local = one.local, LocalPort = one.local_port, Peer = one.peer, PeerPort = one.peer_port, Process = one.process
+                Protocol = one.protocol, State = one.state, Local = one.local, LocalPort = one.local_port, Peer = one.peer, PeerPort = one.peer_port,
+                Process = one.process
             }).ToList();
         }
 
