@@ -15,14 +15,12 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "persistenc
 
 import booted
 from firewalld_host import Firewalld, started
+from required import or_fail
 
 
 @pytest.fixture(scope="session")
 def container() -> t.Iterator[booted.Container]:
-    try:
-        made = started()
-    except booted.CannotRun as error:
-        pytest.fail(booted.WHY.format(error, "tests/integration/firewalld/*"))
+    made = or_fail(started, "firewalld")
     yield made
     made.close()
 

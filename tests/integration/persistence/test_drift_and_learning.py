@@ -11,6 +11,7 @@ import typing as t
 import booted
 import pytest
 from network_namespaces import PROBE, REFUSED, Prober
+from required import or_fail
 from wire import wired
 
 
@@ -133,10 +134,7 @@ class Host:
 
 @pytest.fixture(scope="module", params=sorted(MANAGERS))
 def host(request: pytest.FixtureRequest) -> t.Iterator[Host]:
-    try:
-        made = Host(request.param)
-    except booted.CannotRun as error:
-        pytest.fail(booted.WHY.format(error, "tests/integration/persistence/*"))
+    made = or_fail(lambda: Host(request.param), "persistence")
     yield made
     made.container.close()
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import typing as t
 
-import booted
 import pytest
 from drilled import Host
 from network_namespaces import PROBE, Prober
+from required import or_fail
 from wire import lockouts, wired
 
 pytestmark = pytest.mark.container
@@ -18,10 +18,7 @@ pytestmark = pytest.mark.container
 
 @pytest.fixture(scope="module", params=["nftables", "ufw"])
 def host(request: pytest.FixtureRequest) -> t.Iterator[Host]:
-    try:
-        made = Host(request.param)
-    except booted.CannotRun as error:
-        pytest.fail(booted.WHY.format(error, "tests/integration/persistence/*"))
+    made = or_fail(lambda: Host(request.param), "persistence")
     yield made
     made.container.close()
 

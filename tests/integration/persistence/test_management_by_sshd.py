@@ -18,6 +18,7 @@ sys.path.extend(str(pathlib.Path(__file__).resolve().parents[1] / folder) for fo
 
 import network_namespaces
 from session import FORWARD
+from required import or_fail
 
 pytestmark = pytest.mark.container
 
@@ -80,10 +81,7 @@ def jobs(port: int) -> list[dict[str, t.Any]]:
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Host]:
-    try:
-        container = booted.Container()
-    except booted.CannotRun as error:
-        pytest.fail(booted.WHY.format(error, "tests/integration/persistence/*"))
+    container = or_fail(booted.Container, "persistence")
     try:
         with network_namespaces.fresh():
             yield Host(container, tmp_path_factory.mktemp("keys"))

@@ -11,6 +11,7 @@ import typing as t
 
 import booted
 import pytest
+from required import or_fail
 
 pytestmark = pytest.mark.container
 
@@ -30,10 +31,7 @@ TRACES = "find / -xdev \\( -path /proc -o -path /sys -o -path /collections -o -p
 
 @pytest.fixture(scope="module")
 def container() -> t.Iterator[booted.Container]:
-    try:
-        made = booted.Container()
-    except booted.CannotRun as error:
-        pytest.fail(booted.WHY.format(error, "tests/integration/persistence/*"))
+    made = or_fail(booted.Container, "persistence")
     yield made
     made.close()
 

@@ -10,11 +10,11 @@ import pathlib
 import sys
 import typing as t
 
-import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "persistence"))
 
 import booted
+from required import or_fail
 
 FILES = "/etc/ufw/user.rules /etc/ufw/user6.rules /etc/default/ufw /etc/ufw/ufw.conf"
 ALL_FILES = f"for i in {FILES}; do echo \"=== $i\"; stat -c '%a %U:%G' $i; cat $i; done"
@@ -86,7 +86,4 @@ class Ufw:
 
 
 def boot() -> booted.Container:
-    try:
-        return booted.Container()
-    except booted.CannotRun as error:
-        pytest.fail(booted.WHY.format(error, "tests/integration/ufw/*"))
+    return or_fail(booted.Container, "ufw")
