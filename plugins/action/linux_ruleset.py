@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import typing as t
 
-
 from ansible_collections.portcullis.msports.plugins.module_utils._options import linux_spec
 from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import Action, NewConnection, ports_of, to_plain
 from ansible_collections.portcullis.msports.plugins.plugin_utils._confirm import confirmed, network_port

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import typing as t
 
-
 from ansible_collections.portcullis.msports.plugins.module_utils._options import OWNER
 from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import Action, module_runner, ports_of
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.reconcile import inspect

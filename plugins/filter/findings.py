@@ -97,7 +97,6 @@ _value:
       sample: {"host_vars/dp01": {"msports_features__seen_dp01": ["configmgr.pxe"]}}
 """
 
-
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import ansible_errors, listed, to_plain

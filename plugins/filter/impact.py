@@ -64,7 +64,6 @@ _value:
       type: dict
 """
 
-
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import ansible_errors, listed, to_plain

@@ -59,7 +59,6 @@ _value:
       elements: str
 """
 
-
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import ansible_errors, listed, to_plain

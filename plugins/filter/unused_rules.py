@@ -59,7 +59,6 @@ _value:
       type: str
 """
 
-
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils import _compile

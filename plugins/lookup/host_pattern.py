@@ -66,7 +66,7 @@ class LookupModule(LookupBase):
             if options["partial_inventory"] or context.CLIARGS.get("syntax"):  # ansible-lint checks playbooks without an inventory
                 return terms
             limit = variables.get("ansible_limit")
-            limited = refuse_unmatched(LIMIT_OPTION, limit, variables, self._loader, options["instead"])
+            limited = refuse_unmatched(LIMIT_OPTION, limit, variables, self._loader, options["instead"]) if limit else []
             problems = Problems()
             for pattern in terms:
                 left = refuse_unmatched(options["name"], pattern, variables, self._loader)

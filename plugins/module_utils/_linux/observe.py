@@ -80,5 +80,5 @@ def _logged(owner: str, after: t.Optional[int]) -> kernel_log.Log:
     try:
         own = own_addresses()
     except OSError as error:
-        return kernel_log.Log([], -1 if after is None else after, [kernel_log.UNREADABLE.format(error.strerror)])
+        return kernel_log.unread(after, error)
     return kernel_log.read(owner, own, after)

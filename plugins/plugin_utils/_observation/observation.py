@@ -63,7 +63,7 @@ def aggregate(observations: t.Iterable[Observation]) -> list[Observation]:
     """Return one observation of each thing, sorted: the counts summed, the days from the first to the last."""
     found: dict[Identity, tuple[int, str, str]] = {}
     for item in observations:
-        key = (*item[:8], item.rule)
+        key = identity(item)
         before = found.get(key)
         if before is None:
             found[key] = item[8:11]

@@ -49,10 +49,15 @@ def _line(item: Observation) -> dict[str, t.Any]:
 
 def read_host(folder: str, file: str) -> list[Observation]:
     """Return the observations of one file; raise :class:`MsportsError`."""
-    return _read(folder, file)[0]
+    path, content = os.path.join(folder, file), _content(folder, file)
+    problems = Problems()
+    found = [parse(entry, f"{path}: observations[{number}]", problems, content["host"]) for number, entry in enumerate(content["observations"])]
+    problems.raise_as(MsportsError)
+    return [item for item in found if item is not None]
 
 
-def _read(folder: str, file: str) -> tuple[list[Observation], Mark]:
+def _content(folder: str, file: str) -> dict[str, t.Any]:
+    """Return what is in one file, its observations as they are there."""
     path = os.path.join(folder, file)
     problems = Problems()
     try:
@@ -67,17 +72,14 @@ def _read(folder: str, file: str) -> tuple[list[Observation], Mark]:
     elif file != file_name(str(content.get("host"))):
         problems.add(path, content.get("host"), f"is not the file of this host; {WORDS}")
     problems.raise_as(MsportsError)
-    host = content["host"]
-    found = [parse(entry, f"{path}: observations[{number}]", problems, host) for number, entry in enumerate(content["observations"])]
-    problems.raise_as(MsportsError)
-    mark = content.get("mark", {})
-    return [item for item in found if item is not None], mark if isinstance(mark, dict) else {}
+    return t.cast("dict[str, t.Any]", content)
 
 
 def mark_of(folder: str, host: str) -> Mark:
     """Return the mark of the latest look at a host; empty where there was none. Raises :class:`MsportsError` for a file that is not one of ours."""
     file = file_name(host)
-    return _read(folder, file)[1] if os.path.lexists(os.path.join(folder, file)) else {}
+    mark = _content(folder, file).get("mark") if os.path.lexists(os.path.join(folder, file)) else {}
+    return mark if isinstance(mark, dict) else {}
 
 
 def read_all(folder: str) -> t.Iterator[Observation]:

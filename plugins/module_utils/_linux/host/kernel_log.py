@@ -54,13 +54,17 @@ def read(owner: str, own: t.Container[str], after: t.Optional[int], place: str =
     try:
         lines = _lines(place)
     except OSError as error:
-        # a host without such a log has none to read
-        return Log([], -1 if after is None else after, [] if error.errno == errno.ENOENT else [UNREADABLE.format(error.strerror)])
+        return unread(after, error)
     fresh = [line for line in lines if after is None or line.number > after]
     lost = fresh[0].number - after - 1 if fresh and after is not None else 0
     found, beyond = _counted(fresh, owner, own)
     unknown = ([LOST.format(lost)] if lost > 0 else []) + ([MORE.format(MOST_SEEN)] if beyond else [])
     return Log(found, lines[-1].number if lines else -1, unknown)
+
+
+def unread(after: t.Optional[int], error: OSError) -> Log:
+    """Return a log of which nothing can be read; a host without such a log has none to read."""
+    return Log([], -1 if after is None else after, [] if error.errno == errno.ENOENT else [UNREADABLE.format(error.strerror)])
 
 
 def _lines(place: str) -> t.List[Line]:

@@ -80,11 +80,15 @@ def start(nft: Nft, owner: str, size: int, days: int) -> bool:
     """Load the table unless it is there with this size and lasting; tell whether that changed something."""
     if _is_there(_objects(nft, owner), size, days):
         return False
+    _load(nft, owner, size, days)
+    return True
+
+
+def _load(nft: Nft, owner: str, size: int, days: int) -> None:
     desired = text(owner, size, days)
     nft.check(desired)
     tracking.learn(established())  # else an answer to what is open already would begin a conversation
     nft.load(desired)
-    return True
 
 
 def stop(nft: Nft, owner: str) -> bool:
@@ -101,13 +105,13 @@ def follow(owner: str, absent: bool, check_mode: bool) -> Followed:
         return Followed(False, False, [] if absent else [CANNOT.format(NO_NFT)])
     try:
         nft = Nft()
-        objects = _objects(nft, owner)
-        if absent:
-            return Followed(False, bool(objects) if check_mode else bool(objects) and stop(nft, owner), [])
-        learns = _is_there(objects)
-        if not learns and not check_mode:
-            start(nft, owner, SIZE, DAYS)
-        return Followed(True, not learns, [])
+        objects = _objects(nft, owner)  # once: a listing of many conversations takes seconds
+        changed = bool(objects) if absent else not _is_there(objects)
+        if changed and not check_mode and absent:
+            nft.load(_away(owner))
+        elif changed and not check_mode:
+            _load(nft, owner, SIZE, DAYS)
+        return Followed(not absent, changed, [])
     except NftError as error:
         return Followed(False, False, [UNKNOWN.format(error, table_of(owner)) if absent else CANNOT.format(error)])
 

@@ -13,7 +13,7 @@ import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import xtables
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.counters import Counters, Key
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.host import USER
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.host import USER, read_file
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.programs import Programs
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.rulefile import RuleFile
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.tuples import CHAINS
@@ -24,15 +24,11 @@ DIRECTIONS = {chain: direction for direction, chain in CHAINS.items()}
 
 
 def of_ufw(programs: Programs, owner: str, root: str = "/") -> Counters:
-    """Return what iptables has counted for the rules of an owner; ``UfwError`` or ``OSError`` where that cannot be read."""
+    """Return what iptables has counted for the rules of an owner; ``UfwError`` where that cannot be read."""
     packets: t.Dict[Key, int] = {}
     for version, place in USER.items():
-        try:
-            with open(os.path.join(root, place), encoding="utf-8", errors="surrogateescape", newline="") as stream:
-                own = RuleFile(stream.read(), owner, version).own()
-        except FileNotFoundError:
-            continue
-        waiting = _lines(own)
+        text = read_file(os.path.join(root, place))
+        waiting = _lines(RuleFile(text, owner, version).own()) if text is not None else {}
         for match in filter(None, map(LINE.match, programs.save(version, counted=True).splitlines() if waiting else [])):
             keys = waiting.get(xtables.canonical(match.group(2)))
             if keys:  # equal lines of several rules come in the order of the file
