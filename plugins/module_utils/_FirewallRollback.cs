@@ -59,7 +59,7 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallR
         public Dictionary<string, object> Arm(string nonce, int seconds, string code, FirewallState state, string owner, string session)
         {
             Waiting waiting = new Waiting { Phase = Waiting.Armed, Nonce = nonce, Owner = owner, Seconds = seconds, Session = session.Replace('|', ' ') };
-            waiting.Deadline = DateTime.UtcNow.AddSeconds(seconds);
+            waiting.Begin();
             try
             {
                 string before = Snapshot.Take(store, state.Own, owner).Text();
@@ -68,7 +68,7 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallR
                 store.WriteMemory(Before, Packed.Pack(before));
                 store.UntilRestart = nonce;
                 store.WriteMemory(Token, waiting.Text());
-                store.RegisterTask(RollbackTask.Xml(nonce, waiting.Deadline));
+                store.RegisterTask(RollbackTask.Xml(nonce, DateTime.UtcNow.AddSeconds(seconds)));
             }
             catch (Exception failure)
             {
@@ -84,7 +84,7 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallR
             Waiting waiting = Look();
             FirewallState state = FirewallState.ReadRules(store, waiting.Owner, counts);
             store.WriteMemory(Written, Packed.Pack(Snapshot.Take(store, state.Own, waiting.Owner).Text()));
-            waiting.Deadline = DateTime.UtcNow.AddSeconds(waiting.Seconds);
+            waiting.Begin();
             store.WriteMemory(Token, waiting.Text());
         }
 
@@ -106,7 +106,7 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallR
                     Finish();
                 return null;
             }
-            double left = Left(waiting, !checkMode);
+            double left = Left(waiting);
             if (left > 0)
                 throw new RefusedException(Waits, waiting.Owner, Math.Ceiling(left));
             if (checkMode)
@@ -165,7 +165,7 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallR
                         Waiting waiting = rollback.Look();
                         if (waiting == null || waiting.Nonce != nonce)
                             return true;
-                        left = rollback.Left(waiting, true);
+                        left = rollback.Left(waiting);
                         if (left <= 0)
                         {
                             rollback.Fire(waiting, rollback.IsOfThisStart(waiting) ? NotConfirmed : Restarted);
@@ -264,21 +264,12 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallR
 
         private bool IsOfThisStart(Waiting waiting)
         {
-            return store.UntilRestart == waiting.Nonce;
+            return store.UntilRestart == waiting.Nonce && waiting.Left <= waiting.Seconds;
         }
 
-        // Who waits longer than the whole time has a clock that was set back: then the time begins anew, once.
-        private double Left(Waiting waiting, bool writes)
+        private double Left(Waiting waiting)
         {
-            if (waiting.Phase != Waiting.Armed || !IsOfThisStart(waiting))
-                return 0;
-            double left = (waiting.Deadline - DateTime.UtcNow).TotalSeconds;
-            if (left > waiting.Seconds && writes)
-            {
-                waiting.Deadline = DateTime.UtcNow.AddSeconds(waiting.Seconds);
-                store.WriteMemory(Token, waiting.Text());
-            }
-            return Math.Min(left, waiting.Seconds);
+            return waiting.Phase == Waiting.Armed && IsOfThisStart(waiting) ? waiting.Left : 0;
         }
 
         private void Finish()

@@ -7,6 +7,7 @@
 // What a change leaves on a host: a token while it waits for its confirmation, and a note where the host took it back by itself.
 using System;
 using System.Collections.Generic;
+using System.Diagnostics;
 using System.Globalization;
 using System.Linq;
 using ansible_collections.portcullis.msports.plugins.module_utils._FirewallHost;
@@ -14,7 +15,8 @@ using ansible_collections.portcullis.msports.plugins.module_utils._FirewallState
 
 namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallWaiting
 {
-    // The token. Session: the one management session that the run came by, or "" where that is not known.
+    // The token. Ends: when the time is over, in milliseconds since Windows started, because its clock may be set meanwhile.
+    // Session: the one management session that the run came by, or "" where that is not known.
     public class Waiting
     {
         public const string Armed = "armed";
@@ -27,13 +29,30 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallW
         public string Nonce;
         public string Owner;
         public int Seconds;
-        public DateTime Deadline;
+        public long Ends;
         public string Session;
+
+        // May be more than all of them only where the start was another one.
+        public double Left
+        {
+            get { return (Ends - SinceStart()) / 1000.0; }
+        }
+
+        public void Begin()
+        {
+            Ends = SinceStart() + Seconds * 1000L;
+        }
+
+        // One counter for all processes, which nobody can set.
+        private static long SinceStart()
+        {
+            return (long)(Stopwatch.GetTimestamp() / (Stopwatch.Frequency / 1000.0));
+        }
 
         public string Text()
         {
-            string deadline = Deadline.ToString("o", CultureInfo.InvariantCulture);
-            return String.Join("|", new[] { "1", Phase, Nonce, Owner, Seconds.ToString(CultureInfo.InvariantCulture), deadline, Session });
+            string[] numbers = new[] { Seconds, Ends }.Select(number => number.ToString(CultureInfo.InvariantCulture)).ToArray();
+            return String.Join("|", new[] { "1", Phase, Nonce, Owner, numbers[0], numbers[1], Session });
         }
 
         public static Waiting Parse(string text)
@@ -43,9 +62,9 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallW
                 string[] parts = text.Split('|');
                 if (parts.Length != 7 || parts[0] != "1" || !new[] { Armed, Firing, Confirmed }.Contains(parts[1]))
                     throw new FormatException("it has another format");
-                DateTime deadline = DateTime.Parse(parts[5], CultureInfo.InvariantCulture, DateTimeStyles.RoundtripKind);
                 int seconds = Int32.Parse(parts[4], CultureInfo.InvariantCulture);
-                return new Waiting { Phase = parts[1], Nonce = parts[2], Owner = parts[3], Seconds = seconds, Deadline = deadline, Session = parts[6] };
+                long ends = Int64.Parse(parts[5], CultureInfo.InvariantCulture);
+                return new Waiting { Phase = parts[1], Nonce = parts[2], Owner = parts[3], Seconds = seconds, Ends = ends, Session = parts[6] };
             }
             catch (FormatException error)
             {

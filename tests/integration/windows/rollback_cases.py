@@ -46,7 +46,8 @@ namespace portcullis.msports.tests
 }
 """
 FIRE = "$result = [portcullis.msports.tests.Task]::Run($complex_args)\nConvertTo-Json -InputObject $result -Compress\n"
-PAST = "2020-01-01T00:00:00.0000000Z"
+# Milliseconds since the host started.
+PAST = 0
 
 
 class Waiting:
@@ -85,9 +86,10 @@ class Waiting:
         call = payload.other_module(self.read, SCRIPT.name, SCRIPT.read_text(encoding="utf-8"), csharp, {"owner": "msports", "nonce": self.nonce, "ports": []})
         return self._run(call)
 
-    def fire(self, deadline: str = PAST) -> t.Optional[dict[str, t.Any]]:
-        """The task's own code, out of the registry; its time is over."""
-        self.pass_time(deadline)
+    def fire(self, ends: t.Optional[int] = PAST) -> t.Optional[dict[str, t.Any]]:
+        """The task's own code, out of the registry; its time is over, or ends when the run said."""
+        if ends is not None:
+            self.pass_time(ends)
         code = self.host.content["memory"].get("rollback_code")
         if code is None:
             return {"done": True}
@@ -101,15 +103,11 @@ class Waiting:
         )
         return str(json.loads(engines.named("mono").run(call, None).output)["xml"])
 
-    def pass_time(self, deadline: str = PAST) -> None:
+    def pass_time(self, ends: int = PAST) -> None:
         with policy_file.edited(self.host.path) as content:
             token = content["memory"].get("rollback", "").split("|")
             if len(token) == 7:
-                content["memory"]["rollback"] = "|".join([*token[:5], deadline, token[6]])
-
-    @property
-    def deadline(self) -> str:
-        return str(self.host.content["memory"]["rollback"].split("|")[5])
+                content["memory"]["rollback"] = "|".join([*token[:5], str(ends), token[6]])
 
     def restart(self) -> None:
         with policy_file.edited(self.host.path) as content:
