@@ -11,13 +11,12 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
-import inspect
 import os
 import pathlib
 import shutil
 import subprocess
-import sys
 import tempfile
+import time
 import typing as t
 
 from . import root
@@ -35,11 +34,13 @@ AGENT = PROGRAMS["agent.cpp"][0]
 CLASSES = ("{E2B3C97F-6AE1-41AC-817A-F6F92166D7DD}", "{2C5BC43E-3369-4C33-AB0C-BE9469677AF4}", "{CC19079B-8272-4D73-BB70-CDB533527B61}")
 SYSTEM = pathlib.Path("drive_c/windows/system32")
 POWERSHELL = SYSTEM / "WindowsPowerShell" / "v1.0"
+# What nobody used for a week is thrown away whenever another is made.
+_KEPT = 7 * 24 * 3600
 
 
 def make(powershell: pathlib.Path, to: pathlib.Path) -> pathlib.Path:
     """A prefix of its own at ``to``: linked files of Windows, everything else copied. ``powershell``: the folder with pwsh.exe in it."""
-    of, programs = _kept("prefix", [str(powershell), str(powershell.joinpath("pwsh.dll").stat().st_size)], functools.partial(_windows, powershell)), built()
+    of, programs = _kept("prefix", powershell, functools.partial(_windows, powershell)), built()
     windows = to / "drive_c" / "windows"
     windows.parent.mkdir(parents=True)
     subprocess.run(["cp", "--archive", "--link", str(of / "drive_c" / "windows"), str(windows)], check=True)
@@ -54,20 +55,33 @@ def make(powershell: pathlib.Path, to: pathlib.Path) -> pathlib.Path:
 
 def built() -> pathlib.Path:
     """The folder of our programs for Windows, compiled once."""
-    return _kept("programs", [path.read_text(encoding="utf-8") for path in sorted(SERVER.iterdir())], _programs)
+    return _kept("programs", SERVER, _programs)
 
 
-def _kept(what: str, parts: list[str], fill: t.Callable[[root.Root, pathlib.Path], None]) -> pathlib.Path:
+def fingerprint(folder: pathlib.Path) -> str:
+    """What a folder holds, wherever it is."""
+    found = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        with path.open("rb") as stream:
+            found.update(f"{path.relative_to(folder)}\0{hashlib.file_digest(stream, 'sha256').hexdigest()}\n".encode())
+    return found.hexdigest()
+
+
+def _kept(what: str, of: pathlib.Path, fill: t.Callable[[root.Root, pathlib.Path], None]) -> pathlib.Path:
+    """A folder by what it is made of: the packages of the root, what these three files do, and the folder ``of``. It may serve several checkouts."""
     found = root.find()
-    digest = hashlib.sha256("\0".join([str(found.path), inspect.getsource(sys.modules[__name__]), *parts]).encode()).hexdigest()[:16]
+    makers = [root.HERE.joinpath(name).read_text(encoding="utf-8") for name in ("prefix.py", "root.py", "space.py")]
+    digest = hashlib.sha256("\0".join([root.packages(), fingerprint(of), *makers]).encode()).hexdigest()[:16]
     folder = root.CACHE / f"{what}-{digest}"
     with root.locked(what):
         if not folder.exists():
             for old in root.CACHE.glob(f"{what}-*"):
-                shutil.rmtree(old)
+                if time.time() - old.stat().st_mtime > _KEPT:
+                    shutil.rmtree(old)
             beside = pathlib.Path(tempfile.mkdtemp(dir=root.CACHE))
             fill(found, beside)
             os.replace(beside, folder)
+        os.utime(folder)
     return folder
 
 

@@ -21,9 +21,10 @@ import typing as t
 HERE = pathlib.Path(__file__).resolve().parent
 CACHE = HERE.parents[2] / ".cache" / "wine"
 SUITE = "trixie"
-PACKAGES = ("g++-mingw-w64-x86-64-win32", "nlohmann-json3-dev", "wine", "wine64")
+PACKAGES = ("g++-mingw-w64-x86-64-win32", "nlohmann-json3-dev", "openssh-server", "wine", "wine64")
 COMPILER = "x86_64-w64-mingw32-g++-win32"
 JSON = pathlib.Path("usr/include/nlohmann")
+SSHD = pathlib.Path("/usr/sbin/sshd")
 
 
 class CannotRun(Exception):
@@ -67,17 +68,22 @@ def find() -> Root:
     return Root(_folder(), "/host")
 
 
+@functools.cache
+def packages() -> str:
+    """All packages of the root, a line each: name, a tab, version."""
+    return subprocess.run(["chroot", str(find().path), "dpkg-query", "--show"], stdout=subprocess.PIPE, text=True, check=True).stdout
+
+
 def version() -> str:
     """The version of Wine's package."""
-    command = ["chroot", str(find().path), "dpkg-query", "--show", "--showformat=${Version}", "wine"]
-    return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.partition("~")[0]
+    return dict(line.split("\t") for line in packages().splitlines())["wine"].partition("~")[0]
 
 
 @functools.cache
 def _own() -> bool:
     values = dict(line.partition("=")[::2] for line in pathlib.Path("/etc/os-release").read_text(encoding="utf-8").splitlines())
     named = values.get("ID") == "debian" and int(values.get("VERSION_ID", "0").strip('"') or 0) >= 13
-    return named and all(shutil.which(program) for program in ("wine", COMPILER)) and pathlib.Path("/", JSON).is_dir()
+    return named and all(shutil.which(program) for program in ("wine", COMPILER)) and pathlib.Path("/", JSON).is_dir() and SSHD.exists()
 
 
 def _folder() -> pathlib.Path:

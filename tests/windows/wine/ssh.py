@@ -35,34 +35,10 @@ exec script -qec "wine $SSH_ORIGINAL_COMMAND <&3 >&4 3<&- 4>&-" /dev/null </dev/
 """
 
 
-_INSTALL = """
-set -e
-mount -t proc proc "$1/proc"
-mount --rbind /dev "$1/dev"
-cp /etc/resolv.conf "$1/etc/resolv.conf"
-chroot "$1" apt-get update -q
-DEBIAN_FRONTEND=noninteractive chroot "$1" apt-get install -y -q --no-install-recommends openssh-server
-"""
-
-
-def install(found: root.Root) -> None:
-    """Put an ssh server into the root that we made; a machine that is the root itself has one, or is told so."""
-    if found.path.joinpath("usr/sbin/sshd").exists():
-        return
-    if found.path == pathlib.Path("/"):
-        raise root.CannotRun("sshd is missing (package openssh-server)")
-    with root.locked("root"):
-        command = ["unshare", "--mount", "sh", "-c", _INSTALL, "install", str(found.path)]
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise root.CannotRun(f"openssh-server: exit {done.returncode}: {(done.stdout + done.stderr).strip()[-600:]}")
-
-
 class Server:
     """``variables``: what processes of the host find in their environment. ``peer``: where clients come from."""
 
     def __init__(self, host: Machine, folder: pathlib.Path, variables: t.Mapping[str, str], peer: str = "10.9.0.5", address: str = "10.1.1.20") -> None:
-        install(host.root)
         self._host, self._folder, self._peer, self._address = host, folder, peer, address
         host.address({peer, address})
         folder.mkdir()
@@ -75,9 +51,7 @@ class Server:
         folder.joinpath("command").chmod(0o755)
         host.space.run(["mkdir", "-p", "/run/sshd"])
         self._log = folder.joinpath("log").open("wb")
-        self._process = subprocess.Popen(
-            host.space.inside(["/usr/sbin/sshd", "-D", "-e", "-f", f"{inside}/config"]), stdin=subprocess.DEVNULL, stderr=self._log
-        )
+        self._process = subprocess.Popen(host.space.inside([str(root.SSHD), "-D", "-e", "-f", f"{inside}/config"]), stdin=subprocess.DEVNULL, stderr=self._log)
         self._wait()
 
     def _wait(self) -> None:
