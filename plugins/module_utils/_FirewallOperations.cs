@@ -276,11 +276,14 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallO
             Put(rule, NameColumn, name);
         }
 
-        public void Remove(string name)
+        // Exactly this rule, where aside is a name that no other has.
+        public void Remove(RuleCopy rule, string aside)
         {
-            rules.Remove(name);
+            if (aside != null)
+                Rename(rule.Live, aside);
+            rules.Remove(aside ?? rule.Name);
             counts.Commits++;
-            state.Count(name, -1);
+            state.Count(aside ?? rule.Name, -1);
         }
 
         // Remove takes a name. Where another rule has it too, of anyone, the rule gets a name of its own first: this one, else null.

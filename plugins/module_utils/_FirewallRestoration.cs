@@ -51,12 +51,13 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallR
             FirewallState now = FirewallState.ReadRules(store, owner, counts);
             HashSet<string> theirs = Theirs(before, written, now.Own);
             List<RuleCopy> wanted = before.Rules.Where(rule => !theirs.Contains(rule.Name)).ToList();
-            HashSet<string> doomed = new HashSet<string>(Without(now.Own, wanted).Where(rule => !theirs.Contains(rule.Name)).Select(rule => rule.BaseId));
+            List<RuleCopy> surplus = RuleCopy.Without(now.Own, wanted);
+            HashSet<string> doomed = new HashSet<string>(surplus.Where(rule => !theirs.Contains(rule.Name)).Select(rule => rule.BaseId));
             List<string> left = theirs.OrderBy(name => name, StringComparer.Ordinal).Select(name => "the rule \"" + name + "\"").ToList();
             for (int look = 1; ; look++)
             {
-                List<RuleCopy> missing = Without(wanted, now.Own);
-                List<RuleCopy> extra = Without(now.Own, wanted).Where(rule => doomed.Contains(rule.BaseId) || IsAside(rule.Name)).ToList();
+                List<RuleCopy> missing = RuleCopy.Without(wanted, now.Own);
+                List<RuleCopy> extra = RuleCopy.Without(now.Own, wanted).Where(rule => doomed.Contains(rule.BaseId) || IsAside(rule.Name)).ToList();
                 List<RuleCopy> lacking = missing.Where(rule => !again.Contains(rule.BaseId)).ToList();
                 RuleWriter writer = new RuleWriter(store, now, owner, counts);
                 // What admits comes first, before a default that may begin to block: a process that ends in between closes nothing.
@@ -68,7 +69,7 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallR
                 if (look > Looks)
                     throw new FirewallException("the rules from before could not be restored: " + String.Join("; ", failures.Distinct().ToArray()));
                 foreach (RuleCopy rule in extra)
-                    Try("remove \"" + rule.Name + "\"", () => Remove(writer, rule));
+                    Try("remove \"" + rule.Name + "\"", () => writer.Remove(rule, writer.NameToRemoveBy(rule.Name)));
                 now = FirewallState.ReadRules(store, owner, counts);
             }
         }
@@ -77,14 +78,6 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallR
         {
             writer.Add(writer.Build(rule));
             again.Add(rule.BaseId);
-        }
-
-        private static void Remove(RuleWriter writer, RuleCopy rule)
-        {
-            string aside = writer.NameToRemoveBy(rule.Name);
-            if (aside != null)
-                writer.Rename(rule.Live, aside);
-            writer.Remove(aside ?? rule.Name);
         }
 
         private static bool IsAside(string name)
@@ -129,13 +122,6 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallR
         {
             List<string> rest = all.ToList();
             return some.All(rest.Remove);
-        }
-
-        // As many of each content as there are too many.
-        private static List<RuleCopy> Without(IEnumerable<RuleCopy> rules, IEnumerable<RuleCopy> others)
-        {
-            List<string> rest = others.Select(rule => rule.BaseId).ToList();
-            return rules.Where(rule => !rest.Remove(rule.BaseId)).ToList();
         }
 
         // Whether all are as they were, but for those that somebody changed, whose names go into left.

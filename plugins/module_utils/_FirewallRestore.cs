@@ -122,24 +122,11 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallR
             return remaining;
         }
 
-        // Content by content, as many of each: which of several rules of one content it is makes no difference.
         private void Look()
         {
             now = rules.Look();
-            missing = new List<RuleCopy>(before.Own);
-            extra = new List<RuleCopy>();
-            Dictionary<string, Queue<RuleCopy>> expected = before.Own.GroupBy(rule => rule.BaseId).ToDictionary(
-                group => group.Key, group => new Queue<RuleCopy>(group), StringComparer.Ordinal);
-            HashSet<RuleCopy> found = new HashSet<RuleCopy>();
-            foreach (RuleCopy rule in now.Own)
-            {
-                Queue<RuleCopy> same;
-                if (expected.TryGetValue(rule.BaseId, out same) && same.Count > 0)
-                    found.Add(same.Dequeue());
-                else
-                    extra.Add(rule);
-            }
-            missing.RemoveAll(found.Contains);
+            missing = RuleCopy.Without(before.Own, now.Own);
+            extra = RuleCopy.Without(now.Own, before.Own);
         }
 
         private void PutBackRemoved()
@@ -172,7 +159,7 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallR
         private void RemoveAdded()
         {
             foreach (RuleCopy rule in extra.Where(rule => doomed.Contains(rule.Name)))
-                Try(rule.Name, () => rules.Remove(rule.Name));
+                Try(rule.Name, () => rules.Remove(rule, null));
             foreach (string name in added.Select(noted => noted.Rule.Name).Distinct().Reverse())
             {
                 List<RuleCopy> found = Extra(name);
@@ -194,11 +181,8 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallR
         {
             string aside = rules.NameToRemoveBy(rule.Name);
             if (aside != null)
-            {
                 doomed.Add(aside);
-                rules.Rename(rule.Live, aside);
-            }
-            rules.Remove(aside ?? rule.Name);
+            rules.Remove(rule, aside);
         }
 
         private List<RuleCopy> Extra(string name)

@@ -116,6 +116,13 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallR
             return new RuleCopy(Columns.All.Select((column, i) => column.Read(cells[i])).ToArray(), cells.Skip(Columns.All.Length).ToArray());
         }
 
+        // Content by content, as many of each: which of several rules of one content it is makes no difference.
+        public static List<RuleCopy> Without(IEnumerable<RuleCopy> rules, IEnumerable<RuleCopy> others)
+        {
+            List<string> rest = others.Select(rule => rule.BaseId).ToList();
+            return rules.Where(rule => !rest.Remove(rule.BaseId)).ToList();
+        }
+
         public bool HasPackage { get { return users[4] != ""; } }
 
         public object[] Row(string id, string description)

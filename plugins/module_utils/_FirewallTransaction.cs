@@ -189,14 +189,11 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallT
             Written.Add(new RuleCopy(rule).Row());
         }
 
-        // Exactly this rule, by a name that no other has.
         private void Remove(Operation operation)
         {
             string aside = rules.NameToRemoveBy(operation.Rule.Name);
             Noted noted = restorer.NoteRemoval(operation.Rule, aside);
-            if (aside != null)
-                rules.Rename(operation.Rule.Live, aside);
-            rules.Remove(aside ?? operation.Rule.Name);
+            rules.Remove(operation.Rule, aside);
             noted.Certain = true;
         }
 
