@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import json
 import os
@@ -13,6 +14,7 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 import typing as t
 
 ROOT = pathlib.Path(__file__).resolve().parents[1] / "integration"
@@ -24,7 +26,7 @@ from networks import ROUTER, Network
 from playbook_runs import PROGRAMS, Place
 from wire import LOCKED
 
-BACKENDS = ("nftables", "ufw", "firewalld")
+BACKENDS = tuple(os.environ.get("MSPORTS_BACKENDS", "nftables ufw firewalld").split())
 ADMIN = {"name": "ssh", "direction": "in", "protocol": "tcp", "local_ports": ["22"], "remote_addresses": ["any"]}
 WEB = {**ADMIN, "name": "web", "local_ports": ["443"]}
 OPTIONS = "-o UserKnownHostsFile=/dev/null -o StrictHostKeyChecking=no -o LogLevel=ERROR"
@@ -49,6 +51,9 @@ WAYS: dict[str, dict[str, t.Any]] = {
 }
 SHELF = "/var/lib/portcullis/msports/msports"
 
+Item = t.TypeVar("Item")
+Found = t.TypeVar("Found")
+
 
 class FirewalldHost(Firewalld):
     """Like ``drilled.Host``, with others' rules of every kind."""
@@ -70,6 +75,24 @@ def crashed(host: t.Any) -> None:
     host.container.crash()
     if host.backend == "firewalld":
         host.container.run("until firewall-cmd --state; do sleep 0.2; done")
+
+
+def at_once(act: t.Callable[[Item], Found], items: t.Sequence[Item]) -> list[Found]:
+    """Do it with each of them at the same time, and return what each gave."""
+    with concurrent.futures.ThreadPoolExecutor(len(items)) as crew:
+        return list(crew.map(act, items))
+
+
+def wrong_with(act: t.Callable[[Item], list[str]], items: t.Sequence[Item]) -> list[str]:
+    """Do it with each of them at the same time, and return what was wrong; what one of them breaks off with hides none of the others."""
+
+    def told(item: Item) -> list[str]:
+        try:
+            return act(item)
+        except Exception as error:  # pylint: disable=broad-except
+            return ["".join(traceback.format_exception(error))]
+
+    return [line for lines in at_once(told, items) for line in lines]
 
 
 def host_of(backend: str) -> t.Any:
@@ -154,6 +177,12 @@ class Site:
         for host in self.hosts:
             host.container.close()
         self.network.close()
+
+
+def sites_of(folders: t.Any) -> list[Site]:
+    """One host of each backend, each behind a router of its own."""
+    wanted = [(folders.mktemp(f"site-{backend}"), backend) for backend in BACKENDS]
+    return at_once(lambda one: Site(one[0], [host_of(one[1])]), wanted)
 
 
 def processes() -> list[tuple[int, list[bytes]]]:

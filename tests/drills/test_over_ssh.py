@@ -13,21 +13,27 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
-from sites import ADMIN, BACKENDS, WAYS, WEB, Site, host_of, locked, play, task
+from sites import ADMIN, WAYS, WEB, Site, locked, play, sites_of, task, wrong_with
 
 NOT_CONFIRMED = "the controller did not confirm the change in time"
 GENEROUS = 300  # seconds: nobody waits for them to be over
 
 
-@pytest.fixture(scope="module", params=BACKENDS)
-def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Site]:
-    made = Site(tmp_path_factory.mktemp("site"), [host_of(request.param)])
+@pytest.fixture(scope="module")
+def sites(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[list[Site]]:
+    made = sites_of(tmp_path_factory)
     yield made
-    made.close()
+    for site in made:
+        site.close()
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_the_first_change_a_lockout_the_next_change_and_the_end(site: Site, way: str) -> None:
+def test_the_first_change_a_lockout_the_next_change_and_the_end(sites: list[Site], way: str) -> None:
+    wrong = wrong_with(lambda site: drilled(site, way), sites)
+    assert not wrong, "\n".join(wrong)
+
+
+def drilled(site: Site, way: str) -> list[str]:
     host = site.hosts[0]
     host.clean()
     before = host.drill("answer = state()")
@@ -47,4 +53,5 @@ def test_the_first_change_a_lockout_the_next_change_and_the_end(site: Site, way:
     assert (told["again"]["rolled_back_before"]["why"], told["again"]["rollback"]["confirmed"]) == (NOT_CONFIRMED, True)
     assert told["again"]["added"] == ["web"], running.said
     assert (told["absent"]["failed"], told["absent"]["changed"]) == (False, True), running.said
-    assert host.drill(f"answer = difference({before!r}, state())") == []
+    found: list[str] = host.drill(f"answer = difference({before!r}, state())")
+    return [f"{host.backend}: {line}" for line in found]

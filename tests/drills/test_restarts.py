@@ -11,11 +11,9 @@ import random
 import sys
 import typing as t
 
-import pytest
-
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
-from sites import ADMIN, BACKENDS, WEB, crashed, host_of
+from sites import ADMIN, BACKENDS, WEB, at_once, crashed, host_of, wrong_with
 
 POINTS = int(os.environ.get("MSPORTS_POINTS", "6"))
 SEED = int(os.environ.get("MSPORTS_SEED", "0"))
@@ -23,14 +21,15 @@ OLD, NEW = {"rules": [ADMIN]}, {"rules": [ADMIN, {**WEB, "remote_addresses": ["1
 NONCE = f"done = apply(seconds=600, **{NEW!r})['rollback']['nonce']\n"
 
 
-@pytest.fixture(scope="module", params=BACKENDS)
-def host(request: pytest.FixtureRequest) -> t.Iterator[t.Any]:
-    made = host_of(request.param)
-    yield made
-    made.container.close()
+def test_a_restart_in_the_middle_of_a_confirmation() -> None:
+    hosts = at_once(host_of, BACKENDS)
+    wrong = wrong_with(drilled, hosts)
+    for host in hosts:
+        host.container.close()
+    assert not wrong, "\n".join(wrong)
 
 
-def test_a_restart_in_the_middle_of_a_confirmation(host: t.Any) -> None:
+def drilled(host: t.Any) -> list[str]:
     host.clean()
     number = host.drill(f"apply(**{OLD!r})\n{NONCE}answer = points(lambda: confirm(done))")
     chance = random.Random(SEED)
@@ -40,15 +39,15 @@ def test_a_restart_in_the_middle_of_a_confirmation(host: t.Any) -> None:
         host.drill(f"answer = apply(**{OLD!r})['changed']")
         crashed(host)
         before = host.drill("answer = state()")
-        nonce = host.drill(f"{NONCE}killed(lambda: confirm(done), {point}, True)\nanswer = done")
+        nonce, died = host.drill(f"{NONCE}died = killed(lambda: confirm(done), {point}, True)\nanswer = done, died")
         crashed(host)
         asked = host.drill(f"answer = confirm({nonce!r})")
-        if not asked["confirmed"] and not asked["rolled_back"]:
-            continue  # all was done, and a host forgets that with its boot: "look at the host" is what the controller says
-        # Who is told that it is confirmed has the new rules; who is told otherwise has those from before.
-        again = host.drill(f"answer = apply(**{(NEW if asked['confirmed'] else OLD)!r})")
-        left = [] if asked["confirmed"] else host.drill(f"answer = difference({before!r}, state())")
+        print(f"{host.backend}, point {point} of {number}: {asked}")
+        # Who is told otherwise has the rules from before. Who is told neither has the new ones: all was done, and a host forgets that with its boot.
+        new = asked["confirmed"] or not asked["rolled_back"]
+        again = host.drill(f"answer = apply(**{(NEW if new else OLD)!r})")
+        left = [] if new else host.drill(f"answer = difference({before!r}, state())")
         partly = any("'ufw reload'" in line for line in asked["rolled_back"])
-        if (again["changed"] and not partly) or left:
-            wrong.append(f"point {point} of {number}: {asked}, then {again.get('diff', again)}, {left}")
-    assert not wrong, "\n".join(wrong)
+        if not died or (again["changed"] and not partly) or left:
+            wrong.append(f"{host.backend}, point {point} of {number}: died {died}, {asked}, then {again.get('diff', again)}, {left}")
+    return wrong

@@ -27,7 +27,7 @@ def test_a_host_that_is_locked_opens_by_itself_and_processes_are_killed(host: Ho
     with wired(host.container) as peer:
         host.clean()
         probe = Prober(peer.python(PROBE))
-        wrong = lockouts(host, peer, probe, 1, host.backend)
+        wrong = lockouts(host, peer, probe, [0], host.backend)
         probe.close()
     wrong += host.drill("answer = drill(4, 'few')")
     assert not wrong, "\n".join(wrong)

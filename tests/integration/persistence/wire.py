@@ -71,10 +71,10 @@ answer += [] if note and heard == note.what else [f"the host says {note}, the ne
 LASTING = (2, 10, 60)
 
 
-def lockouts(host: t.Any, peer: Peer, probe: Prober, number: int, backend: str = "firewalld", seed: int = 0) -> list[str]:
-    """Lock a peer out, so many times: it is out, it comes in again by itself, and all is as it was. Returns what was wrong."""
+def lockouts(host: t.Any, peer: Peer, probe: Prober, turns: t.Iterable[int], backend: str, seed: int = 0) -> list[str]:
+    """Lock a peer out, once a turn: it is out, it comes in again by itself, and all is as it was. Returns what was wrong."""
     wrong = []
-    for turn in range(number):
+    for turn in turns:
         for seconds in LASTING:
             inside = _answered(probe, peer)
             armed = host.drill(LOCK.format(seed=f"lockout {seed}/{turn}", turn=turn, locked=LOCKED[backend], seconds=seconds))
