@@ -32,7 +32,7 @@ class Shares(t.NamedTuple):
     number: int
 
     def killed(self) -> list[str]:
-        """Drills, until as many processes were killed as are this host's share: one that ends before its point is one that nobody kills."""
+        """Drills, until as many processes were killed as are this host's share (``REACH``)."""
         self.host.clean()
         wrong, left, first = [], KILLS // HOSTS, self.number * BATCH
         while left > 0:

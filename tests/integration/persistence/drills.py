@@ -31,6 +31,12 @@ from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.rule
 OWNER = "msports"
 BACKEND = ["firewalld"]  # which one is drilled; ``use`` names another
 DIED = [0]  # how many processes were killed here
+# About as many points as each of these has; a process that ends before its point is one that nobody kills.
+REACH = {
+    "nftables": {"run": 30, "run without rollback": 22, "confirmation": 30, "rollback": 11},
+    "ufw": {"run": 30, "run without rollback": 17, "confirmation": 22, "rollback": 12},
+    "firewalld": {"run": 62, "run without rollback": 34, "confirmation": 30, "rollback": 30},
+}
 # What of the daemon and of the files changes nothing.
 READS = re.compile("get|list|query|Hello|NameHasOwner|GetAll|Get$")
 STEPS: tuple[tuple[t.Any, str], ...] = (
@@ -286,7 +292,7 @@ def _one(chance: random.Random, kind: str) -> list[str]:
     done = apply(**previous)
     before = state()
     left = foreign(before)
-    point, after = chance.randrange(1, 60), chance.random() < 0.5
+    point, after = chance.randint(1, REACH[BACKEND[0]][kind]), chance.random() < 0.5
     how = f"point {point} {'after' if after else 'before'}"
     if kind == "run":
         died = killed(lambda: apply(seconds=1, **options), point, after)
@@ -299,7 +305,7 @@ def _one(chance: random.Random, kind: str) -> list[str]:
         if "rollback" not in done:
             return [f"nothing waits: {done}"] if done["changed"] else []
         act = confirm if kind == "confirmation" else fire
-        died = killed(lambda: act(done["rollback"]["nonce"]), chance.randrange(1, 25), after)
+        died = killed(lambda: act(done["rollback"]["nonce"]), point, after)
         answer = confirm(done["rollback"]["nonce"])
         wrong = _converges(options if answer["confirmed"] else previous)
         if answer["confirmed"] is bool(answer["rolled_back"]):
