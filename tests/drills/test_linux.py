@@ -12,7 +12,8 @@ import typing as t
 
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "drills"), str(ROOT / "integration")]
 
 from network_namespaces import PROBE, Prober
 from sites import BACKENDS, at_once, host_of, wrong_with
