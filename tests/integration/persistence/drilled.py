@@ -25,7 +25,10 @@ BACK = (
     "rm -rf /etc/ufw; cp -a /root/drill-ufw /etc/ufw; cp -a /root/drill-default /etc/default/ufw; nft flush ruleset;"
     " for i in iptables ip6tables; do $i-restore < /root/drill-$i; done"
 )
-CLEAN = "rm -rf /etc/portcullis /var/lib/portcullis; find /etc/systemd -name '*portcullis*' -delete; systemctl daemon-reload; "
+CLEAN = (
+    "rm -rf /etc/portcullis /var/lib/portcullis; find /etc/systemd -name '*portcullis*' -delete;"
+    " find /etc/systemd/system -mindepth 1 -type d -empty -delete; systemctl daemon-reload; "
+)
 
 
 class Host:
