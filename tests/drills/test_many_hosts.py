@@ -9,6 +9,7 @@ systemd, so a process of its own fires there.
 
 from __future__ import annotations
 
+import difflib
 import os
 import pathlib
 import signal
@@ -154,4 +155,8 @@ def test_each_host_has_what_is_said_of_it(members: list[Member], way: str) -> No
     third = Change(members, way, absent)
     taken_back = {name for name, same in held.items() if same}
     assert {name for name, done in third.told.items() if "rolled_back_before" in done} == taken_back, third.said
-    assert {member.name: member.ruleset() for member in members} == clean
+    assert [f"{member.name}: {line}" for member in members for line in changes(clean[member.name], member.ruleset())] == []
+
+
+def changes(before: str, now: str) -> list[str]:
+    return [line for line in difflib.unified_diff(before.splitlines(), now.splitlines(), n=0) if line[:1] in "+-"]
