@@ -54,7 +54,7 @@ TRACES = "find /var/lib/portcullis /run -maxdepth 2 -name '*portcullis*' -not -n
 STATE = {
     "kernel": (
         "nft -s list ruleset | sed 's/ expires [^ ,}]*//; s/ timeout [^ ,}]*//' "
-        "| grep -v 'policy accept;$\\|^\\s*}\\|^\\s*chain [A-Z]* {\\|^table ip6\\? ' | sort"
+        "| grep -v 'policy accept;$\\|^\\s*}\\|^\\s*chain [A-Z]* {\\|^table ip6\\? \\|^$' | sort"
     ),
     "daemon": "python3 /opt/test/state.py",
     "files": "find /etc/firewalld /etc/systemd -type f -exec sha256sum {} + | sort; find /etc/firewalld /etc/systemd | sort",
