@@ -45,7 +45,8 @@ def measure(size: int) -> dict[str, t.Any]:
         started = time.process_time()
         yes = sum(answer(*question) for question in questions)
         found[kind] = {"per_second": len(questions) / (time.process_time() - started), "yes": yes / len(questions)}
-    found["findings"] = _judged(plan)
+    found["findings"] = _judged(plan, 0.2)
+    found["findings_unplanned"] = _judged(plan, 1.0)
     found["claims"] = [_claimed(size, claim) for claim in CLAIMS]
     return found
 
@@ -68,8 +69,11 @@ def _claimed(size: int, claim: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     return {"claim": str(read), "holds": not problems, "seconds": time.process_time() - started}
 
 
-def _judged(plan: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """Return observations judged in a second of CPU time, and how much memory that took: half of them are of rules, as the questions are."""
+def _judged(plan: t.Mapping[str, t.Any], strange: float) -> dict[str, t.Any]:
+    """Return observations judged in a second of CPU time, and how much memory that took.
+
+    Half of them are of rules, as the questions are; of a share, ``strange``, an address that hardly any rule has stands in for the peer.
+    """
     from ansible_collections.portcullis.msports.plugins.plugin_utils import _compile
     from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.observation import Observation
 
@@ -81,7 +85,7 @@ def _judged(plan: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     def observations() -> t.Iterator[Observation]:
         for _number in range(JUDGED):
             host, peer, protocol, port = draw.choice(near)
-            peer = f"10.{draw.randrange(100, 120)}.{draw.randrange(256)}.{draw.randrange(256)}" if draw.random() < 0.2 else peer
+            peer = f"10.{draw.randrange(100, 120)}.{draw.randrange(256)}.{draw.randrange(256)}" if draw.random() < strange else peer
             yield Observation(host, "in", peer, protocol, port, "session", "passed", "", 1, "2026-11-28", "2026-11-28")
 
     started = time.process_time()

@@ -21,6 +21,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.ve
 INTERNET, ANY_HOST = BARE_ROLES
 PROXY = "infrastructure.proxy"  # how the sets of web proxies are called
 Roles = t.FrozenSet[str]
+NOTHING: Roles = frozenset()
 
 
 class Leg(t.NamedTuple):
@@ -57,9 +58,18 @@ class Flows:
 
     def at(self, protocol: str, port: t.Optional[int]) -> list[Leg]:
         """Return the flows over a port."""
-        key = (protocol, None if port is None else bisect.bisect_right(self._starts, port))
+        return self.over(protocol, self.slot(port))
+
+    def slot(self, port: t.Optional[int]) -> t.Optional[int]:
+        """Return which of the stretches a port is in that the same flows are over; ``None`` without a port."""
+        return None if port is None else bisect.bisect_right(self._starts, port)
+
+    def over(self, protocol: str, slot: t.Optional[int]) -> list[Leg]:
+        """Return the flows over the ports of a slot."""
+        key = (protocol, slot)
         if key not in self._at:
-            self._at[key] = [leg for leg, ports in self.legs if leg.flow.protocol == protocol and self._covers(ports, port)]
+            port = self._starts[slot - 1] if slot else None  # before the first of them is no flow
+            self._at[key] = [leg for leg, ports in self.legs if leg.flow.protocol == protocol and slot != 0 and self._covers(ports, port)]
         return self._at[key]
 
     @functools.cached_property
@@ -88,7 +98,6 @@ class Ends:
 
     def __init__(self, index: Index, through: t.Optional[t.Mapping[str, str]] = None) -> None:
         self.index = index
-        self._internet = index.set(INTERNET) if INTERNET in index.plan["sets"] else Addresses()
         self._proxies = _proxies(index, through or {})
         self._held: dict[str, Roles] = {}
         self._learned: dict[str, Roles] = {}
@@ -107,9 +116,12 @@ class Ends:
 
     def of_addresses(self, addresses: Addresses) -> Roles:
         """Return the roles that addresses have by being in declared networks, or on the Internet."""
-        found = {role for role, _sites in self.index.roles_in_networks(addresses)} if addresses else set()
-        found.update(role for proxy, roles in self._proxies if proxy & addresses for role in roles)
-        return frozenset({*found, *([INTERNET] if addresses & self._internet else [])})
+        if not addresses:
+            return frozenset()
+        sets = self.index.sets.of(addresses.intervals)
+        found = {role for role, _sites in self.index.roles_in_networks(addresses)}
+        found.update(role for proxy, roles in self._proxies if proxy in sets for role in roles)
+        return frozenset({*found, *([INTERNET] if INTERNET in sets else [])})
 
     def learn(self, name: str, roles: Roles) -> None:
         """Take it that a host holds more roles."""
@@ -128,19 +140,19 @@ class Ends:
     @functools.cached_property
     def _declared_networks(self) -> Addresses:
         networks = [Addresses.parse(texts) for sites in self.index.plan["networks"].values() for texts in sites.values()]
-        return union([*networks, *(proxy for proxy, _roles in self._proxies)])
+        return union([*networks, *(self.index.set(proxy) for proxy, _roles in self._proxies)])
 
     def sites(self, name: str) -> tuple[str, ...]:
         entry = self.index.entry(name) or {"roles": {}}
         return tuple(sorted({site for sites in entry["roles"].values() for site in sites}))
 
 
-def _proxies(index: Index, through: t.Mapping[str, str]) -> list[tuple[Addresses, Roles]]:
-    """Return the addresses that the rules of some flows name as proxies, each with the roles that stand behind it."""
+def _proxies(index: Index, through: t.Mapping[str, str]) -> list[tuple[str, Roles]]:
+    """Return the sets that the rules of some flows name as proxies, each with the roles that stand behind it."""
     found: dict[str, set[str]] = {}
     for rules in {id(host["rules"]): host["rules"] for host in index.plan["hosts"].values()}.values():
         for rule in rules:
             behind = {through[why["name"]] for why in rule["because"] if why["name"] in through}
             if behind and rule["direction"] == "out" and rule["remote"].startswith(PROXY):
                 found.setdefault(rule["remote"], set()).update(behind)
-    return [(index.set(name), frozenset(roles)) for name, roles in sorted(found.items())]
+    return [(name, frozenset(roles)) for name, roles in sorted(found.items())]

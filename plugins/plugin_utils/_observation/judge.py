@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime
 import typing as t
 
-from ansible_collections.portcullis.msports.plugins.module_utils._addresses import Interval, parse_one
+from ansible_collections.portcullis.msports.plugins.module_utils._addresses import Interval
 from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.observation import (
     COUNTER,
     DROPPED,
@@ -19,7 +19,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.ob
     REFUSED,
     UNKNOWN,
     Observation,
-    is_address,
+    address_of,
 )
 from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.verdict import ALLOWED, NOT_ALLOWED, UNCERTAIN, Index, Judge, Verdict
 
@@ -133,16 +133,14 @@ class Collector:
             self._group(item, verdict, word)
 
     def _group(self, item: Observation, verdict: Verdict, word: str) -> None:
-        known = all(verdict.ends)
-        why = verdict.why if known or not item.peer else verdict.why.replace(item.peer, "the peer")
-        key = (verdict.verdict, word, *verdict.ends, item.protocol, item.port, verdict.cut, item.seen == LISTENER, why)
+        key = (verdict.verdict, word, *verdict.ends, item.protocol, item.port, verdict.cut, item.seen == LISTENER, verdict.why)
         group = self._groups.get(key)
         if group is None:
             if len(self._groups) >= FINDINGS:
                 self._left_out += 1
                 return
             group = self._groups[key] = _Group(item.first, item.last)
-        group.add(item, parse_one(item.peer) if is_address(item.peer) else None)
+        group.add(item, address_of(item.peer))
 
     def judgement(self) -> Judgement:
         findings = sorted((_finding(key, group) for key, group in self._groups.items()), key=_order)

@@ -11,7 +11,7 @@ import datetime
 import functools
 import typing as t
 
-from ansible_collections.portcullis.msports.plugins.module_utils._addresses import parse_one
+from ansible_collections.portcullis.msports.plugins.module_utils._addresses import Interval, parse_one
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MISSING, Problems
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import PROTOCOLS
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.ports import LAST_PORT
@@ -139,10 +139,10 @@ _EXPECTED: t.Mapping[str, str] = {
 }
 
 
-def is_address(text: str) -> bool:
-    """Tell whether a peer is one address, and no name or network."""
+def address_of(text: str) -> t.Optional[Interval]:
+    """Return the one address that a peer is; ``None`` for a name or a network."""
     try:
-        _version, first, last = parse_one(text)
+        found = parse_one(text)
     except ValueError:
-        return False
-    return first == last
+        return None
+    return found if found[1] == found[2] else None

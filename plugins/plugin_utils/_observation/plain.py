@@ -91,26 +91,31 @@ def _suffixed(name: str, host: str) -> str:
 
 def _inventory(suggested: t.Iterable[Plain]) -> Plain:
     """Return ``{"host_vars/<name>" or "group_vars/all": variables}``: all suggestions together, so that one of them hides no other."""
-    found: Plain = {}
+    given: dict[tuple[str, str], list[t.Any]] = {}
     for item in suggested:
         place = f"host_vars/{item['host']}" if item["host"] else "group_vars/all"
         for name, value in item["variables"].items():
-            variables = found.setdefault(place, {})
-            variables[name] = _both(variables[name], value) if name in variables else value
-    return {place: found[place] for place in sorted(found)}
+            given.setdefault((place, name), []).append(value)
+    found: Plain = {}
+    for place, name in sorted(given):
+        found.setdefault(place, {})[name] = _union(given[place, name])
+    return found
 
 
-def _both(one: t.Any, other: t.Any) -> t.Any:
-    """Return the union of two values; where both cannot be (a port that two settings give), the first: the suggestion has the other."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        return {**other, **{key: _both(value, other[key]) if key in other else value for key, value in one.items()}}
-    if isinstance(one, list) and isinstance(other, list):
-        found = {repr(_name_of(item)): item for item in one}
-        for item in other:
-            key = repr(_name_of(item))
-            found[key] = _both(found[key], item) if key in found else item
-        return list(found.values())
-    return one
+def _union(values: t.Sequence[t.Any]) -> t.Any:
+    """Return the union of values; where not all can be (a port that two settings give), the first: the suggestion has the other."""
+    first = values[0]
+    if len(values) == 1 or not isinstance(first, (dict, list)):
+        return first
+    found: dict[str, list[t.Any]] = {}
+    for value in values:
+        if isinstance(value, dict) and isinstance(first, dict):
+            for key, item in value.items():
+                found.setdefault(key, []).append(item)
+        elif isinstance(value, list) and isinstance(first, list):
+            for item in value:
+                found.setdefault(repr(_name_of(item)), []).append(item)
+    return {key: _union(items) for key, items in found.items()} if isinstance(first, dict) else [_union(items) for items in found.values()]
 
 
 def _name_of(item: t.Any) -> t.Any:

@@ -131,5 +131,5 @@ def observed(
 
 
 def _is_mute(index: Index, entry: Plain, listening: t.Mapping[str, t.Sequence[int]]) -> bool:
-    found = [name for name, _own in index.owners(Addresses.parse([entry["address"]])) if name in listening] if listening else []
-    return any(entry["port"] not in listening[name] for name in found)
+    owners = index.owned.of(Addresses.parse([entry["address"]]).intervals) if listening else ()
+    return any(entry["port"] not in listening[name] for name in owners if name in listening)

@@ -11,12 +11,13 @@ Nothing is wider than what was seen: networks and entries name exactly the addre
 from __future__ import annotations
 
 import datetime
+import functools
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import some
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import Addresses
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import BARE_ROLES
-from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.flows import Ends, Flows, Leg
+from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.flows import Ends, Flows, Leg, Roles
 from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.judge import PEERS, Finding, Judgement
 from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.missing_roles import MissingRole, joined, missing_roles
 from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.observation import LISTENER
@@ -64,6 +65,7 @@ class _Adviser:
     def __init__(self, judgement: Judgement, flows: Flows, ends: Ends) -> None:
         self._judgement, self._flows, self._ends = judgement, flows, ends
         self._plan = ends.index.plan
+        self._settings = functools.lru_cache(maxsize=2**14)(self._settings_between)
         self._used = self._used_settings(judgement.findings)
 
     def advise(self, item: Finding) -> Remedy:
@@ -105,19 +107,18 @@ class _Adviser:
 
     def _moved_port(self, item: Finding) -> t.Optional[Remedy]:
         """A port that a setting gives is not used where the plan or the document has it, and another one is."""
-        source, destination = self._ends.sides(item)
-        names = {
-            leg.flow.setting
-            for leg in self._flows.with_setting
-            if leg.flow.setting and leg.flow.protocol == item.protocol and leg.opens in source and leg.reached in destination and not self._is_used(leg, item)
-        }
-        if not names or item.port is None:
+        if item.port is None:
+            return None
+        names = {setting for setting in self._settings(item.protocol, *self._ends.sides(item)) if (item.destination, setting) not in self._used}
+        if not names:
             return None
         text = f"{item.protocol}/{item.port} at {item.destination or item.host} may be what a setting gives: {' or '.join(sorted(names))}"
         return Remedy(SETTING, item.destination, text, {"msports_settings": dict.fromkeys(names, item.port)} if len(names) == 1 else {})
 
-    def _is_used(self, leg: Leg, item: Finding) -> bool:
-        return (item.destination, leg.flow.setting) in self._used
+    def _settings_between(self, protocol: str, source: Roles, destination: Roles) -> t.AbstractSet[str]:
+        """Return the settings that give a port between two ends."""
+        legs = joined(self._flows.with_setting, source, destination)
+        return {leg.flow.setting for leg in legs if leg.flow.setting and leg.flow.protocol == protocol}
 
     def _used_settings(self, findings: t.Iterable[Finding]) -> set[tuple[str, t.Optional[str]]]:
         """Return ``(host, setting)`` of the ports that were seen in use as they are known: where a rule admitted it, and where none does yet."""

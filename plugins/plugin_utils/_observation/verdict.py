@@ -11,10 +11,9 @@ import functools
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _addresses
-from ansible_collections.portcullis.msports.plugins.module_utils._addresses import Interval, parse_one
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import Addresses
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.ports import Ports
-from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.observation import COUNTER, LISTENER, Observation, Plain, is_address
+from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.observation import COUNTER, LISTENER, Observation, Plain, address_of
 
 ALLOWED, NOT_ALLOWED, UNCERTAIN = "allowed", "not_allowed", "uncertain"
 FIRST_FREE = 1024  # answers that connection tracking relates go to ports from here on
@@ -39,7 +38,17 @@ class Candidate(t.Protocol):
 
 
 class Ruleset(t.Protocol):
+    @property
+    def named(self) -> t.AbstractSet[tuple[str, str]]: ...
     def at(self, direction: str, protocol: str, port: t.Optional[int]) -> t.Sequence[Candidate]: ...
+
+
+class Places(t.Protocol):
+    """Named sets by address: alike addresses share a slot."""
+
+    def slot(self, version: int, number: int) -> int: ...
+    def names(self, slot: int) -> frozenset[str]: ...
+    def of(self, intervals: _addresses.Addresses) -> t.AbstractSet[str]: ...
 
 
 class Index(t.Protocol):
@@ -51,9 +60,12 @@ class Index(t.Protocol):
     def ports_anywhere(self) -> t.Mapping[str, Ports]: ...
     @property
     def why_off(self) -> t.Mapping[str, str]: ...
+    @property
+    def sets(self) -> Places: ...
+    @property
+    def owned(self) -> Places: ...
     def ruleset(self, host: str) -> t.Optional[Ruleset]: ...
     def entry(self, name: str) -> t.Optional[Plain]: ...
-    def owners(self, addresses: Addresses) -> t.Sequence[tuple[str, Addresses]]: ...
     def roles_in_networks(self, addresses: Addresses) -> t.Iterable[tuple[str, tuple[str, ...]]]: ...
     def set(self, name: str) -> Addresses: ...
 
@@ -79,50 +91,62 @@ class _Side(t.NamedTuple):
     doubt: str
 
 
+class _Question(t.NamedTuple):
+    """What alike observations ask. ``owners`` and ``sets`` are the slots of the peer: all addresses of both are of the same hosts and sets."""
+
+    host: str
+    direction: str
+    protocol: str
+    port: t.Optional[int]
+    version: int
+    owners: int
+    sets: int
+
+
 class Judge:
-    """Judges observations under one plan. It keeps a bounded number of answers, so memory does not grow with observations."""
+    """Judges observations under one plan, each question once. It keeps a bounded number of answers, so memory does not grow with observations."""
 
     def __init__(self, index: Index) -> None:
         self.index = index
-        self._owners = functools.lru_cache(maxsize=ROOM)(self._owners_of)
-        self._addresses = functools.lru_cache(maxsize=ROOM)(self._addresses_of)
+        self._place = functools.lru_cache(maxsize=ROOM)(self._place_of)
+        self._answer = functools.lru_cache(maxsize=ROOM)(self._answer_to)
+        self._sets_of_host = functools.lru_cache(maxsize=ROOM)(self._sets_of_host_at)
         self._helpers = functools.lru_cache(maxsize=None)(self._helpers_of)
 
     def judge(self, item: Observation) -> Verdict:
         """Return the verdict on one observation."""
-        entry = self.index.entry(item.host)
-        if entry is None:
-            return _uncertain(item, "", f"the plan does not know {item.host}; plan with the whole inventory")
+        if self.index.entry(item.host) is None:
+            return _uncertain(item.direction, item.host, f"the plan does not know {item.host}; plan with the whole inventory")
         if item.seen == LISTENER:
             return self._listener(item)
         if item.seen == COUNTER:
             return self._counter(item)
-        if not is_address(item.peer):
-            return _uncertain(item, item.peer, f"{item.peer} is not one address, and names are not looked up")
-        peer = parse_one(item.peer)
-        owners = self._owners(peer)
-        if item.host in owners:
-            return Verdict(ALLOWED, (), "", False, (item.host, item.host))
-        found = [self._between(item, owner, peer) for owner in owners or ("",)]
+        place = self._place(item.peer)
+        if place is None:
+            return _uncertain(item.direction, item.host, f"{item.peer} is not one address, and names are not looked up", item.peer)
+        return self._answer(_Question(item.host, item.direction, item.protocol, item.port, *place))
+
+    def _place_of(self, peer: str) -> t.Optional[tuple[int, int, int]]:
+        found = address_of(peer)
+        return found and (found[0], self.index.owned.slot(*found[:2]), self.index.sets.slot(*found[:2]))
+
+    def _answer_to(self, asked: _Question) -> Verdict:
+        owners = sorted(self.index.owned.names(asked.owners))
+        if asked.host in owners:
+            return Verdict(ALLOWED, (), "", False, (asked.host, asked.host))
+        found = [self._between(asked, owner) for owner in owners or ("",)]
         if len({verdict.verdict for verdict in found}) > 1:
-            return _uncertain(item, "", f"{item.peer} is an address of {', '.join(sorted(owners))}, and the plan does not treat them alike")
+            return _uncertain(asked.direction, asked.host, f"the peer is an address of {', '.join(owners)}, and the plan does not treat them alike")
         return found[0]
 
-    def owners(self, peer: str) -> tuple[str, ...]:
-        """Return the hosts that have an address."""
-        return self._owners(parse_one(peer))
-
-    def _owners_of(self, peer: Interval) -> tuple[str, ...]:
-        return tuple(name for name, _addresses_there in self.index.owners(Addresses((peer,))))
-
-    def _between(self, item: Observation, owner: str, peer: Interval) -> Verdict:
+    def _between(self, asked: _Question, owner: str) -> Verdict:
         """Ask both ends, each of which counts only where the plan manages it."""
-        here = self._side(item.host, item.direction, item, (peer,))
-        there = self._side(owner, OTHER[item.direction], item, self._addresses(item.host, peer[0])) if owner else None
-        source, destination = (there, here) if item.direction == "in" else (here, there)
-        ends = (owner, item.host) if item.direction == "in" else (item.host, owner)
+        here = self._side(asked.host, asked.direction, asked, self.index.sets.names(asked.sets))
+        there = self._side(owner, OTHER[asked.direction], asked, self._sets_of_host(asked.host, asked.version)) if owner else None
+        source, destination = (there, here) if asked.direction == "in" else (here, there)
+        ends = (owner, asked.host) if asked.direction == "in" else (asked.host, owner)
         if here is None and there is None:
-            return _uncertain(item, owner, f"the plan manages neither {ends[0] or item.peer} nor {ends[1] or item.peer}", ends)
+            return Verdict(UNCERTAIN, (), f"the plan manages neither {ends[0] or 'the peer'} nor {ends[1] or 'the peer'}", False, ends)
         lacks_out, lacks_in = (side is not None and not side.rules and not side.doubt for side in (source, destination))
         if lacks_out or lacks_in:
             cut = (lacks_out and self._closes(ends[0], "out")) or (lacks_in and self._closes(ends[1], "in"))
@@ -131,42 +155,42 @@ class Judge:
         doubt = next((side.doubt for side in sides if side.doubt), "")
         return Verdict(UNCERTAIN if doubt else ALLOWED, tuple(rule for side in sides for rule in side.rules), doubt, False, ends)
 
-    def _side(self, name: str, direction: str, item: Observation, remote: _addresses.Addresses) -> t.Optional[_Side]:
+    def _side(self, name: str, direction: str, asked: _Question, remote: t.AbstractSet[str]) -> t.Optional[_Side]:
+        """Return what an end says; ``remote`` are the sets that have the other one."""
         ruleset = self.index.ruleset(name) if name else None
         if ruleset is None:
             return None
-        matching = [found for found in ruleset.at(direction, item.protocol, item.port) if _addresses.overlaps(found.remote, remote)]
+        matching = [found for found in ruleset.at(direction, asked.protocol, asked.port) if found.rule["remote"] in remote]
         sure = [found for found in matching if found.local is None]
         if not sure:
-            return _Side((), self._doubt(name, item, remote, bool(matching)))
+            return _Side((), self._doubt(name, asked, remote, bool(matching)))
         rules = tuple((name, found.rule["name"]) for found in sure)
         windows = self.index.plan["hosts"][name]["system"] == "windows"
         if windows and direction == "in" and all(found.rule["rpc"] for found in sure):
             return _Side(rules, f"{name} admits dynamic RPC there, and which ports those are is known to Windows alone")
         return _Side(rules, "")
 
-    def _doubt(self, name: str, item: Observation, remote: _addresses.Addresses, multicast: bool) -> str:
+    def _doubt(self, name: str, asked: _Question, remote: t.AbstractSet[str], multicast: bool) -> str:
         if multicast:
             return f"{name} has a rule for a multicast group only, and which address was reached was not seen"
-        if item.port is None or item.port >= FIRST_FREE:
+        if asked.port is None or asked.port >= FIRST_FREE:
             for protocol, helper, peers in self._helpers(name):
-                if protocol == item.protocol and _addresses.overlaps(peers, remote):
+                if protocol == asked.protocol and peers in remote:
                     return f"it may be an answer that connection tracking relates to {helper} at {name}"
         return ""
 
-    def _helpers_of(self, name: str) -> tuple[tuple[str, str, _addresses.Addresses], ...]:
+    def _helpers_of(self, name: str) -> tuple[tuple[str, str, str], ...]:
         rules = self.index.plan["hosts"][name]["rules"]
-        return tuple((rule["protocol"], rule["helper"], self.index.set(rule["remote"]).intervals) for rule in rules if rule["helper"])
+        return tuple((rule["protocol"], rule["helper"], rule["remote"]) for rule in rules if rule["helper"])
 
-    def _addresses_of(self, name: str, version: int) -> _addresses.Addresses:
+    def _sets_of_host_at(self, name: str, version: int) -> t.AbstractSet[str]:
         entry = self.index.entry(name) or {"addresses": ()}
-        return Addresses.parse(entry["addresses"]).family(version).intervals
+        return self.index.sets.of(Addresses.parse(entry["addresses"]).family(version).intervals)
 
     def _counter(self, item: Observation) -> Verdict:
         """A counter tells that a rule of the plan is used; one of an earlier plan tells nothing of this one."""
-        there = item.host in self.index.plan["hosts"] and any(
-            rule["name"] == item.rule and rule["direction"] == item.direction for rule in self.index.plan["hosts"][item.host]["rules"]
-        )
+        ruleset = self.index.ruleset(item.host)
+        there = ruleset is not None and (item.direction, item.rule) in ruleset.named
         return Verdict(ALLOWED, ((item.host, item.rule),) if there else (), "", False, ("", item.host))
 
     def _listener(self, item: Observation) -> Verdict:
@@ -174,7 +198,7 @@ class Judge:
         ruleset = self.index.ruleset(item.host)
         ends = ("", item.host)
         if ruleset is None:
-            return _uncertain(item, "", f"the plan does not manage {item.host}", ends)
+            return Verdict(UNCERTAIN, (), f"the plan does not manage {item.host}", False, ends)
         found = ruleset.at("in", item.protocol, item.port)
         if found:
             return Verdict(ALLOWED, tuple((item.host, candidate.rule["name"]) for candidate in found), "", False, ends)
@@ -188,5 +212,5 @@ class Judge:
         return host["default_inbound"] in ("block", "reject") or (host["default_inbound"] is None and host["system"] == "linux")
 
 
-def _uncertain(item: Observation, other: str, why: str, ends: t.Optional[tuple[str, str]] = None) -> Verdict:
-    return Verdict(UNCERTAIN, (), why, False, ends or ((other, item.host) if item.direction == "in" else (item.host, other)))
+def _uncertain(direction: str, host: str, why: str, other: str = "") -> Verdict:
+    return Verdict(UNCERTAIN, (), why, False, (other, host) if direction == "in" else (host, other))

@@ -15,9 +15,9 @@ import functools
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _addresses
-from ansible_collections.portcullis.msports.plugins.module_utils._addresses import Interval
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import Addresses
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.ports import LAST_PORT, Ports, merge, parse_ports
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.places import Places
 
 Plain = t.Mapping[str, t.Any]
 Intervals = _addresses.Addresses
@@ -107,37 +107,14 @@ class RulesetIndex:
         return made
 
     @functools.cached_property
+    def named(self) -> t.AbstractSet[tuple[str, str]]:
+        """Direction and name of each rule."""
+        return {(rule["direction"], rule["name"]) for rule in self.rules}
+
+    @functools.cached_property
     def dynamic_ports(self) -> Ports:
         """The ports of the rules for dynamic RPC."""
         return merge(item for rule in self.rules if rule["rpc"] and rule["direction"] == "in" for item in ports_of(tuple(rule["local_ports"])))
-
-
-class _Places:
-    """Which of some names have an address: those of the interval that it lies in, found by bisection."""
-
-    def __init__(self, places: t.Iterable[tuple[str, Intervals]]) -> None:
-        opens: dict[tuple[int, int], list[str]] = {}
-        ends: dict[tuple[int, int], list[str]] = {}
-        for name, intervals in places:
-            for version, first, last in intervals:
-                opens.setdefault((version, first), []).append(name)
-                ends.setdefault((version, last + 1), []).append(name)
-        self._starts = sorted({*opens, *ends})
-        self._names: list[frozenset[str]] = []
-        here: frozenset[str] = frozenset()
-        for start in self._starts:
-            here = here.difference(ends.get(start, ())).union(opens.get(start, ()))
-            self._names.append(here)
-
-    def of(self, intervals: t.Iterable[Interval]) -> set[str]:
-        """Return every name that has an address of the intervals."""
-        found: set[str] = set()
-        for version, first, last in intervals:
-            low = max(bisect.bisect_right(self._starts, (version, first)) - 1, 0)
-            for slot in range(low, bisect.bisect_right(self._starts, (version, last))):
-                if self._starts[slot][0] == version:
-                    found |= self._names[slot]
-        return found
 
 
 class PlanIndex:
@@ -202,7 +179,7 @@ class PlanIndex:
 
     def owners_whole(self, addresses: Addresses) -> list[tuple[str, Addresses]]:
         """Return the hosts that have some of the addresses, by name, each with all that it has."""
-        return [(name, self._own[name]) for name in sorted(self._owners.of(addresses.intervals))]
+        return [(name, self._own[name]) for name in sorted(self.owned.of(addresses.intervals))]
 
     @functools.cached_property
     def _own(self) -> t.Mapping[str, Addresses]:
@@ -214,19 +191,26 @@ class PlanIndex:
         return {name: self.addresses_of(host) for name, host in sorted(self.plan["hosts"].items()) if not host["addresses"]}
 
     @functools.cached_property
-    def _owners(self) -> _Places:
-        return _Places((name, own.intervals) for name, own in self._own.items())
+    def owned(self) -> Places[str]:
+        """The hosts by their own addresses."""
+        return Places((name, own.intervals) for name, own in self._own.items())
 
     @functools.cached_property
-    def _networks(self) -> t.Sequence[tuple[str, t.Sequence[tuple[str, Addresses]]]]:
-        return [(role, [(site, Addresses.parse(texts)) for site, texts in sites.items()]) for role, sites in self.plan["networks"].items()]
+    def sets(self) -> Places[str]:
+        """The sets of the plan by address."""
+        return Places((name, self.set(name).intervals) for name in self.plan["sets"])
+
+    @functools.cached_property
+    def _networks(self) -> Places[tuple[str, str]]:
+        """Role and site of each network."""
+        networks = self.plan["networks"].items()
+        return Places(((role, site), Addresses.parse(texts).intervals) for role, sites in networks for site, texts in sites.items())
 
     def roles_in_networks(self, addresses: Addresses) -> t.Iterator[tuple[str, tuple[str, ...]]]:
         """Yield each role whose networks have some of the addresses, with the sites of those networks."""
-        for role, by_site in self._networks:
-            sites = [site for site, networks in by_site if _addresses.overlaps(networks.intervals, addresses.intervals)]
-            if sites:
-                yield role, tuple(site for site in sites if site)
+        found = self._networks.of(addresses.intervals)
+        for role in [role for role in self.plan["networks"] if any(role == name for name, _site in found)] if found else ():
+            yield role, tuple(site for site in self.plan["networks"][role] if site and (role, site) in found)
 
     @functools.cached_property
     def ports_anywhere(self) -> t.Mapping[str, Ports]:

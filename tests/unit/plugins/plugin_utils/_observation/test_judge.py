@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+import collections
 import random
 import sys
 import typing as t
 
 import pytest
 
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import Addresses
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.ports import parse_ports
 from ansible_collections.portcullis.msports.plugins.plugin_utils._observation import judge as judging
 from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.judge import judge
 from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.observation import Observation
@@ -93,6 +96,64 @@ def test_a_verdict_is_what_the_question_says() -> None:
             question = (other, name) if direction == "in" else (name, other)
             assert (found.verdict == "allowed") == asked.allows(*question, "tcp", port), (name, other, port, direction)
     assert certain > 300
+
+
+def drawn(chosen: random.Random) -> dict[str, t.Any]:
+    """A plan by chance: sets that overlap, touch and hold single addresses, of both families; hosts that share an address, that have none or two."""
+
+    def addresses() -> list[str]:
+        found = [f"10.0.0.{first}-10.0.0.{first + chosen.randrange(20)}" for first in (chosen.randrange(60), chosen.randrange(60))]
+        return found[: chosen.randrange(3)] + [f"fd00::{chosen.randrange(9)}"] * chosen.randrange(2)
+
+    def rules() -> list[dict[str, t.Any]]:
+        ports = [[f"{port}"], [f"{port}-{port + 2}"]][chosen.randrange(2)] if (port := chosen.randrange(1, 6)) else []
+        found = [rule(chosen.choice(("in", "out")), "tcp", f"set{chosen.randrange(5)}", ports) for _number in range(chosen.randrange(5))]
+        return list({item["name"]: item for item in found}.values())
+
+    def at() -> list[str]:
+        return chosen.sample(["10.0.0.5", "10.0.0.6", "10.0.0.30", "10.0.0.61", "fd00::1", "fd00::7"], chosen.randrange(3))
+
+    return plan({f"host{number}": host(*rules(), at=at()) for number in range(4)}, {f"set{number}": addresses() for number in range(5)}, {"out0": peer(*at())})
+
+
+def naive(of: t.Mapping[str, t.Any], item: Observation) -> str:
+    """The verdict of one observation by itself: every owner of the address, every rule of both ends, address by address."""
+
+    def admitted(name: str, direction: str, others: t.Sequence[str]) -> t.Optional[bool]:
+        if name not in of["hosts"]:
+            return None
+        found = [rule for rule in of["hosts"][name]["rules"] if rule["direction"] == direction]
+        ports = [(rule, parse_ports(rule["local_ports" if direction == "in" else "remote_ports"])) for rule in found]
+        matching = [rule for rule, spans in ports if any(first <= (item.port or 0) <= last for first, last in spans)]
+        return any(other in Addresses.parse(of["sets"][rule["remote"]]["addresses"]) for rule in matching for other in others)
+
+    ends = {**of["peers"], **of["hosts"]}
+    owners = [name for name, entry in ends.items() if item.peer in entry["addresses"]]
+    if item.host in owners:
+        return "allowed"
+    family = [text for text in ends[item.host]["addresses"] if (":" in text) == (":" in item.peer)]
+    verdicts = set()
+    for owner in owners or [""]:
+        says = {admitted(item.host, item.direction, [item.peer]), admitted(owner, "out" if item.direction == "in" else "in", family)} - {None}
+        verdicts.add("uncertain" if not says else "allowed" if says == {True} else "not_allowed")
+    return verdicts.pop() if len(verdicts) == 1 else "uncertain"
+
+
+def test_judging_many_says_what_judging_each_by_itself_says() -> None:
+    """Alike questions are answered once: an answer that is remembered is that of a judge who was never asked before, and that of plain arithmetic."""
+    chosen = random.Random(11)
+    told = collections.Counter[str]()
+    for _plan in range(60):
+        of = drawn(chosen)
+        together = Judge(PlanIndex(of))
+        for _turn in range(60):
+            address = chosen.choice((f"10.0.0.{chosen.randrange(90)}", f"fd00::{chosen.randrange(9)}"))
+            item = seen(chosen.choice(("host0", "host1", "host2", "host3", "out0")), address, chosen.randrange(9), direction=chosen.choice(("in", "out")))
+            found = together.judge(item)
+            assert found == Judge(PlanIndex(of)).judge(item)
+            assert found.verdict == naive(of, item), (item, of)
+            told[found.verdict] += 1
+    assert min(told[verdict] for verdict in ("allowed", "not_allowed", "uncertain")) > 100, told
 
 
 @pytest.mark.parametrize(
