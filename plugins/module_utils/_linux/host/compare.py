@@ -15,7 +15,7 @@ import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _addresses
 from ansible_collections.portcullis.msports.plugins.module_utils._limits import some
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.foreign import UNTOLD, FAMILIES, LIMIT, Key, Tables
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.foreign import FAMILIES, LIMIT, OTHER_HOST, SAME_HOST, UNTOLD, Key, Tables, Translation
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import HOOKS, RULE_CHAINS
 from ansible_collections.portcullis.msports.plugins.module_utils._match import BASE, EVERYTHING, Match, Plain, Rule, covered, meet, named, touches
 from ansible_collections.portcullis.msports.plugins.module_utils._options import Options
@@ -32,6 +32,11 @@ class Finding(t.NamedTuple):
 
 SHOWN = 20
 SOME = 3
+SENT = {
+    SAME_HOST: " sends connections to another port of this host, and rules are asked about that one",
+    OTHER_HOST: " sends connections to another host",
+    UNTOLD: " sends connections to another port or another host (nft does not tell where)",
+}
 
 
 class Environment(t.NamedTuple):
@@ -51,7 +56,7 @@ def compare(tables: Tables, rules: t.Sequence[Plain], options: Options, closed: 
             found = _of_base(tables, base, own, direction, closed.get(direction, False))
             cut += found[0]
             killed += found[1]
-    moved = [_moved(rule, rules, options) for rule in tables.translations()]
+    moved = [_moved(found, rules, options) for found in tables.translations()]
     cut, ours_cut = _apart(cut, tables)
     killed, ours_killed = _apart(killed, tables)
     return (
@@ -127,15 +132,13 @@ def _killed(finding: Finding) -> str:
     return "{0}: '{1}' {2} what our default stops; our drop is final".format(place(finding.place), finding.text, word)
 
 
-def _moved(rule: Rule, rules: t.Sequence[Plain], options: Options) -> str:
+def _moved(found: Translation, rules: t.Sequence[Plain], options: Options) -> str:
     """Say what a translation does to our rules; nothing where it leads what we do not allow to another host, which forwards and does not come in."""
-    names = [name for name, match in named(rules, options["address_sets"], "in", "allow") if touches(rule.match, match)]
+    names = [name for name, match in named(rules, options["address_sets"], "in", "allow") if touches(found.match, match)]
     takes = "; it takes what we allow: {0}".format(some(names, SOME)) if names else ""
-    if not names and not rule.allows:
+    if not names and found.where == OTHER_HOST:
         return ""
-    where = "to another port of this host, and rules are asked about that one" if rule.allows else "to another host"
-    where = "to another port or another host" if rule.text.endswith(UNTOLD) else where
-    return "{0}: '{1}' sends connections {2}{3}".format(place(rule.place), rule.text, where, takes)
+    return "{0}: '{1}'{2}{3}".format(place(found.place), found.text, SENT[found.where], takes)
 
 
 def _cut_by_owner(table: str, findings: t.Sequence[Finding]) -> str:

@@ -32,10 +32,20 @@ FAMILIES = ("inet", "ip", "ip6", "netdev")
 PARTLY = ("bridge", "arp")  # families whose chains some packets of a host pass
 # How the chains of container engines are called: what they translate goes to a container.
 ENGINES = ("DOCKER", "NETAVARK", "CNI-")
-UNTOLD = ", nft does not tell where"
+# Where a translation sends what comes in. nft prints the rules of iptables without their targets' arguments, so of those nobody knows.
+SAME_HOST, OTHER_HOST, UNTOLD = "same_host", "other_host", "untold"
 LIMIT = 400  # rules of others that are looked at in one direction
 NUMBERS = {"tcp": 6, "udp": 17, "icmp": 1, "icmpv6": 58, "ipv6-icmp": 58, "igmp": 2}
 TYPED = {"icmp": 1, "icmpv6": 58}
+
+
+class Translation(t.NamedTuple):
+    """A rule that sends inbound connections elsewhere, and where: one of ``SAME_HOST`` (another port of it), ``OTHER_HOST`` and ``UNTOLD``."""
+
+    place: Key
+    text: str
+    match: Match
+    where: str
 
 
 class Tables:
@@ -96,8 +106,8 @@ class Tables:
                     for match, _verdict in self._read(rule, key, "in"):
                         yield Rule(key, shown(rule["expr"]), of_family(match, key[0]), False)
 
-    def translations(self) -> t.Iterator[Rule]:
-        """Yield the rules that send inbound connections to another port or another host; ``allows`` tells that they stay on this host."""
+    def translations(self) -> t.Iterator[Translation]:
+        """Yield the rules that send inbound connections to another port or another host."""
         own = _own()
         for key, chain in self.chains.items():
             if chain.get("hook") != "prerouting" or chain.get("type") != "nat":
@@ -107,11 +117,11 @@ class Tables:
                 if "redirect" in kinds and not kinds["redirect"]:
                     continue  # what comes to an address of this host keeps its port
                 if {"redirect", "REDIRECT"} & set(kinds) or ("dnat" in kinds and stays(kinds["dnat"], own)):
-                    yield Rule(key, shown(rule["expr"]), match, True)
+                    yield Translation(key, shown(rule["expr"]), match, SAME_HOST)
                 elif {"DNAT", "NETMAP"} & set(kinds) and not rule["chain"].startswith(ENGINES):
-                    yield Rule(key, shown(rule["expr"]) + UNTOLD, match, True)  # iptables does not tell nft where
+                    yield Translation(key, shown(rule["expr"]), match, UNTOLD)
                 elif {"dnat", "DNAT", "NETMAP"} & set(kinds):
-                    yield Rule(key, shown(rule["expr"]), match, False)
+                    yield Translation(key, shown(rule["expr"]), match, OTHER_HOST)
 
     def _all(self, key: Key, within: Match, passed: t.FrozenSet[Key]) -> t.Iterator[t.Tuple[Plain, Match]]:
         """Yield every rule from a chain on, with what it matches."""
