@@ -37,7 +37,7 @@ class ActionModule(Action):
             self._display.warning(f"{task_vars['inventory_hostname']}: {text}")
         if not self._task.check_mode:
             with ansible_errors(AnsibleActionFail):
-                self._keep(folder, task_vars["inventory_hostname"], seen["observations"], seen.get("mark"))
+                self._keep(folder, task_vars["inventory_hostname"], seen)
         return {**seen, "directory": folder}
 
     def _look(self, owner: str, mark: store.Mark, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -51,9 +51,10 @@ class ActionModule(Action):
         return {"changed": False, **census(told, mark)._asdict()}
 
     @staticmethod
-    def _keep(folder: str, host: str, observations: list[dict[str, t.Any]], mark: t.Optional[store.Mark]) -> None:
+    def _keep(folder: str, host: str, seen: t.Mapping[str, t.Any]) -> None:
         day = today()
+        found = store.observations_from([{"host": host, "last": day, **item} for item in seen["observations"]], day)
         try:
-            store.add(folder, host, store.observations_from([{"host": host, "last": day, **item} for item in observations], day), mark)
+            store.add(folder, host, found, seen.get("mark"), store.looked(folder, host, seen.get("unbroken", ()), day))
         except OSError as error:
             raise AnsibleActionFail(f"{folder}: what was seen at {host} cannot be kept ({error.strerror})") from error

@@ -73,6 +73,13 @@ learning:
   description: Whether the host learns conversations.
   returned: success
   type: bool
+unbroken:
+  description:
+    - What tells of everything since the look that left O(mark). V(counters) of rules, which were not loaded anew since then, or learned V(conversations).
+    - Empty after a first look, a restart of the host, or a reload of the rules.
+  returned: success
+  type: list
+  elements: str
 mark:
   description: Where the next look goes on, to be given as O(mark).
   returned: success

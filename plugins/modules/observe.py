@@ -67,6 +67,13 @@ learning:
   description: Whether the host learns conversations. On Windows, whether what passes is logged in every profile.
   returned: success
   type: bool
+unbroken:
+  description:
+    - What tells of everything since the look before. V(counters) of rules, or V(conversations), learned or logged.
+    - Only as long as this goes on does P(portcullis.msports.unused_rules#filter) say of a rule that nobody uses it.
+  returned: success
+  type: list
+  elements: str
 mark:
   description: Where the next look goes on. It is kept with the observations.
   returned: success

@@ -193,12 +193,14 @@ def impact_of(before: t.Mapping[str, t.Any], after: t.Mapping[str, t.Any], obser
     return {kind: _with_remedies(old if kind == "admitted" else new, found, catalogs) for kind, found in changed.items()}
 
 
-def unused_rules(plan: t.Mapping[str, t.Any], observations: t.Iterable[Observation], days: int) -> Plain:
-    """Return the rules that nothing permitted was seen to use within ``days``, and the hosts that were not observed for so long."""
+def unused_rules(
+    plan: t.Mapping[str, t.Any], observations: t.Iterable[Observation], days: int, watched: t.Mapping[str, t.Mapping[str, t.Sequence[str]]]
+) -> Plain:
+    """Return the rules that nothing permitted was seen to use within ``days``, and the hosts that were not ``watched`` for so long without a gap."""
     if not isinstance(days, int) or days < 1:
         raise MsportsError([Problem("days", repr(days), "expected a number of days, like 30")])
     index = PlanIndex(plan)
-    return judge.unused(index, judge.judge(index, observations), days)
+    return judge.unused(index, judge.judge(index, observations), watched, days)
 
 
 def probes_of_plan(plan: t.Mapping[str, t.Any], most: int, systems: t.Sequence[str]) -> Plain:

@@ -19,35 +19,48 @@ from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.own
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.shelf import Shelf
 
 Mark = t.Mapping[str, t.Any]
+# Kinds of evidence without a gap since the look before: counters tell of every rule, conversations of those over TCP and UDP.
+COUNTERS, CONVERSATIONS = "counters", "conversations"
 
 
 def look(owner: str, mark: Mark, root: str = "/", proc: str = "/proc") -> t.Dict[str, t.Any]:
-    """Return ``observations``, ``unknown`` (sentences), ``learning`` and ``mark``: what the module gives."""
+    """Return ``observations``, ``unknown`` (sentences), ``learning``, ``mark`` and ``unbroken``: what the module gives."""
     boot = Shelf(owner, root, proc).boot()
     before = mark if mark.get("boot") == boot else {}
     census = sockets.census(proc)
     seen, unknown = list(census.observations), list(census.unknown)
-    flows = None
+    found = learning.Learned(None, [], {})
     if program():
         try:
-            flows, missing = learning.learned(Nft(), owner)
-            unknown += missing
+            found = learning.learned(Nft(), owner)
+            unknown += found.missing
         except NftError as error:
             unknown.append("what was learned cannot be read: {0}".format(error))
-    counted, kept, missing = _counted(owner, before, root)
+    counted = _counted(owner, before, root)
     logged = _logged(owner, before.get("log"))
-    now = dict(kept, boot=boot, log=logged.last)
+    now = dict(counted.kept, boot=boot, log=logged.last, learning=found.mark)
+    told = {COUNTERS: counted.unbroken, CONVERSATIONS: learning.unbroken(found, before.get("learning") or {})}
     return {
-        "observations": seen + (flows or []) + counted + logged.observations,
-        "unknown": unknown + missing + logged.unknown,
-        "learning": flows is not None,
+        "observations": seen + (found.flows or []) + counted.seen + logged.observations,
+        "unknown": unknown + counted.unknown + logged.unknown,
+        "learning": found.flows is not None,
         "mark": now,
+        "unbroken": sorted(kind for kind, whole in told.items() if whole),
     }
 
 
-def _counted(owner: str, before: Mark, root: str) -> t.Tuple[t.List[t.Dict[str, t.Any]], t.Dict[str, t.Any], t.List[str]]:
-    """Return what our rules counted since the mark ``before``, what to remember of it, and what could not be read."""
+class _Counted(t.NamedTuple):
+    """What our rules counted since the look before, what to remember of it, what could not be read, and whether all that they met is in it."""
+
+    seen: t.List[t.Dict[str, t.Any]]
+    kept: t.Dict[str, t.Any]
+    unknown: t.List[str]
+    unbroken: bool
+
+
+def _counted(owner: str, before: Mark, root: str) -> _Counted:
     seen, kept, unknown = [], {}, []  # type: t.Tuple[t.List[t.Dict[str, t.Any]], t.Dict[str, t.Any], t.List[str]]
+    whole = []
     for backend, count in (("nftables", _nftables), ("ufw", _ufw)):
         if backend == "ufw" and backend not in traces(owner, root):
             continue
@@ -58,7 +71,8 @@ def _counted(owner: str, before: Mark, root: str) -> t.Tuple[t.List[t.Dict[str, 
             continue
         more, kept[backend] = counters.since(now, before.get(backend, {}))
         seen += more
-    return seen, kept, unknown
+        whole += [counters.unbroken(now, before.get(backend, {}))] if now.packets else []
+    return _Counted(seen, kept, unknown, bool(whole) and all(whole) and not unknown)
 
 
 def _nftables(owner: str, root: str) -> counters.Counters:

@@ -13,6 +13,7 @@ import typing as t
 from ansible_collections.portcullis.msports.plugins.module_utils._addresses import Interval
 from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.observation import (
     COUNTER,
+    COUNTERS,
     DROPPED,
     LISTENER,
     PASSED,
@@ -167,24 +168,28 @@ def _order(finding: Finding) -> tuple[t.Any, ...]:
     return (not finding.cut, finding.word, finding.destination, finding.source, finding.protocol, port, finding.why, finding.seen)
 
 
-def unused(index: Index, judgement: Judgement, window: int) -> dict[str, t.Any]:
-    """Return ``{"rules": {host: [names]}, "not_observed": [hosts]}``: rules that nothing permitted named in the last ``window`` days.
+def unused(index: Index, judgement: Judgement, watched: t.Mapping[str, t.Mapping[str, t.Sequence[str]]], window: int) -> dict[str, t.Any]:
+    """Return ``{"rules": {host: [names]}, "not_observed": [hosts], "unknown": {host: [names]}}``: rules that nothing used in the last ``window`` days.
 
-    A host that was not observed over all of them says nothing, and stands in ``not_observed``.
+    ``watched`` is host -> kind of evidence -> the days from which and up to which it has no gap; the first of them had begun when somebody looked, so it
+    does not count. A host without evidence over the whole window stands in ``not_observed``; ``unknown`` are rules of which no evidence there is would tell.
     """
-    latest = max((last for _first, last in judgement.days.values()), default="")
+    days = [days[1] for kinds in watched.values() for days in kinds.values()]
+    latest = max((*days, *(last for _first, last in judgement.days.values())), default="")
     start = (datetime.date.fromisoformat(latest) - datetime.timedelta(days=window - 1)).isoformat() if latest else ""
     rules: dict[str, list[str]] = {}
+    unknown: dict[str, list[str]] = {}
     missing: list[str] = []
     for host, entry in sorted(index.plan["hosts"].items()):
-        first, last = judgement.days.get(host, ("", ""))
-        if not first or first > start or last < latest:
+        whole = {kind for kind, (first, last) in watched.get(host, {}).items() if first < start and last >= latest}
+        if not whole:
             missing.append(host)
             continue
-        names = [rule["name"] for rule in entry["rules"] if judgement.used.get((host, rule["name"]), "") < start]
-        if names:
-            rules[host] = names
-    return {"rules": rules, "not_observed": missing, "from": start, "to": latest}
+        for rule in entry["rules"]:
+            if judgement.used.get((host, rule["name"]), "") < start:
+                told = COUNTERS in whole or rule["protocol"] in ("tcp", "udp")
+                (rules if told else unknown).setdefault(host, []).append(rule["name"])
+    return {"rules": rules, "not_observed": missing, "unknown": unknown, "from": start, "to": latest}
 
 
 def impact(before: Index, after: Index, observations: t.Iterable[Observation]) -> dict[str, Judgement]:

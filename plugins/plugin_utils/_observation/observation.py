@@ -18,6 +18,8 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._model.ports im
 
 LISTENER, SESSION, FLOW, LOG, COUNTER, PROBE, IMPORT = SEEN = ("listener", "session", "flow", "log", "counter", "probe", "import")
 PASSED, DROPPED, REFUSED, UNKNOWN = OUTCOMES = ("passed", "dropped", "refused", "unknown")
+# Evidence without a gap from one look to the next: of every rule, or of those over TCP and UDP.
+COUNTERS, CONVERSATIONS = WATCHED = ("counters", "conversations")
 DIRECTIONS = ("in", "out")
 ANY = PROTOCOLS[3]  # a counter has no protocol of its own
 Plain = t.Mapping[str, t.Any]
@@ -97,7 +99,7 @@ def _complain(given: t.Mapping[str, t.Any], wrong: t.Sequence[str], path: str, p
 
 
 @functools.lru_cache(maxsize=2**10)
-def _is_day(text: str) -> bool:
+def is_day(text: str) -> bool:
     try:
         return datetime.date.fromisoformat(text).isoformat() == text
     except ValueError:
@@ -122,7 +124,7 @@ def _is_number(value: t.Any, first: int, last: int) -> bool:
 _HOLDS: t.Mapping[str, t.Callable[[t.Any], bool]] = {
     **{name: functools.partial(_is_word, frozenset(words)) for name, words in WORDS.items()},
     **dict.fromkeys(("peer", "process", "rule"), lambda value: isinstance(value, str)),
-    **dict.fromkeys(("first", "last"), lambda value: isinstance(value, str) and _is_day(value)),
+    **dict.fromkeys(("first", "last"), lambda value: isinstance(value, str) and is_day(value)),
     "host": lambda value: isinstance(value, str) and bool(value),
     "port": lambda value: value is None or _is_number(value, 0, LAST_PORT),
     "times": lambda value: _is_number(value, 1, 2**63),

@@ -16,15 +16,19 @@ import typing as t
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MISSING, MsportsError, Problems
 from ansible_collections.portcullis.msports.plugins.plugin_utils._files import file_name, read_file, replace_file
 from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.observation import (
+    CONVERSATIONS,
     DEFAULTS,
+    WATCHED,
     Observation,
     aggregate,
+    is_day,
     parse,
 )
 
 FORMAT = 1
 SUFFIX = ".observed"
 Mark = t.Mapping[str, t.Any]  # where the next look at a host goes on
+Watched = t.Mapping[str, t.Sequence[str]]  # kind of evidence -> the days from which and up to which it has no gap
 encode = json.JSONEncoder(sort_keys=True).encode
 WORDS = "expected a file of observations as the observe action writes it; remove it, and observe again"
 KNOWN_PROBLEMS = 50  # so many are told of one table
@@ -35,11 +39,11 @@ def folder_of(directory: str) -> str:
     return os.path.abspath(directory) + SUFFIX
 
 
-def text_of(host: str, observations: t.Iterable[Observation], mark: t.Optional[Mark] = None) -> str:
-    """Return the file of one host, with the mark of its latest look. What is as it mostly is, is left out of a line."""
+def text_of(host: str, observations: t.Iterable[Observation], mark: t.Optional[Mark] = None, watched: t.Optional[Watched] = None) -> str:
+    """Return the file of one host, with the mark of its latest look, and since when looks tell of all. What is as it mostly is, is left out of a line."""
     lines = [" " + encode(_line(item)) for item in aggregate(observations)]
     body = "[\n" + ",\n".join(lines) + "\n]" if lines else "[]"
-    marked = f'"mark": {encode(mark)},\n' if mark else ""
+    marked = "".join(f'"{name}": {encode(value)},\n' for name, value in (("mark", mark), ("watched", watched)) if value)
     return f'{{\n"format": {FORMAT},\n"host": {encode(host)},\n{marked}"observations": {body}\n}}\n'
 
 
@@ -77,9 +81,26 @@ def _content(folder: str, file: str) -> dict[str, t.Any]:
 
 def mark_of(folder: str, host: str) -> Mark:
     """Return the mark of the latest look at a host; empty where there was none. Raises :class:`MsportsError` for a file that is not one of ours."""
-    file = file_name(host)
-    mark = _content(folder, file).get("mark") if os.path.lexists(os.path.join(folder, file)) else {}
-    return mark if isinstance(mark, dict) else {}
+    return t.cast("Mark", _kept(folder, file_name(host), "mark"))
+
+
+def _kept(folder: str, file: str, name: str) -> dict[str, t.Any]:
+    kept = _content(folder, file).get(name) if os.path.lexists(os.path.join(folder, file)) else {}
+    return kept if isinstance(kept, dict) else {}
+
+
+def looked(folder: str, host: str, unbroken: t.Container[str], day: str) -> Watched:
+    """Return since when looks tell of everything, after a look on a day: evidence with a gap before it begins again."""
+    before = _kept(folder, file_name(host), "watched")
+    return {kind: [before[kind][0] if kind in unbroken and kind in before else day, day] for kind in WATCHED}
+
+
+def watched_in(value: t.Any) -> dict[str, Watched]:
+    """Return since when looks tell of everything, by host, of a directory as :func:`observations_from` takes it; nobody knows of other observations."""
+    if not isinstance(value, str) or value.endswith(".csv"):
+        return {}
+    folder = _folder(value)
+    return {str(_content(folder, file)["host"]): _kept(folder, file, "watched") for file in _files(folder)}
 
 
 def read_all(folder: str) -> t.Iterator[Observation]:
@@ -88,9 +109,12 @@ def read_all(folder: str) -> t.Iterator[Observation]:
     if not os.path.isdir(folder):
         problems.add(folder, MISSING, "expected a directory of observations; observe first (playbook portcullis.msports.observe)")
         problems.raise_as(MsportsError)
-    for file in sorted(os.listdir(folder)):
-        if file.endswith(".json") and not file.startswith("."):
-            yield from read_host(folder, file)
+    for file in _files(folder):
+        yield from read_host(folder, file)
+
+
+def _files(folder: str) -> list[str]:
+    return sorted(file for file in os.listdir(folder) if file.endswith(".json") and not file.startswith("."))
 
 
 def read_one(folder: str, host: str) -> list[Observation]:
@@ -99,11 +123,24 @@ def read_one(folder: str, host: str) -> list[Observation]:
     return read_host(folder, file) if os.path.lexists(os.path.join(folder, file)) else []
 
 
-def add(folder: str, host: str, observations: t.Iterable[Observation], mark: t.Optional[Mark] = None) -> bool:
+def watched_from(value: t.Any) -> dict[str, Watched]:
+    """Return what somebody says of hosts that were watched without a gap: host -> first and last day. Raises :class:`MsportsError`."""
+    problems = Problems()
+    if not isinstance(value, dict):
+        problems.add("watched", type(value).__name__, "expected a mapping of hosts, each with the first and the last day that it was watched")
+        problems.raise_as(MsportsError)
+    for host, days in value.items():
+        if not isinstance(days, list) or len(days) != 2 or not all(isinstance(day, str) and is_day(day) for day in days):
+            problems.add(f"watched: {host}", days, "expected the first and the last day, like [2026-11-01, 2026-11-30]")
+    problems.raise_as(MsportsError)
+    return {host: {CONVERSATIONS: days} for host, days in value.items()}
+
+
+def add(folder: str, host: str, observations: t.Iterable[Observation], mark: t.Optional[Mark] = None, watched: t.Optional[Watched] = None) -> bool:
     """Add what was seen at one host to its file, and the mark of that look; tell whether that changed it; raise :class:`MsportsError` or :class:`OSError`."""
     os.makedirs(folder, exist_ok=True)
     file = file_name(host)
-    return replace_file(os.path.join(folder, file), text_of(host, [*read_one(folder, host), *observations], mark).encode())
+    return replace_file(os.path.join(folder, file), text_of(host, [*read_one(folder, host), *observations], mark, watched).encode())
 
 
 def from_table(text: str, path: str, day: str) -> list[Observation]:
@@ -127,6 +164,10 @@ def _cell(name: t.Optional[str], value: t.Any) -> t.Any:
     return int(value) if name in ("port", "times") and isinstance(value, str) and value.isdecimal() else value
 
 
+def _folder(value: str) -> str:
+    return value if value.rstrip("/").endswith(SUFFIX) else folder_of(value)
+
+
 def observations_from(value: t.Any, day: str) -> t.Iterable[Observation]:
     """Return observations that are given as a list of mappings, as a directory, as that of the plan beside it, or as a CSV table.
 
@@ -139,7 +180,7 @@ def observations_from(value: t.Any, day: str) -> t.Iterable[Observation]:
         except OSError as error:
             problems.add(value, MISSING, f"cannot be read ({error.strerror}); expected a table of observations")
     elif isinstance(value, str):
-        return read_all(value if value.rstrip("/").endswith(SUFFIX) else folder_of(value))
+        return read_all(_folder(value))
     elif isinstance(value, list):
         found = [parse(entry, f"observations[{number}]", problems, day=day) for number, entry in enumerate(value)]
         problems.raise_as(MsportsError)

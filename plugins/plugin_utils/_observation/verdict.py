@@ -136,7 +136,9 @@ class Judge:
             return Verdict(ALLOWED, (), "", False, (asked.host, asked.host))
         found = [self._between(asked, owner) for owner in owners or ("",)]
         if len({verdict.verdict for verdict in found}) > 1:
-            return _uncertain(asked.direction, asked.host, f"the peer is an address of {', '.join(owners)}, and the plan does not treat them alike")
+            may_be_used = tuple(dict.fromkeys(rule for verdict in found for rule in verdict.rules))
+            why = f"the peer is an address of {', '.join(owners)}, and the plan does not treat them alike"
+            return _uncertain(asked.direction, asked.host, why)._replace(rules=may_be_used)
         return found[0]
 
     def _between(self, asked: _Question, owner: str) -> Verdict:
@@ -163,25 +165,27 @@ class Judge:
         matching = [found for found in ruleset.at(direction, asked.protocol, asked.port) if found.rule["remote"] in remote]
         sure = [found for found in matching if found.local is None]
         if not sure:
-            return _Side((), self._doubt(name, asked, remote, bool(matching)))
+            return self._doubt(name, asked, remote, matching)
         rules = tuple((name, found.rule["name"]) for found in sure)
         windows = self.index.plan["hosts"][name]["system"] == "windows"
         if windows and direction == "in" and all(found.rule["rpc"] for found in sure):
             return _Side(rules, f"{name} admits dynamic RPC there, and which ports those are is known to Windows alone")
         return _Side(rules, "")
 
-    def _doubt(self, name: str, asked: _Question, remote: t.AbstractSet[str], multicast: bool) -> str:
+    def _doubt(self, name: str, asked: _Question, remote: t.AbstractSet[str], multicast: t.Sequence[Candidate]) -> _Side:
+        """Return why nobody knows, with the rules that may be in use."""
         if multicast:
-            return f"{name} has a rule for a multicast group only, and which address was reached was not seen"
+            why = f"{name} has a rule for a multicast group only, and which address was reached was not seen"
+            return _Side(tuple((name, found.rule["name"]) for found in multicast), why)
         if asked.port is None or asked.port >= FIRST_FREE:
-            for protocol, helper, peers in self._helpers(name):
+            for protocol, helper, peers, rule in self._helpers(name):
                 if protocol == asked.protocol and peers in remote:
-                    return f"it may be an answer that connection tracking relates to {helper} at {name}"
-        return ""
+                    return _Side(((name, rule),), f"it may be an answer that connection tracking relates to {helper} at {name}")
+        return _Side((), "")
 
-    def _helpers_of(self, name: str) -> tuple[tuple[str, str, str], ...]:
+    def _helpers_of(self, name: str) -> tuple[tuple[str, str, str, str], ...]:
         rules = self.index.plan["hosts"][name]["rules"]
-        return tuple((rule["protocol"], rule["helper"], rule["remote"]) for rule in rules if rule["helper"])
+        return tuple((rule["protocol"], rule["helper"], rule["remote"], rule["name"]) for rule in rules if rule["helper"])
 
     def _sets_of_host_at(self, name: str, version: int) -> t.AbstractSet[str]:
         entry = self.index.entry(name) or {"addresses": ()}

@@ -12,12 +12,12 @@ import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils._options import PROFILES
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import some
-from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.observation import DROPPED, LISTENER, LOG, PASSED, SESSION, UNKNOWN
+from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.observation import CONVERSATIONS, DROPPED, LISTENER, LOG, PASSED, SESSION, UNKNOWN
 
 LISTENING, ESTABLISHED = 2, 5  # Windows' own numbers for states of TCP
 FIRST_DYNAMIC = 49152  # from here Windows gives ports to sockets which ask for none
 MOST_SERVICES = 3
-MARKS = "logs"
+MARKS, LOGGED = "logs", "logged"
 Plain = t.Mapping[str, t.Any]
 Seen = t.Dict[str, t.Any]
 UNREADABLE = {
@@ -39,12 +39,16 @@ MISSING = (
 
 
 class Census(t.NamedTuple):
-    """``unknown`` says in sentences what could not be seen. ``learning``: what passes is logged in every profile. ``mark``: where the next look goes on."""
+    """``unknown`` says in sentences what could not be seen. ``learning``: what passes is logged in every profile. ``mark``: where the next look goes on.
+
+    ``unbroken``: kinds of evidence that have no gap since the look before: every connection is in the logs, and no line of them was lost.
+    """
 
     observations: t.List[Seen]
     unknown: t.List[str]
     learning: bool
     mark: t.Dict[str, t.Any]
+    unbroken: t.List[str]
 
 
 class _Socket(t.NamedTuple):
@@ -79,12 +83,16 @@ def census(told: Plain, before: Plain = types.MappingProxyType({})) -> Census:
     names = ("direction", "peer", "protocol", "port", "seen", "outcome", "process")
     observations: t.List[Seen] = [dict(zip(names, key), times=number) for key, number in sorted(counts.items())]
     logged, marks = set(PROFILES), marks_of(before)
+    whole = (
+        bool(logs) and bool(before.get(LOGGED)) and all(log["path"] in marks for log in logs) and not any(True for log in logs for _text in _unknown_of(log))
+    )
     for log in logs:
         marks.update({log["path"]: log["last"]} if log["last"] else {})
         observations += [_logged(row, listening) for row in log["rows"]]
         unknown += list(_unknown_of(log))
         logged -= set(log["allowed"])
-    return Census(observations, unknown, bool(logs) and not logged, {MARKS: marks})
+    learning = bool(logs) and not logged
+    return Census(observations, unknown, learning, {MARKS: marks, LOGGED: learning}, [CONVERSATIONS] if whole and learning else [])
 
 
 def _seen(item: _Socket, listening: t.Container[t.Tuple[str, int]]) -> t.Optional[t.Tuple[t.Any, ...]]:

@@ -78,17 +78,17 @@ def test_the_census_is_who_is_there(peer: net.Peer) -> None:
 
 def test_every_new_conversation_is_learned_and_a_full_set_says_so(peer: net.Peer) -> None:
     nft = Nft()
-    flows, missing = learning.learned(nft, "msports")
+    flows, missing, _mark = learning.learned(nft, "msports")
     assert of(flows or [], "flow") >= {("in", peer.there, 1433, 1), ("in", peer.there, 5432, 1), ("in", peer.there6, 5432, 1)}
     assert missing == []
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
         for port in range(2000, 2020):
             sender.sendto(b"x", (peer.there, port))
-    flows, missing = learning.learned(nft, "msports")
+    flows, missing, _mark = learning.learned(nft, "msports")
     assert len([item for item in flows or [] if item["direction"] == "out" and item["protocol"] == "udp"]) == 8, "the memory is bounded"
     assert len(missing) == 1 and "out_udp4 of learned conversations is full (8 of 8)" in missing[0]
     assert not learning.would_change(nft, "msports", "present", 8, 7) and learning.would_change(nft, "msports", "present", 9, 7)
-    assert learning.learned(nft, "nobody") == (None, [])
+    assert learning.learned(nft, "nobody") == (None, [], {})
 
 
 def test_an_answer_to_a_connection_from_before_is_no_conversation_of_ours() -> None:
@@ -103,7 +103,7 @@ def test_an_answer_to_a_connection_from_before_is_no_conversation_of_ours() -> N
         learning.start(Nft(), "msports", 8, 7)
         session.send(b"hello")
         assert client.stdout.readline() == "heard\n"
-        flows, _missing = learning.learned(Nft(), "msports")
+        flows, _missing, _mark = learning.learned(Nft(), "msports")
         client.communicate("\n")
     assert [item for item in flows or [] if item["direction"] == "out" and item["protocol"] == "tcp"] == []
 
@@ -124,7 +124,7 @@ def test_two_thousand_conversations_of_two_thousand(peer: net.Peer) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
         for port in range(2000, 4000):
             sender.sendto(b"x", (peer.there, port))
-    flows, missing = learning.learned(nft, "many")
+    flows, missing, _mark = learning.learned(nft, "many")
     assert learning.stop(nft, "many") and not learning.stop(nft, "many")
     assert {item["port"] for item in flows or [] if item["direction"] == "out" and item["protocol"] == "udp"} >= set(range(2000, 4000))
     assert missing == []

@@ -103,7 +103,7 @@ from ansible_collections.portcullis.msports.plugins.module_utils._linux.host imp
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import Nft
 if {size!r}:
     learning.start(Nft(), "msports", {size!r}, 7)
-print("ANSWER " + json.dumps(learning.learned(Nft(), "msports")))
+print("ANSWER " + json.dumps(learning.learned(Nft(), "msports")[:2]))
 """
 
 

@@ -15,9 +15,18 @@ import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _addresses
 from ansible_collections.portcullis.msports.plugins.module_utils._limits import some
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.foreign import FAMILIES, LIMIT, OTHER_HOST, SAME_HOST, UNTOLD, Key, Tables, Translation
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.foreign import (
+    FAMILIES,
+    LIMIT,
+    OTHER_HOST,
+    SAME_HOST,
+    UNTOLD,
+    Key,
+    Tables,
+    Translation,
+)
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import HOOKS, RULE_CHAINS
-from ansible_collections.portcullis.msports.plugins.module_utils._match import BASE, EVERYTHING, Match, Plain, Rule, covered, meet, named, touches
+from ansible_collections.portcullis.msports.plugins.module_utils._match import BASE, EVERYTHING, Match, Plain, covered, meet, named, touches
 from ansible_collections.portcullis.msports.plugins.module_utils._options import Options
 
 

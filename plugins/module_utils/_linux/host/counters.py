@@ -21,24 +21,31 @@ DIRECTIONS = {chain: direction for direction, chain in RULE_CHAINS.items()}
 
 
 class Counters(t.NamedTuple):
-    """``load`` tells one load of the rules from another, as far as the kernel does; ``packets`` are those of each rule since then."""
+    """``load`` tells one load of the rules from another, as far as the kernel does; ``packets`` are those of each rule since then.
+
+    ``every`` tells that each rule has a counter.
+    """
 
     load: str
     packets: t.Dict[Key, int]
+    every: bool = False
 
 
 def of_nftables(nft: Nft, owner: str) -> Counters:
     """Return what the table of an owner has counted; rules that were loaded without counters are not in it."""
     load, packets = "", {}  # type: t.Tuple[str, t.Dict[Key, int]]
+    every = True
     for item in nft.list_objects(owner):
         ((kind, value),) = item.items()
         if kind == "table":
             load = "nft {0}".format(value.get("handle", ""))  # the kernel gives no handle twice in one boot
         if kind == "rule" and value.get("chain") in DIRECTIONS and value.get("comment"):
-            for content in (expression["counter"] for expression in value["expr"] if isinstance(expression.get("counter"), dict)):
+            counting = [expression["counter"] for expression in value["expr"] if isinstance(expression.get("counter"), dict)]
+            every = every and bool(counting)
+            for content in counting:
                 key = DIRECTIONS[value["chain"]], value["comment"], "dropped" if {"drop": None} in value["expr"] else "passed"
                 packets[key] = packets.get(key, 0) + int(content["packets"])
-    return Counters(load, packets)
+    return Counters(load, packets, every and bool(packets))
 
 
 def since(now: Counters, before: t.Mapping[str, t.Any]) -> t.Tuple[t.List[Seen], t.Dict[str, t.Any]]:
@@ -53,6 +60,11 @@ def since(now: Counters, before: t.Mapping[str, t.Any]) -> t.Tuple[t.List[Seen],
             # one that is lower than before has begun again
             seen.append(_seen(direction, name, outcome, more if more > 0 else packets))
     return seen, {"load": now.load, "packets": [list(key) + [packets] for key, packets in sorted(now.packets.items()) if packets]}
+
+
+def unbroken(now: Counters, before: t.Mapping[str, t.Any]) -> bool:
+    """Tell whether every rule has counted since the look before: all that a rule met since then is in its counter. Nobody knows where loads look alike."""
+    return bool(now.load) and now.every and before.get("load") == now.load
 
 
 def _seen(direction: str, name: str, outcome: str, packets: int) -> Seen:

@@ -12,6 +12,7 @@ manager of firewall rules.
 from __future__ import annotations
 
 import re
+import time
 import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import tracking
@@ -31,6 +32,14 @@ CANNOT = "mode is audit, and this host cannot learn its conversations ({0}): wha
 UNKNOWN = "whether this host still learns conversations cannot be told ({0}): look for the table inet {1}"
 NO_NFT = "nft is not installed"
 Seen = t.Dict[str, t.Any]
+
+
+class Learned(t.NamedTuple):
+    """The conversations of the table (``None`` where there is none), what is missing, in sentences, and what to remember of the table for the next look."""
+
+    flows: t.Optional[t.List[Seen]]
+    missing: t.List[str]
+    mark: t.Dict[str, t.Any]
 
 
 class Followed(t.NamedTuple):
@@ -131,8 +140,17 @@ def _is_there(listed: t.Sequence[t.Dict[str, t.Any]], size: t.Optional[int] = No
     return len(sets) == 8 and len(rules) == 10 and len(chains) == 2
 
 
-def learned(nft: Nft, owner: str) -> t.Tuple[t.Optional[t.List[Seen]], t.List[str]]:
-    """Return the conversations of the table (``None`` where there is no table), and what is missing, in sentences."""
+def unbroken(now: Learned, before: t.Mapping[str, t.Any]) -> bool:
+    """Tell whether every conversation since the look before is in the table: it is the same one, was never full, and nothing from then on has timed out.
+
+    What it held at some time in between it held before, or holds now.
+    """
+    same = bool(now.mark) and before.get("table") == now.mark["table"]
+    return same and now.mark["most"] + before.get("most", SIZE) < now.mark["room"] and now.mark["at"] - before.get("at", 0) < now.mark["seconds"]
+
+
+def learned(nft: Nft, owner: str) -> Learned:
+    """Return what the table holds. ``NftError`` where somebody else has made it."""
     objects = _objects(nft, owner)
     found: t.List[Seen] = []
     missing: t.List[str] = []
@@ -147,4 +165,10 @@ def learned(nft: Nft, owner: str) -> t.Tuple[t.Optional[t.List[Seen]], t.List[st
             peer, port = (element["elem"]["val"] if "elem" in element else element)["concat"]
             seen = {"direction": match.group(1), "peer": peer, "protocol": match.group(2), "port": port}
             found.append(dict(seen, seen="flow", outcome="passed", process="", times=1))
-    return (found if objects else None), missing
+    handles = [item["table"].get("handle") for item in objects if "table" in item]
+    sets = [item["set"] for item in objects if "set" in item]
+    mark = {}
+    if handles and sets:
+        mark = {"table": handles[0], "seconds": min(held.get("timeout", 0) for held in sets), "room": min(held.get("size", SIZE) for held in sets)}
+        mark.update(most=max(len(held.get("elem") or []) for held in sets), at=int(time.clock_gettime(time.CLOCK_BOOTTIME)))
+    return Learned(found if objects else None, missing, mark)

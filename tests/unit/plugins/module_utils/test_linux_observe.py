@@ -13,7 +13,7 @@ import typing as t
 import pytest
 
 from ansible_collections.portcullis.msports.plugins.module_utils._linux import observe
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import counters, kernel_log
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import counters, kernel_log, learning
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.counters import Counters
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import table
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.counters import of_ufw
@@ -118,13 +118,45 @@ def test_a_mark_counts_for_one_boot_and_for_one_life_of_a_container(monkeypatch:
     (tmp_path / "1").mkdir()
     known: list[t.Any] = []
     monkeypatch.setattr(observe, "program", lambda: None)
-    monkeypatch.setattr(observe, "_counted", lambda _owner, before, _root: known.append(bool(before)) or ([], {}, []))
+    monkeypatch.setattr(observe, "_counted", lambda _owner, before, _root: known.append(bool(before)) or observe._Counted([], {}, [], bool(before)))
     monkeypatch.setattr(observe, "_logged", lambda _owner, _after: kernel_log.Log([], 0, []))
     mark: dict[str, t.Any] = {}
     for started in ("77", "77", "99"):
         (tmp_path / "1/stat").write_text(f"1 (init) S {' '.join(['0'] * 18)} {started} 0\n")
         mark = observe.look("msports", mark, proc=str(tmp_path))["mark"]
     assert known == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("reads", "unbroken"),
+    [
+        ([("nft 4", 7, 9, 0), ("nft 4", 7, 9, 60)], ["conversations", "counters"]),
+        ([("nft 4", 7, 9, 0), ("nft 5", 7, 9, 60)], ["conversations"]),  # the rules were loaded anew
+        ([("nft 4", 7, 9, 0), ("nft 4", 8, 9, 60)], ["counters"]),  # learning was ended and begun again
+        ([("nft 4", 7, 9, 0), ("nft 4", 7, 9, 600)], ["counters"]),  # what was learned has timed out
+        ([("nft 4", 7, 9, 0), ("nft 4", 7, 12, 60)], ["counters"]),  # a set may have been full
+        ([("nft 4", 7, 9, 0), ("", 7, 9, 60)], ["conversations"]),  # nobody knows whether counters began again
+        ([("nft 4", 7, 9, 0), ("nft 4", None, 0, 60)], ["counters"]),
+        ([("nft 4", 7, 9, 0)], []),
+    ],
+)
+def test_a_look_says_what_told_of_everything_since_the_look_before(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path, reads: list[tuple[t.Any, ...]], unbroken: list[str]
+) -> None:
+    monkeypatch.setattr(observe, "program", lambda: "nft")
+    monkeypatch.setattr(observe, "Nft", lambda: None)
+    monkeypatch.setattr(observe, "_logged", lambda _owner, _after: kernel_log.Log([], 0, []))
+    look: dict[str, t.Any] = {"mark": {}}
+    for load, table_, most, at in reads:
+        kept = {"table": table_, "seconds": 500, "room": 20, "most": most, "at": at} if table_ else {}
+        learned = learning.Learned([] if table_ else None, [], kept)
+        monkeypatch.setattr(observe.learning, "learned", lambda _nft, _owner, learned=learned: learned)
+        monkeypatch.setattr(observe, "_nftables", lambda _owner, _root, load=load: Counters(load, {WEB: 0}, True))
+        look = observe.look("msports", look["mark"], root=str(tmp_path))
+    assert look["unbroken"] == unbroken
+    monkeypatch.setattr(observe, "_nftables", lambda _owner, _root: Counters(reads[-1][0], {WEB: 0}, False))
+    assert "counters" not in observe.look("msports", look["mark"], root=str(tmp_path))["unbroken"], "a rule without a counter"
+    assert observe.look("msports", {**look["mark"], "boot": "another"}, root=str(tmp_path))["unbroken"] == []
 
 
 WEB = ("in", "in tcp/443", "passed")

@@ -188,24 +188,46 @@ def test_alike_things_are_one_finding_with_every_address(monkeypatch: pytest.Mon
     assert told["refused"][0].startswith(f"{OUTSIDE} -> sql01 tcp/2") and told["refused"][1].startswith("2 observations are beyond")
 
 
+LONG = {"conversations": ["2026-10-29", "2026-11-28"]}
+
+
 def test_a_rule_is_unused_only_at_a_host_that_was_watched_for_the_whole_window() -> None:
     index = PlanIndex(small())
     early = {"first": "2026-10-30", "last": "2026-11-28"}
-    watched = [seen("mp01", "10.20.0.9", 443, **early), seen("sql01", "", 1433, seen="listener", **early), seen("win01", OUTSIDE, 1, first="2026-11-20")]
-    found = judging.unused(index, judge(index, watched), 30)
+    items = [seen("mp01", "10.20.0.9", 443, **early), seen("sql01", "", 1433, seen="listener", **early), seen("win01", OUTSIDE, 1, **early)]
+    watched = {"mp01": LONG, "sql01": LONG, "win01": {"conversations": ["2026-11-20", "2026-11-28"]}, "twin01": {"conversations": ["2026-10-01", "2026-11-27"]}}
+    found = judging.unused(index, judge(index, items), watched, 30)
     assert found["rules"] == {"mp01": ["out tcp/1433 to sql"], "sql01": ["in tcp/1433 from mp"]}, "a listener uses no rule"
-    assert found["not_observed"] == ["twin01", "twin02", "win01"]
-    assert judging.unused(index, judge(index, [*watched, seen("sql01", MP, 1433)]), 30)["rules"] == {}
-    assert "sql01" in judging.unused(index, judge(index, watched), 31)["not_observed"], "never from a shorter one"
+    assert found["not_observed"] == ["twin01", "twin02", "win01"], "a first and a last look are not all that lies between them"
+    assert judging.unused(index, judge(index, [*items, seen("sql01", MP, 1433)]), watched, 30)["rules"] == {}
+    assert "sql01" in judging.unused(index, judge(index, items), watched, 31)["not_observed"], "never from a shorter one"
+
+
+def test_learned_conversations_say_nothing_of_other_rules_and_what_may_use_a_rule_uses_it() -> None:
+    of = small()
+    of["hosts"]["sql01"]["rules"].append(rule("in", "icmp_echo", "mp"))
+    index = PlanIndex(of)
+    watched = dict.fromkeys(of["hosts"], LONG)
+    found = judging.unused(index, judge(index, []), watched, 30)
+    assert found["unknown"] == {"sql01": ["in icmp_echo from mp"]} and found["rules"]["sql01"] == ["in tcp/1433 from mp"]
+    counted = judging.unused(index, judge(index, []), {"sql01": {"counters": LONG["conversations"]}}, 30)
+    assert counted["rules"] == {"sql01": ["in tcp/1433 from mp", "in icmp_echo from mp"]} and not counted["unknown"]
+    for item, name in (
+        (seen("win01", "10.20.0.9", 5355, "udp"), "in udp/5355 from clients"),  # perhaps the multicast group
+        (seen("win01", "10.20.0.9", 50000, "udp"), "in udp/69 from clients"),  # perhaps an answer
+        (seen("win01", "10.1.1.51", 50000), "in tcp/49152-65535 from mp"),  # perhaps dynamic RPC
+        (seen("sql01", "10.1.1.40", 1433), "in tcp/1433 from mp"),  # perhaps the one of two hosts
+    ):
+        assert name in [unused for names in found["rules"].values() for unused in names]
+        assert name not in judging.unused(index, judge(index, [item]), watched, 30)["rules"].get(item.host, [])
 
 
 def test_a_counter_uses_its_rule_and_is_no_finding() -> None:
     """The counter of a rule that the plan has no more says nothing, of an earlier plan or of the other direction."""
     index = PlanIndex(small())
-    early = {"first": "2026-10-30", "last": "2026-11-28"}
-    watched = [seen("sql01", "", 1433, seen="listener", **early)]
+    watched, whole = [seen("sql01", "", 1433, seen="listener")], {"sql01": {"counters": LONG["conversations"]}}
     counter = Observation("sql01", "in", "", "any", None, "counter", "passed", "", 7, "2026-11-28", "2026-11-28", "in tcp/1433 from mp")
-    assert judging.unused(index, judge(index, watched), 30)["rules"] == {"sql01": ["in tcp/1433 from mp"]}
+    assert judging.unused(index, judge(index, watched), whole, 30)["rules"] == {"sql01": ["in tcp/1433 from mp"]}
     for more, unused in (
         (counter, {}),
         (counter._replace(outcome="dropped"), {}),
@@ -213,7 +235,7 @@ def test_a_counter_uses_its_rule_and_is_no_finding() -> None:
         (counter._replace(rule="x"), None),
     ):
         found = judge(index, [*watched, more])
-        assert judging.unused(index, found, 30)["rules"] == ({"sql01": ["in tcp/1433 from mp"]} if unused is None else unused)
+        assert judging.unused(index, found, whole, 30)["rules"] == ({"sql01": ["in tcp/1433 from mp"]} if unused is None else unused)
         assert (found.findings, found.counts) == (judge(index, watched).findings, judge(index, watched).counts)
 
 

@@ -75,6 +75,25 @@ def test_a_mark_is_kept_with_the_observations_until_the_next(tmp_path: pathlib.P
     assert store.mark_of(folder, "sql01")["log"] == 9 and next(iter(store.read_all(folder))).times == 2
 
 
+def test_a_gap_in_the_looks_begins_the_days_anew(tmp_path: pathlib.Path) -> None:
+    """What is kept is since when nothing was missed, by kind of evidence: a first and a last look say nothing of what is between them."""
+    folder = str(tmp_path / "seen.observed")
+    for day, unbroken, counters, conversations in (
+        ("2026-11-01", [], "2026-11-01", "2026-11-01"),
+        ("2026-11-05", ["counters", "conversations"], "2026-11-01", "2026-11-01"),
+        ("2026-11-09", ["conversations"], "2026-11-09", "2026-11-01"),
+        ("2026-11-20", ["counters", "conversations"], "2026-11-09", "2026-11-01"),
+        ("2026-11-21", [], "2026-11-21", "2026-11-21"),
+    ):
+        store.add(folder, "sql01", [SESSION], {"boot": "one"}, store.looked(folder, "sql01", unbroken, day))
+        assert store.watched_in(folder) == {"sql01": {"counters": [counters, day], "conversations": [conversations, day]}}
+    assert store.watched_in("seen.csv") == store.watched_in([]) == {}
+    assert store.watched_from({"sql01": ["2026-11-01", "2026-11-02"]}) == {"sql01": {"conversations": ["2026-11-01", "2026-11-02"]}}
+    for wrong in ([], {"sql01": ["2026-11-01"]}, {"sql01": ["once", "2026-11-01"]}):
+        with pytest.raises(MsportsError, match="expected .*first and the last day"):
+            store.watched_from(wrong)
+
+
 def test_a_table_comes_in() -> None:
     rows = [list(SESSION._fields), *([str(value) for value in item] for item in (LISTENER, SESSION))]
     assert store.from_table("\n".join(map(",".join, rows)), "seen.csv", "2026-01-01") == [LISTENER, SESSION]

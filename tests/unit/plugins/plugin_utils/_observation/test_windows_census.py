@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import typing as t
 
+import pytest
+
 from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.store import observations_from
 from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.windows_census import census
 
@@ -80,6 +82,26 @@ def test_the_log_brings_days_and_outcomes_and_the_listener_its_process() -> None
         ("tcp", "dropped", "2026-11-29"),
         ("icmp_echo", "passed", "2026-11-29"),
     }
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "whole"),
+    [
+        ({}, {}, True),
+        ({"last": ""}, {}, False),  # nothing was read of it before
+        ({"allowed": ["domain"]}, {}, False),
+        ({}, {"allowed": ["domain"]}, False),
+        ({}, {"turned_over": 1}, False),
+        ({}, {"lost": 2}, False),
+        ({}, {"left_out": 2}, False),
+        ({}, {"failed": ["p.log: denied"]}, False),
+    ],
+)
+def test_a_look_says_whether_the_logs_tell_of_every_connection_since_the_look_before(before: dict[str, t.Any], after: dict[str, t.Any], whole: bool) -> None:
+    log = {**LOG, "allowed": ["domain", "private", "public"], "last": "2026-11-28 10:00:00 ALLOW"}
+    first = census(told(logs=[{**log, **before}]))
+    assert first.unbroken == []
+    assert census(told(logs=[{**log, **after}]), first.mark).unbroken == (["conversations"] if whole else [])
 
 
 def test_what_was_not_seen_is_said() -> None:
