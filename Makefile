@@ -63,7 +63,7 @@ windows-acceptance: setup-demo  ## asks one real Windows host what is assumed ab
 containers: setup  ## the backends on booted containers, with real firewall managers
 	@$(CHECKS) containers
 
-drills: setup  ## lockouts and processes killed at random, some hundred times, on booted containers (MSPORTS_LOCKOUTS, MSPORTS_KILLS, MSPORTS_POINTS, MSPORTS_SEED); as root
+drills: setup  ## lockouts and processes killed at random, some hundred times, on booted containers (MSPORTS_LOCKOUTS, MSPORTS_KILLS, MSPORTS_POINTS, MSPORTS_HOSTS, MSPORTS_BACKENDS, MSPORTS_SEED); as root
 	@$(PY) -m pytest -q tests/drills
 
 lab: setup  ## tests in the namespace lab
