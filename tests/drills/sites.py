@@ -156,7 +156,7 @@ class Site:
         if bastion:
             common += f' -o ProxyCommand="ssh {options} -i {self._key} -p 2200 -W %h:%p root@{ROUTER}"'
         fixed = {"ansible_host": f"10.9.{number}.2", "ansible_user": "root", "ansible_ssh_private_key_file": str(self._key), "ansible_ssh_common_args": common}
-        return {**fixed, "ansible_python_interpreter": "/usr/bin/python3", "ansible_timeout": 60, **more}
+        return {**fixed, "ansible_python_interpreter": "/usr/bin/python3", "ansible_timeout": 30, **more}
 
     def run(self, plays: t.Any, hosts: t.Mapping[str, t.Any], *arguments: str) -> Running:
         self.place.write("inventory.json", json.dumps({"all": {"hosts": hosts}}))
