@@ -210,6 +210,20 @@ def test_a_confirmation_that_is_killed_is_finished(ufw: Ufw, rule: t.Any, count:
     assert not ufw(rule("new", remote_addresses=["10.0.0.0/8", "fd00::/8"]), **CLOSED)["changed"]
 
 
+@pytest.mark.parametrize("files", [2, 3])
+def test_a_confirmation_that_a_restart_ended_in_the_middle_is_taken_back(ufw: Ufw, rule: t.Any, files: int) -> None:
+    """What the restart has loaded of the new rules goes at once, not only with the next reload."""
+    ufw(rule("old", local_ports=["80"]))
+    before = ufw.state()
+    done = ufw(rule("new", remote_addresses=["10.0.0.0/8", "fd00::/8"]), **CLOSED)
+    killed(ufw, "files.os", "rename", True, files, nonce=done["rollback"]["nonce"])
+    ufw.run(f'sed -i \'s/"boot": "[^"]*"/"boot": "an earlier one"/\' {SHELF}/confirmed.json')
+    ufw.container.reboot()
+    assert ufw.state() != before
+    assert confirm(ufw, done)["rolled_back"] == [rollback.RESTARTED, undo.PARTLY, rollback.RESTORED]
+    assert ufw.state() == before
+
+
 def test_a_confirmation_that_a_restart_ended_after_all_was_saved_stays(ufw: Ufw, rule: t.Any) -> None:
     """Also where somebody else has changed the files by the time it is asked for again: what they had loaded is what was confirmed."""
     ufw(rule("old", local_ports=["80"]))

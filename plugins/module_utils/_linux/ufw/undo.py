@@ -30,7 +30,7 @@ SWITCHED_OFF = "left alone, because the chains of ufw were removed after the run
 HAND = "the rules or the files of ufw were changed after the run, before they were confirmed"
 NOT_SAVED = "{0} was changed by somebody else before the confirmed rules were saved, and stays as it is; the next run saves them"
 BUSY = "commands of ufw were running while the confirmed rules were saved (processes {0}), and may write them away; the next run saves them again"
-PARTLY = "a restart has loaded a part of the new rules; the files of ufw are those from before again, and 'ufw reload' or the next run loads them"
+PARTLY = "a restart had loaded a part of the new rules; the files of ufw are those from before again"
 QUIET_SECONDS = 5
 
 Texts = t.Mapping[str, t.Optional[str]]
@@ -94,23 +94,24 @@ def lost(pending: Pending, host: Host) -> t.Optional[str]:
 
 
 def restore(pending: Pending, host: Host) -> t.List[str]:
-    """Put the chains from before back, and return what was done in sentences; ``UfwError`` when it failed."""
+    """Put the chains from before back, and return what was done in sentences; ``UfwError`` when it failed.
+
+    After a restart they are what ufw has loaded of its files. Where a confirmation had written some of these, they are put back, too, and last: what is
+    ended before that is seen, and done again.
+    """
+    partly: t.Dict[str, t.Optional[str]] = {}
     if pending.boot != Shelf(pending.owner, host.root).boot():
-        return _restored_files(pending, host)  # which ufw has loaded since
-    told: t.List[str] = []
+        tidy(hosts.written(pending.owner, host))
+        partly = {path: before for path, before, text in pending.saved if before != text and hosts.read_file(path) == text}
+        if not partly:
+            return [NEVER_WRITTEN]
+    told: t.List[str] = [PARTLY] if partly else []
     written = _tables(pending.written["chains"]) if pending.written else {}
     for version, previous in _tables(pending.previous).items():
         actual = xtables.parse_save(host.programs.save(version))
         told += _restore(host, version, previous, written.get(version), actual)
-    return list(dict.fromkeys(told)) or [NEVER_WRITTEN]
-
-
-def _restored_files(pending: Pending, host: Host) -> t.List[str]:
-    """Put back the files that a confirmation had written when a restart ended it; return sentences."""
-    partly = {path: before for path, before, text in pending.saved if before != text and hosts.read_file(path) == text}
-    tidy(hosts.written(pending.owner, host))
     write_all(hosts.contents(partly))
-    return [PARTLY if partly else NEVER_WRITTEN]
+    return list(dict.fromkeys(told)) or [NEVER_WRITTEN]
 
 
 def confirm(pending: Pending, host: Host) -> t.List[str]:
