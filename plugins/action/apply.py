@@ -43,9 +43,10 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.applied i
     state_of,
     was_closed,
 )
-from ansible_collections.portcullis.msports.plugins.plugin_utils._outcome import outcome, skipped
+from ansible_collections.portcullis.msports.plugins.plugin_utils._outcome import lost, outcome, skipped
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.read import load_host, read_index
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.ended import without_ended
+from ansible_collections.portcullis.msports.plugins.plugin_utils._reached import Watch, all_lost
 from ansible_collections.portcullis.msports.plugins.plugin_utils._render.wire import render
 from ansible_collections.portcullis.msports.plugins.plugin_utils._run import (
     LIMIT,
@@ -63,6 +64,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._run import (
     marker_of,
 )
 
+SUMMARY = "portcullis.msports.summary"
 ARGUMENTS = {
     "directory": {"type": "path", "default": "msports-plan"},
     **backend_spec(BACKENDS),
@@ -102,13 +104,26 @@ class ActionModule(Action):
     def done(self, arguments: t.Mapping[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         name = task_vars["inventory_hostname"]
         run = Run(C.DEFAULT_LOCAL_TMP, arguments["directory"])
+        watch = Watch(self._connection, self.on_windows)
         try:
-            return self._apply(run, name, task_vars, arguments)
-        except AnsibleConnectionFailure:
+            result = self._apply(run, name, task_vars, arguments)
+            if result.get("unreachable"):
+                self._lost(run, name, watch.untouched(str(result.get("msg"))), task_vars)
+            return result
+        except AnsibleConnectionFailure as error:
+            self._lost(run, name, watch.untouched(str(error)), task_vars)
             raise
         except AnsibleError:
             run.tell(name, outcome({"failed": True}))
             raise
+
+    def _lost(self, run: Run, name: str, untouched: bool, task_vars: dict[str, t.Any]) -> None:
+        """Leave that this host was not reached. Where none was, no task comes any more that could say what became of them: then it is said here."""
+        if not all_lost(run, name, lost(untouched), task_vars):
+            return
+        ending = self._action_of(SUMMARY, {"directory": run.directory})
+        for line in ending.run(task_vars=task_vars)["msg"]:
+            self._display.display(line)
 
     def _check_limit(self, run: Run, task_vars: dict[str, t.Any]) -> None:
         """Refuse a limit with a part that nobody has, once per run: who wrote it meant more hosts than are seen here."""
@@ -192,10 +207,14 @@ class ActionModule(Action):
         """Run the action of the system with these options in place of ours."""
         if system == "windows":
             keep_rights(self._connection)
+        return self._action_of(ACTIONS[system], options).run(task_vars=task_vars)
+
+    def _action_of(self, name: str, options: dict[str, t.Any]) -> t.Any:
+        """Return another action as the task of this one, with these options in place of ours."""
         task = self._task.copy()
         task.args = options
-        action = self._shared_loader_obj.action_loader.get(
-            ACTIONS[system],
+        return self._shared_loader_obj.action_loader.get(
+            name,
             task=task,
             connection=self._connection,
             play_context=self._play_context,
@@ -203,7 +222,6 @@ class ActionModule(Action):
             templar=self._templar,
             shared_loader_obj=self._shared_loader_obj,
         )
-        return action.run(task_vars=task_vars)
 
     def _planned(self, run: Run, name: str, task_vars: t.Mapping[str, t.Any], arguments: t.Mapping[str, t.Any]) -> tuple[dict[str, t.Any], t.Optional[Entry]]:
         """Return which plan it is and what it says of this host; refuse a plan that is not the one that was meant."""

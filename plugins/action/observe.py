@@ -8,13 +8,18 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible.errors import AnsibleActionFail
+from ansible import constants as C
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 
 from ansible_collections.portcullis.msports.plugins.module_utils._options import OWNER
 from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import Action, ansible_errors, keep_rights, to_plain
-from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.ended import today
+from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import counted, some
 from ansible_collections.portcullis.msports.plugins.plugin_utils._observation import store
 from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.windows_census import census, marks_of
+from ansible_collections.portcullis.msports.plugins.plugin_utils._outcome import lost
+from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.ended import today
+from ansible_collections.portcullis.msports.plugins.plugin_utils._reached import all_lost
+from ansible_collections.portcullis.msports.plugins.plugin_utils._run import Run
 
 LINUX, WINDOWS = "portcullis.msports.linux_observe", "portcullis.msports.win_observe"
 ARGUMENTS = {"directory": {"type": "path", "default": "msports-plan"}, **OWNER}
@@ -30,7 +35,13 @@ class ActionModule(Action):
         folder = store.folder_of(arguments["directory"])
         with ansible_errors(AnsibleActionFail):
             mark = store.mark_of(folder, task_vars["inventory_hostname"])
-        seen = self._look(arguments["owner"], mark, task_vars)
+        try:
+            seen = self._look(arguments["owner"], mark, task_vars)
+        except AnsibleConnectionFailure:
+            hosts = all_lost(Run(C.DEFAULT_LOCAL_TMP, folder), task_vars["inventory_hostname"], lost(True), task_vars)
+            if hosts and not self._task.ignore_unreachable:  # no task comes any more that could say it
+                self._display.display(f"none of {counted(len(hosts), 'host')} was reached, so nothing was seen there: {some(hosts, 5)}")
+            raise
         if seen.get("failed") or seen.get("unreachable"):
             return seen
         for text in seen["unknown"]:

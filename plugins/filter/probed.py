@@ -26,6 +26,12 @@ options:
     description:
       - Windows hosts, each with the list of ports over TCP where somebody listens. Windows refuses nothing, so silence of another port says nothing there.
     type: dict
+  unreached:
+    description: Hosts that could not be asked, each with why. Silence of theirs says nothing, and their own probes were not tried.
+    type: dict
+  probes:
+    description: Host to the probes that it had to try (C(by_source) of P(portcullis.msports.probes#filter)). Those without an answer are in C(not_tested).
+    type: dict
   catalog_paths:
     description: Folders with your own catalogs, as in C(msports_catalog_paths).
     type: list
@@ -66,10 +72,11 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._compile import
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.ended import plan_as_of_today, today
 
 
-def probed(plan, answers, catalog_paths=None, listening=None):
+def probed(plan, answers, catalog_paths=None, listening=None, unreached=None, probes=None):
     with ansible_errors(AnsibleFilterError):
         day = today()
-        return judge_answers(plan_as_of_today(to_plain(plan)), to_plain(answers), day, listed(catalog_paths), to_plain(listening))
+        more = to_plain(listening), to_plain(unreached), to_plain(probes)
+        return judge_answers(plan_as_of_today(to_plain(plan)), to_plain(answers), day, listed(catalog_paths), *more)
 
 
 class FilterModule:

@@ -247,6 +247,7 @@ effective:
       of them.
     - V(guarded) lists the management sessions that were looked at.
     - V(profiles) has the same for each profile, active or not.
+    - V(reasons_beyond_foreign_allows) leave out what foreign rules admit more, which V(foreign_allows) has by group.
     - V(foreign_allows) lists foreign rules that admit more than these, by group, those of group policy among them.
   returned: success
   type: dict
@@ -256,6 +257,7 @@ effective:
     exact_beyond_baseline: true
     reasons: ["domain: 3 inbound rules that come with Windows or an app admit more than these rules: Remote Desktop (3)"]
     reasons_beyond_baseline: []
+    reasons_beyond_foreign_allows: []
     guarded: ["10.1.1.20 port 5986 from 10.9.0.5 (established)"]
     profiles: {}
     foreign_allows:

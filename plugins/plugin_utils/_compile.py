@@ -212,17 +212,23 @@ def probes_of_plan(plan: t.Mapping[str, t.Any], most: int, systems: t.Sequence[s
 
 
 def judge_answers(
-    plan: t.Mapping[str, t.Any], answers: t.Mapping[str, t.Any], day: str, paths: t.Sequence[str] = (), listening: t.Optional[t.Mapping[str, t.Any]] = None
+    plan: t.Mapping[str, t.Any],
+    answers: t.Mapping[str, t.Any],
+    day: str,
+    paths: t.Sequence[str] = (),
+    listening: t.Optional[t.Mapping[str, t.Any]] = None,
+    unreached: t.Optional[t.Mapping[str, str]] = None,
+    wanted: t.Optional[t.Mapping[str, t.Any]] = None,
 ) -> Plain:
     """Return ``{"wrong", "tested", "not_tested"}``: what the answers to probes say of a plan, in words."""
     index = PlanIndex(plan)
-    observations, not_tested = probes.observed(index, answers, day, listening or {})
+    observations, not_tested = probes.observed(index, answers, day, listening or {}, unreached or {})
     found = _with_remedies(index, judge.judge(index, observations), _catalogs_of_plan(plan, paths))
     wrong = [item for item in found["findings"] if item["word"] in (judge.UNPLANNED, judge.CUT_OFF)]
     return {
         "wrong": [f"{item['word'].replace('_', ' ')}: {item['text']}" for item in wrong],
         "tested": len(observations),
-        "not_tested": not_tested,
+        "not_tested": not_tested + probes.unanswered(wanted or {}, answers, unreached or {}),
     }
 
 

@@ -15,6 +15,7 @@ Outcome = t.Dict[str, t.Any]
 Outcomes = t.Mapping[str, Outcome]
 NOT_YET = "the rules are not in force"  # which is what check mode is for
 LOST = "dropped out, not reached or failed elsewhere, and nothing is known of what they have now"
+UNTOUCHED = "not reached, so nothing was changed there"
 SHOWN = 3  # names of removed rules that a host's outcome keeps
 LISTS = ("added", "changed_rules", "removed")
 
@@ -38,6 +39,11 @@ def outcome(result: t.Mapping[str, t.Any], closes: bool = False, begins: bool = 
         "absent": not counts["added"] and effective.get("in_force") is False and bool(counts["removed"]),
         "reasons": list(effective.get("reasons_beyond_baseline", [] if effective.get("exact") else effective.get("reasons") or ())),
     }
+
+
+def lost(untouched: bool) -> Outcome:
+    """Return what a summary needs of a host that was not reached; ``untouched``: nothing can have been changed there."""
+    return {"lost": True, "untouched": untouched}
 
 
 def skipped(holds: bool) -> Outcome:
@@ -74,9 +80,10 @@ def _troubles(outcomes: Outcomes, done: Outcomes, check_mode: bool) -> t.Iterato
     for key, what in (
         ("rolled_back", "took the change back: the rules from before are in force"),
         ("failed", "FAILED, the reasons stand above"),
+        ("untouched", UNTOUCHED),
         ("lost", LOST),
     ):
-        hosts = [name for name, item in outcomes.items() if item.get(key)]
+        hosts = [name for name, item in outcomes.items() if item.get(key) and not (key == "lost" and item.get("untouched"))]
         if hosts:
             yield f"{counted(len(hosts), 'host')} {what}: {some(hosts, 5)}"
     by_reason: dict[str, list[str]] = {}

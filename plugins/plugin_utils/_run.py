@@ -109,12 +109,14 @@ class Run:
 
     def told(self) -> dict[str, t.Any]:
         """Return what became of each host since this was asked last."""
-        found = {}
+        found = self.peek()
         for path in self._base.joinpath(OUTCOMES).glob("*[0-9a-f]"):
-            host, outcome = json.loads(path.read_bytes())
             path.unlink()
-            found[host] = outcome
-        return dict(sorted(found.items()))
+        return found
+
+    def peek(self) -> dict[str, t.Any]:
+        """Return what became of each host, and leave it there."""
+        return dict(sorted(json.loads(path.read_bytes()) for path in self._base.joinpath(OUTCOMES).glob("*[0-9a-f]")))
 
     def _put(self, name: str, content: bytes) -> None:
         temporary = self._base / f"{name}.new"

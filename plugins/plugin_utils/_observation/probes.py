@@ -24,6 +24,7 @@ OPEN, CLOSED, FILTERED, FAILED = ANSWERS = ("open", "refused", "filtered", "fail
 MUTE = "nobody answered, and nobody is known to listen there; Windows refuses nothing, so that says nothing"
 NEVER = (1, 9)  # ports that no catalog names: what is open there is open everywhere
 FEW, FEW_OF_A_RULE = 50, 3  # so many hosts are asked whether they may, of all and of those that a rule names: an estate may have thousands
+NONE: t.Mapping[str, t.Any] = types.MappingProxyType({})
 Wanted = t.Dict[str, t.List[t.Dict[str, t.Any]]]
 
 
@@ -106,11 +107,15 @@ def by_source(probes: t.Iterable[Probe]) -> Wanted:
 
 
 def observed(
-    index: Index, answers: t.Mapping[str, t.Sequence[Plain]], day: str, listening: t.Mapping[str, t.Sequence[int]] = types.MappingProxyType({})
+    index: Index,
+    answers: t.Mapping[str, t.Sequence[Plain]],
+    day: str,
+    listening: t.Mapping[str, t.Sequence[int]] = NONE,
+    unreached: t.Mapping[str, str] = NONE,
 ) -> tuple[list[Observation], list[str]]:
     """Return what answers to probes mean, and those that could not be tried, in words; ``answers`` is source -> address, port, answer.
 
-    ``listening`` are the hosts that refuse nothing, with the ports where somebody listens.
+    ``listening`` are the hosts that refuse nothing, with the ports where somebody listens; ``unreached`` those that could not be asked, and why.
     """
     found: list[Observation] = []
     untested: list[str] = []
@@ -121,8 +126,8 @@ def observed(
                 problems.add(f"answers: {source}", entry.get("answer", MISSING), f"expected one of {', '.join(ANSWERS)}, of a host of the plan", ANSWERS)
             elif entry["answer"] == FAILED:
                 untested.append(f"{source} -> {entry['address']} tcp/{entry['port']}: {entry.get('why', 'it could not be tried')}")
-            elif entry["answer"] == FILTERED and _is_mute(index, entry, listening):
-                untested.append(f"{source} -> {entry['address']} tcp/{entry['port']}: {MUTE}")
+            elif entry["answer"] == FILTERED and (why := _says_nothing(index, entry, listening, unreached)):
+                untested.append(f"{source} -> {entry['address']} tcp/{entry['port']}: {why}")
             else:
                 outcome = DROPPED if entry["answer"] == FILTERED else PASSED
                 found.append(_observation(source, entry["address"], entry["port"], outcome, day))
@@ -130,6 +135,21 @@ def observed(
     return found, untested
 
 
-def _is_mute(index: Index, entry: Plain, listening: t.Mapping[str, t.Sequence[int]]) -> bool:
-    owners = index.owned.of(Addresses.parse([entry["address"]]).intervals) if listening else ()
-    return any(entry["port"] not in listening[name] for name in owners if name in listening)
+def _says_nothing(index: Index, entry: Plain, listening: t.Mapping[str, t.Sequence[int]], unreached: t.Mapping[str, str]) -> str:
+    """Return why the silence of a port says nothing; ``""`` where it does."""
+    owners = sorted(index.owned.of(Addresses.parse([entry["address"]]).intervals)) if listening or unreached else ()
+    away = [name for name in owners if name in unreached]
+    if away:
+        return f"{away[0]} itself was not reached, so its silence says nothing ({unreached[away[0]]})"
+    return MUTE if any(entry["port"] not in listening[name] for name in owners if name in listening) else ""
+
+
+def unanswered(wanted: t.Mapping[str, t.Sequence[Plain]], answers: t.Mapping[str, t.Sequence[Plain]], unreached: t.Mapping[str, str]) -> list[str]:
+    """Return in words the probes to which their sources gave no answer."""
+    return [
+        f"{source} -> {probe['address']} tcp/{probe['port']}: {source} could not try it ({unreached.get(source, 'it was not asked')})"
+        for source, probes in sorted(wanted.items())
+        for known in [{(entry.get("address"), entry.get("port")) for entry in answers.get(source, ())}]
+        for probe in probes
+        if (probe["address"], probe["port"]) not in known
+    ]

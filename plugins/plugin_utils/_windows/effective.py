@@ -23,11 +23,12 @@ NAMED = 4  # groups of foreign rules that a reason names
 class View(t.NamedTuple):
     """What the rules come to, but for whether they are written: ``void`` are profiles in which nothing of ours decides.
 
-    ``baseline`` are those of the ``reasons`` that tell only of rules that come with Windows or an app.
+    ``baseline`` are those of the ``reasons`` that tell only of rules that come with Windows or an app, ``admitting`` those of any foreign rules.
     """
 
     reasons: t.Dict[str, t.List[str]]
     baseline: t.FrozenSet[str]
+    admitting: t.FrozenSet[str]
     void: t.FrozenSet[str]
     foreign_allows: t.List[Plain]
 
@@ -37,10 +38,11 @@ def view(host: Host, after: t.Sequence[Rule], profiles: t.Mapping[str, t.Mapping
     unknown = [f"{text} left as found: nobody knows what that admits or stops" for text in broken(host.unreadable)]
     if not present:
         none = [] if host.unreadable[0] else [f"there are no rules of {options['owner']}"]
-        return View(dict.fromkeys(PROFILES, none + unknown), frozenset(), frozenset(PROFILES), [])
+        return View(dict.fromkeys(PROFILES, none + unknown), frozenset(), frozenset(), frozenset(PROFILES), [])
     foreign = ForeignRules(after, host.others, tuple(options["dynamic_ports"]))
     reasons: t.Dict[str, list[str]] = {}
     baseline: set[str] = set()
+    admitting: set[str] = set()
     void = set(PROFILES if host.taken_over else ())
     asks = options["default_outbound"] == "block" or any((rule.direction, rule.action) == ("out", "allow") for rule in after)
     inbound: t.Dict[str, t.Any] = {}
@@ -57,16 +59,20 @@ def view(host: Host, after: t.Sequence[Rule], profiles: t.Mapping[str, t.Mapping
             found += foreign.stopping(profile)
             if profiles[profile]["inbound"] == "block":
                 inbound[profile] = foreign.admitting(profile, "in")
-                found += _admitted(inbound[profile], profile, "inbound", baseline, host.app_rules_alike)
+                more = _admitted(inbound[profile], profile, "inbound", baseline, host.app_rules_alike)
+                admitting.update(more)
+                found += more
             elif options["default_inbound"] != "allow":
                 found.append("what no rule admits comes in all the same: the default action inbound is allow")
             if profiles[profile]["outbound"] == "block" and not asks:
                 found.append("what no foreign rule admits does not go out: the default action outbound is block, and these rules do not ask for that")
             elif profiles[profile]["outbound"] == "block":
                 outbound[profile] = foreign.admitting(profile, "out")
-                found += _admitted(outbound[profile], profile, "outbound", baseline, host.app_rules_alike)
+                more = _admitted(outbound[profile], profile, "outbound", baseline, host.app_rules_alike)
+                admitting.update(more)
+                found += more
         reasons[profile] = found + unknown + _audit(options, profiles[profile])
-    return View(reasons, frozenset(baseline), frozenset(void), capped(grouped(inbound) + grouped(outbound)))
+    return View(reasons, frozenset(baseline), frozenset(admitting), frozenset(void), capped(grouped(inbound) + grouped(outbound)))
 
 
 def _state_reasons(state: t.Mapping[str, t.Any], modify_state: t.Union[str, bool]) -> t.Tuple[list[str], bool]:
@@ -148,6 +154,7 @@ def effective(found: View, host: Host, in_force: bool, unheld: t.Mapping[str, t.
         **{verdict: all(profiles[profile][verdict] for profile in shown) for verdict in ("in_force", "exact", "exact_beyond_baseline")},
         "reasons": _together({profile: reasons[profile] for profile in shown}),
         "reasons_beyond_baseline": _together({profile: [text for text in reasons[profile] if text not in found.baseline] for profile in shown}),
+        "reasons_beyond_foreign_allows": _together({profile: [text for text in reasons[profile] if text not in found.admitting] for profile in shown}),
         "guarded": guarded(host),
         "profiles": profiles,
         "foreign_allows": found.foreign_allows,

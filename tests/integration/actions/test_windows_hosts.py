@@ -302,3 +302,20 @@ def test_verify_tries_from_windows_hosts_what_may_pass_and_what_may_not(bench: W
     assert sorted(result["wrong"]) == [f"passed though not planned: web01 -> edge01 tcp/{port}" for port in (1, 25, 50636, 9)], result
     assert (result["tested"], result["not_tested"], run.code) == (5, [], 2)
     assert ([row[3] for row in seen["sockets"]], seen["logs"], run.calls) == ([443], [], [])
+
+
+@pytest.mark.every_core
+def test_the_rules_of_a_fresh_server_are_told_and_are_no_drift(bench: WindowsBench) -> None:
+    assert bench.play(PLAN, APPLY_ANYWHERE, hosts="web01").code == 0
+    drift, own = "portcullis.msports.drift", "WinRM over HTTPS"  # the one rule that an admin made there
+    fresh = bench.run(drift, "-e", json.dumps({"drift_hosts": "web01", "drift_accept_foreign": [own]}))
+    assert fresh.code == 0 and "Remote Desktop: " in fresh.output and "1 of 1 hosts are as the plan says" in fresh.output, fresh.output
+    strict = bench.run(drift, "-e", json.dumps({"drift_hosts": "web01", "drift_strict": True, "drift_accept_foreign": ["Core*", own]}))
+    assert strict.code == 2 and "foreign: Remote Desktop: " in strict.output and "foreign: Core" not in strict.output, strict.output
+    assert bench.run(drift, "-e", json.dumps({"drift_hosts": "web01", "drift_strict": True, "drift_accept_foreign": ["*"]})).code == 0
+    content = bench.store
+    content["rules"].append({**next(item for item in content["rules"] if "3389" in json.dumps(item)), "name": "Backup agent", "grouping": ""})
+    bench.path.write_text(json.dumps(content))
+    more = bench.run(drift, "-e", json.dumps({"drift_hosts": "web01", "drift_accept_foreign": [own]}))
+    assert more.code == 2 and "foreign: the rule 'Backup agent': 1 inbound" in more.output, more.output
+    assert bench.run(drift, "-e", json.dumps({"drift_hosts": "web01", "drift_accept_foreign": ["Backup agent", own]})).code == 0

@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.probe import probe
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MsportsError
 from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.judge import judge
-from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.probes import NEVER, by_source, observed, probes_of
+from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.probes import NEVER, by_source, observed, probes_of, unanswered
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.index import PlanIndex
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._plan.plans import host, plan, rule
 
@@ -57,6 +57,19 @@ def test_silence_of_a_windows_host_says_something_where_somebody_listens_alone()
     opened = {"a01": [{"address": "10.1.1.11", "port": 9, "answer": "open"}]}
     assert observed(index(system="windows"), opened, "2026-11-29", {"sql01": []})[1] == [], "an answer is an answer"
     assert len(observed(index(), answers, "2026-11-29")[0]) == 2, "Linux refuses what nobody listens to"
+
+
+def test_a_host_that_is_away_is_no_false_alarm() -> None:
+    """Neither its silence nor that of those whom it was to try says anything; an answer of it does."""
+    answers = {"a01": [{"address": "10.1.1.11", "port": 1433, "answer": "filtered"}, {"address": "10.1.1.11", "port": 9, "answer": "refused"}]}
+    found, untested = observed(index(), answers, "2026-11-29", {}, {"sql01": "timed out"})
+    assert [(item.port, item.outcome) for item in found] == [(9, "passed")]
+    assert untested == ["a01 -> 10.1.1.11 tcp/1433: sql01 itself was not reached, so its silence says nothing (timed out)"]
+    wanted = {"a01": [{"address": "10.1.1.11", "port": 1433}], "b01": [{"address": "10.1.1.11", "port": 1433}], "c01": [{"address": "10.1.1.11", "port": 9}]}
+    assert unanswered(wanted, answers, {"b01": "no Python"}) == [
+        "b01 -> 10.1.1.11 tcp/1433: b01 could not try it (no Python)",
+        "c01 -> 10.1.1.11 tcp/9: c01 could not try it (it was not asked)",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,7 @@ def test_nothing_else_is_there() -> None:
     assert found == {
         **alone,
         "reasons_beyond_baseline": [],
+        "reasons_beyond_foreign_allows": [],
         "guarded": ["no management session over the network was found: there is nothing to guard"],
         "profiles": {"domain": alone, "private": alone, "public": alone},
         "foreign_allows": [],
