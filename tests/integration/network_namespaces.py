@@ -51,6 +51,14 @@ def _call(name: str, *arguments: int) -> None:
         raise OSError(number, f"{name}: {os.strerror(number)}")
 
 
+def udp(address: str, port: int) -> socket.socket:
+    """Return a socket that waits as long as packets may take."""
+    made = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
+    made.settimeout(WAIT)
+    made.bind((address, port))
+    return made
+
+
 def run(command: str, given: t.Optional[str] = None, check: bool = True) -> str:
     """Run a shell command in this thread's namespace and return its output."""
     result = subprocess.run(["sh", "-c", command], input=given, capture_output=True, text=True, check=False)

@@ -11,6 +11,7 @@ import typing as t
 import pytest
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import nft, tracking
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import reconcile
+from network_namespaces import PROBE, Peer, Prober
 
 
 class Backend:
@@ -56,3 +57,15 @@ def rule(name: str, **fields: t.Any) -> dict[str, t.Any]:
 @pytest.fixture(name="rule")
 def _rule() -> t.Callable[..., dict[str, t.Any]]:
     return rule
+
+
+@pytest.fixture
+def peer(peers: t.Callable[..., Peer]) -> Peer:
+    return peers("wire0")
+
+
+@pytest.fixture
+def probe(peer: Peer) -> t.Iterator[Prober]:
+    prober = Prober(peer.python(PROBE))
+    yield prober
+    prober.close()

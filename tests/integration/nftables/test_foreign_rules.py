@@ -111,11 +111,6 @@ TABLES: dict[str, tuple[str, t.Optional[str], t.Optional[bool]]] = {
 }
 
 
-@pytest.fixture
-def peer(peers: t.Callable[..., Peer]) -> Peer:
-    return peers("wire0")
-
-
 @pytest.mark.parametrize("kind", TABLES)
 def test_exact_is_said_where_the_kernel_agrees(apply: Apply, rule: t.Any, peer: Peer, kind: str) -> None:
     text, says, passes = TABLES[kind]

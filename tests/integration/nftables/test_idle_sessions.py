@@ -15,11 +15,6 @@ from network_namespaces import Peer, run
 Apply = t.Any
 
 
-@pytest.fixture
-def peer(peers: t.Callable[..., Peer]) -> Peer:
-    return peers("wire0")
-
-
 class Died(Exception):
     pass
 

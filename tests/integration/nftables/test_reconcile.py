@@ -8,17 +8,14 @@ from __future__ import annotations
 import json
 import os
 import pathlib
-import stat
 import subprocess
-import threading
-import time
 import typing as t
 
 import pytest
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import NftError
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.persist import Store
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables.reconcile import Refused
 from network_namespaces import run
+from three_rules import SETS, kernel, three
+
 
 OTHERS = """
 table inet filter {
@@ -40,19 +37,6 @@ table ip msports {
     }
 }
 """
-SETS = {"users": [f"10.{i}.0.0/24" for i in range(0, 40, 2)]}
-
-
-def kernel(what: str = "table inet msports") -> str:
-    return run(f"nft -a list {what}", check=False)
-
-
-def three(rule: t.Any) -> list[dict[str, t.Any]]:
-    return [
-        rule("in tcp/22", local_ports=["22"], remote_addresses=["10.9.0.0/24"]),
-        rule("in tcp/443", local_ports=["443"], remote_addresses=["@users"]),
-        rule("never", action="block", protocol="any", remote_addresses=["10.66.0.0/16"]),
-    ]
 
 
 def test_others_stay_as_they_are_to_the_byte(apply: t.Any, rule: t.Any) -> None:
@@ -90,80 +74,6 @@ def test_a_rule_that_changes_goes_or_comes_is_named(apply: t.Any, rule: t.Any) -
     assert (done["added"], done["changed_rules"], done["removed"], done["kept"]) == (["new"], ["in tcp/22", "in tcp/443"], ["never"], 0)
     assert "in 'in tcp/22': ip saddr 10.9.0.0/24 tcp dport 22 accept\n" in done["diff"]["before"]
     assert "in 'in tcp/22': ip saddr 10.9.0.0/24 tcp dport { 22, 2222 } accept\n" in done["diff"]["after"]
-
-
-DRIFTS = {
-    "rule deleted": "nft -a list chain inet msports rules_in | sed -n 's/.*tcp dport 22 .*# handle //p' | xargs nft delete rule inet msports rules_in handle",
-    "rule added": "nft insert rule inet msports rules_in accept",
-    "rule widened": "nft -a list chain inet msports rules_in | sed -n 's/.*tcp dport 22 .*# handle //p'"
-    " | xargs -I N nft replace rule inet msports rules_in handle N tcp dport 22 accept comment '\"in tcp/22\"'",
-    "rule twice": "nft add rule inet msports rules_in ip saddr 10.9.0.0/24 tcp dport 22 accept comment '\"in tcp/22\"'",
-    "base rule deleted": "nft flush chain inet msports base_in",
-    "base rule added": "nft insert rule inet msports base_in tcp dport 1-65535 accept",
-    "hook chain changed": "nft insert rule inet msports input accept",
-    "policy changed": "nft add chain inet msports input '{ policy accept; }'",
-    "set element added": "nft add element inet msports $(nft list sets inet | sed -n 's/.*set \\(p_[^ ]*\\).*/\\1/p') '{ 172.16.0.0/12 }'",
-    "set element removed": "nft delete element inet msports $(nft list sets inet | sed -n 's/.*set \\(p_[^ ]*\\).*/\\1/p') '{ 10.4.0.0/24 }'",
-    "chain added": "nft add chain inet msports more '{ type filter hook input priority -5; policy accept; }'",
-    "dormant": "nft add table inet msports '{ flags dormant; }'",
-    "block after allow": "nft -a list chain inet msports rules_in | sed -n 's/.* drop .*# handle //p' | xargs nft delete rule inet msports rules_in handle"
-    " && nft add rule inet msports rules_in ip saddr 10.66.0.0/16 drop comment '\"never\"'",
-    "table deleted": "nft delete table inet msports",
-    "everything flushed": "nft flush ruleset",
-    "rules flushed": "nft flush table inet msports",
-}
-
-
-@pytest.mark.parametrize("drift", DRIFTS)
-def test_drift_in_the_kernel_is_seen_and_repaired(apply: t.Any, rule: t.Any, drift: str) -> None:
-    apply(*three(rule), address_sets=SETS)
-    good = run("nft list table inet msports")
-    run(DRIFTS[drift])
-    assert run("nft list table inet msports", check=False) != good, "the drift did nothing"
-    predicted = apply(*three(rule), address_sets=SETS, check=True)
-    done = apply(*three(rule), address_sets=SETS)
-    assert predicted["changed"]
-    assert predicted["diff"] == done["diff"]
-    assert done["added"] + done["changed_rules"] + done["removed"] + done["structure"]
-    assert run("nft list table inet msports") == good
-    assert not apply(*three(rule), address_sets=SETS)["changed"]
-
-
-def test_another_order_of_rules_that_allow_is_no_drift(apply: t.Any, rule: t.Any) -> None:
-    apply(rule("a"), rule("b"))
-    run("nft -a list chain inet msports rules_in | sed -n 's/.*\"a\" # handle //p' | xargs nft delete rule inet msports rules_in handle")
-    run("nft add rule inet msports rules_in meta l4proto tcp accept comment '\"a\"'")
-    listed = run("nft list chain inet msports rules_in")
-    assert listed.index('"b"') < listed.index('"a"')
-    assert not apply(rule("a"), rule("b"))["changed"]
-
-
-@pytest.mark.parametrize("drift", ["missing", "edited", "empty"])
-def test_drift_in_the_saved_file_is_seen_and_repaired(apply: t.Any, rule: t.Any, drift: str) -> None:
-    apply(*three(rule), address_sets=SETS)
-    saved = pathlib.Path(apply.saved)
-    good = saved.read_text()
-    if drift == "missing":
-        saved.unlink()
-    else:
-        saved.write_text(good.replace("10.9.0.0/24", "0.0.0.0/0") if drift == "edited" else "")
-    untouched = kernel()
-    done = apply(*three(rule), address_sets=SETS)
-    assert (done["changed"], done["structure"], done["kept"]) == (True, ["saved"], 3)
-    assert done["diff"]["before"] != done["diff"]["after"]
-    assert saved.read_text() == good
-    assert kernel() == untouched, "the kernel was right and must not be loaded again"
-    assert not apply(*three(rule), address_sets=SETS)["changed"]
-
-
-def test_the_saved_file_holds_what_the_kernel_holds(apply: t.Any, rule: t.Any) -> None:
-    apply(*three(rule), address_sets=SETS, default_inbound="reject", default_outbound="block")
-    good = run("nft list table inet msports")
-    assert stat.S_IMODE(os.stat(apply.saved).st_mode) == 0o600
-    run("nft flush ruleset")
-    run(f"nft -f {apply.saved} && nft -f {apply.saved}")
-    assert run("nft list table inet msports") == good
-    assert not apply(*three(rule), address_sets=SETS, default_inbound="reject", default_outbound="block")["changed"]
 
 
 def test_check_mode_writes_nothing(apply: t.Any, rule: t.Any) -> None:
@@ -290,136 +200,6 @@ def test_hostile_names_and_texts_are_names_and_texts(apply: t.Any, rule: t.Any) 
     comments = {item["rule"].get("comment") for item in listed if "rule" in item and item["rule"]["chain"] == "rules_in"}
     assert comments == set(HOSTILE) | {f"by set {number}" for number in range(3)}
     assert not apply(*rules, address_sets=hostile_set)["changed"]
-
-
-def test_without_purge_own_rules_stay(apply: t.Any, rule: t.Any) -> None:
-    tftp = rule("tftp", direction="out", protocol="udp", remote_ports=["69"], helper="tftp")
-    apply(*three(rule), tftp, address_sets=SETS)
-    done = apply(rule("new"), purge=False)
-    assert (done["added"], done["removed"], done["effective"]["exact"]) == (["new"], [], False)
-    assert "purge is false: rules of earlier runs stay, and count beside those of this one: in tcp/22, in tcp/443, never, tftp" in done["effective"]["reasons"]
-    assert apply(rule("new"), purge=False)["changed"] is False
-    listed = run("nft list table inet msports")
-    for name in ("in tcp/22", "in tcp/443", "never", "new", "tftp"):
-        assert f'comment "{name}"' in listed
-    assert "hook output" in listed, "a rule that stays must be reached by packets"
-    assert listed.index("drop comment") < listed.index('comment "new"')
-    done = apply(rule("new"))
-    assert done["removed"] == ["in tcp/22", "in tcp/443", "never", "tftp"]
-
-
-def test_without_purge_the_guard_counts_what_stays(apply: t.Any, rule: t.Any) -> None:
-    ssh, web = (rule(name, local_ports=[port], remote_addresses=["10.9.0.0/24"]) for name, port in (("ssh", "22"), ("web", "443")))
-    strict = {"default_inbound": "block", "management": {"addresses": ["10.9.0.0/24"], "ports": ["22"]}}
-    apply(ssh, **strict)
-    assert apply(web, purge=False, **strict)["added"] == ["web"], "ssh stays"
-    apply(rule("cut", action="block", remote_addresses=["10.9.0.0/25"]), default_inbound="keep", allow_lockout=True)
-    with pytest.raises(Refused, match="would lock out whoever manages this host.*10.9.0.0/25 .*drop.* blocks it"):
-        apply(ssh, purge=False, **strict)
-
-
-def test_without_purge_a_rule_of_unknown_make_is_refused(apply: t.Any, rule: t.Any) -> None:
-    apply(rule("a"))
-    run("nft add rule inet msports rules_in tcp flags syn limit rate over 5/second drop")
-    before = kernel()
-    with pytest.raises(Refused, match="cannot be kept"):
-        apply(rule("a"), purge=False)
-    assert kernel() == before
-    assert apply(rule("a"))["changed"]
-
-
-def test_max_removals_refuses(apply: t.Any, rule: t.Any) -> None:
-    apply(*three(rule), address_sets=SETS)
-    before = kernel()
-    for check in (True, False):
-        with pytest.raises(Refused, match="2 rules would be removed and max_removals is 1"):
-            apply(three(rule)[0], max_removals=1, check=check)
-    assert kernel() == before
-    assert apply(three(rule)[0], max_removals=2)["removed"] == ["in tcp/443", "never"]
-
-
-@pytest.mark.parametrize("folder", ["run", "no-run"])
-def test_what_is_saved_is_what_is_in_force_when_two_run_at_once(apply: t.Any, rule: t.Any, monkeypatch: pytest.MonkeyPatch, folder: str) -> None:
-    """The second begins when the first has loaded its rules and has not saved them yet. A thread lives in the network namespace of the test, too."""
-    pathlib.Path(apply.root, folder).mkdir()
-    second = type(apply)(apply.root)
-    second._pause = lambda _seconds: time.sleep(0.01)
-    done: list[dict[str, t.Any]] = []
-    other = threading.Thread(target=lambda: done.append(second(rule("of the second", local_ports=["2"]))))
-    save = Store.save
-
-    def late(*given: t.Any) -> list[str]:
-        if not other.ident:
-            other.start()
-            other.join(1)
-        return save(*given)
-
-    monkeypatch.setattr(Store, "save", late)
-    first = apply(rule("of the first", local_ports=["1"]))
-    other.join(30)
-    assert (first["added"], done[0]["added"], done[0]["removed"]) == (["of the first"], ["of the second"], ["of the first"])
-    for text in (kernel(), pathlib.Path(apply.saved).read_text()):
-        assert ("of the first" in text, "of the second" in text) == (False, True)
-    assert not apply(rule("of the second", local_ports=["2"]))["changed"]
-    assert os.listdir(os.path.join(apply.root, folder)) == []
-
-
-def test_absent_leaves_no_trace(apply: t.Any, rule: t.Any) -> None:
-    apply(*three(rule), address_sets=SETS)
-    predicted = apply(state="absent", check=True)
-    assert predicted["changed"]
-    assert os.path.exists(apply.saved)
-    done = apply(state="absent")
-    assert {key: done[key] for key in predicted} == predicted
-    assert done["removed"] == ["in tcp/22", "in tcp/443", "never"]
-    assert kernel("ruleset") == ""
-    assert [names for _folder, _folders, names in os.walk(apply.root) if names] == []
-    assert not os.path.exists(os.path.join(apply.root, "etc/portcullis"))
-    assert not apply(state="absent")["changed"]
-
-
-def test_absent_leaves_another_owners_file(apply: t.Any, rule: t.Any) -> None:
-    apply(rule("a"))
-    apply(rule("a"), owner="second")
-    apply(state="absent")
-    assert os.listdir(os.path.dirname(apply.saved)) == ["second.nft"]
-
-
-def test_without_persist_nothing_is_saved(apply: t.Any, rule: t.Any) -> None:
-    done = apply(rule("a"), persist=False)
-    assert done["warnings"] == []
-    assert not os.path.exists(apply.saved)
-    apply(rule("a"))
-    assert os.path.exists(apply.saved)
-    assert apply(rule("a"), persist=False)["structure"] == ["saved"]
-    assert not os.path.exists(apply.saved)
-    assert not apply(rule("a"), persist=False)["changed"]
-
-
-@pytest.mark.parametrize("failing", ["-c", "-f"])
-def test_a_failed_apply_keeps_the_old_rules_and_stays_visible(apply: t.Any, rule: t.Any, tmp_path: pathlib.Path, failing: str) -> None:
-    apply(*three(rule), address_sets=SETS)
-    before, saved = kernel("ruleset"), pathlib.Path(apply.saved).read_text()
-    shim = tmp_path / "nft"
-    shim.write_text(f'#!/bin/sh\n[ "$1" = {failing} ] && {{ echo "Error: no memory" >&2; exit 1; }}\nexec /usr/sbin/nft "$@"\n')
-    shim.chmod(0o755)
-    apply.nft_path = str(shim)
-    for _attempt in range(2):
-        with pytest.raises(NftError, match="no memory"):
-            apply(rule("new"))
-        assert (kernel("ruleset"), pathlib.Path(apply.saved).read_text()) == (before, saved)
-    apply.nft_path = None
-    assert apply(rule("new"))["added"] == ["new"]
-
-
-def test_a_kernel_that_holds_something_else_is_told(apply: t.Any, rule: t.Any, tmp_path: pathlib.Path) -> None:
-    shim = tmp_path / "nft"
-    shim.write_text('#!/bin/sh\n[ "$1" = -f ] && exec sed "s/dport 22 counter accept/dport 23 counter accept/" | /usr/sbin/nft -f -\nexec /usr/sbin/nft "$@"\n')
-    shim.chmod(0o755)
-    apply.nft_path = str(shim)
-    done = apply(*three(rule), address_sets=SETS)
-    assert (done["effective"]["in_force"], done["effective"]["exact"]) == (False, False)
-    assert any("tcp dport 23" in warning for warning in done["warnings"])
 
 
 def test_keep_makes_no_default(apply: t.Any, rule: t.Any) -> None:
