@@ -73,14 +73,16 @@ _value:
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import ansible_errors, listed, to_plain
+from ansible_collections.portcullis.msports.plugins.plugin_utils._calls import called, mapping
 from ansible_collections.portcullis.msports.plugins.plugin_utils._drift import drift as drift_of
 
 
 def drift(result, accepted=(), ignore_foreign=False, strict=False):
     with ansible_errors(AnsibleFilterError):
-        return drift_of(to_plain(result), list(map(str, listed(accepted))), bool(ignore_foreign), bool(strict))
+        checked = mapping(to_plain(result), "drift", "the result of portcullis.msports.apply in check mode")
+        return drift_of(checked, list(map(str, listed(accepted))), bool(ignore_foreign), bool(strict))
 
 
 class FilterModule:
     def filters(self):
-        return {"drift": drift}
+        return {"drift": called(AnsibleFilterError, drift)}

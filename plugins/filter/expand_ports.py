@@ -52,6 +52,7 @@ _value:
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import ansible_errors, listed, to_plain
+from ansible_collections.portcullis.msports.plugins.plugin_utils._calls import called
 from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog import query
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.ports import expand
 
@@ -63,4 +64,4 @@ def expand_ports(ports, dynamic_ports=query.DYNAMIC_PORTS):
 
 class FilterModule:
     def filters(self):
-        return {"expand_ports": expand_ports}
+        return {"expand_ports": called(AnsibleFilterError, expand_ports)}

@@ -97,6 +97,7 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils import _question
 from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import ansible_errors, listed, to_plain
+from ansible_collections.portcullis.msports.plugins.plugin_utils._calls import called
 from ansible_collections.portcullis.msports.plugins.plugin_utils._compile import explain_plan
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.ended import plan_as_of_today
 
@@ -109,4 +110,4 @@ def explain(plan, source, destination, port, catalog_paths=None):
 
 class FilterModule:
     def filters(self):
-        return {"explain": explain}
+        return {"explain": called(AnsibleFilterError, explain)}

@@ -100,6 +100,7 @@ _value:
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import ansible_errors, listed, to_plain
+from ansible_collections.portcullis.msports.plugins.plugin_utils._calls import called
 from ansible_collections.portcullis.msports.plugins.plugin_utils._compile import judge_observations
 from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.store import observations_from
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.ended import plan_as_of_today, today
@@ -114,4 +115,4 @@ def findings(plan, observations, catalog_paths=None, accepted=None):
 
 class FilterModule:
     def filters(self):
-        return {"findings": findings}
+        return {"findings": called(AnsibleFilterError, findings)}

@@ -67,6 +67,7 @@ _value:
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import ansible_errors, listed, to_plain
+from ansible_collections.portcullis.msports.plugins.plugin_utils._calls import called
 from ansible_collections.portcullis.msports.plugins.plugin_utils._compile import impact_of
 from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.store import observations_from
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.ended import plan_as_of_today, today
@@ -81,4 +82,4 @@ def impact(before, after, observations, catalog_paths=None):
 
 class FilterModule:
     def filters(self):
-        return {"impact": impact}
+        return {"impact": called(AnsibleFilterError, impact)}

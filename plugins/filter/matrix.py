@@ -54,6 +54,7 @@ _value:
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import ansible_errors, to_plain
+from ansible_collections.portcullis.msports.plugins.plugin_utils._calls import called
 from ansible_collections.portcullis.msports.plugins.plugin_utils._matrix import matrix as core
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.ended import plan_as_of_today
 
@@ -69,4 +70,4 @@ def matrix(plan, form="list"):
 
 class FilterModule:
     def filters(self):
-        return {"matrix": matrix}
+        return {"matrix": called(AnsibleFilterError, matrix)}

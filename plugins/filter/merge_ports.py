@@ -53,6 +53,7 @@ _value:
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import ansible_errors, listed, to_plain
+from ansible_collections.portcullis.msports.plugins.plugin_utils._calls import called
 from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog import query
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.ports import texts
 
@@ -64,4 +65,4 @@ def merge_ports(ports, dynamic_ports=query.DYNAMIC_PORTS):
 
 class FilterModule:
     def filters(self):
-        return {"merge_ports": merge_ports}
+        return {"merge_ports": called(AnsibleFilterError, merge_ports)}

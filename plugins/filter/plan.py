@@ -47,15 +47,17 @@ _value:
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import ansible_errors
+from ansible_collections.portcullis.msports.plugins.plugin_utils._calls import called, mapping
 from ansible_collections.portcullis.msports.plugins.plugin_utils._compile import compile_plan
 from ansible_collections.portcullis.msports.plugins.plugin_utils._inventory import inventory_of
 
 
 def plan(hostvars, partial_inventory=False):
     with ansible_errors(AnsibleFilterError):
+        mapping(hostvars, "plan", "the variables of all hosts: hostvars | portcullis.msports.plan")
         return compile_plan(inventory_of(hostvars, whole=not partial_inventory))
 
 
 class FilterModule:
     def filters(self):
-        return {"plan": plan}
+        return {"plan": called(AnsibleFilterError, plan)}

@@ -52,6 +52,7 @@ _value:
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import ansible_errors, to_plain
+from ansible_collections.portcullis.msports.plugins.plugin_utils._calls import called
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan import difference
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.read import plan_from
 
@@ -63,4 +64,4 @@ def plan_diff(before, after):
 
 class FilterModule:
     def filters(self):
-        return {"plan_diff": plan_diff}
+        return {"plan_diff": called(AnsibleFilterError, plan_diff)}

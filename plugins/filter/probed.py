@@ -68,6 +68,7 @@ _value:
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import ansible_errors, listed, to_plain
+from ansible_collections.portcullis.msports.plugins.plugin_utils._calls import called
 from ansible_collections.portcullis.msports.plugins.plugin_utils._compile import judge_answers
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.ended import plan_as_of_today, today
 
@@ -81,4 +82,4 @@ def probed(plan, answers, catalog_paths=None, listening=None, unreached=None, pr
 
 class FilterModule:
     def filters(self):
-        return {"probed": probed}
+        return {"probed": called(AnsibleFilterError, probed)}

@@ -55,6 +55,7 @@ _value:
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import ansible_errors, listed, to_plain
+from ansible_collections.portcullis.msports.plugins.plugin_utils._calls import called
 from ansible_collections.portcullis.msports.plugins.plugin_utils._compile import probes_of_plan
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.ended import plan_as_of_today
 
@@ -66,4 +67,4 @@ def probes(plan, most=20, systems=("linux", "windows")):
 
 class FilterModule:
     def filters(self):
-        return {"probes": probes}
+        return {"probes": called(AnsibleFilterError, probes)}

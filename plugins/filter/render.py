@@ -64,6 +64,7 @@ _value:
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import ansible_errors, to_plain
+from ansible_collections.portcullis.msports.plugins.plugin_utils._calls import called
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.ended import plan_as_of_today
 from ansible_collections.portcullis.msports.plugins.plugin_utils._render import wire
 
@@ -75,4 +76,4 @@ def render(plan, host, backend="nftables"):
 
 class FilterModule:
     def filters(self):
-        return {"render": render}
+        return {"render": called(AnsibleFilterError, render)}

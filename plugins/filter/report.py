@@ -65,6 +65,7 @@ import os
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import ansible_errors, listed, to_plain
+from ansible_collections.portcullis.msports.plugins.plugin_utils._calls import called
 from ansible_collections.portcullis.msports.plugins.plugin_utils._compile import report_of
 from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.store import folder_of, observations_from
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.applied import lagging_of
@@ -88,4 +89,4 @@ def report(plan, form="html", observations=None, catalog_paths=None):
 
 class FilterModule:
     def filters(self):
-        return {"report": report}
+        return {"report": called(AnsibleFilterError, report)}

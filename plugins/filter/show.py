@@ -52,6 +52,7 @@ _value:
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import ansible_errors, to_plain
+from ansible_collections.portcullis.msports.plugins.plugin_utils._calls import called
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.ended import plan_as_of_today
 from ansible_collections.portcullis.msports.plugins.plugin_utils._render import text
 
@@ -63,4 +64,4 @@ def show(plan, host, backend="auto"):
 
 class FilterModule:
     def filters(self):
-        return {"show": show}
+        return {"show": called(AnsibleFilterError, show)}

@@ -37,14 +37,15 @@ _value:
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import ansible_errors, listed
+from ansible_collections.portcullis.msports.plugins.plugin_utils._calls import called
 from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog import starter as core
 
 
 def starter(products):
     with ansible_errors(AnsibleFilterError):
-        return core.starter(listed(products))
+        return core.starter(list(map(str, listed(products))))
 
 
 class FilterModule:
     def filters(self):
-        return {"starter": starter}
+        return {"starter": called(AnsibleFilterError, starter)}

@@ -75,6 +75,7 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils import _compile
 from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import ansible_errors, to_plain
+from ansible_collections.portcullis.msports.plugins.plugin_utils._calls import called
 from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.store import observations_from, watched_from, watched_in
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.ended import plan_as_of_today, today
 
@@ -88,4 +89,4 @@ def unused_rules(plan, observations, days, watched=None):
 
 class FilterModule:
     def filters(self):
-        return {"unused_rules": unused_rules}
+        return {"unused_rules": called(AnsibleFilterError, unused_rules)}

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _ruleset
 from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import TEMPLATE_ERRORS, seen_by, to_plain, unparsed_sources
+from ansible_collections.portcullis.msports.plugins.plugin_utils._calls import mapping
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import InventoryError, Problem
 from ansible_collections.portcullis.msports.plugins.plugin_utils._facts import own_addresses
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.variables import BACKEND, PREFIX, is_variable, meant
@@ -134,6 +135,7 @@ def is_literal(value: t.Any) -> bool:
 
 
 def _host(host: str, variables: t.Mapping[str, t.Any], values: _Values) -> Plain:
+    mapping(variables, host, "the variables of a host, as hostvars has them")
     names = [name for name in map(str, variables) if name.startswith(PREFIX) or (name[:1] in "mM" and meant(name))]
     counted = {}
     for name in (*names, *(name for name in OTHERS if name in variables)):

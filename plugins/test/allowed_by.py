@@ -51,6 +51,7 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils import _question
 from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import ansible_errors, to_plain
+from ansible_collections.portcullis.msports.plugins.plugin_utils._calls import called
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.allowed import allowed_set
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.ended import plan_as_of_today
 
@@ -66,4 +67,4 @@ def allowed_by(question, plan):
 
 class TestModule:
     def tests(self):
-        return {"allowed_by": allowed_by}
+        return {"allowed_by": called(AnsibleFilterError, allowed_by, "is")}

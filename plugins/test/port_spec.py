@@ -36,7 +36,10 @@ _value:
   type: bool
 """
 
+from ansible.errors import AnsibleFilterError
+
 from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import to_plain
+from ansible_collections.portcullis.msports.plugins.plugin_utils._calls import called
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.ports import PortRange
 
 
@@ -50,4 +53,4 @@ def port_spec(value):
 
 class TestModule:
     def tests(self):
-        return {"port_spec": port_spec}
+        return {"port_spec": called(AnsibleFilterError, port_spec, "is")}

@@ -52,14 +52,16 @@ _value:
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._ansible import ansible_errors, listed, to_plain
+from ansible_collections.portcullis.msports.plugins.plugin_utils._calls import called, mapping
 from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.answers import is_role
 
 
 def product_role(value, releases=None, catalog_paths=None):
     with ansible_errors(AnsibleFilterError):
-        return is_role(to_plain(value), to_plain(releases) or {}, listed(catalog_paths))
+        chosen = mapping(to_plain(releases) or {}, "releases", "products with their releases, like {exchange: 2019}")
+        return is_role(to_plain(value), chosen, listed(catalog_paths))
 
 
 class TestModule:
     def tests(self):
-        return {"product_role": product_role}
+        return {"product_role": called(AnsibleFilterError, product_role, "is")}

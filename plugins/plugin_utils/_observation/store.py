@@ -100,7 +100,8 @@ def watched_in(value: t.Any) -> dict[str, Watched]:
     if not isinstance(value, str) or value.endswith(".csv"):
         return {}
     folder = _folder(value)
-    return {str(_content(folder, file)["host"]): _kept(folder, file, "watched") for file in _files(folder)}
+    files = _files(folder) if os.path.isdir(folder) else []
+    return {str(_content(folder, file)["host"]): _kept(folder, file, "watched") for file in files}
 
 
 def read_all(folder: str) -> t.Iterator[Observation]:

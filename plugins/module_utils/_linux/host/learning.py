@@ -72,9 +72,9 @@ def text(owner: str, size: int, days: int) -> str:
     return "\n".join(lines) + "\n}\n"
 
 
-def _objects(nft: Nft, owner: str) -> t.List[t.Dict[str, t.Any]]:
-    """Return the objects of the table; ``NftError`` where somebody else has made it."""
-    objects = nft.list_objects(table_of(owner))
+def _objects(nft: Nft, owner: str, terse: bool = True) -> t.List[t.Dict[str, t.Any]]:
+    """Return the objects of the table, without what was learned (``terse``); ``NftError`` where somebody else has made it."""
+    objects = nft.list_objects(table_of(owner), terse)
     for kind, value in (pair for item in objects for pair in item.items()):
         if (kind == "set" and not NAME.match(value["name"])) or (kind == "chain" and value.get("prio") != LAST) or kind in ("map", "ct helper"):
             raise NftError(NOT_OURS.format(table_of(owner), "the {0} {1}".format(kind, value["name"])))
@@ -151,7 +151,7 @@ def unbroken(now: Learned, before: t.Mapping[str, t.Any]) -> bool:
 
 def learned(nft: Nft, owner: str) -> Learned:
     """Return what the table holds. ``NftError`` where somebody else has made it."""
-    objects = _objects(nft, owner)
+    objects = _objects(nft, owner, terse=False)
     found: t.List[Seen] = []
     missing: t.List[str] = []
     for value in (item["set"] for item in objects if "set" in item):

@@ -15,6 +15,7 @@ import pytest
 from ansible_collections.portcullis.msports.plugins.module_utils._linux import observe
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import counters, kernel_log, learning
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.counters import Counters
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import Nft
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import table
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.counters import of_ufw
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw.tuples import Rule, block
@@ -224,3 +225,13 @@ def test_lines_of_ufw_count_for_the_rule_that_the_file_names(tmp_path: pathlib.P
     )
     found = of_ufw(t.cast(t.Any, programs), "msports", str(tmp_path)).packets
     assert found == {("in", "web", "passed"): 7, ("in", "twin", "passed"): 0, ("in", "never", "dropped"): 9}
+
+
+def test_an_nft_that_cannot_leave_out_elements_lists_them(tmp_path: pathlib.Path) -> None:
+    """Versions before 1.0 may not know the option; the listing takes longer there, and nothing else."""
+    program = tmp_path / "nft"
+    refusal = "case \"$*\" in *' -t '*) echo \"nft: invalid option -- 't'\" >&2; exit 1;; esac"
+    program.write_text("#!/bin/sh\n" + refusal + '\necho \'{"nftables": [{"table": {"name": "x"}}]}\'\n')
+    program.chmod(0o755)
+    nft = Nft(str(program))
+    assert nft.list_objects("x", terse=True) == [{"table": {"name": "x"}}] and nft.count == 2
