@@ -24,10 +24,36 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallH
         public string Path;
         public int Size;
         public bool Policy;
+    }
 
-        public bool Same(ProfileLog other)
+    // One value of it, as a text. Each is a command of netsh and a commit of its own, so each is written, and put back, by itself.
+    public class LogValue
+    {
+        public readonly string Name;
+        public readonly Func<ProfileLog, string> Get;
+        private readonly Action<ProfileLog, string> put;
+
+        public static readonly LogValue[] All =
         {
-            return Allowed == other.Allowed && Dropped == other.Dropped && Path == other.Path && Size == other.Size;
+            new LogValue("file", log => log.Path, (log, text) => log.Path = text),
+            new LogValue(
+                "size", log => log.Size.ToString(CultureInfo.InvariantCulture), (log, text) => log.Size = Int32.Parse(text, CultureInfo.InvariantCulture)),
+            new LogValue("allowed connections", log => log.Allowed.ToString(), (log, text) => log.Allowed = Boolean.Parse(text)),
+            new LogValue("dropped packets", log => log.Dropped.ToString(), (log, text) => log.Dropped = Boolean.Parse(text))
+        };
+
+        private LogValue(string name, Func<ProfileLog, string> get, Action<ProfileLog, string> put)
+        {
+            Name = name;
+            Get = get;
+            this.put = put;
+        }
+
+        public void Put(IPolicyStore store, int profile, string text)
+        {
+            ProfileLog log = store.ReadLog(profile);
+            put(log, text);
+            store.WriteLog(profile, log);
         }
     }
 

@@ -70,7 +70,14 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
                     "the outbound default" + of,
                     () => Text(store.Policy.get_DefaultOutboundAction(profile)),
                     value => store.Policy.set_DefaultOutboundAction(profile, Action(value))));
-                found.Add(new Setting("the logging" + of, () => Text(store.ReadLog((int)profile)), value => store.WriteLog((int)profile, Log(value))));
+                foreach (LogValue log in LogValue.All)
+                {
+                    LogValue part = log;
+                    found.Add(new Setting(
+                        "the logging" + of + " (" + part.Name + ")",
+                        () => part.Get(store.ReadLog((int)profile)),
+                        value => part.Put(store, (int)profile, value)));
+                }
             }
             foreach (string kept in new[] { FirewallState.Memory, FirewallState.Generation(owner) })
             {
@@ -91,18 +98,6 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallS
         private static NET_FW_ACTION Action(string value)
         {
             return (NET_FW_ACTION)Int32.Parse(value, CultureInfo.InvariantCulture);
-        }
-
-        private static string Text(ProfileLog log)
-        {
-            return String.Format(CultureInfo.InvariantCulture, "{0}*{1}*{2}*{3}", log.Allowed, log.Dropped, log.Size, log.Path);
-        }
-
-        private static ProfileLog Log(string value)
-        {
-            string[] parts = value.Split(new[] { '*' }, 4);
-            int size = Int32.Parse(parts[2], CultureInfo.InvariantCulture);
-            return new ProfileLog { Allowed = Boolean.Parse(parts[0]), Dropped = Boolean.Parse(parts[1]), Size = size, Path = parts[3] };
         }
     }
 

@@ -225,17 +225,24 @@ namespace ansible_collections.portcullis.msports.plugins.module_utils._FirewallT
         private void SetLogging(Operation operation)
         {
             int profile = (int)Profiles.Find(operation.Profile);
-            ProfileLog before = store.ReadLog(profile);
-            undo.Note(
-                "put back the " + operation.Text,
-                () => store.ReadLog(profile).Same(before),
-                () => WriteLog(profile, before));
-            WriteLog(profile, new ProfileLog { Allowed = operation.Allow, Dropped = operation.LogsDrops, Path = operation.Path, Size = operation.Size });
+            ProfileLog wanted = new ProfileLog { Allowed = operation.Allow, Dropped = operation.LogsDrops, Path = operation.Path, Size = operation.Size };
+            foreach (LogValue one in LogValue.All)
+            {
+                LogValue value = one;
+                string before = value.Get(store.ReadLog(profile));
+                if (before == value.Get(wanted))
+                    continue;
+                undo.Note(
+                    "put back the " + operation.Text + " (" + value.Name + ")",
+                    () => value.Get(store.ReadLog(profile)) == before,
+                    () => Put(value, profile, before));
+                Put(value, profile, value.Get(wanted));
+            }
         }
 
-        private void WriteLog(int profile, ProfileLog log)
+        private void Put(LogValue value, int profile, string text)
         {
-            store.WriteLog(profile, log);
+            value.Put(store, profile, text);
             counts.Commits++;
         }
 

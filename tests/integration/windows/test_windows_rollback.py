@@ -200,6 +200,16 @@ def test_what_admits_is_there_at_every_step_of_a_rollback(make_host: t.Callable[
     assert waiting.fire() == {"changed": False, "done": True} and waiting.is_as_before() and policy_file.admits(host.content, 5986)
 
 
+def test_a_rollback_that_is_ended_between_two_values_of_the_logging_takes_them_for_its_own(make: Make) -> None:
+    waiting = make(operations=[{"kind": "logging", "profile": "private", "allowed": True, "dropped": True, "path": "D:\\fw.log", "size": 16384}])
+    written = waiting.host.content["profiles"]["private"]
+    waiting.host.switch(die_after_commits=2)
+    assert waiting.fire() is None and waiting.host.content["profiles"]["private"] != written and not waiting.is_as_before()
+    waiting.host.switch(die_after_commits=0)
+    assert waiting.fire() == {"changed": False, "done": True} and waiting.is_as_before()
+    assert waiting.note[3:] == [NOT_CONFIRMED, RESTORED]
+
+
 def test_a_registry_that_takes_nothing_does_not_keep_a_host_closed(make: Make) -> None:
     waiting = make(operations=[new("closes", local_ports="5986", action=policy_file.BLOCK)])
     waiting.host.switch(fail_memory=True)

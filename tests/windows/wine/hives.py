@@ -52,7 +52,8 @@ def written(content: policy_file.Content) -> Order:
             values.setdefault(rf"{POLICIES}\{POLICY_KEYS[name]}", {}).update(profile["given"])
     for rule in content["policy_rules"]:
         values.setdefault(RULES[rule["origin"]], {})[rule["id"]] = rule["text"]
-    denied = [MEMORY_PARENT] if content["switches"]["fail_memory"] else []
+    # A key that is there is read all the same; where there is none, none can be made.
+    denied = [MEMORY if MEMORY in values else MEMORY_PARENT] if content["switches"]["fail_memory"] else []
     return {"clear": [MEMORY_PARENT, POLICIES, LOCAL], "set": values, "deny": denied, "read": [], "sessions": content["sessions"]}
 
 

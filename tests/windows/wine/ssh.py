@@ -20,7 +20,7 @@ Port 22
 ListenAddress {address}
 HostKey {folder}/host_key
 AuthorizedKeysFile {folder}/user_key.pub
-PidFile none
+PidFile {folder}/pid
 StrictModes no
 UsePAM no
 PermitRootLogin yes
@@ -77,6 +77,7 @@ class Server:
         }
 
     def close(self) -> None:
-        self._process.terminate()
+        # Its process here is only what waits for it: a server that went on would keep its port from sessions of later tests.
+        self._host.space.run(["kill", self._folder.joinpath("pid").read_text(encoding="ascii").strip()])
         self._process.wait(timeout=300)
         self._log.close()

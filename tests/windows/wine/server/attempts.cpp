@@ -60,7 +60,7 @@ void append_file(const std::wstring &path, const std::string &text) {
 Attempts::Attempts(const std::wstring &policy_file) : path(policy_file + L".process") {}
 
 void Attempts::begin(const Json &counters) {
-    values = {{"attempts", 0}, {"made", 0}, {"failed", 0}, {"group", ""}};
+    values = {{"attempts", 0}, {"made", 0}, {"failed", 0}};
     values["commits_before"] = counters.at("commits");
     values["failed_before"] = counters.at("failed_commits");
     save();
@@ -73,21 +73,10 @@ Attempts::Outcome Attempts::next(const Json &switches) {
     bool fails = attempt == switches.at("fail_commit_at").get<int>() || (from > 0 && attempt >= from);
     bool takes_effect = !fails || switches.at("failed_commit_took_effect").get<bool>();
     values["attempts"] = attempt;
-    values["group"] = "";
     values["made"] = values["made"].get<int>() + (takes_effect ? 1 : 0);
     values["failed"] = values["failed"].get<int>() + (fails ? 1 : 0);
     save();
     return !fails ? Outcome::done : takes_effect ? Outcome::done_and_failed : Outcome::failed;
-}
-
-bool Attempts::continues(const std::string &group) {
-    load();
-    return values.at("group") == group;
-}
-
-void Attempts::enter(const std::string &group) {
-    values["group"] = group;
-    save();
 }
 
 bool Attempts::dies(const Json &switches) const {

@@ -21,10 +21,6 @@ public:
     // One more attempt, and what comes of it under the switches that inject failures.
     Outcome next(const Json &switches);
 
-    // Several commands of netsh on one profile, with nothing between them, are one commit.
-    bool continues(const std::string &group);
-    void enter(const std::string &group);
-
     bool dies(const Json &switches) const;
     int commits() const;
     int failed() const;

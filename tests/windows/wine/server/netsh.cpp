@@ -61,18 +61,14 @@ void run(const std::vector<std::wstring> &words) {
     std::wstring file = environment(L"MSPORTS_STAND_IN");
     Json switches = Json::parse(read_file(file)).at("switches");
     Attempts attempts(file);
-    std::string group = "logging " + narrow(words[3]);
-    bool one_more = attempts.continues(group);
-    Attempts::Outcome outcome = one_more ? Attempts::Outcome::done : attempts.next(switches);
+    Attempts::Outcome outcome = attempts.next(switches);
     if (outcome != Attempts::Outcome::failed)
         change(words);
-    if (outcome == Attempts::Outcome::done)
-        attempts.enter(group);
     Json note{{"commit", attempts.commits()}, {"profile", narrow(words[3])}, {"words", Json::array()}, {"took_effect", outcome != Attempts::Outcome::failed}};
     for (const std::wstring &word : words)
         note["words"].push_back(narrow(word));
     append_file(file + L".netsh", note.dump() + "\n");
-    if (outcome != Attempts::Outcome::failed && !one_more && attempts.dies(switches))
+    if (outcome != Attempts::Outcome::failed && attempts.dies(switches))
         end_parent();
     if (outcome != Attempts::Outcome::done)
         throw Refusal{"An error occurred while attempting to contact the  Windows Defender Firewall service."};

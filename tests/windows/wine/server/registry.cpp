@@ -4,7 +4,7 @@
 
 // The registry of the host, for a test outside of it. Keys are below HKEY_LOCAL_MACHINE, in the 64-bit view, as the module reads them.
 #include <windows.h>
-#include <aclapi.h>
+#include <sddl.h>
 
 #include <string>
 
@@ -82,12 +82,21 @@ void clear(const std::string &path) {
         check(status, path);
 }
 
-// Nothing can be written there, by anyone: a volatile key takes no lasting one below it.
+// What is there can be read, and nothing can be written, by anyone.
 void deny(const std::string &path) {
-    clear(path);
-    HKEY made = nullptr;
+    HKEY key = nullptr;
     REGSAM access = KEY_ALL_ACCESS | KEY_WOW64_64KEY;
-    check(RegCreateKeyExW(HKEY_LOCAL_MACHINE, wide(path).c_str(), 0, nullptr, REG_OPTION_VOLATILE, access, nullptr, &made, nullptr), path);
-    RegCloseKey(made);
+    DWORD how = 0;
+    // A volatile key takes no lasting one below it.
+    check(RegCreateKeyExW(HKEY_LOCAL_MACHINE, wide(path).c_str(), 0, nullptr, REG_OPTION_VOLATILE, access, nullptr, &key, &how), path);
+    if (how == REG_OPENED_EXISTING_KEY) {
+        PSECURITY_DESCRIPTOR reading = nullptr;
+        if (!ConvertStringSecurityDescriptorToSecurityDescriptorW(L"D:P(A;;KRSDWD;;;WD)", SDDL_REVISION_1, &reading, nullptr))
+            throw std::runtime_error(path + ": error " + std::to_string(GetLastError()));
+        LSTATUS status = RegSetKeySecurity(key, DACL_SECURITY_INFORMATION, reading);
+        LocalFree(reading);
+        check(status, path);
+    }
+    RegCloseKey(key);
 }
 }  // namespace registry
