@@ -80,12 +80,18 @@ def state() -> dict[str, str]:
 
 
 def _meaning(line: str) -> str:
-    """A line about a policy of ours without what means nothing: the description of the last reload, and the order of rules that do the same."""
-    words = line.split(" ", 2)
-    if words[0] != "getPolicySettings" or not words[1].startswith(OWNER):
+    """A line about what is ours without what means nothing: the description of the last reload, the order of rules that do the same, that of a set."""
+    kind, *words = line.split(" ", 2)
+    if kind not in MEANINGS or not words[0].startswith(OWNER):
         return line
-    settings = ast.literal_eval(words[2])
-    return f"{words[1]} " + repr({**settings, "description": "", "rich_rules": sorted(settings.get("rich_rules", []))})
+    return f"{kind} {words[0]} {MEANINGS[kind](ast.literal_eval(words[1]))!r}"
+
+
+MEANINGS: dict[str, t.Callable[[t.Any], t.Any]] = {
+    "getPolicySettings": lambda settings: {**settings, "description": "", "rich_rules": sorted(settings.get("rich_rules", []))},
+    "getIPSetSettings": lambda settings: [*settings[:-1], sorted(settings[-1])],
+    "getEntries": sorted,
+}
 
 
 def _said(command: str) -> str:
