@@ -30,7 +30,7 @@ options:
     required: true
   watched:
     description:
-      - Of observations that do not come from the looks of P(portcullis.msports.observe#action), the hosts that were watched without a gap.
+      - Of observations that do not come from the looks of M(portcullis.msports.observe), the hosts that were watched without a gap.
       - Each has the first and the last of these days. Without it nothing is known of such hosts.
     type: dict
     default: {}

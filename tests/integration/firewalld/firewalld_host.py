@@ -101,9 +101,16 @@ class Firewalld:
         """The configuration that the package brought, whatever a test has left."""
         self.sh(
             "find /etc/firewalld -mindepth 2 -type f -delete; cp /opt/test/firewalld.conf /etc/firewalld/firewalld.conf; rm -f /etc/firewalld/direct.xml; "
-            f"nft flush ruleset; nft add table inet firewalld; systemctl enable -q firewalld; systemctl start firewalld; {RELOAD}",
+            # A daemon that runs misses its table; one that starts owns the table from firewalld 2.1 on, and so cannot take one that is there.
+            "nft flush ruleset; ! systemctl -q is-active firewalld || nft add table inet firewalld; "
+            f"systemctl enable -q firewalld; systemctl reset-failed firewalld; systemctl start firewalld; {RELOAD}",
             check=False,
         )
+
+    def disown(self) -> None:
+        """Let others change the table of the daemon, as they cannot where it owns it: the default from firewalld 2.1 on."""
+        conf = "/etc/firewalld/firewalld.conf"
+        self.sh(f"! grep -q ^NftablesTableOwner= {conf} || {{ sed -i 's/^NftablesTableOwner=.*/NftablesTableOwner=no/' {conf}; systemctl restart firewalld; }}")
 
 
 # Like fail2ban, libvirt, podman and an administrator who tries something: nothing of it is saved.

@@ -84,6 +84,8 @@ answer = [before, changed, note, after, [again["changed"], again.get("rolled_bac
 )
 def test_firewalld_meanwhile(apply: t.Any, deed: str, said: str) -> None:
     """Stopped, restarted or changed behind its back: the rules from before are what counts afterwards, and nobody confirms the others."""
+    if deed.startswith("nft "):
+        apply.disown()
     answer = apply.drill(
         WITH
         + f"""

@@ -119,6 +119,7 @@ def applied(container: t.Any) -> t.Iterator[tuple[t.Any, dict[str, t.Any]]]:
     """Rules in force, for deeds that are each repaired before the next."""
     backend = conftest.Firewalld(container)
     backend.clean()
+    backend.disown()
     options = {"rules": _all(conftest.rule), "address_sets": {"many": MANY}, "default_inbound": "block"}
     done = backend.jobs({"options": options})[0]
     yield backend, {"options": options, "after": done["diff"]["after"], "state": backend.state()}

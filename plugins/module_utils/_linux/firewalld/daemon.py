@@ -138,7 +138,7 @@ class Daemon:
 
     @property
     def set_types(self) -> t.Optional[t.Sequence[str]]:
-        """The types of ipsets that the daemon can hold: none where it uses iptables and the program ipset is missing."""
+        """The types of ipsets that the daemon says it can hold."""
         types = self.properties.get("IPSetTypes")
         return None if types is None else [str(kind) for kind in types]
 

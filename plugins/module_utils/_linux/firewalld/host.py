@@ -100,9 +100,9 @@ class Found:
 
     def set_types(self) -> t.Optional[t.Sequence[str]]:
         """Return the types of ipsets that can be had, ``None`` for all."""
-        if self.daemon:
-            return self.daemon.set_types
-        return None if self.nftables or services.installed("ipset", self.root) else ()
+        if not self.nftables and not services.installed("ipset", self.root):
+            return ()  # whatever the daemon says: firewalld 2 names all types then, and one of before does not know yet that the program is gone
+        return self.daemon.set_types if self.daemon else None
 
     def filters(self) -> bool:
         """Tell whether the kernel holds the chains of firewalld at all, as far as that can be seen."""

@@ -64,6 +64,12 @@ def enable(apply: Backend, service: str) -> None:
     (apply.root / f"etc/systemd/system/multi-user.target.wants/{service}.service").write_text("")
 
 
+def install_ipset(apply: Backend) -> None:
+    program = apply.root / "usr/sbin/ipset"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+
+
 def enable_ufw(apply: Backend) -> None:
     (apply.root / "etc/ufw").mkdir(parents=True)
     (apply.root / "etc/ufw/ufw.conf").write_text("ENABLED=yes\n")

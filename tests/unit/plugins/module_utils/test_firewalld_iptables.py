@@ -16,7 +16,7 @@ from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewall
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.reconcile import FirewalldError, Refused
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import iptables
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import NftError
-from firewalld_cases import CLOSED, USERS, Backend, enable_ufw, rule
+from firewalld_cases import CLOSED, USERS, Backend, enable_ufw, install_ipset, rule
 
 SAVED_IPTABLES = "*filter\n:INPUT ACCEPT [1:2]\n[0:0] -A INPUT -s 10.6.6.6/32 -j DROP\nCOMMIT\n"
 
@@ -36,15 +36,15 @@ def test_the_rules_of_iptables_are_put_back(apply: Backend, monkeypatch: pytest.
     assert "rules of iptables" in done["warnings"][0]
 
 
-@pytest.mark.parametrize("running", [True, False])
-def test_ipsets_that_the_daemon_cannot_hold_are_refused(apply: Backend, running: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("running", "types"), [(True, []), (True, ["hash:net", "hash:net,port"]), (False, [])])
+def test_ipsets_that_the_daemon_cannot_hold_are_refused(apply: Backend, running: bool, types: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """With iptables, and without the program ipset: the load would break off, at the next boot, too."""
     monkeypatch.setattr(iptables.Iptables, "save", lambda _self, _families: {})
     (apply.root / "etc/firewalld/firewalld.conf").write_text("FirewallBackend=iptables\nCleanupOnExit=no\n")
     library = apply.root / "usr/lib/python3/dist-packages/firewall/config"
     library.mkdir(parents=True)
     (library / "__init__.py").write_text("VERSION = '1.3.3'\n")
-    apply.daemon.runs, apply.daemon.set_types = running, []
+    apply.daemon.runs, apply.daemon.set_types = running, types
     before = apply.files()
     many = [f"10.0.{i}.1" for i in range(9)]
     for check in (True, False):
@@ -54,9 +54,7 @@ def test_ipsets_that_the_daemon_cannot_hold_are_refused(apply: Backend, running:
         assert all("install the package ipset" in problem for problem in refused.value.problems)
         assert apply.files() == before
     assert apply(rule("one", local_ports=["443"]))["changed"], "what takes no ipset is applied"
-    program = apply.root / "usr/sbin/ipset"
-    program.write_text("#!/bin/sh\n")
-    program.chmod(0o755)
+    install_ipset(apply)
     apply.daemon.set_types = ["hash:net", "hash:net,port"]
     assert apply(rule("many", local_ports=["443"], remote_addresses=many), default_inbound="block")["changed"]
 
@@ -132,6 +130,7 @@ class Tools:
 
 
 def test_with_the_iptables_backend_rules_of_others_are_not_flushed_unless_allowed(apply: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    install_ipset(apply)
     (apply.root / "etc/firewalld/firewalld.conf").write_text("FirewallBackend=iptables\n")
     apply.daemon.running.direct["Chain"].append(("ipv4", "filter", "mine"))
     apply.daemon.saved.direct["Chain"].append(("ipv4", "filter", "mine"))

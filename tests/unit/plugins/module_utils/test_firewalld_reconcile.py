@@ -18,7 +18,7 @@ from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewall
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.reconcile import FirewalldError, Refused
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import iptables
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import NftError
-from firewalld_cases import CLOSED, MANY, USERS, Backend, enable, enable_ufw, rule
+from firewalld_cases import CLOSED, MANY, USERS, Backend, enable, enable_ufw, install_ipset, rule
 
 
 @pytest.mark.parametrize(
@@ -156,6 +156,7 @@ def test_drift_in_each_place(apply: Backend) -> None:
     apply.daemon.kernel_drift = lambda objects: [item for item in objects if item[0] != "set"]
     assert "is missing or holds other addresses" in apply(*USERS, **CLOSED)["diff"]["before"]
     (apply.root / "etc/firewalld/firewalld.conf").write_text("FirewallBackend=iptables\nCleanupOnExit=no\n")
+    install_ipset(apply)
     quiet = apply(*USERS, **CLOSED)
     assert not quiet["changed"]
     assert quiet["warnings"] == ["firewalld uses iptables: the daemon is asked for its rules, but the kernel is not looked at"]
