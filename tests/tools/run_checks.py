@@ -56,6 +56,7 @@ TYPED = ("plugin_utils", "module_utils", "action", "filter", "lookup", "test")
 WINE_FEW = ["tests/integration/windows/wine/test_wine_host.py"]
 WINE_ALL = ["tests/integration/windows/wine", *sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("tests/integration/windows/test_executor_*.py"))]
 UNIT = ["tests/unit", "tests/semantics"]
+POWERSHELL_CORE = "2.21"  # what a PowerShell runs is what this one sends
 # The scenario with a host of each backend, which shows by itself what the others show of one backend each.
 MIXED = "mixed"
 COVERAGE = 95  # percent of lines and branches
@@ -132,7 +133,7 @@ def docs(_alone: bool) -> Outcome:
 def run_sanity(core: str, _alone: bool) -> Outcome:
     python = sanity.find_python(core)
     if python is None:
-        return Outcome(said=[f"NOT RUN: ansible-test sanity on ansible-core {core}: it needs a Python from {' to '.join(sanity.PYTHONS[core])}, none is here"])
+        return Outcome(said=[f"NOT RUN: ansible-test sanity: {lacks_python(core)}"])
     job = sanity.job(core, python, [])
     result, output = job.run()
     RESULTS.joinpath(f"sanity-{core}.log").write_text(output, encoding="utf-8")
@@ -224,13 +225,17 @@ def run_one(part: str, test: str, **more: str) -> Outcome:
     return run_pytest(f"{part}-again", [test], False, **more)
 
 
+def lacks_python(core: str) -> str:
+    """Why this core does not run here, or nothing."""
+    return "" if sanity.find_python(core) else f"ansible-core {core} needs a Python from {' to '.join(sanity.PYTHONS[core])}, none is here"
+
+
 def run_pwsh(alone: bool) -> Outcome:
     """Each kind of call by a real PowerShell, where there is one; ``make windows-pwsh`` runs the rest."""
-    core = "2.21"
     try:
         engines.named("pwsh")
-        if sanity.find_python(core) is None:
-            raise engines.EngineError(f"ansible-core {core} needs a Python from {' to '.join(sanity.PYTHONS[core])}, none is here")
+        if lacks := lacks_python(POWERSHELL_CORE):
+            raise engines.EngineError(lacks)
     except engines.EngineError as error:
         return Outcome(said=[f"NOT RUN BY POWERSHELL: the code for Windows hosts was run by Mono alone, and its .ps1 only read ({error})"])
     return run_pytest("windows-pwsh", [f"tests/integration/windows/{name}.py" for name in BY_POWERSHELL], alone, **{engines.VARIABLE: "pwsh"})
@@ -245,7 +250,7 @@ def run_on_core(core: str, alone: bool) -> Outcome:
     """What tells one core from another, on this one: the tests with the marker ``every_core``."""
     python = sanity.find_python(core)
     if python is None:
-        return Outcome(said=[f"NOT RUN: playbooks on ansible-core {core}: it needs a Python from {' to '.join(sanity.PYTHONS[core])}, none is here"])
+        return Outcome(said=[f"NOT RUN: playbooks: {lacks_python(core)}"])
     programs = sanity.make_venv(core, python) / "bin"
     return run_pytest(f"core-{core}", ["-m", "every_core", "tests/integration"], alone, MSPORTS_ANSIBLE=str(programs), MSPORTS_CORE=core)
 
@@ -265,8 +270,9 @@ def other_release() -> str:
 
 def run_wine(alone: bool) -> Outcome:
     """PowerShell for Windows under Wine: all tests of the executor by itself, beside other parts a few calls of each kind."""
-    if not os.environ.get("MSPORTS_WINDOWS_POWERSHELL"):
-        return Outcome(said=["NOT RUN: windows-wine: MSPORTS_WINDOWS_POWERSHELL names no PowerShell for Windows: no test made a real COM call"])
+    named = os.environ.get("MSPORTS_WINDOWS_POWERSHELL")
+    if lacks := lacks_python(POWERSHELL_CORE) if named else "MSPORTS_WINDOWS_POWERSHELL names no PowerShell for Windows":
+        return Outcome(said=[f"NOT RUN: windows-wine: no test made a real COM call ({lacks})"])
     return run_pytest("windows-wine", WINE_ALL if alone else WINE_FEW, alone, **{engines.VARIABLE: "wine"})
 
 

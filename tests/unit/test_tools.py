@@ -397,6 +397,21 @@ def test_docs_lint_sees_what_is_wrong_with_a_page(tmp_path: pathlib.Path, monkey
     assert docs.anchors(PAGE) == {"head-line-with-code"}
 
 
+@pytest.mark.parametrize("part", ["windows-pwsh", "windows-wine", "sanity-2.21", "core-2.20"])
+def test_a_part_that_needs_a_newer_python_is_told_and_not_failed(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a bare Debian 12, also where a PowerShell is named."""
+    checks = load("run_checks")
+    monkeypatch.setattr(checks.sanity, "find_python", lambda _core: None)
+    monkeypatch.setattr(checks.engines, "named", lambda _name: None)
+    monkeypatch.setenv("MSPORTS_WINDOWS_POWERSHELL", "/some/PowerShell.zip")
+    # Of .venv's own core there is no part, so its number is taken from another one.
+    run = {found.name: found.run for found in checks.PARTS}.get(part) or (lambda alone: checks.run_on_core("2.20", alone))
+    outcome = run(False)
+    assert (outcome.passed, outcome.failed) == (0, 0)
+    (said,) = outcome.said
+    assert said.startswith("NOT RUN") and "needs a Python from 3.12 to 3.14, none is here" in said
+
+
 @pytest.mark.parametrize(("lowest", "highest", "found"), [("3.11", "3.14", True), ("3.98", "3.99", False)])
 def test_a_python_is_only_found_when_it_runs(lowest: str, highest: str, found: bool) -> None:
     done = subprocess.run([TOOLS / "find_python.sh", lowest, highest], capture_output=True, text=True, check=False)
