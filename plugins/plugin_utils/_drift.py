@@ -34,8 +34,10 @@ def drift(result: Plain, accepted: t.Sequence[str] = (), ignore_foreign: bool = 
     for names, text, shipped in () if ignore_foreign else _foreign(effective, bool(result.get("changed"))):
         if any(fnmatch.fnmatchcase(name, pattern) for name in names for pattern in accepted):
             found["accepted"].append(text)
+        elif shipped and not strict:
+            found["shipped"].append(text)
         else:
-            found["shipped" if shipped and not strict else "differs"].append(text if shipped and not strict else f"foreign: {text}")
+            found["differs"].append(f"foreign: {text}")
     return found
 
 

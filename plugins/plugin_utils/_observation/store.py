@@ -81,17 +81,23 @@ def _content(folder: str, file: str) -> dict[str, t.Any]:
 
 def mark_of(folder: str, host: str) -> Mark:
     """Return the mark of the latest look at a host; empty where there was none. Raises :class:`MsportsError` for a file that is not one of ours."""
-    return t.cast("Mark", _kept(folder, file_name(host), "mark"))
+    return t.cast("Mark", _kept(_content_of(folder, host), "mark"))
 
 
-def _kept(folder: str, file: str, name: str) -> dict[str, t.Any]:
-    kept = _content(folder, file).get(name) if os.path.lexists(os.path.join(folder, file)) else {}
+def _content_of(folder: str, host: str) -> dict[str, t.Any]:
+    """Return what is in the file of a host; nothing where nobody looked."""
+    file = file_name(host)
+    return _content(folder, file) if os.path.lexists(os.path.join(folder, file)) else {}
+
+
+def _kept(content: t.Mapping[str, t.Any], name: str) -> dict[str, t.Any]:
+    kept = content.get(name)
     return kept if isinstance(kept, dict) else {}
 
 
 def looked(folder: str, host: str, unbroken: t.Container[str], day: str) -> Watched:
     """Return since when looks tell of everything, after a look on a day: evidence with a gap before it begins again."""
-    before = _kept(folder, file_name(host), "watched")
+    before = _kept(_content_of(folder, host), "watched")
     return {kind: [before[kind][0] if kind in unbroken and kind in before else day, day] for kind in WATCHED}
 
 
@@ -101,7 +107,7 @@ def watched_in(value: t.Any) -> dict[str, Watched]:
         return {}
     folder = _folder(value)
     files = _files(folder) if os.path.isdir(folder) else []
-    return {str(_content(folder, file)["host"]): _kept(folder, file, "watched") for file in files}
+    return {str(content["host"]): _kept(content, "watched") for content in (_content(folder, file) for file in files)}
 
 
 def read_all(folder: str) -> t.Iterator[Observation]:

@@ -209,8 +209,10 @@ class PlanIndex:
     def roles_in_networks(self, addresses: Addresses) -> t.Iterator[tuple[str, tuple[str, ...]]]:
         """Yield each role whose networks have some of the addresses, with the sites of those networks."""
         found = self._networks.of(addresses.intervals)
-        for role in [role for role in self.plan["networks"] if any(role == name for name, _site in found)] if found else ():
-            yield role, tuple(site for site in self.plan["networks"][role] if site and (role, site) in found)
+        for role, by_site in self.plan["networks"].items() if found else ():
+            sites = [site for site in by_site if (role, site) in found]
+            if sites:
+                yield role, tuple(site for site in sites if site)
 
     @functools.cached_property
     def ports_anywhere(self) -> t.Mapping[str, Ports]:

@@ -59,18 +59,14 @@ def view(host: Host, after: t.Sequence[Rule], profiles: t.Mapping[str, t.Mapping
             found += foreign.stopping(profile)
             if profiles[profile]["inbound"] == "block":
                 inbound[profile] = foreign.admitting(profile, "in")
-                more = _admitted(inbound[profile], profile, "inbound", baseline, host.app_rules_alike)
-                admitting.update(more)
-                found += more
+                found += _admitted(inbound[profile], profile, "inbound", baseline, admitting, host.app_rules_alike)
             elif options["default_inbound"] != "allow":
                 found.append("what no rule admits comes in all the same: the default action inbound is allow")
             if profiles[profile]["outbound"] == "block" and not asks:
                 found.append("what no foreign rule admits does not go out: the default action outbound is block, and these rules do not ask for that")
             elif profiles[profile]["outbound"] == "block":
                 outbound[profile] = foreign.admitting(profile, "out")
-                more = _admitted(outbound[profile], profile, "outbound", baseline, host.app_rules_alike)
-                admitting.update(more)
-                found += more
+                found += _admitted(outbound[profile], profile, "outbound", baseline, admitting, host.app_rules_alike)
         reasons[profile] = found + unknown + _audit(options, profiles[profile])
     return View(reasons, frozenset(baseline), frozenset(admitting), frozenset(void), capped(grouped(inbound) + grouped(outbound)))
 
@@ -100,8 +96,8 @@ def _given(state: t.Mapping[str, t.Any], key: str) -> str:
     return " by group policy" if key in state["policy"] else ""
 
 
-def _admitted(found: t.Sequence[Known], profile: str, word: str, baseline: set[str], alike: int) -> list[str]:
-    """Return in sentences what foreign rules admit more; what tells of rules that come with Windows or an app goes to ``baseline``, too.
+def _admitted(found: t.Sequence[Known], profile: str, word: str, baseline: set[str], admitting: set[str], alike: int) -> list[str]:
+    """Return in sentences what foreign rules admit more; all goes to ``admitting``, and what tells of rules that come with Windows or an app to ``baseline``.
 
     ``alike`` are the rules of apps that stand once for all users.
     """
@@ -111,6 +107,7 @@ def _admitted(found: t.Sequence[Known], profile: str, word: str, baseline: set[s
     if alike and any(APP in item.rule.users for item in shipped):
         with_windows = [f"{text} (rules of apps count once for all users; {alike} more are alike)" for text in with_windows]
     baseline.update(with_windows)
+    admitting.update(said, with_windows)
     return said + with_windows
 
 
