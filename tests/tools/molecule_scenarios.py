@@ -9,8 +9,6 @@ itself (extensions/molecule/README.md).
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import os
 import pathlib
 import subprocess
@@ -24,6 +22,13 @@ ROOT, CACHE = checkout.ROOT, checkout.CACHE
 SCENARIOS = ROOT / "extensions" / "molecule"
 # Has the callback packed_once: a scenario starts Ansible nine times.
 CALLBACKS = ROOT / "tests" / "tools" / "callbacks"
+# Networks of containers belong to the machine by name, subnet and bridge, and outlive a killed run. In namespaces of its own a run has its own.
+OWN_NETWORKS = """set -e
+for place in /etc/containers/networks /run/containers; do mkdir -p "$place"; mount -t tmpfs networks "$place"; done
+ip link set lo up
+exec "$@"
+"""
+OWN = ("unshare", "--net", "--mount", "sh", "-c", OWN_NETWORKS, "sh")
 STORAGE = """[storage]
 driver = "overlay"
 graphroot = "{0}"
@@ -49,20 +54,9 @@ def environment(base: t.Mapping[str, str]) -> dict[str, str]:
         "CONTAINERS_STORAGE_CONF": str(storage),
         "MSPORTS_MOLECULE_IMAGE": image,
         "MSPORTS_MOLECULE_PREPARED": "true",
+        "MSPORTS_MOLECULE_PRERUN": "false",  # Ansible finds the collection by a link
         "MOLECULE_NO_LOG": "false",
     }
-
-
-@contextlib.contextmanager
-def alone(scenario: str) -> t.Iterator[None]:
-    """Wait until no other checkout of this machine runs the scenario: names and addresses of its network are the same in all of them."""
-    with open(pathlib.Path(tempfile.gettempdir()) / f"msports-molecule-{scenario}.lock", "w", encoding="utf-8") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print(f"another checkout runs the scenario {scenario}: waiting until it ends", file=sys.stderr, flush=True)
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def run(scenario: str, base: t.Mapping[str, str]) -> tuple[int, str]:
@@ -71,8 +65,8 @@ def run(scenario: str, base: t.Mapping[str, str]) -> tuple[int, str]:
         env = environment(base)
     except booted.CannotRun as error:
         return 1, f"this machine cannot run the containers of Molecule: {error}. MSPORTS_SKIP='molecule-*' leaves the scenarios out by name"
-    command = [str(pathlib.Path(sys.executable).with_name("molecule")), "test", "--scenario-name", scenario]
-    with alone(scenario), tempfile.TemporaryDirectory(prefix="msports-packed-") as packed:
+    command = [*OWN, str(pathlib.Path(sys.executable).with_name("molecule")), "test", "--scenario-name", scenario]
+    with tempfile.TemporaryDirectory(prefix="msports-packed-") as packed:
         env |= {"ANSIBLE_CALLBACKS_ENABLED": "packed_once", "ANSIBLE_CALLBACK_PLUGINS": str(CALLBACKS), "MSPORTS_PACKED": packed}
         done = subprocess.run(command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     return done.returncode, done.stdout.decode(errors="replace")

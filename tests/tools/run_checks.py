@@ -280,12 +280,28 @@ def run_molecule(scenario: str, _alone: bool) -> Outcome:
     """The whole test sequence of one scenario, which counts as one check."""
     status, output = molecule_scenarios.run(scenario, environment())
     RESULTS.joinpath(f"molecule-{scenario}.log").write_text(output, encoding="utf-8")
-    return Outcome(passed=1) if status == 0 else Outcome(failed=1, shown=["\n".join(telling(output.splitlines()))])
+    if status == 0:
+        return Outcome(passed=1)
+    name, lines = f"molecule-{scenario}", output.splitlines()
+    failures = {name: broke_at(lines)}
+    return Outcome(failed=1, failures=failures, said=[again.failed_line(name, failures[name])], shown=["\n".join(telling(lines))])
+
+
+def first_failure(lines: list[str]) -> t.Optional[int]:
+    return next((number for number, line in enumerate(lines) if line.startswith("fatal: [")), None)
+
+
+def broke_at(lines: list[str]) -> str:
+    """The task that failed first and what it says; the last line where no task failed."""
+    failed = first_failure(lines)
+    if failed is None:
+        return next((line for line in reversed(lines) if line.strip()), "")
+    return " ".join([*[line for line in lines[:failed] if line.startswith("TASK [")][-1:], lines[failed]])
 
 
 def telling(lines: list[str], before: int = 40, most: int = 200) -> list[str]:
     """The lines around the first failure: after it Molecule goes on with what removes the hosts."""
-    first = next((number for number, line in enumerate(lines) if line.startswith("fatal: [")), None)
+    first = first_failure(lines)
     return lines[-most:] if first is None else lines[max(0, first - before) :][:most]
 
 
@@ -308,11 +324,14 @@ PARTS = (
     Part("other-release", "containers", run_other_release, again=lambda test: run_one("other-release", test, MSPORTS_RELEASE=other_release())),
     Part("windows-wine", "windows-wine", run_wine),
     Part("lab", "lab", lambda alone: run_pytest("lab", ["tests/lab/test_lab.py"], alone)),
-    *(Part(f"molecule-{name}", "molecule", functools.partial(run_molecule, name), name != MIXED) for name in molecule_scenarios.scenarios()),
+    *(
+        Part(f"molecule-{name}", "molecule", functools.partial(run_molecule, name), name != MIXED, lambda _test, name=name: run_molecule(name, False))
+        for name in molecule_scenarios.scenarios()
+    ),
 )
 MEASURED = Part("coverage", "coverage", coverage)
-# What takes long begins early. Cores share ansible-test's environments, scenarios the bridge of the machine, and playbooks the files that hosts in network
-# namespaces keep about their rules below /var/lib and /run: those run one after the other.
+# What takes long begins early. Cores share ansible-test's environments, and playbooks the files that hosts in network namespaces keep about their rules below
+# /var/lib and /run: those run one after the other. So do scenarios, where all of them were asked for, because each has four hosts.
 LONG_FIRST = ("firewalld", "windows", "windows-pwsh", "windows-wine", "ufw", "unit", "lab", "boot", "other-release")
 CHAINS = (
     [part for part in PARTS if part.group == "sanity"],

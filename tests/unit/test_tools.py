@@ -272,7 +272,9 @@ def test_a_run_that_stops_after_a_failure_is_no_failed_test_alone(code: int, tmp
 
 
 def test_only_tests_on_booted_containers_are_run_again() -> None:
-    assert {part.name for part in load("run_checks").PARTS if part.again} == {"firewalld", "ufw", "boot", "other-release"}
+    parts = {part.name for part in load("run_checks").PARTS if part.again}
+    assert {name for name in parts if not name.startswith("molecule-")} == {"firewalld", "ufw", "boot", "other-release"}
+    assert "molecule-mixed" in parts
 
 
 def test_a_failure_of_molecule_is_shown_with_what_is_around_it() -> None:
@@ -281,6 +283,23 @@ def test_a_failure_of_molecule_is_shown_with_what_is_around_it() -> None:
     shown = checks.telling(log)
     assert (shown[0], shown[40], len(shown)) == ("before 60", "fatal: [mp]: FAILED!", 200)
     assert checks.telling(log[:100]) == log[:100]
+
+
+@pytest.mark.parametrize(
+    ("log", "why"),
+    [
+        (["TASK [one] ***", "ok: [mp]", "TASK [two] ***", "fatal: [mp]: FAILED!", "TASK [remove] ***"], "TASK [two] *** fatal: [mp]: FAILED!"),
+        (["fatal: [mp]: FAILED!"], "fatal: [mp]: FAILED!"),
+        (["podman is missing", ""], "podman is missing"),
+        ([], ""),
+    ],
+)
+def test_the_summary_says_which_task_of_a_scenario_failed(log: list[str], why: str, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
+    checks = load("run_checks")
+    monkeypatch.setattr(checks, "RESULTS", tmp_path)
+    monkeypatch.setattr(checks.molecule_scenarios, "run", lambda _scenario, _env: (2, "\n".join(log)))
+    outcome = checks.run_molecule("mixed", False)
+    assert (outcome.failures, outcome.said) == ({"molecule-mixed": why}, [load("again").failed_line("molecule-mixed", why)])
 
 
 def test_parts_that_start_together_make_one_link_to_the_checkout(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,37 @@
+# Copyright (c) 2026, the portcullis.msports contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A scenario of Molecule neither meets what another run has left of its networks, nor leaves anything. Needs root."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "tools"))
+
+import molecule_scenarios  # noqa: E402  (it lies among the tools)
+
+PLACES = [pathlib.Path(place) for place in ("/etc/containers/networks", "/run/containers")]
+# What a run finds, then what it would leave: a bridge with addresses, the file of its network, and the addresses that are taken.
+RUN = """set -e
+ip -brief link; ls /etc/containers/networks /run/containers
+ip link add podman9 type bridge; ip address add 10.123.250.1/24 dev podman9
+echo left > /etc/containers/networks/msports-left.json; echo left > /run/containers/msports-left.db
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="namespaces of a scenario need root, as its containers do")
+def test_two_runs_after_each_other_find_nothing_of_networks_but_what_is_theirs() -> None:
+    before = [sorted(place.iterdir()) if place.is_dir() else [] for place in PLACES]
+    for _turn in range(2):
+        done = subprocess.run([*molecule_scenarios.OWN, "sh", "-c", RUN], capture_output=True, text=True, check=True)
+        links, *listed = done.stdout.splitlines()
+        assert links.split()[0] == "lo" and "UP" in links
+        assert listed == ["/etc/containers/networks:", "", "/run/containers:"]
+    assert [sorted(place.iterdir()) for place in PLACES] == before
+    assert not pathlib.Path("/sys/class/net/podman9").exists()
