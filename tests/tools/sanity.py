@@ -30,15 +30,16 @@ import checkout
 ROOT = checkout.ROOT
 CACHE = checkout.CACHE
 
-# The Pythons that a core runs on as controller, lowest first: the first that is there is used.
+# The Pythons that a core runs on as controller, from and to.
 PYTHONS = {"2.19": ("3.11", "3.13"), "2.20": ("3.12", "3.14"), "2.21": ("3.12", "3.14")}
 
 # What a core decides: its loader of plugins, its reader of documentation, its schemas, its Pythons. All other tests look at the files alone, so
 # they run once, on the newest core that runs here.
 OF_THE_CORE = ("action-plugin-docs", "ansible-doc", "compile", "ignores", "import", "runtime-metadata", "validate-modules")
 
-# Every Python that a target or a controller may have.
+# Every Python that a target or a controller may have, and what asks each of them.
 VERSIONS = tuple(f"3.{minor}" for minor in range(8, 15))
+OF_THE_PYTHON = ("compile", "import")
 
 # The PowerShell module whose argument spec validate-modules asks pwsh for. Without pwsh it does not skip the file, it breaks off, so exactly
 # this file is excluded from exactly that test; the documentation beside it (.yml) is checked either way. Another .ps1 is not excused.
@@ -61,7 +62,6 @@ class Result:
     failed: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     without_pwsh: list[str] = field(default_factory=list)
-    missing_pythons: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
 
 
@@ -74,11 +74,8 @@ def read_result(output: str, status: int, pwsh: bool = True) -> Result:
         if line.startswith("WARNING: Reviewing previous "):
             break  # all warnings once more, at the end of a run that succeeded: they would be taken for the last test's
         started = re.fullmatch(r'Running sanity test "([^"]+)"( on Python \S+)?', line)
-        missing = re.match(r'WARNING: Skipping sanity test "[^"]+" on Python (\S+) because it could not be found', line)
         if started:
             ran.append(started.group(1) + (started.group(2) or ""))
-        elif missing:
-            result.missing_pythons = sorted({*result.missing_pythons, missing.group(1)}, key=lambda version: int(version.split(".")[1]))
         elif line == PWSH_MISSING and not pwsh and ran and ran[-1] not in result.without_pwsh:
             result.without_pwsh.append(ran[-1])
         elif re.match(r"WARNING: (Skipping sanity test|Required program)", line) and ran:
@@ -108,13 +105,29 @@ def merge(results: t.Sequence[Result]) -> Result:
         total.passed += result.passed
         for name in ("failed", "skipped", "without_pwsh", "complaints"):
             getattr(total, name).extend(getattr(result, name))
-        total.missing_pythons = sorted({*total.missing_pythons, *result.missing_pythons}, key=lambda version: int(version.split(".")[1]))
     return total
 
 
 def tests_for(core: str, cores: t.Sequence[str]) -> list[str]:
     """Arguments that choose the tests of a core; none on the last of ``cores``, which runs them all."""
-    return [] if core == cores[-1] else [argument for name in OF_THE_CORE for argument in ("--test", name)]
+    return [] if core == cores[-1] else chosen(OF_THE_CORE)
+
+
+def chosen(tests: t.Sequence[str]) -> list[str]:
+    return [argument for name in tests for argument in ("--test", name)]
+
+
+def further_pythons(core: str, used: t.Mapping[str, str], there: t.Sequence[str]) -> list[str]:
+    """The Pythons that this core asks besides its own. Each one that is there is asked once, by the oldest core that knows it.
+
+    ``used``: the Python of each core that runs here, oldest core first.
+    """
+    others = [version for version in there if version not in used.values()]
+    return [version for version in others if core == next((name for name in used if minor(version) <= minor(PYTHONS[name][1])), None)]
+
+
+def minor(version: str) -> int:
+    return int(version.split(".")[1])
 
 
 def runs_of(arguments: t.Sequence[str], pwsh: bool, there: bool = True) -> list[list[str]]:
@@ -147,8 +160,12 @@ def find_exactly(version: str) -> t.Optional[str]:
 
 
 def find_python(core: str) -> t.Optional[str]:
-    """The path of a Python for this core, or None."""
-    return find_between(*PYTHONS[core])
+    """The path of a Python for this core, or None: the lowest that is there, but for the newest core the highest, so that more of them are seen at work."""
+    lowest, highest = PYTHONS[core]
+    if core != next(reversed(PYTHONS)):
+        return find_between(lowest, highest)
+    wanted = (version for version in reversed(VERSIONS) if minor(lowest) <= minor(version) <= minor(highest))
+    return next(filter(None, map(find_exactly, wanted)), None)
 
 
 def cores_here() -> list[str]:
@@ -173,7 +190,7 @@ def has_analyzer(pwsh: str) -> bool:
     return subprocess.run(ask, stdout=subprocess.PIPE, text=True, check=False).stdout.strip() not in ("", "0")
 
 
-def version_of(python: pathlib.Path) -> str:
+def version_of(python: t.Union[str, pathlib.Path]) -> str:
     """``3.12``, as the interpreter itself says."""
     ask = [python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
     return subprocess.run(ask, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
@@ -214,12 +231,13 @@ def make_home(venv: pathlib.Path) -> pathlib.Path:
 
 @dataclass(frozen=True)
 class Job:
-    """What to run for one core, where and how, and whether pwsh is there."""
+    """What to run for one core, where and how, whether pwsh is there, and the Pythons that no core can ask because they are not here."""
 
     commands: list[list[str]]
     folder: pathlib.Path
     env: dict[str, str]
     pwsh: bool
+    missing: t.Sequence[str] = ()
 
     def run(self) -> tuple[Result, str]:
         """Run it all; the result, and everything that was printed."""
@@ -231,12 +249,14 @@ class Job:
         return merge(results), "".join(outputs)
 
     def left_out(self, core: str, result: Result) -> list[str]:
-        """What did not run for want of pwsh, a line each."""
+        """What did not run for want of pwsh or of a Python, a line each."""
         told = [f"NOT RUN: sanity-{core}::{name}: no pwsh on PATH" for name in result.without_pwsh]
         if any(argv[at : at + 2] == ["--skip-test", "pslint"] for argv in self.commands for at in range(len(argv))):
             told.append(f"NOT RUN: sanity-{core}::pslint: this pwsh has no module {ANALYZER}, and ansible-test would fetch it from the PowerShell Gallery")
         if any("--exclude" in argv and NEEDS_PWSH in argv for argv in self.commands):
             told.append(f"NOT RUN: sanity-{core}::validate-modules on {NEEDS_PWSH}: no pwsh on PATH (its documentation in .yml was checked)")
+        if self.missing:
+            told.append(f"NOT RUN: sanity-{core}: nothing was compiled and imported on Python {', '.join(self.missing)}: not on this machine")
         return told
 
 
@@ -252,19 +272,22 @@ def job(core: str, python: str, arguments: t.Sequence[str]) -> Job:
     env["ANSIBLE_HOME"] = str(home / ".ansible")
     for name in ("PYTHONPATH", "VIRTUAL_ENV", "ANSIBLE_COLLECTIONS_PATH", "ANSIBLE_CONFIG"):
         env.pop(name, None)
-    # The other Pythons once, on the oldest core: the answer of a later core would be the same.
-    only = [] if core == cores[0] else ["--python", version_of(venv / "bin" / "python")]
     found = find_pwsh()
     if found:
         env["PATH"] = os.pathsep.join([env["PATH"], os.path.dirname(found)])
     pwsh = shutil.which("pwsh", path=env["PATH"])
-    ansible_test = [str(venv / "bin" / "ansible-test"), "sanity", "--color", "no", *only]
+    ansible_test = [str(venv / "bin" / "ansible-test"), "sanity", "--color", "no", "--python"]
     folder = checkout.place(core)
-    chosen = list(arguments or tests_for(core, cores))
-    pslint = pwsh is None or has_analyzer(pwsh)
-    if not pslint and "--test" not in chosen:
-        chosen += ["--skip-test", "pslint"]
-    return Job([[*ansible_test, *run] for run in runs_of(chosen, pwsh is not None, (folder / NEEDS_PWSH).is_file())], folder, env, pwsh is not None)
+    tests = list(arguments or tests_for(core, cores))
+    if pwsh is not None and not has_analyzer(pwsh) and "--test" not in tests:
+        tests += ["--skip-test", "pslint"]
+    used = {name: version_of(path) for name in cores if (path := find_python(name))}
+    there = [version for version in VERSIONS if find_exactly(version)]
+    commands = [[*ansible_test, used[core], *run] for run in runs_of(tests, pwsh is not None, (folder / NEEDS_PWSH).is_file())]
+    if not arguments:
+        commands += [[*ansible_test, version, *chosen(OF_THE_PYTHON)] for version in further_pythons(core, used, there)]
+    missing = [version for version in VERSIONS if version not in there and core == cores[0]]
+    return Job(commands, folder, env, pwsh is not None, missing)
 
 
 def main() -> int:

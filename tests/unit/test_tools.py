@@ -132,17 +132,27 @@ def test_what_was_left_out_is_told_in_a_line_each() -> None:
     assert sanity.Job([["ansible-test"]], pathlib.Path(), {}, True).left_out("2.19", sanity.Result(passed=1)) == []
 
 
+ALL = ("3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
+
+
+@pytest.mark.parametrize(
+    ("used", "there", "asked"),
+    [
+        ({"2.19": "3.11", "2.20": "3.12", "2.21": "3.14"}, ALL, {"2.19": ["3.8", "3.9", "3.10", "3.13"]}),
+        ({"2.19": "3.11", "2.20": "3.12", "2.21": "3.13"}, ALL, {"2.19": ["3.8", "3.9", "3.10"], "2.20": ["3.14"]}),
+        ({"2.19": "3.13", "2.20": "3.13", "2.21": "3.13"}, ("3.13",), {}),
+        ({"2.19": "3.11"}, ("3.11", "3.12"), {"2.19": ["3.12"]}),
+    ],
+)
+def test_each_python_that_is_there_is_asked_once(used: dict[str, str], there: t.Sequence[str], asked: dict[str, list[str]]) -> None:
+    sanity = load("sanity")
+    assert {core: found for core in used if (found := sanity.further_pythons(core, used, there))} == asked
+
+
 def test_pythons_that_are_not_there_are_told() -> None:
-    output = lines(
-        *RUN,
-        *(
-            f'WARNING: Skipping sanity test "{test}" on Python {version} because it could not be found.'
-            for test in ("compile", "import")
-            for version in ("3.8", "3.10")
-        ),
-    )
-    result = load("sanity").read_result(output, 0)
-    assert (result.missing_pythons, result.skipped, result.passed) == (["3.8", "3.10"], [], 3)
+    sanity = load("sanity")
+    (told,) = sanity.Job([["ansible-test"]], pathlib.Path(), {}, True, ["3.8", "3.14"]).left_out("2.19", sanity.Result(passed=1))
+    assert told == "NOT RUN: sanity-2.19: nothing was compiled and imported on Python 3.8, 3.14: not on this machine"
 
 
 def test_a_skip_counts_as_failed_unless_it_is_allowed_by_name(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,18 +1,45 @@
 # Copyright (c) 2026, the portcullis.msports contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A callback of Ansible that keeps the archives of modules, which each ansible-playbook makes anew, in the folder that ``MSPORTS_PACKED`` names.
+"""A callback of Ansible that keeps what each ansible-playbook makes anew: archives of modules, and compiled plugins. ``MSPORTS_PACKED`` names the folder.
 
 Half of a run's processor time goes into reading and compiling what a module imports. The archive is the same for each run of a test process, so it is
-made once there. It is found by the name of the module alone: a folder is never used for two versions of a module, nor of ansible-core.
+made once there. It is found by the name of the module alone: a folder is never used for two versions of a module, nor of ansible-core. Compiled code of
+collections, which Ansible keeps nowhere, is found by its source.
 """
 
 from __future__ import annotations
 
+import hashlib
+import marshal
 import os
+import pathlib
+import tempfile
+import types
 
 from ansible import constants
 from ansible.plugins.callback import CallbackBase
+from ansible.utils.collection_loader import _collection_finder
+
+LOADER = _collection_finder._AnsibleCollectionPkgLoaderBase
+compiled = LOADER.get_code
+
+
+def get_code(self, fullname: str) -> types.CodeType | None:
+    """The loader's own code of a module, from the folder where an earlier run has left it."""
+    source = self.get_source(fullname)
+    if source is None or self._compiled_code:
+        return compiled(self, fullname)
+    text = source.encode() if isinstance(source, str) else source
+    named = hashlib.sha256(self.get_filename(fullname).encode() + b"\0" + text).hexdigest()
+    kept = pathlib.Path(os.environ["MSPORTS_PACKED"], f"{named}.code")
+    try:
+        self._compiled_code = marshal.loads(kept.read_bytes())
+    except FileNotFoundError:
+        with tempfile.NamedTemporaryFile(dir=kept.parent, delete=False) as aside:  # several runs may want it at once
+            aside.write(marshal.dumps(compiled(self, fullname)))
+        os.replace(aside.name, kept)
+    return self._compiled_code
 
 
 class CallbackModule(CallbackBase):
@@ -24,3 +51,4 @@ class CallbackModule(CallbackBase):
         super().__init__()
         # Made before the first task, so before any worker is there. The run's own folder goes at its end, and with it the link alone.
         os.symlink(os.environ["MSPORTS_PACKED"], os.path.join(constants.DEFAULT_LOCAL_TMP, "ansiballz_cache"))
+        LOADER.get_code = get_code
