@@ -12,23 +12,20 @@ author:
 description:
   - Judges the answers that M(portcullis.msports.linux_probe) and M(portcullis.msports.win_probe) gave on hosts, as
     P(portcullis.msports.findings#filter) judges other observations.
-positional: _input, answers
+positional: _input, results
 options:
   _input:
     description: A plan, or the path of a plan directory.
     type: raw
     required: true
-  answers:
-    description: Host to the answers that its probes got, each with C(address), C(port) and C(answer).
+  results:
+    description:
+      - Host to a list of what its tasks registered. Of M(portcullis.msports.linux_probe) and M(portcullis.msports.win_probe) the C(answers) count, each with
+        C(address), C(port) and C(answer).
+      - Of M(portcullis.msports.win_observe) the listening sockets count. Windows refuses nothing, so silence of a port where nobody listens says nothing there.
+      - A host with a failed or unreachable result could not be asked. Its silence says nothing, and its own probes were not tried.
     type: dict
     required: true
-  listening:
-    description:
-      - Windows hosts, each with the list of ports over TCP where somebody listens. Windows refuses nothing, so silence of another port says nothing there.
-    type: dict
-  unreached:
-    description: Hosts that could not be asked, each with why. Silence of theirs says nothing, and their own probes were not tried.
-    type: dict
   probes:
     description: Host to the probes that it had to try (C(by_source) of P(portcullis.msports.probes#filter)). Those without an answer are in C(not_tested).
     type: dict
@@ -41,9 +38,9 @@ options:
 EXAMPLES = r"""
 - name: Is it as planned
   ansible.builtin.debug:
-    msg: "{{ (hostvars | portcullis.msports.plan | portcullis.msports.probed({'mp01': answers})).wrong }}"
+    msg: "{{ (hostvars | portcullis.msports.plan | portcullis.msports.probed({'mp01': [registered]})).wrong }}"
   vars:
-    answers: [{address: 10.1.1.11, port: 1433, answer: filtered}]
+    registered: {answers: [{address: 10.1.1.11, port: 1433, answer: filtered}]}
   # => ["stopped though planned: mp01 -> sql01 tcp/1433"]
 """
 
@@ -63,6 +60,10 @@ _value:
       description: What could not be tried, and why.
       type: list
       elements: str
+    unreached:
+      description: The hosts of the plan that could not be asked.
+      type: list
+      elements: str
 """
 
 from ansible.errors import AnsibleFilterError
@@ -73,11 +74,9 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._compile import
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.ended import plan_as_of_today, today
 
 
-def probed(plan, answers, catalog_paths=None, listening=None, unreached=None, probes=None):
+def probed(plan, results, catalog_paths=None, probes=None):
     with ansible_errors(AnsibleFilterError):
-        day = today()
-        more = to_plain(listening), to_plain(unreached), to_plain(probes)
-        return judge_answers(plan_as_of_today(to_plain(plan)), to_plain(answers), day, listed(catalog_paths), *more)
+        return judge_answers(plan_as_of_today(to_plain(plan)), to_plain(results), today(), listed(catalog_paths), to_plain(probes))
 
 
 class FilterModule:

@@ -20,7 +20,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.connection import Note
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate import Estate
 from ansible_collections.portcullis.msports.plugins.plugin_utils._matrix.matrix import rows
-from ansible_collections.portcullis.msports.plugins.plugin_utils._observation import judge, plain, probes, remedies
+from ansible_collections.portcullis.msports.plugins.plugin_utils._observation import answers, judge, plain, probes, remedies
 from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.flows import Ends, Flows
 from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.observation import Observation
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.build import Compiled, build
@@ -212,23 +212,22 @@ def probes_of_plan(plan: t.Mapping[str, t.Any], most: int, systems: t.Sequence[s
 
 
 def judge_answers(
-    plan: t.Mapping[str, t.Any],
-    answers: t.Mapping[str, t.Any],
-    day: str,
-    paths: t.Sequence[str] = (),
-    listening: t.Optional[t.Mapping[str, t.Any]] = None,
-    unreached: t.Optional[t.Mapping[str, str]] = None,
-    wanted: t.Optional[t.Mapping[str, t.Any]] = None,
+    plan: t.Mapping[str, t.Any], results: answers.Results, day: str, paths: t.Sequence[str] = (), wanted: t.Optional[t.Mapping[str, t.Any]] = None
 ) -> Plain:
-    """Return ``{"wrong", "tested", "not_tested"}``: what the answers to probes say of a plan, in words."""
+    """Return ``{"wrong", "tested", "not_tested", "unreached"}``: what the answers to probes say of a plan, in words.
+
+    ``results``: host -> what its tasks gave; ``wanted``: source -> the probes that it had to try.
+    """
     index = PlanIndex(plan)
-    observations, not_tested = probes.observed(index, answers, day, listening or {}, unreached or {})
+    told = answers.told(results)
+    observations, not_tested = probes.observed(index, told.answers, day, told.listening, told.unreached)
     found = _with_remedies(index, judge.judge(index, observations), _catalogs_of_plan(plan, paths))
     wrong = [item for item in found["findings"] if item["word"] in (judge.UNPLANNED, judge.CUT_OFF)]
     return {
         "wrong": [f"{item['word'].replace('_', ' ')}: {item['text']}" for item in wrong],
         "tested": len(observations),
-        "not_tested": not_tested + probes.unanswered(wanted or {}, answers, unreached or {}),
+        "not_tested": not_tested + probes.unanswered(wanted or {}, told.answers, told.unreached),
+        "unreached": sorted(name for name in told.unreached if name in plan["hosts"]),
     }
 
 

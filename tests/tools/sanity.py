@@ -45,6 +45,8 @@ OF_THE_PYTHON = ("compile", "import")
 # this file is excluded from exactly that test; the documentation beside it (.yml) is checked either way. Another .ps1 is not excused.
 NEEDS_PWSH = "plugins/modules/win_firewall_policy.ps1"
 ANALYZER = "PSScriptAnalyzer"
+# What the package does not hold. It is ruff that looks for faults there; pylint takes as long for it as all other tests together.
+NOT_SHIPPED = "tests/"
 PWSH_MISSING = 'WARNING: Required program "pwsh" not found.'
 
 # ansible-test fetches this script to put pip into its environments. Python brings a pip along, which serves as well.
@@ -131,22 +133,22 @@ def minor(version: str) -> int:
 
 
 def runs_of(arguments: t.Sequence[str], pwsh: bool, there: bool = True) -> list[list[str]]:
-    """Arguments of ``ansible-test sanity``, run by run. Without pwsh, validate-modules has a run of its own, so that only it misses the file.
+    """Arguments of ``ansible-test sanity``, run by run. A test that does not look at everything has a run of its own, so that only it misses the files.
 
-    ``there``: whether the checkout has that file.
+    ``there``: whether the checkout has the file that validate-modules cannot look at without pwsh.
     """
     words = list(arguments)
-    if pwsh or not there:
-        return [words]
+    partly = {"pylint": NOT_SHIPPED, **({} if pwsh or not there else {"validate-modules": NEEDS_PWSH})}
     tests = [word for before, word in zip(words, words[1:]) if before == "--test"]
-    apart = ["--test", "validate-modules", "--exclude", NEEDS_PWSH]
-    if not tests:
-        return [[*words, "--skip-test", "validate-modules"], [*words, *apart]]
-    if "validate-modules" not in tests:
+    apart = [name for name in partly if name in tests or not tests and name not in words]
+    if not apart:
         return [words]
-    at = words.index("validate-modules")
-    others = [*words[: at - 1], *words[at + 1 :]]
-    return [*([others] if len(tests) > 1 else []), [word for word in others if word not in ("--test", *tests)] + apart]
+    common = [word for word in words if word not in ("--test", *tests)]
+    runs = [[*common, "--test", name, "--exclude", partly[name]] for name in apart]
+    if not tests:
+        return [[*words, *(word for name in apart for word in ("--skip-test", name))], *runs]
+    others = chosen([name for name in tests if name not in apart])
+    return [*([[*common, *others]] if others else []), *runs]
 
 
 def find_between(lowest: str, highest: str) -> t.Optional[str]:

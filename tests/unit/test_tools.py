@@ -93,15 +93,21 @@ def test_what_lacks_pwsh_is_told_and_nothing_else_is_excused(name: str) -> None:
     assert (result.passed, result.failed, result.skipped, result.without_pwsh) == expected
 
 
-def test_the_powershell_module_is_left_out_of_one_test_and_only_without_pwsh() -> None:
+def test_what_one_test_does_not_look_at_is_left_out_of_that_one_alone() -> None:
     sanity = load("sanity")
     excluded = ["--exclude", "plugins/modules/win_firewall_policy.ps1"]
-    assert sanity.runs_of([], pwsh=True) == [[]]
-    assert sanity.runs_of([], pwsh=False, there=False) == [[]]
-    assert sanity.runs_of([], pwsh=False) == [["--skip-test", "validate-modules"], ["--test", "validate-modules", *excluded]]
+    of_plugins = ["--test", "pylint", "--exclude", "tests/"]
+    assert sanity.runs_of([], pwsh=True) == sanity.runs_of([], pwsh=False, there=False) == [["--skip-test", "pylint"], of_plugins]
+    assert sanity.runs_of([], pwsh=False) == [
+        ["--skip-test", "pylint", "--skip-test", "validate-modules"],
+        of_plugins,
+        ["--test", "validate-modules", *excluded],
+    ]
     assert sanity.runs_of(["--test", "pep8"], pwsh=False) == [["--test", "pep8"]]
     assert sanity.runs_of(["--test", "validate-modules"], pwsh=False) == [["--test", "validate-modules", *excluded]]
     assert sanity.runs_of(["--test", "validate-modules"], pwsh=True) == [["--test", "validate-modules"]]
+    assert sanity.runs_of(["--test", "pylint", "a.py"], pwsh=True) == [["a.py", "--test", "pylint", "--exclude", "tests/"]]
+    assert sanity.runs_of(["--skip-test", "pslint"], pwsh=True) == [["--skip-test", "pslint", "--skip-test", "pylint"], ["--skip-test", "pslint", *of_plugins]]
     several = ["--python", "3.12", "--test", "import", "--test", "validate-modules", "--test", "pep8"]
     assert sanity.runs_of(several, pwsh=True) == [several]
     assert sanity.runs_of(several, pwsh=False) == [

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import pathlib
 import socket
+import sys
 import typing as t
 
 import pytest
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._reached import Watch
+from ansible_collections.portcullis.msports.tests.integration.actions.bench import UNSHARE
 from ansible_collections.portcullis.msports.tests.integration.playbook_runs import Place
 
 INVENTORY = """
@@ -50,6 +52,28 @@ def test_playbooks_say_who_was_not_reached(tmp_path: pathlib.Path) -> None:
         assert name != "apply" or more or "WILL CLOSE" in run.output, "the plan is told, too"
         if name == "verify":
             assert "mp01 could not try it (Task failed: Failed to connect to the host via ssh" in run.output and "though" not in run.output, run.output
+
+
+# sql01 is this host, too; it drops what no rule admits.
+ONE_NETWORK = """ip link set lo up && ip address add 10.1.1.11/32 dev lo && nft -f - <<'END' && exec "$@"
+add table inet test
+add chain inet test input { type filter hook input priority 0; }
+add rule inet test input ip daddr 10.1.1.11 tcp dport { 1, 9, 22 } drop
+END
+"""
+
+
+def test_verify_fails_where_a_host_of_the_plan_was_not_reached_until_that_is_accepted(tmp_path: pathlib.Path) -> None:
+    place = Place(tmp_path)
+    text = INVENTORY.format(port=9).replace("ansible_host: 127.0.0.1", f"ansible_connection: local, ansible_python_interpreter: {sys.executable}")
+    place.write("inventory.yml", text)
+    within = [*UNSHARE, "sh", "-c", ONE_NETWORK, "sh"]
+    for more, code in (((), 2), (("-e", "verify_accept_unreached=true"), 0)):
+        plan = place.play("-i", "inventory.yml", "portcullis.msports.plan")
+        assert plan.code == 0, plan.output
+        run = place.play("-i", "inventory.yml", "portcullis.msports.verify", *more, within=within)
+        assert run.code == code and "probes tried, all as planned" in run.output, run.output
+        assert ("1 hosts of the plan could not be asked, so nothing is known of them: sql01" in run.output) is (code == 2), run.output
 
 
 class Connection:

@@ -12,6 +12,7 @@ import pytest
 
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.probe import probe
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MsportsError
+from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.answers import told
 from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.judge import judge
 from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.probes import NEVER, by_source, observed, probes_of, unanswered
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.index import PlanIndex
@@ -70,6 +71,23 @@ def test_a_host_that_is_away_is_no_false_alarm() -> None:
         "b01 -> 10.1.1.11 tcp/1433: b01 could not try it (no Python)",
         "c01 -> 10.1.1.11 tcp/9: c01 could not try it (it was not asked)",
     ]
+
+
+def test_results_of_tasks_are_answers_listeners_or_why_there_are_none() -> None:
+    rows = [["tcp", 2, "0.0.0.0", 443], ["tcp", 2, "127.0.0.1", 5000], ["tcp", 5, "10.0.0.1", 22], ["udp", 0, "0.0.0.0", 53]]
+    skipped, answered = {"skipped": True, "changed": False}, {"answers": [{"address": "10.1.1.11", "port": 9, "answer": "refused"}]}
+    found = told(
+        {
+            "linux": [skipped, answered, skipped],
+            "windows": [{"sockets": rows, "logs": []}, skipped, answered],
+            "blind": [{"sockets": "denied", "logs": []}],
+            "away": [{"unreachable": True, "msg": "timed out"}, skipped],
+            "broken": [skipped, {"failed": True}],
+        }
+    )
+    assert found.answers == {"linux": answered["answers"], "windows": answered["answers"]}
+    assert found.listening == {"windows": [443], "blind": []}
+    assert found.unreached == {"away": "timed out", "broken": "it gave no answer"}
 
 
 @pytest.mark.parametrize(
