@@ -328,13 +328,24 @@ PARTS = (
     ),
 )
 MEASURED = Part("coverage", "coverage", coverage)
-# What takes long begins early. Cores share ansible-test's environments, and playbooks the files that hosts in network namespaces keep about their rules below
-# /var/lib and /run: those run one after the other. So do scenarios, where all of them were asked for, because each has four hosts.
-LONG_FIRST = ("firewalld", "windows", "windows-pwsh", "windows-wine", "ufw", "unit", "lab", "boot", "other-release")
+# What takes long begins early. Cores share ansible-test's environments, so they run one after the other. So do scenarios, where all of them were asked for,
+# because each has four hosts.
+LONG_FIRST = (
+    "integration",
+    "firewalld",
+    "windows",
+    "windows-pwsh",
+    "windows-wine",
+    "ufw",
+    *(f"core-{core}" for core in other_cores()),
+    "unit",
+    "lab",
+    "boot",
+    "other-release",
+)
 CHAINS = (
     [part for part in PARTS if part.group == "sanity"],
     [part for part in PARTS if part.group == "molecule"],
-    [part for part in PARTS if part.name == "integration" or part.name.startswith("core-")],
     *([part] for name in LONG_FIRST for part in PARTS if part.name == name),
     [part for part in PARTS if part.group in ("lint", "docs")],
 )

@@ -49,7 +49,6 @@ def results(answers: t.Mapping[str, Answer]) -> dict[str, str]:
     return {name: answer.result for name, answer in answers.items()}
 
 
-@pytest.mark.every_core
 def test_the_command_asks_everything_and_leaves_nothing(tmp_path: pathlib.Path) -> None:
     before = server()
     path = policy_file.write(tmp_path / "w1.json", before)
