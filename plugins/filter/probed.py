@@ -23,7 +23,8 @@ options:
       - Host to a list of what its tasks registered. Of M(portcullis.msports.linux_probe) and M(portcullis.msports.win_probe) the C(answers) count, each with
         C(address), C(port) and C(answer).
       - Of M(portcullis.msports.win_observe) the listening sockets count. Windows refuses nothing, so silence of a port where nobody listens says nothing there.
-      - A host with a failed or unreachable result could not be asked. Its silence says nothing, and its own probes were not tried.
+      - A host with a failed or unreachable result gave no full answer. Its silence says nothing, unless its sockets are known.
+      - Skipped and empty results say nothing. What is no such result is refused.
     type: dict
     required: true
   probes:
@@ -61,7 +62,10 @@ _value:
       type: list
       elements: str
     unreached:
-      description: The hosts of the plan that could not be asked.
+      description: The hosts of the plan that gave no answer to a task, with why.
+      type: dict
+    not_asked:
+      description: The hosts of the plan that have no results.
       type: list
       elements: str
 """

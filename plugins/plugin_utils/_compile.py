@@ -214,20 +214,21 @@ def probes_of_plan(plan: t.Mapping[str, t.Any], most: int, systems: t.Sequence[s
 def judge_answers(
     plan: t.Mapping[str, t.Any], results: answers.Results, day: str, paths: t.Sequence[str] = (), wanted: t.Optional[t.Mapping[str, t.Any]] = None
 ) -> Plain:
-    """Return ``{"wrong", "tested", "not_tested", "unreached"}``: what the answers to probes say of a plan, in words.
+    """Return ``{"wrong", "tested", "not_tested", "unreached", "not_asked"}``: what the answers to probes say of a plan.
 
     ``results``: host -> what its tasks gave; ``wanted``: source -> the probes that it had to try.
     """
     index = PlanIndex(plan)
     told = answers.told(results)
-    observations, not_tested = probes.observed(index, told.answers, day, told.listening, told.unreached)
+    observations, not_tested = probes.observed(index, told.answers, day, told.listening, told.unasked)
     found = _with_remedies(index, judge.judge(index, observations), _catalogs_of_plan(plan, paths))
     wrong = [item for item in found["findings"] if item["word"] in (judge.UNPLANNED, judge.CUT_OFF)]
     return {
         "wrong": [f"{item['word'].replace('_', ' ')}: {item['text']}" for item in wrong],
         "tested": len(observations),
-        "not_tested": not_tested + probes.unanswered(wanted or {}, told.answers, told.unreached),
-        "unreached": sorted(name for name in told.unreached if name in plan["hosts"]),
+        "not_tested": not_tested + probes.unanswered(wanted or {}, told.answers, told.unasked),
+        "unreached": {name: told.unasked[name] for name in sorted(told.unasked) if name in plan["hosts"]},
+        "not_asked": sorted(set(plan["hosts"]) - set(results)),
     }
 
 

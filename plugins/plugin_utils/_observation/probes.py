@@ -111,11 +111,11 @@ def observed(
     answers: t.Mapping[str, t.Sequence[Plain]],
     day: str,
     listening: t.Mapping[str, t.Sequence[int]] = NONE,
-    unreached: t.Mapping[str, str] = NONE,
+    unasked: t.Mapping[str, str] = NONE,
 ) -> tuple[list[Observation], list[str]]:
     """Return what answers to probes mean, and those that could not be tried, in words; ``answers`` is source -> address, port, answer.
 
-    ``listening`` are the hosts that refuse nothing, with the ports where somebody listens; ``unreached`` those that could not be asked, and why.
+    ``listening`` are the hosts that refuse nothing, with the ports where somebody listens; ``unasked`` those that did not give an answer, and why.
     """
     found: list[Observation] = []
     untested: list[str] = []
@@ -126,7 +126,7 @@ def observed(
                 problems.add(f"answers: {source}", entry.get("answer", MISSING), f"expected one of {', '.join(ANSWERS)}, of a host of the plan", ANSWERS)
             elif entry["answer"] == FAILED:
                 untested.append(f"{source} -> {entry['address']} tcp/{entry['port']}: {entry.get('why', 'it could not be tried')}")
-            elif entry["answer"] == FILTERED and (why := _says_nothing(index, entry, listening, unreached)):
+            elif entry["answer"] == FILTERED and (why := _says_nothing(index, entry, listening, unasked)):
                 untested.append(f"{source} -> {entry['address']} tcp/{entry['port']}: {why}")
             else:
                 outcome = DROPPED if entry["answer"] == FILTERED else PASSED
@@ -135,19 +135,19 @@ def observed(
     return found, untested
 
 
-def _says_nothing(index: Index, entry: Plain, listening: t.Mapping[str, t.Sequence[int]], unreached: t.Mapping[str, str]) -> str:
+def _says_nothing(index: Index, entry: Plain, listening: t.Mapping[str, t.Sequence[int]], unasked: t.Mapping[str, str]) -> str:
     """Return why the silence of a port says nothing; ``""`` where it does."""
-    owners = sorted(index.owned.of(Addresses.parse([entry["address"]]).intervals)) if listening or unreached else ()
-    away = [name for name in owners if name in unreached]
+    owners = sorted(index.owned.of(Addresses.parse([entry["address"]]).intervals)) if listening or unasked else ()
+    away = [name for name in owners if name in unasked and name not in listening]
     if away:
-        return f"{away[0]} itself was not reached, so its silence says nothing ({unreached[away[0]]})"
+        return f"{away[0]} itself could not be asked, so its silence says nothing ({unasked[away[0]]})"
     return MUTE if any(entry["port"] not in listening[name] for name in owners if name in listening) else ""
 
 
-def unanswered(wanted: t.Mapping[str, t.Sequence[Plain]], answers: t.Mapping[str, t.Sequence[Plain]], unreached: t.Mapping[str, str]) -> list[str]:
+def unanswered(wanted: t.Mapping[str, t.Sequence[Plain]], answers: t.Mapping[str, t.Sequence[Plain]], unasked: t.Mapping[str, str]) -> list[str]:
     """Return in words the probes to which their sources gave no answer."""
     return [
-        f"{source} -> {probe['address']} tcp/{probe['port']}: {source} could not try it ({unreached.get(source, 'it was not asked')})"
+        f"{source} -> {probe['address']} tcp/{probe['port']}: {source} could not try it ({unasked.get(source, 'it was not asked')})"
         for source, probes in sorted(wanted.items())
         for known in [{(entry.get("address"), entry.get("port")) for entry in answers.get(source, ())}]
         for probe in probes

@@ -63,17 +63,19 @@ END
 """
 
 
-def test_verify_fails_where_a_host_of_the_plan_was_not_reached_until_that_is_accepted(tmp_path: pathlib.Path) -> None:
+def test_verify_fails_where_a_host_of_the_plan_gave_no_answer_until_that_is_accepted(tmp_path: pathlib.Path) -> None:
     place = Place(tmp_path)
     text = INVENTORY.format(port=9).replace("ansible_host: 127.0.0.1", f"ansible_connection: local, ansible_python_interpreter: {sys.executable}")
-    place.write("inventory.yml", text)
     within = [*UNSHARE, "sh", "-c", ONE_NETWORK, "sh"]
-    for more, code in (((), 2), (("-e", "verify_accept_unreached=true"), 0)):
+    lost = text.replace("ansible_host: 127.0.0.2", "ansible_connection: nobody.has.this")
+    for inventory, more, code in ((text, (), 2), (text, ("-e", "verify_accept_unreached=true"), 0), (lost, ("-e", "verify_accept_unreached=true"), 0)):
+        place.write("inventory.yml", inventory)
         plan = place.play("-i", "inventory.yml", "portcullis.msports.plan")
         assert plan.code == 0, plan.output
         run = place.play("-i", "inventory.yml", "portcullis.msports.verify", *more, within=within)
         assert run.code == code and "probes tried, all as planned" in run.output, run.output
-        assert ("1 hosts of the plan could not be asked, so nothing is known of them: sql01" in run.output) is (code == 2), run.output
+        assert "hosts of the plan that gave no answer (1): sql01" in run.output, run.output
+        assert ("Where that is all right, say -e verify_accept_unreached=true" in run.output) is (code == 2), run.output
 
 
 class Connection:

@@ -26,18 +26,18 @@ compiled = LOADER.get_code
 
 
 def get_code(self, fullname: str) -> types.CodeType | None:
-    """The loader's own code of a module, from the folder where an earlier run has left it."""
+    """The code of a module, from the folder where an earlier run has left it. Tests reach one checkout by many links, so the file's own path counts."""
     source = self.get_source(fullname)
     if source is None or self._compiled_code:
         return compiled(self, fullname)
-    text = source.encode() if isinstance(source, str) else source
-    named = hashlib.sha256(self.get_filename(fullname).encode() + b"\0" + text).hexdigest()
-    kept = pathlib.Path(os.environ["MSPORTS_PACKED"], f"{named}.code")
+    path, text = os.path.realpath(self.get_filename(fullname)), source.encode() if isinstance(source, str) else source
+    kept = pathlib.Path(os.environ["MSPORTS_PACKED"], hashlib.sha256(path.encode() + b"\0" + text).hexdigest() + ".code")
     try:
         self._compiled_code = marshal.loads(kept.read_bytes())
     except FileNotFoundError:
+        self._compiled_code = compile(source, path, "exec", flags=0, dont_inherit=True)
         with tempfile.NamedTemporaryFile(dir=kept.parent, delete=False) as aside:  # several runs may want it at once
-            aside.write(marshal.dumps(compiled(self, fullname)))
+            aside.write(marshal.dumps(self._compiled_code))
         os.replace(aside.name, kept)
     return self._compiled_code
 

@@ -65,7 +65,8 @@ def test_a_host_that_is_away_is_no_false_alarm() -> None:
     answers = {"a01": [{"address": "10.1.1.11", "port": 1433, "answer": "filtered"}, {"address": "10.1.1.11", "port": 9, "answer": "refused"}]}
     found, untested = observed(index(), answers, "2026-11-29", {}, {"sql01": "timed out"})
     assert [(item.port, item.outcome) for item in found] == [(9, "passed")]
-    assert untested == ["a01 -> 10.1.1.11 tcp/1433: sql01 itself was not reached, so its silence says nothing (timed out)"]
+    assert untested == ["a01 -> 10.1.1.11 tcp/1433: sql01 itself could not be asked, so its silence says nothing (timed out)"]
+    assert observed(index(), answers, "2026-11-29", {"sql01": [1433]}, {"sql01": "no probe"})[1] == [], "its sockets are known all the same"
     wanted = {"a01": [{"address": "10.1.1.11", "port": 1433}], "b01": [{"address": "10.1.1.11", "port": 1433}], "c01": [{"address": "10.1.1.11", "port": 9}]}
     assert unanswered(wanted, answers, {"b01": "no Python"}) == [
         "b01 -> 10.1.1.11 tcp/1433: b01 could not try it (no Python)",
@@ -87,7 +88,14 @@ def test_results_of_tasks_are_answers_listeners_or_why_there_are_none() -> None:
     )
     assert found.answers == {"linux": answered["answers"], "windows": answered["answers"]}
     assert found.listening == {"windows": [443], "blind": []}
-    assert found.unreached == {"away": "timed out", "broken": "it gave no answer"}
+    assert found.unasked == {"away": "timed out", "broken": "it gave no answer"}
+    assert told({"linux": [{}], "windows": []}) == ({}, {}, {}), "a task that never ran"
+
+
+def test_what_is_no_result_of_a_task_is_refused_all_at_once() -> None:
+    with pytest.raises(MsportsError) as refused:
+        told({"a": [{"address": "10.1.1.11", "port": 9, "answer": "open"}], "b": None, "c": ["x"], "d": [1]})
+    assert str(refused.value).count("as a task registers them") == 4
 
 
 @pytest.mark.parametrize(
