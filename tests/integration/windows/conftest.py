@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the portcullis.msports contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the tests of Windows hosts share is in ``stand_in_hosts.py``; what they were run by is said at their end."""
+"""What the tests of Windows hosts share is in ``stand_in_hosts.py`` and the other files beside it; what they were run by is said at their end."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ from stand_in_hosts import (
     together,
     engines,
 )
+from engine_cases import echo, pretend_pwsh
+from naive_executor import naive
 
 __all__ = [
     "Host",
@@ -34,10 +36,13 @@ __all__ = [
     "ROOT",
     "Sent",
     "ansible_playbook",
+    "echo",
     "full",
     "host",
     "make_host",
+    "naive",
     "playbook_environment",
+    "pretend_pwsh",
     "read",
     "result_of",
     "run_playbook",

@@ -155,7 +155,7 @@ def test_group_policy_states_are_told_per_profile(make_host: t.Callable[..., Hos
 
 
 def test_every_state_of_group_policy_is_told(make_host: t.Callable[..., Host]) -> None:
-    """A naive executor goes wrong under each of them, as test_stand_in.py shows; this one tells the controller of each."""
+    """A naive executor goes wrong under each of them, as test_stand_in_switches.py shows; this one tells the controller of each."""
     hosts = [make_host(policy_file.empty(), "none"), *(make_host(policy_file.set_state(policy_file.empty(), name), name) for name in policy_file.STATES)]
     states = [host()["state"] for host in hosts]
     assert len({json.dumps(state, sort_keys=True) for state in states}) == len(states)

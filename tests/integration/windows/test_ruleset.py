@@ -335,7 +335,7 @@ READINGS: list[tuple[str, t.Any]] = [
 
 
 def test_in_whatever_way_rules_are_read_back_they_are_the_same(host: Host) -> None:
-    """Each of these makes a naive reader see another ruleset; test_stand_in.py shows it."""
+    """Each of these makes a naive reader see another ruleset; test_stand_in_switches.py shows it."""
     first = run(FIRST, caller(host))
     assert warnings(first) == []
     for switch, value in READINGS:
