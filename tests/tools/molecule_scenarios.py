@@ -9,6 +9,7 @@ itself (extensions/molecule/README.md).
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pathlib
 import subprocess
@@ -24,7 +25,7 @@ SCENARIOS = ROOT / "extensions" / "molecule"
 CALLBACKS = ROOT / "tests" / "tools" / "callbacks"
 # Networks of containers belong to the machine by name, subnet and bridge, and outlive a killed run. In namespaces of its own a run has its own.
 OWN_NETWORKS = """set -e
-for place in /etc/containers/networks /run/containers; do mkdir -p "$place"; mount -t tmpfs networks "$place"; done
+for place in "$NETWORKS" /run/containers; do mkdir -p "$place"; mount -t tmpfs networks "$place"; done
 ip link set lo up
 exec "$@"
 """
@@ -52,6 +53,7 @@ def environment(base: t.Mapping[str, str]) -> dict[str, str]:
         **base,
         "CONTAINERS_CONF": str(booted.CACHE / "containers.conf"),
         "CONTAINERS_STORAGE_CONF": str(storage),
+        "NETWORKS": str(booted.NETWORKS),
         "MSPORTS_MOLECULE_IMAGE": image,
         "MSPORTS_MOLECULE_PREPARED": "true",
         "MSPORTS_MOLECULE_PRERUN": "false",  # Ansible finds the collection by a link
@@ -66,7 +68,9 @@ def run(scenario: str, base: t.Mapping[str, str]) -> tuple[int, str]:
     except booted.CannotRun as error:
         return 1, f"this machine cannot run the containers of Molecule: {error}. MSPORTS_SKIP='molecule-*' leaves the scenarios out by name"
     command = [*OWN, str(pathlib.Path(sys.executable).with_name("molecule")), "test", "--scenario-name", scenario]
-    with tempfile.TemporaryDirectory(prefix="msports-packed-") as packed:
+    lock = CACHE.joinpath(f"molecule-{scenario}.lock")  # names of containers are the same in two runs of one checkout
+    with lock.open("w", encoding="utf-8") as held, tempfile.TemporaryDirectory(prefix="msports-packed-") as packed:
+        fcntl.flock(held, fcntl.LOCK_EX)
         env |= {"ANSIBLE_CALLBACKS_ENABLED": "packed_once", "ANSIBLE_CALLBACK_PLUGINS": str(CALLBACKS), "MSPORTS_PACKED": packed}
         done = subprocess.run(command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     return done.returncode, done.stdout.decode(errors="replace")

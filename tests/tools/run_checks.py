@@ -274,10 +274,10 @@ def run_wine(alone: bool) -> Outcome:
     return run_pytest("windows-wine", WINE_ALL if alone else WINE_FEW, alone, **{engines.VARIABLE: "wine"})
 
 
-def run_molecule(scenario: str, _alone: bool) -> Outcome:
+def run_molecule(scenario: str, _alone: bool, log: str = "") -> Outcome:
     """The whole test sequence of one scenario, which counts as one check."""
     status, output = molecule_scenarios.run(scenario, environment())
-    RESULTS.joinpath(f"molecule-{scenario}.log").write_text(output, encoding="utf-8")
+    RESULTS.joinpath(f"{log or f'molecule-{scenario}'}.log").write_text(output, encoding="utf-8")
     if status == 0:
         return Outcome(passed=1)
     name, lines = f"molecule-{scenario}", output.splitlines()
@@ -323,7 +323,13 @@ PARTS = (
     Part("windows-wine", "windows-wine", run_wine),
     Part("lab", "lab", lambda alone: run_pytest("lab", ["tests/lab/test_lab.py"], alone)),
     *(
-        Part(f"molecule-{name}", "molecule", functools.partial(run_molecule, name), name != MIXED, lambda _test, name=name: run_molecule(name, False))
+        Part(
+            f"molecule-{name}",
+            "molecule",
+            functools.partial(run_molecule, name),
+            name != MIXED,
+            lambda test, name=name: run_molecule(name, False, f"{test}-again"),
+        )
         for name in molecule_scenarios.scenarios()
     ),
 )

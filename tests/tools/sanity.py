@@ -37,6 +37,9 @@ PYTHONS = {"2.19": ("3.11", "3.13"), "2.20": ("3.12", "3.14"), "2.21": ("3.12", 
 # they run once, on the newest core that runs here.
 OF_THE_CORE = ("action-plugin-docs", "ansible-doc", "compile", "ignores", "import", "runtime-metadata", "validate-modules")
 
+# The Pythons that a core runs modules on, from and to.
+TARGETS = {"2.19": ("3.8", "3.13"), "2.20": ("3.9", "3.14"), "2.21": ("3.9", "3.14")}
+
 # Every Python that a target or a controller may have, and what asks each of them.
 VERSIONS = tuple(f"3.{minor}" for minor in range(8, 15))
 OF_THE_PYTHON = ("compile", "import")
@@ -125,7 +128,12 @@ def further_pythons(core: str, used: t.Mapping[str, str], there: t.Sequence[str]
     ``used``: the Python of each core that runs here, oldest core first.
     """
     others = [version for version in there if version not in used.values()]
-    return [version for version in others if core == next((name for name in used if minor(version) <= minor(PYTHONS[name][1])), None)]
+    return [version for version in others if core == next((name for name in used if within(version, TARGETS[name])), None)]
+
+
+def within(version: str, bounds: tuple[str, str]) -> bool:
+    lowest, highest = map(minor, bounds)
+    return lowest <= minor(version) <= highest
 
 
 def minor(version: str) -> int:
@@ -163,11 +171,9 @@ def find_exactly(version: str) -> t.Optional[str]:
 
 def find_python(core: str) -> t.Optional[str]:
     """The path of a Python for this core, or None: the lowest that is there, but for the newest core the highest, so that more of them are seen at work."""
-    lowest, highest = PYTHONS[core]
     if core != next(reversed(PYTHONS)):
-        return find_between(lowest, highest)
-    wanted = (version for version in reversed(VERSIONS) if minor(lowest) <= minor(version) <= minor(highest))
-    return next(filter(None, map(find_exactly, wanted)), None)
+        return find_between(*PYTHONS[core])
+    return next(filter(None, (find_exactly(version) for version in reversed(VERSIONS) if within(version, PYTHONS[core]))), None)
 
 
 def cores_here() -> list[str]:
@@ -233,7 +239,7 @@ def make_home(venv: pathlib.Path) -> pathlib.Path:
 
 @dataclass(frozen=True)
 class Job:
-    """What to run for one core, where and how, whether pwsh is there, and the Pythons that no core can ask because they are not here."""
+    """What to run for one core, where and how, whether pwsh is there, and the Pythons that no core asks here."""
 
     commands: list[list[str]]
     folder: pathlib.Path
@@ -258,7 +264,9 @@ class Job:
         if any("--exclude" in argv and NEEDS_PWSH in argv for argv in self.commands):
             told.append(f"NOT RUN: sanity-{core}::validate-modules on {NEEDS_PWSH}: no pwsh on PATH (its documentation in .yml was checked)")
         if self.missing:
-            told.append(f"NOT RUN: sanity-{core}: nothing was compiled and imported on Python {', '.join(self.missing)}: not on this machine")
+            told.append(
+                f"NOT RUN: sanity-{core}: nothing was compiled and imported on Python {', '.join(self.missing)}: it is not here, or no core here knows it"
+            )
         return told
 
 
@@ -286,9 +294,11 @@ def job(core: str, python: str, arguments: t.Sequence[str]) -> Job:
     used = {name: version_of(path) for name in cores if (path := find_python(name))}
     there = [version for version in VERSIONS if find_exactly(version)]
     commands = [[*ansible_test, used[core], *run] for run in runs_of(tests, pwsh is not None, (folder / NEEDS_PWSH).is_file())]
-    if not arguments:
-        commands += [[*ansible_test, version, *chosen(OF_THE_PYTHON)] for version in further_pythons(core, used, there)]
-    missing = [version for version in VERSIONS if version not in there and core == cores[0]]
+    of_pythons = [name for name in OF_THE_PYTHON if not arguments or name in arguments]
+    if of_pythons:
+        commands += [[*ansible_test, version, *chosen(of_pythons)] for version in further_pythons(core, used, there)]
+    asked = {*used.values(), *(version for name in used for version in further_pythons(name, used, there))}
+    missing = [version for version in VERSIONS if version not in asked and of_pythons and core == cores[0]]
     return Job(commands, folder, env, pwsh is not None, missing)
 
 

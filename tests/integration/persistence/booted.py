@@ -74,10 +74,13 @@ default_ulimits = ["nofile=8192:8192", "nproc=8192:8192"]
 runtime = "runc"
 cgroup_manager = "cgroupfs"
 events_logger = "file"
+[network]
+network_config_dir = "{0}"
 """
 # Why the tests of a folder fail, and how they are left out.
 WHY = "this machine cannot run the container: {0}. MSPORTS_SKIP='{1}' leaves these tests out by name"
 STORAGE = CACHE / "images"
+NETWORKS = CACHE / "networks"
 
 
 def runroot(cache: pathlib.Path) -> pathlib.Path:
@@ -109,7 +112,7 @@ def _settings() -> pathlib.Path:
     # Made aside and renamed: several parts begin at once, and podman must not read half of it.
     with tempfile.TemporaryDirectory(dir=CACHE) as folder:
         aside = pathlib.Path(folder)
-        aside.joinpath(configuration.name).write_text(CONFIGURATION, encoding="utf-8")
+        aside.joinpath(configuration.name).write_text(CONFIGURATION.format(NETWORKS), encoding="utf-8")
         aside.joinpath(link.name).symlink_to(RUNROOT)
         for made in (configuration, link):
             os.replace(aside / made.name, made)
