@@ -12,11 +12,11 @@ from tools_under_test import load
 
 
 def test_a_failure_of_molecule_is_shown_with_what_is_around_it() -> None:
-    checks = load("run_checks")
+    parts = load("parts")
     log = [*(f"before {number}" for number in range(100)), "fatal: [mp]: FAILED!", *(f"after {number}" for number in range(500))]
-    shown = checks.telling(log)
+    shown = parts.telling(log)
     assert (shown[0], shown[40], len(shown)) == ("before 60", "fatal: [mp]: FAILED!", 200)
-    assert checks.telling(log[:100]) == log[:100]
+    assert parts.telling(log[:100]) == log[:100]
 
 
 @pytest.mark.parametrize(
@@ -29,10 +29,10 @@ def test_a_failure_of_molecule_is_shown_with_what_is_around_it() -> None:
     ],
 )
 def test_the_summary_says_which_task_of_a_scenario_failed(log: list[str], why: str, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
-    checks = load("run_checks")
-    monkeypatch.setattr(checks, "RESULTS", tmp_path)
-    monkeypatch.setattr(checks.molecule_scenarios, "run", lambda _scenario, _env: (2, "\n".join(log)))
-    outcome = checks.run_molecule("mixed", False)
+    parts = load("parts")
+    monkeypatch.setattr(parts, "RESULTS", tmp_path)
+    monkeypatch.setattr(parts.molecule_scenarios, "run", lambda _scenario, _env: (2, "\n".join(log)))
+    outcome = parts.run_molecule("mixed", False)
     assert (outcome.failures, outcome.said) == ({"molecule-mixed": why}, [load("again").failed_line("molecule-mixed", why)])
 
 

@@ -12,16 +12,16 @@ from tools_under_test import ROOT, TOOLS, lines, load
 
 
 def test_a_skip_counts_as_failed_unless_it_is_allowed_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    checks = load("run_checks")
+    checks, results = load("parts"), load("outcome")
     part = checks.PARTS[0]
     monkeypatch.setenv("MSPORTS_SKIP", "tests/unit/test_a.py::*, lab")
-    outcome = checks.judge(part, checks.Outcome(passed=5, skipped=["tests/unit/test_a.py::test_x", "tests/unit/test_b.py::test_y"]))
+    outcome = results.judge(part, results.Outcome(passed=5, skipped=["tests/unit/test_a.py::test_x", "tests/unit/test_b.py::test_y"]))
     assert (outcome.passed, outcome.failed, outcome.skipped) == (5, 1, ["tests/unit/test_a.py::test_x"])
-    assert [line for line in outcome.said if "test_y (counts as failed" in line] and checks.allowed("lab") and not checks.allowed("unit")
+    assert [line for line in outcome.said if "test_y (counts as failed" in line] and results.allowed("lab") and not results.allowed("unit")
 
 
 def test_pytest_runs_are_counted_with_every_kind_of_end(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    checks = load("run_checks")
+    checks = load("parts")
     monkeypatch.setattr(checks, "RESULTS", tmp_path)
     path = tmp_path / "test_sample.py"
     path.write_text(
@@ -47,12 +47,12 @@ def test_pytest_runs_are_counted_with_every_kind_of_end(tmp_path: pathlib.Path, 
 
 
 def test_a_part_that_breaks_is_a_failed_one_and_the_others_run() -> None:
-    checks = load("run_checks")
+    checks, results = load("run_checks"), load("outcome")
 
     def breaks(_alone: bool) -> None:
         raise OSError("disk full")
 
-    good, bad = checks.Part("good", "lab", lambda _alone: checks.Outcome(passed=1)), checks.Part("bad", "containers", breaks)
+    good, bad = results.Part("good", "lab", lambda _alone: results.Outcome(passed=1)), results.Part("bad", "containers", breaks)
     result, outcomes = checks.run_all([bad, good])
     assert [line.split()[:5:2] for line in result] == [["bad", "passed", "failed"], ["good", "passed", "failed"]]
     assert [(name, outcomes[name].passed, outcomes[name].failed) for name in ("bad", "good")] == [("bad", 0, 1), ("good", 1, 0)]
@@ -61,18 +61,18 @@ def test_a_part_that_breaks_is_a_failed_one_and_the_others_run() -> None:
 
 def test_every_part_is_in_one_chain() -> None:
     checks = load("run_checks")
-    assert sorted(part.name for chain in checks.CHAINS for part in chain) == sorted(part.name for part in checks.PARTS)
-    assert {part.group for part in checks.PARTS} >= {"sanity", "molecule", "containers", "windows"}
+    assert sorted(part.name for chain in checks.CHAINS for part in chain) == sorted(part.name for part in load("parts").PARTS)
+    assert {part.group for part in load("parts").PARTS} >= {"sanity", "molecule", "containers", "windows"}
 
 
 def test_of_molecule_the_whole_run_has_the_scenario_with_every_backend() -> None:
-    parts = load("run_checks").PARTS
+    parts = load("parts").PARTS
     assert [part.name for part in parts if part.group == "molecule" and not part.by_name] == ["molecule-mixed"]
     assert {part.group for part in parts if part.by_name} == {"molecule"}
 
 
 def test_every_folder_of_integration_tests_is_run_once() -> None:
-    checks = load("run_checks")
+    checks = load("parts")
     folders = {path.parent for path in (ROOT / "tests" / "integration").rglob("test_*.py")}
     chosen = [ROOT / path for path in (*checks.integration(), *(path for part in checks.FOLDERS for path in checks.folders(part)))]
     assert len(chosen) == len(set(chosen))
@@ -85,21 +85,21 @@ HOOK = "import runpy\npytest_collection_modifyitems = runpy.run_path({!r})['pyte
 
 
 def test_what_is_named_is_skipped_before_anything_is_set_up(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    checks = load("run_checks")
+    checks, results = load("parts"), load("outcome")
     monkeypatch.setattr(checks, "RESULTS", tmp_path)
     tmp_path.joinpath("conftest.py").write_text(HOOK.format(str(TOOLS.parent / "conftest.py")), encoding="utf-8")
     for name in ("one", "two"):
         text = lines("import pytest", "@pytest.fixture(scope='session')", "def container(): pytest.fail('cannot run')", "def test_it(container): pass")
         tmp_path.joinpath(f"test_{name}.py").write_text(text, encoding="utf-8")
     monkeypatch.setenv("MSPORTS_SKIP", "*test_one.py::*")
-    outcome = checks.judge(checks.PARTS[0], checks.run_pytest("sample", [str(tmp_path), "-p", "no:cacheprovider"], True))
+    outcome = results.judge(checks.PARTS[0], checks.run_pytest("sample", [str(tmp_path), "-p", "no:cacheprovider"], True))
     assert (outcome.passed, outcome.failed, len(outcome.skipped)) == (0, 1, 1)
     assert [line for line in outcome.said if "test_one.py::test_it (allowed by MSPORTS_SKIP)" in line]
 
 
 def test_the_page_on_testing_names_every_part_and_how_containers_are_left_out() -> None:
     page = ROOT.joinpath("TESTING.md").read_text(encoding="utf-8")
-    checks = load("run_checks")
+    checks = load("parts")
     named = {part.name for part in checks.PARTS} | {f"tests/integration/{folder}/*" for folders in checks.FOLDERS.values() for folder in folders}
     assert [name for name in sorted(named) if f"`{name}`" not in page] == []
 
@@ -107,7 +107,7 @@ def test_the_page_on_testing_names_every_part_and_how_containers_are_left_out() 
 @pytest.mark.parametrize("part", ["windows-pwsh", "windows-wine", "sanity-2.21", "core-2.20"])
 def test_a_part_that_needs_a_newer_python_is_told_and_not_failed(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a bare Debian 12, also where a PowerShell is named."""
-    checks = load("run_checks")
+    checks = load("parts")
     monkeypatch.setattr(checks.sanity, "find_python", lambda _core: None)
     monkeypatch.setattr(checks.engines, "named", lambda _name: None)
     monkeypatch.setenv("MSPORTS_WINDOWS_POWERSHELL", "/some/PowerShell.zip")
