@@ -11,7 +11,9 @@ import typing as t
 import pytest
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import nft, tracking
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables import reconcile
-from network_namespaces import PROBE, Peer, Prober
+from network_namespaces import PROBE, Peer, Prober, run
+
+OTHERS = "table inet theirs { chain input { type filter hook input priority 5; policy accept; tcp dport 9 counter packets 7 bytes 70 drop; }; }"
 
 
 class Backend:
@@ -47,6 +49,12 @@ class Backend:
 @pytest.fixture
 def apply(network: None, tmp_path_factory: pytest.TempPathFactory) -> Backend:
     return Backend(str(tmp_path_factory.mktemp("root")))
+
+
+@pytest.fixture
+def others(network: None) -> None:
+    """A table that is not ours is there beforehand."""
+    run("nft -f -", OTHERS)
 
 
 def rule(name: str, **fields: t.Any) -> dict[str, t.Any]:
