@@ -29,6 +29,7 @@ from stand_in_hosts import (
 )
 from engine_cases import echo, pretend_pwsh
 from naive_executor import naive
+from ruleset_cases import estate
 
 __all__ = [
     "Host",
@@ -37,6 +38,7 @@ __all__ = [
     "Sent",
     "ansible_playbook",
     "echo",
+    "estate",
     "full",
     "host",
     "make_host",
