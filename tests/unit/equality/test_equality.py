@@ -34,7 +34,8 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._render.wire im
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows import desired
 from ansible_collections.portcullis.msports.tests.unit.equality import boxes, nftables_text, windows_rules
 from ansible_collections.portcullis.msports.tests.unit.goldens import regenerate
-from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._flow.test_invariants import ESTATES, Estate
+from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._flow.drawn_estates import Estate
+from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._flow.generated_estates import ESTATES
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 COMPANY = ROOT / "docs" / "examples" / "small_company"
