@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import collections
 import pathlib
 import sys
 import typing as t
@@ -311,3 +312,9 @@ def test_metadata_keeps_its_promises() -> None:
     ignores = {path.name: path.read_text(encoding="utf-8") for path in ROOT.glob("tests/sanity/ignore-*.txt")}
     assert set(ignores) == {"ignore-2.19.txt", "ignore-2.20.txt", "ignore-2.21.txt"}
     assert set(ignores.values()) == {""}, "the aim is a clean run, not a list of exceptions"
+
+
+def test_modules_of_tests_have_names_of_their_own() -> None:
+    """pytest imports them by their name alone, so that two of one name cannot be run together."""
+    names = collections.Counter(path.name for path in (ROOT / "tests").rglob("test_*.py"))
+    assert [name for name, times in names.items() if times > 1] == []
