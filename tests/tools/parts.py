@@ -232,13 +232,14 @@ def run_wine(alone: bool) -> Outcome:
 
 def run_molecule(scenario: str, _alone: bool, log: str = "") -> Outcome:
     """The whole test sequence of one scenario, which counts as one check."""
+    name = f"molecule-{scenario}"
     status, output = molecule_scenarios.run(scenario, environment())
-    RESULTS.joinpath(f"{log or f'molecule-{scenario}'}.log").write_text(output, encoding="utf-8")
+    RESULTS.joinpath(f"{log or name}.log").write_text(output, encoding="utf-8")
     if status == 0:
         return Outcome(passed=1)
-    name, lines = f"molecule-{scenario}", output.splitlines()
-    failures = {name: broke_at(lines)}
-    return Outcome(failed=1, failures=failures, said=[again.failed_line(name, failures[name])], shown=["\n".join(telling(lines))])
+    lines = output.splitlines()
+    why = broke_at(lines)
+    return Outcome(failed=1, failures={name: why}, said=[again.failed_line(name, why)], shown=["\n".join(telling(lines))])
 
 
 def first_failure(lines: list[str]) -> t.Optional[int]:

@@ -15,6 +15,7 @@ Where there is no ``pwsh`` (on PATH, or named by ``MSPORTS_PWSH``), two things c
 from __future__ import annotations
 
 import fcntl
+import functools
 import hashlib
 import os
 import pathlib
@@ -122,13 +123,13 @@ def chosen(tests: t.Sequence[str]) -> list[str]:
     return [argument for name in tests for argument in ("--test", name)]
 
 
-def further_pythons(core: str, used: t.Mapping[str, str], there: t.Sequence[str]) -> list[str]:
-    """The Pythons that this core asks besides its own. Each one that is there is asked once, by the oldest core that knows it.
+def pythons_of(used: t.Mapping[str, str], there: t.Sequence[str]) -> dict[str, str]:
+    """Python to the core that asks it besides its own: each one that is there once, by the oldest core that knows it.
 
     ``used``: the Python of each core that runs here, oldest core first.
     """
-    others = [version for version in there if version not in used.values()]
-    return [version for version in others if core == next((name for name in used if within(version, TARGETS[name])), None)]
+    knowing = {version: [core for core in used if within(version, TARGETS[core])] for version in there if version not in used.values()}
+    return {version: cores[0] for version, cores in knowing.items() if cores}
 
 
 def within(version: str, bounds: tuple[str, str]) -> bool:
@@ -159,6 +160,7 @@ def runs_of(arguments: t.Sequence[str], pwsh: bool, there: bool = True) -> list[
     return [*([[*common, *others]] if others else []), *runs]
 
 
+@functools.cache
 def find_between(lowest: str, highest: str) -> t.Optional[str]:
     """The path of a Python between two versions, the lowest that is there, or None."""
     found = subprocess.run([ROOT / "tests" / "tools" / "find_python.sh", lowest, highest], stdout=subprocess.PIPE, text=True, check=False)
@@ -273,11 +275,12 @@ class Job:
 def job(core: str, python: str, arguments: t.Sequence[str]) -> Job:
     """What to run for this core, on a fresh copy of the checkout. No ``arguments``: the tests that this core has to pass."""
     cores = cores_here()
+    there = {version: path for version in VERSIONS if (path := find_exactly(version))}
     venv = make_venv(core, python)
     home = make_home(venv)
     # ansible-test compiles and imports modules on every Python that they support and that it finds as pythonX.Y on PATH. Version
     # managers put stand-ins there that do not run, so the folders of interpreters that do run come first.
-    folders = [str(venv / "bin"), os.path.dirname(python), *(os.path.dirname(found) for found in map(find_exactly, VERSIONS) if found)]
+    folders = [str(venv / "bin"), os.path.dirname(python), *map(os.path.dirname, there.values())]
     env = {**os.environ, "HOME": str(home), "PATH": os.pathsep.join([*folders, os.environ.get("PATH", os.defpath)])}
     env["ANSIBLE_HOME"] = str(home / ".ansible")
     for name in ("PYTHONPATH", "VIRTUAL_ENV", "ANSIBLE_COLLECTIONS_PATH", "ANSIBLE_CONFIG"):
@@ -292,13 +295,12 @@ def job(core: str, python: str, arguments: t.Sequence[str]) -> Job:
     if pwsh is not None and not has_analyzer(pwsh) and "--test" not in tests:
         tests += ["--skip-test", "pslint"]
     used = {name: version_of(path) for name in cores if (path := find_python(name))}
-    there = [version for version in VERSIONS if find_exactly(version)]
+    further = pythons_of(used, list(there))
     commands = [[*ansible_test, used[core], *run] for run in runs_of(tests, pwsh is not None, (folder / NEEDS_PWSH).is_file())]
-    of_pythons = [name for name in OF_THE_PYTHON if not arguments or name in arguments]
-    if of_pythons:
-        commands += [[*ansible_test, version, *chosen(of_pythons)] for version in further_pythons(core, used, there)]
-    asked = {*used.values(), *(version for name in used for version in further_pythons(name, used, there))}
-    missing = [version for version in VERSIONS if version not in asked and of_pythons and core == cores[0]]
+    missing: list[str] = []
+    if of_pythons := [name for name in OF_THE_PYTHON if not arguments or name in arguments]:
+        commands += [[*ansible_test, version, *chosen(of_pythons)] for version, asking in further.items() if asking == core]
+        missing = [version for version in VERSIONS if version not in {*used.values(), *further}] if core == cores[0] else []
     return Job(commands, folder, env, pwsh is not None, missing)
 
 

@@ -132,7 +132,7 @@ ALL = ("3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
 )
 def test_each_python_that_is_there_is_asked_once(used: dict[str, str], there: t.Sequence[str], asked: dict[str, list[str]]) -> None:
     sanity = load("sanity")
-    assert {core: found for core in used if (found := sanity.further_pythons(core, used, there))} == asked
+    assert sanity.pythons_of(used, there) == {version: core for core, versions in asked.items() for version in versions}
 
 
 def test_pythons_that_are_not_there_are_told() -> None:
