@@ -19,6 +19,7 @@ import typing as t
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Where the programs of ansible-core lie: of the one that runs the tests, or of another that is supported (MSPORTS_ANSIBLE).
 PROGRAMS = pathlib.Path(os.environ.get("MSPORTS_ANSIBLE") or pathlib.Path(sys.executable).parent)
+PYTHON = PROGRAMS / "python"
 END = "Say what was planned and done"
 # Has the callback packed_once.
 CALLBACKS = ROOT / "tests" / "tools" / "callbacks"

@@ -9,10 +9,15 @@ import importlib.metadata
 import os
 import pathlib
 import subprocess
-import sys
 
 import pytest
-from playbook_runs import PROGRAMS, Place, packed
+from playbook_runs import PROGRAMS, PYTHON, Place, packed
+
+WHENCE = """#!/usr/bin/python
+from ansible.module_utils import basic
+
+basic.AnsibleModule({}).exit_json(file=basic.__file__)
+"""
 
 
 @pytest.mark.every_core
@@ -24,10 +29,12 @@ def test_playbooks_are_run_by_the_core_that_is_asked_for() -> None:
 @pytest.mark.every_core
 def test_a_module_is_packed_once_for_all_runs(tmp_path: pathlib.Path) -> None:
     place = Place(tmp_path)
-    playbook = place.write("play.yml", "[{hosts: localhost, gather_facts: false, tasks: [{ansible.builtin.ping: }]}]")
+    place.write("library/whence.py", WHENCE)
+    playbook = place.write("play.yml", "[{hosts: localhost, gather_facts: false, tasks: [{name: whence, whence: }]}]")
     made = []
     for _run in range(2):
-        played = place.play("-i", "localhost,", "-c", "local", "-e", f"ansible_python_interpreter={sys.executable}", playbook)
+        played = place.play("-i", "localhost,", "-c", "local", "-e", f"ansible_python_interpreter={PYTHON}", playbook)
         assert played.code == 0 and "packed_once" not in played.output, played.output
-        made.append([(path.name, path.stat().st_mtime_ns) for path in packed().rglob("ansible.modules.ping*") if not path.name.endswith(".lock")])
+        assert played.by_task()["whence"]["file"].endswith("basic.pyc"), "compiled code is in the archive, and the host takes it"
+        made.append([(path.name, path.stat().st_mtime_ns) for path in packed().rglob("*whence*") if not path.name.endswith(".lock")])
     assert len(made[0]) == 1 and made[0] == made[1]

@@ -10,10 +10,9 @@ import pathlib
 import re
 import shlex
 import subprocess
-import sys
 
 import pytest
-from playbook_runs import PROGRAMS
+from playbook_runs import PROGRAMS, PYTHON
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 README = ROOT.joinpath("README.md").read_text(encoding="utf-8")
@@ -22,7 +21,7 @@ BLOCKS = re.findall(r"```(\w+)\n(.*?)```", FIVE, re.DOTALL)
 INVENTORY = next(body for language, body in BLOCKS if language == "yaml")
 COMMANDS = [(line[2:], shown.splitlines()) for _language, body in BLOCKS for line, shown in re.findall(r"^(\$ .*)\n((?:(?!\$ ).*\n)*)", body, re.MULTILINE)]
 # the namespace stands for mp01, which the example reaches by ssh
-HERE = f" -e ansible_connection=local -e ansible_user=root -e ansible_python_interpreter={sys.executable} -e host_firewall_persist=false"
+HERE = f" -e ansible_connection=local -e ansible_user=root -e ansible_python_interpreter={PYTHON} -e host_firewall_persist=false"
 UNSHARE = ["unshare", "--net", "--mount", *([] if os.geteuid() == 0 else ["--user", "--map-root-user"])]
 
 

@@ -4,7 +4,7 @@
 
 // Stands where module_wrapper.ps1 of ansible-core stands: sets $complex_args, does the three statements of the module's .ps1 (spec,
 // module, one static method that takes the module; or one method that takes the arguments), and gives back output and exit code.
-// Reads [{spec, type, method, arguments, environment, wide}] as JSON from standard input and writes [{code, output}]: a host runs one
+// Reads lines of JSON, {spec, type, method, arguments, environment, wide}, and answers each with a line {code, output}: a host runs one
 // call in a process, tests that need hundreds run them in one.
 using System;
 using System.Collections;
@@ -27,29 +27,37 @@ namespace portcullis.msports.tests
             JavaScriptSerializer serializer = new JavaScriptSerializer();
             serializer.MaxJsonLength = int.MaxValue;
             serializer.RecursionLimit = 99;
-            List<Dictionary<string, object>> orders;
             using (StreamReader reader = new StreamReader(Console.OpenStandardInput(), utf8))
-                orders = serializer.Deserialize<List<Dictionary<string, object>>>(reader.ReadToEnd());
-            List<object> results = new List<object>();
-            foreach (Dictionary<string, object> order in orders)
+            using (StreamWriter writer = new StreamWriter(Console.OpenStandardOutput(), utf8))
             {
-                StringWriter written = new StringWriter();
-                written.NewLine = "\r\n";
-                TextWriter before = Console.Out;
-                Console.SetOut(written);
-                IDictionary<string, object> environment = (IDictionary<string, object>)order["environment"];
-                foreach (KeyValuePair<string, object> variable in environment)
-                    Environment.SetEnvironmentVariable(variable.Key, (string)variable.Value);
-                int code = Call(order, written, serializer);
-                foreach (string name in environment.Keys)
-                    Environment.SetEnvironmentVariable(name, null);
-                Console.SetOut(before);
-                results.Add(new Dictionary<string, object> { { "code", code }, { "output", written.ToString() } });
+                string line;
+                while ((line = reader.ReadLine()) != null)
+                {
+                    writer.WriteLine(serializer.Serialize(Answer(serializer.Deserialize<Dictionary<string, object>>(line), serializer)));
+                    writer.Flush();
+                }
             }
-            byte[] output = utf8.GetBytes(serializer.Serialize(results));
-            using (Stream stream = Console.OpenStandardOutput())
-                stream.Write(output, 0, output.Length);
             return 0;
+        }
+
+        private static Dictionary<string, object> Answer(Dictionary<string, object> order, JavaScriptSerializer serializer)
+        {
+            StringWriter written = new StringWriter();
+            written.NewLine = "\r\n";
+            TextWriter before = Console.Out;
+            Console.SetOut(written);
+            IDictionary<string, object> environment = (IDictionary<string, object>)order["environment"];
+            foreach (KeyValuePair<string, object> variable in environment)
+                Environment.SetEnvironmentVariable(variable.Key, (string)variable.Value);
+            int code = Call(order, written, serializer);
+            // The stand-in writes its file when the process ends; here a call may end before.
+            Type standIn = Assembly.GetExecutingAssembly().GetType("portcullis.msports.tests.StandIn");
+            if (standIn != null)
+                standIn.GetMethod("Close").Invoke(null, null);
+            foreach (string name in environment.Keys)
+                Environment.SetEnvironmentVariable(name, null);
+            Console.SetOut(before);
+            return new Dictionary<string, object> { { "code", code }, { "output", written.ToString() } };
         }
 
         private static int Call(Dictionary<string, object> order, StringWriter written, JavaScriptSerializer serializer)

@@ -18,7 +18,7 @@ import tempfile
 import typing as t
 
 import yaml
-from playbook_runs import PROGRAMS, Place
+from playbook_runs import PROGRAMS, PYTHON, Place
 
 COUNTED = pathlib.Path(__file__).resolve().parent / "collections"
 # With a network, a /run and a /var/lib of its own, where a host remembers what it has and what it had.
@@ -31,7 +31,7 @@ INVENTORY: dict[str, t.Any] = {
     "all": {
         "vars": {
             "ansible_connection": "portcullis.counted.local",
-            "ansible_python_interpreter": sys.executable,
+            "ansible_python_interpreter": str(PYTHON),
             "ansible_user": "root",
             "msports_releases": {"exchange": "2013"},  # which has both roles
             "msports_management": {"from": ["10.9.0.0/24"], "services": ["ssh"]},

@@ -21,7 +21,7 @@ import typing as t
 import pytest
 import yaml
 from bench import PLAN, SUMMARY, Bench, Run
-from playbook_runs import ROOT
+from playbook_runs import PYTHON, ROOT
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._files import file_name
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.read import load
@@ -185,7 +185,7 @@ def test_a_host_pulls_its_own_part(bench: Bench) -> None:
     for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "the plan"]):
         subprocess.run([*git, *words], cwd=repository, check=True, capture_output=True)
     pull = [bench.program("ansible-pull"), "-U", str(repository), "-d", str(bench.folder / "checkout"), "-i", "web01,", "-c", "local"]
-    pull += ["-e", f"ansible_python_interpreter={sys.executable}"]
+    pull += ["-e", f"ansible_python_interpreter={PYTHON}"]
     published = f'"$@" -e host_firewall_expected_digest={digest}'
     script = f'hostname web01; {published} && {published} && nft list table inet msports; "$@" -e host_firewall_expected_digest=none'
     done = bench.inside(["unshare", "--uts", "sh", "-c", script, "sh", *pull])

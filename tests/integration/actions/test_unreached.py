@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import pathlib
 import socket
-import sys
 import typing as t
 
 import pytest
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._reached import Watch
 from ansible_collections.portcullis.msports.tests.integration.actions.bench import UNSHARE
-from ansible_collections.portcullis.msports.tests.integration.playbook_runs import Place
+from ansible_collections.portcullis.msports.tests.integration.playbook_runs import PYTHON, Place
 
 INVENTORY = """
 all:
@@ -65,7 +64,7 @@ END
 
 def test_verify_fails_where_a_host_of_the_plan_gave_no_answer_until_that_is_accepted(tmp_path: pathlib.Path) -> None:
     place = Place(tmp_path)
-    text = INVENTORY.format(port=9).replace("ansible_host: 127.0.0.1", f"ansible_connection: local, ansible_python_interpreter: {sys.executable}")
+    text = INVENTORY.format(port=9).replace("ansible_host: 127.0.0.1", f"ansible_connection: local, ansible_python_interpreter: {PYTHON}")
     within = [*UNSHARE, "sh", "-c", ONE_NETWORK, "sh"]
     lost = text.replace("ansible_host: 127.0.0.2", "ansible_connection: nobody.has.this")
     place.write("inventory.yml", text)

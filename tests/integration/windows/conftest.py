@@ -24,7 +24,6 @@ from stand_in_hosts import (
     script_of,
     send,
     sent,
-    together,
     engines,
 )
 from engine_cases import echo, pretend_pwsh
@@ -51,7 +50,6 @@ __all__ = [
     "script_of",
     "send",
     "sent",
-    "together",
 ]
 
 #: They make real COM calls: `make windows-wine`.

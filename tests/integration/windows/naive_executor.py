@@ -42,7 +42,7 @@ def run_all(folder: pathlib.Path, read: payload.Call, cases: t.Sequence[Case]) -
     arguments = [{"way": case.way, "value": case.value, "path": str(path)} for case, path in zip(cases, paths)]
     script = script_of("naive.Executor", "cases = @{ type = 'list'; elements = 'dict'; required = $true }")
     call = payload.other_module(read, "naive.ps1", script, {**sources, **NAIVE}, {"cases": arguments})
-    done = engines.chosen().run(call, paths[0])
+    done = engines.chosen().run_open(call, paths[0])
     outcomes = json.loads(done.output)["outcomes"] if done.output else [None] * len(cases)
     return [Outcome(value, policy_file.read(path), done.code) for value, path in zip(outcomes, paths)]
 

@@ -134,12 +134,6 @@ def result_of(done: payload.Done) -> dict[str, t.Any]:
     return result
 
 
-def together(hosts: t.Sequence[Host], operations: list[dict[str, t.Any]], expected: str) -> list[dict[str, t.Any]]:
-    """The same operations on several hosts, in one process."""
-    calls = [(host.call(owner="msports", operations=operations, expected=expected), host.path) for host in hosts]
-    return [result_of(done) for done in engines.chosen().run_all(calls)]
-
-
 class Host:
     """One stand-in host: its file, and the internal module on it, as ansible-core sent it, with parameters of the test's own."""
 
@@ -162,11 +156,11 @@ class Host:
         if operations is not None and expected is None:
             expected = self.known(owner)["digest"]
         call = self.call(owner=owner, operations=operations, expected=expected, **more)
-        return result_of(engines.chosen().run_all([(call, self.path)], wide=wide)[0])
+        return result_of(engines.chosen().run_open(call, self.path, wide=wide))
 
     def run(self, **given: t.Any) -> dict[str, t.Any]:
         """One call with exactly these parameters."""
-        return result_of(engines.chosen().run_all([(self.call(**given), self.path)])[0])
+        return result_of(engines.chosen().run_open(self.call(**given), self.path))
 
     def call(self, **given: t.Any) -> payload.Call:
         """The module's call with these parameters; None is not given."""

@@ -66,8 +66,8 @@ def test_the_stand_in_is_not_even_looked_for_where_windows_is_defined(read: payl
     path = policy_file.write(tmp_path / "host.json", policy_file.fresh_server())
     program = mono.compiled(read.csharp, defines=("AMD64", "WINDOWS"))
     with stand_in.environment_for(path, {}) as environment:
-        orders = [mono.order(read, environment, wide=False)]
-        done = subprocess.run(["mono", str(program)], input=json.dumps(orders).encode(), capture_output=True, check=False)
+        question = mono.order(read, environment, wide=False)
+        done = subprocess.run(["mono", str(program)], input=json.dumps(question).encode(), capture_output=True, check=False)
     assert b'"code":1' in done.stdout
     assert policy_file.read(path)["counters"]["calls"] == 0
 

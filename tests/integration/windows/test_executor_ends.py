@@ -13,9 +13,8 @@ import typing as t
 import policy_file
 import pytest
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.reconcile import HostFailed, run
-from conftest import Host, engines, result_of
+from conftest import Host, engines
 from executor_cases import estate
-from test_round_trip import SideBySide
 
 Plain = dict[str, t.Any]
 # Over those of `estate`: some stay, some change, the others go, and there are new ones.
@@ -29,7 +28,7 @@ WANTED: Plain = {"rules": RULES, "default_outbound": "block", "max_removals": 20
 
 
 def asking(host: Host) -> t.Callable[[Plain], Plain]:
-    return lambda arguments: result_of(engines.chosen().run_all([(host.call(**arguments), host.path)])[0])
+    return lambda arguments: host.run(**arguments)
 
 
 def without_keys(content: policy_file.Content) -> Plain:
@@ -64,7 +63,7 @@ def test_a_run_that_ended_after_any_commit_is_finished_by_the_next(make_host: t.
         assert host.content["counters"]["commits"] == commit
         assert policy_file.foreign(host.content) == policy_file.foreign(before), commit
     assert len({json.dumps(without_keys(host.content)) for host in hosts}) == commits, "each of them left something else"
-    healed = SideBySide().run([lambda ask, host=host: run(WANTED, lambda arguments: ask(host, arguments)) for host in hosts])
+    healed = [run(WANTED, asking(host)) for host in hosts]
     for commit, (host, result) in enumerate(zip(hosts, healed), 1):
         assert result["effective"]["in_force"] and result["changed"] == (commit < commits), commit
         assert without_keys(host.content) == without_keys(whole.content), commit
@@ -75,7 +74,7 @@ def test_an_enumeration_that_breaks_at_any_rule_changes_nothing(make_host: t.Cal
     content = estate()
     count = len(content["rules"])
     hosts = [make_host(estate(enumeration_fails_at=place), f"breaks-{place}") for place in range(1, count + 2)]
-    told = [json.loads(done.output) for done in engines.chosen().run_all([(host.call(owner="msports", settle=True), host.path) for host in hosts])]
+    told = [json.loads(done.output) for done in (engines.chosen().run_open(host.call(owner="msports", settle=True), host.path) for host in hosts)]
     assert [bool(result.get("failed")) for result in told] == [True] * count + [False]
     for host, result in zip(hosts, told):
         assert ("state" in result) != bool(result.get("failed"))

@@ -11,7 +11,7 @@ import typing as t
 
 import policy_file
 import pytest
-from conftest import Host, together
+from conftest import Host
 from executor_cases import COMMITS, OURS, edit, estate, everything, named, new, ours, policy, remove, row_of
 from policy_file import OUT
 
@@ -28,7 +28,7 @@ def attempts(make_host: t.Callable[..., Host], failure: str, **switches: t.Any) 
     operations, digest = everything(first), first.known()["digest"]
 
     hosts = [make_host(estate(**{**switches, failure: commit}), f"{failure}-{commit}") for commit in range(1, COMMITS + 1)]
-    results = together(hosts, operations, digest)
+    results = [host(operations, digest) for host in hosts]
     return first.content, [Attempt(commit, result, host.content) for commit, (host, result) in enumerate(zip(hosts, results), 1)]
 
 

@@ -3,26 +3,34 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A callback of Ansible that keeps what each ansible-playbook makes anew: archives of modules, and compiled plugins. ``MSPORTS_PACKED`` names the folder.
 
-Half of a run's processor time goes into reading and compiling what a module imports. The archive is the same for each run of a test process, so it is
-made once there. It is found by the name of the module alone: a folder is never used for two versions of a module, nor of ansible-core. Compiled code of
-collections, which Ansible keeps nowhere, is found by its source.
+Half of a run's processor time goes into reading and compiling what a module imports, on the controller and once more on the host. The archive is the same
+for each run of a test process, so it is made once there, with compiled code beside each source: a host with the controller's Python takes that, any
+other compiles. It is found by the name of the module alone: a folder is never used for two versions of a module, nor of ansible-core. Compiled code
+of collections, which Ansible keeps nowhere, is found by its source.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import importlib.util
+import io
 import marshal
 import os
 import pathlib
 import tempfile
 import types
+import zipfile
 
 from ansible import constants
+from ansible.executor import module_common
 from ansible.plugins.callback import CallbackBase
 from ansible.utils.collection_loader import _collection_finder
 
 LOADER = _collection_finder._AnsibleCollectionPkgLoaderBase
 compiled = LOADER.get_code
+dump = module_common._CachedModule.dump
+UNCHECKED = (1).to_bytes(4, "little")  # the compiled code is taken whatever the source's time is
 
 
 def get_code(self, fullname: str) -> types.CodeType | None:
@@ -42,6 +50,18 @@ def get_code(self, fullname: str) -> types.CodeType | None:
     return self._compiled_code
 
 
+def dump_compiled(self, path: str) -> None:
+    """Keep an archive, with compiled code in it."""
+    archive = io.BytesIO(base64.b64decode(self.zip_data))
+    with zipfile.ZipFile(archive, "a", compression=zipfile.ZIP_DEFLATED) as packed:
+        for name in [name for name in packed.namelist() if name.endswith(".py")]:
+            source = packed.read(name)
+            code = marshal.dumps(compile(source, name, "exec", dont_inherit=True))
+            packed.writestr(name + "c", importlib.util.MAGIC_NUMBER + UNCHECKED + importlib.util.source_hash(source) + code)
+    self.zip_data = base64.b64encode(archive.getvalue())
+    dump(self, path)
+
+
 class CallbackModule(CallbackBase):
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "notification"
@@ -52,3 +72,4 @@ class CallbackModule(CallbackBase):
         # Made before the first task, so before any worker is there. The run's own folder goes at its end, and with it the link alone.
         os.symlink(os.environ["MSPORTS_PACKED"], os.path.join(constants.DEFAULT_LOCAL_TMP, "ansiballz_cache"))
         LOADER.get_code = get_code
+        module_common._CachedModule.dump = dump_compiled

@@ -36,8 +36,8 @@ class Engine(t.Protocol):
     def run(self, call: Call, policy: t.Optional[pathlib.Path], wide: bool = False, timeout: float = 1800) -> Done:
         """One call, in a process of its own, started as ansible-core starts it. ``wide``: whole numbers are Int64, as in PowerShell 7."""
 
-    def run_all(self, calls: t.Sequence[tuple[Call, t.Optional[pathlib.Path]]], wide: bool = False, timeout: float = 1800) -> list[Done]:
-        """Calls of one module, each on a file of its own, in whatever way is fastest: starting a process is what takes longest."""
+    def run_open(self, call: Call, policy: t.Optional[pathlib.Path], wide: bool = False, timeout: float = 1800) -> Done:
+        """The same in a process that stays open for further calls: starting it is what takes long."""
 
 
 @functools.cache

@@ -10,6 +10,7 @@ ansible-core would give, and runs the three statements that a module's ``.ps1`` 
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import hashlib
 import json
@@ -25,6 +26,7 @@ import typing as t
 from ansible.module_utils import csharp
 
 from . import script, stand_in
+from .answering import Answering
 from .payload import Call, Done, EngineError
 
 HERE = pathlib.Path(__file__).resolve().parents[1]
@@ -33,6 +35,8 @@ _WARNING = re.compile(r"(?m)^(?P<file>[^\n(]+)\(\d+,\d+\): warning CS(?P<code>\d
 _BASIC = pathlib.Path(csharp.__file__).parent / "Ansible.Basic.cs"
 # Programs that nobody used for a week are thrown away whenever a new one is made.
 _KEPT = 7 * 24 * 3600
+# Processes that stay open: one for the module that reads and writes, one for what confirms, one for a module that a test brings.
+_MOST_OPEN = 3
 # Windows has these; nothing of the controller's own environment is there.
 _ENVIRONMENT = {"SystemRoot": "C:\\Windows", "COMPUTERNAME": "STAND-IN"}
 
@@ -127,10 +131,14 @@ def _compile(folder: pathlib.Path, program: pathlib.Path, sources: t.Mapping[str
 
 
 class Mono:
-    """The engine that is there by default: every call in a process of Mono, or hundreds in one."""
+    """The engine that is there by default. ``run`` starts a Mono for each call, as a host would; ``run_open`` keeps one open."""
 
     name = "mono"
     core: t.Optional[str] = None
+
+    def __init__(self) -> None:
+        self._open: dict[pathlib.Path, Answering] = {}  # by program, the last one used at the end
+        atexit.register(self.close)
 
     def missing(self) -> list[str]:
         return [f"not installed: {program}" for program in missing_programs()]
@@ -139,27 +147,55 @@ class Mono:
         return "Mono: the C# as C# 5 with the stand-in policy store; no PowerShell, the .ps1 is only read"
 
     def run(self, call: Call, policy: t.Optional[pathlib.Path], wide: bool = False, timeout: float = 1800) -> Done:
-        (done,) = self.run_all([(call, policy)], wide, timeout)
-        return done
+        return _done(call, policy, wide, lambda program, question: _alone(program, question, timeout))
 
-    def run_all(self, calls: t.Sequence[tuple[Call, t.Optional[pathlib.Path]]], wide: bool = False, timeout: float = 1800) -> list[Done]:
-        code = calls[0][0].csharp
-        if any(call.csharp != code for call, _policy in calls) or len({policy for _call, policy in calls}) < len(calls):
-            raise ValueError("calls of one process need the same code and a file each")
-        try:
-            program = compiled(code, stand_in.SOURCES if calls[0][1] else ())
-        except CompileError as error:
-            return [_wrapper_failure(f"Failed to compile C# code: {error}")] * len(calls)
-        with contextlib.ExitStack() as locks:
-            orders = []
-            for call, policy in calls:
-                environment = locks.enter_context(stand_in.environment_for(policy, call.environment))
-                orders.append(order(call, environment, wide))
-            plain = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": tempfile.gettempdir()}
-            done = subprocess.run(["mono", str(program)], input=json.dumps(orders).encode(), capture_output=True, env=plain, timeout=timeout, check=False)
-        if done.returncode != 0:
-            return [Done(done.returncode, done.stdout, done.stderr)] * len(calls)
-        return [Done(one["code"], one["output"].encode(), done.stderr) for one in json.loads(done.stdout)]
+    def run_open(self, call: Call, policy: t.Optional[pathlib.Path], wide: bool = False, timeout: float = 1800) -> Done:
+        def ask(program: pathlib.Path, question: dict[str, t.Any]) -> Done:
+            opened = self._opened(program)
+            answer = opened.ask(question, timeout)
+            return Done(opened.exit_code(30), b"", b"") if answer is None else _answered(answer)
+
+        return _done(call, policy, wide, ask)
+
+    def close(self) -> None:
+        while self._open:
+            self._open.popitem()[1].close()
+
+    def _opened(self, program: pathlib.Path) -> Answering:
+        found = self._open.pop(program, None)
+        if found is not None and found.ended:
+            found.close()
+            found = None
+        if found is None:
+            for other in [*self._open][: 1 - _MOST_OPEN]:
+                self._open.pop(other).close()
+            found = Answering(subprocess.Popen(["mono", str(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=_plain()))
+        self._open[program] = found
+        return found
+
+
+def _done(call: Call, policy: t.Optional[pathlib.Path], wide: bool, ask: t.Callable[[pathlib.Path, dict[str, t.Any]], Done]) -> Done:
+    try:
+        program = compiled(call.csharp, stand_in.SOURCES if policy else ())
+    except CompileError as error:
+        return _wrapper_failure(f"Failed to compile C# code: {error}")
+    with stand_in.environment_for(policy, call.environment) as environment:
+        return ask(program, order(call, environment, wide))
+
+
+def _plain() -> dict[str, str]:
+    return {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": tempfile.gettempdir()}
+
+
+def _alone(program: pathlib.Path, question: dict[str, t.Any], timeout: float) -> Done:
+    done = subprocess.run(["mono", str(program)], input=json.dumps(question).encode(), capture_output=True, env=_plain(), timeout=timeout, check=False)
+    if done.returncode != 0:
+        return Done(done.returncode, done.stdout, done.stderr)
+    return _answered(json.loads(done.stdout), done.stderr)
+
+
+def _answered(answer: t.Mapping[str, t.Any], error: bytes = b"") -> Done:
+    return Done(answer["code"], answer["output"].encode(), error)
 
 
 def order(call: Call, environment: t.Mapping[str, str], wide: bool) -> dict[str, t.Any]:

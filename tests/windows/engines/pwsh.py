@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """PowerShell 7 for Linux: the genuine exec wrapper, its JSON, its compiler; with the stand-in among the C# utils of the payload.
 
-``run`` starts a PowerShell for each call, with the very command that ansible-core sends. That takes seconds, so ``run_all`` keeps one
+``run`` starts a PowerShell for each call, with the very command that ansible-core sends. That takes seconds, so ``run_open`` keeps one
 open (``session.ps1``) that runs script and input of each call in a runspace of its own, and compiles the C# for the first of them.
 """
 
@@ -11,19 +11,17 @@ from __future__ import annotations
 
 import atexit
 import base64
-import contextlib
 import functools
 import json
 import os
 import pathlib
 import re
-import select
 import shutil
 import subprocess
-import time
 import typing as t
 
 from . import archive, stand_in
+from .answering import Answering
 from .payload import ADD_TYPE, BETWEEN, Call, Done, EngineError, command_script, words_of
 
 VARIABLE = "MSPORTS_PWSH"
@@ -96,10 +94,7 @@ class Pwsh:
             done = subprocess.run(words, input=data, capture_output=True, env={**environment, **_kept()}, timeout=timeout, check=False)
         return Done(done.returncode, done.stdout, done.stderr)
 
-    def run_all(self, calls: t.Sequence[tuple[Call, t.Optional[pathlib.Path]]], wide: bool = True, timeout: float = 1800) -> list[Done]:
-        return [self._in_session(call, policy, timeout) for call, policy in calls]
-
-    def _in_session(self, call: Call, policy: t.Optional[pathlib.Path], timeout: float) -> Done:
+    def run_open(self, call: Call, policy: t.Optional[pathlib.Path], wide: bool = True, timeout: float = 1800) -> Done:
         code = json.dumps([dict(call.csharp), policy is None])
         if self._session is None or self._session.ended or self._session.code != code:
             self.close()
@@ -112,7 +107,7 @@ class Pwsh:
             self._session = None
 
 
-class Session:
+class Session(Answering):
     """A PowerShell that stays open. ``code``: what C# it has compiled, or will; another code needs another process."""
 
     def __init__(self, program: str, code: str) -> None:
@@ -120,11 +115,7 @@ class Session:
         self._program = program
         self._loaded = False
         words = [program, "-NoProfile", "-NonInteractive", "-File", str(stand_in.HERE / "session.ps1")]
-        self._process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=_kept())
-
-    @property
-    def ended(self) -> bool:
-        return self._process.poll() is not None
+        super().__init__(subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=_kept()))
 
     def run(self, call: Call, policy: t.Optional[pathlib.Path], timeout: float) -> Done:
         """One call; where it ended the process, its exit code and no output."""
@@ -133,31 +124,11 @@ class Session:
             order = {"bootstrap": command_script(call.command), "input": data.decode().split("\n"), "environment": environment}
             # the task's own variables are set by the wrapper, in the process, for good
             order["environment"] = {**order["environment"], **call.environment}
-            answer = self._ask(json.dumps(order).encode() + b"\n", timeout)
+            answer = self.ask(order, timeout)
         if answer is None:
-            return Done(self._process.wait(timeout=30), b"", b"")
+            return Done(self.exit_code(30), b"", b"")
         self._loaded = answer["loaded"]
         return Done(answer["code"], answer["output"].encode(), answer["error"].encode())
-
-    def _ask(self, line: bytes, timeout: float) -> t.Optional[dict[str, t.Any]]:
-        assert self._process.stdin is not None and self._process.stdout is not None
-        with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.write(line)
-            self._process.stdin.flush()
-        said, ends = b"", time.monotonic() + timeout
-        while not said.endswith(b"\n"):
-            if not select.select([self._process.stdout], [], [], max(0.0, ends - time.monotonic()))[0]:
-                self.close()
-                raise subprocess.TimeoutExpired("session.ps1", timeout)
-            part = os.read(self._process.stdout.fileno(), 1 << 20)
-            if not part:
-                return None
-            said += part
-        return t.cast("dict[str, t.Any]", json.loads(said))
-
-    def close(self) -> None:
-        self._process.kill()
-        self._process.wait()
 
 
 def _added(policy: t.Optional[pathlib.Path]) -> t.Sequence[pathlib.Path]:

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """PowerShell for Windows under Wine: the genuine payload, unchanged, with real COM calls, the registry, and TCP sessions of Windows.
 
-``run`` starts a PowerShell for each call, with the very command that ansible-core sends; ``run_all`` keeps one open, as ``pwsh`` does.
+``run`` starts a PowerShell for each call, with the very command that ansible-core sends; ``run_open`` keeps one open, as ``pwsh`` does.
 The host itself is ``tests/windows/wine``. It starts with the first call and ends with the tests. Processes of a playbook use that of the
 test which plays it, where that shares it (``shared``).
 """
@@ -20,8 +20,9 @@ import typing as t
 from wine import machine, root, shared
 
 from . import archive, stand_in
+from .answering import Answering
 from .payload import Call, Done, EngineError, command_script, read_call, words_of
-from .pwsh import Session, for_pwsh
+from .pwsh import for_pwsh
 
 VARIABLE = "MSPORTS_WINDOWS_POWERSHELL"
 MOST_OPEN = 2  # sessions: one for the module that reads and writes, one for what confirms
@@ -72,19 +73,7 @@ class Wine:
             output, _error = process.communicate(call.wire(), timeout=timeout)
         return Done(process.returncode, output, b"")
 
-    def run_all(self, calls: t.Sequence[tuple[Call, t.Optional[pathlib.Path]]], wide: bool = True, timeout: float = 900) -> list[Done]:
-        return [self._in_session(call, policy, timeout) for call, policy in calls]
-
-    def share(self, opened: bool = False) -> shared.Shared:
-        """This host, for playbooks. ``opened``: a PowerShell that stays open runs their calls; else each has one of its own, as Ansible has it."""
-
-        def run(command: str, in_data: bytes, policy: t.Optional[pathlib.Path]) -> Done:
-            call = read_call(command, in_data)
-            return self.run_all([(call, policy)])[0] if opened else self.run(call, policy)
-
-        return shared.Shared(run)
-
-    def _in_session(self, call: Call, policy: t.Optional[pathlib.Path], timeout: float) -> Done:
+    def run_open(self, call: Call, policy: t.Optional[pathlib.Path], wide: bool = True, timeout: float = 900) -> Done:
         code = json.dumps(dict(call.csharp))
         session = self._sessions.pop(code, None)
         if session is not None and session.ended:
@@ -97,6 +86,15 @@ class Wine:
         self._sessions[code] = session
         return session.run(call, policy, timeout)
 
+    def share(self, opened: bool = False) -> shared.Shared:
+        """This host, for playbooks. ``opened``: a PowerShell that stays open runs their calls; else each has one of its own, as Ansible has it."""
+
+        def run(command: str, in_data: bytes, policy: t.Optional[pathlib.Path]) -> Done:
+            call = read_call(command, in_data)
+            return (self.run_open if opened else self.run)(call, policy)
+
+        return shared.Shared(run)
+
     def close(self) -> None:
         while self._sessions:
             self._sessions.popitem()[1].close()
@@ -105,33 +103,26 @@ class Wine:
             self._machine = None
 
 
-class OpenPowerShell(Session):
-    """A PowerShell that stays open on a host."""
+class OpenPowerShell(Answering):
+    """A PowerShell that stays open on a host. ``code``: what C# it has compiled, or will."""
 
-    def __init__(self, host: machine.Machine, code: str) -> None:  # pylint: disable=super-init-not-called
+    def __init__(self, host: machine.Machine, code: str) -> None:
         self.code = code
         self._loaded = False
         self._host = host
         script = host.root.windows(stand_in.HERE / "session.ps1")
-        self._process = host.space.start(["powershell", "-NoProfile", "-NonInteractive", "-ExecutionPolicy", "Unrestricted", "-File", script])
+        super().__init__(host.space.start(["powershell", "-NoProfile", "-NonInteractive", "-ExecutionPolicy", "Unrestricted", "-File", script]))
 
     def run(self, call: Call, policy: t.Optional[pathlib.Path], timeout: float) -> Done:
         _words, data = for_pwsh(call.command, call.wire(), call.wrapper["PwshPath"], (), compiles=not self._loaded)
         with stand_in.environment_for(policy, {}) as environment, self._host.playing(policy) as variables:
             order: dict[str, t.Any] = {"bootstrap": command_script(call.command), "input": data.decode().split("\n")}
             order["environment"] = {**environment, **variables, **call.environment}
-            answer = self._ask(json.dumps(order).encode() + b"\n", timeout)
+            answer = self.ask(order, timeout)
         if answer is None:
-            return Done(self._process.wait(timeout=timeout), b"", b"")
+            return Done(self.exit_code(timeout), b"", b"")
         self._loaded = answer["loaded"]
         return Done(answer["code"], answer["output"].encode(), answer["error"].encode())
-
-    def close(self) -> None:
-        assert self._process.stdin is not None and self._process.stdout is not None
-        self._process.kill()
-        self._process.wait()
-        self._process.stdin.close()
-        self._process.stdout.close()
 
 
 def version(folder: pathlib.Path) -> str:

@@ -8,12 +8,11 @@ from __future__ import annotations
 import copy
 import typing as t
 
-import engines
 import policy_file
 import pytest
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.reconcile import run
 
-from conftest import Host, result_of
+from conftest import Host
 
 Plain = dict[str, t.Any]
 RULES = [
@@ -52,7 +51,7 @@ HANDS: dict[str, Plain] = {
 
 
 def caller(host: Host) -> t.Callable[[Plain], Plain]:
-    return lambda arguments: result_of(engines.chosen().run_all([(host.call(**arguments), host.path)])[0])
+    return lambda arguments: host.run(**arguments)
 
 
 @pytest.fixture(scope="module")

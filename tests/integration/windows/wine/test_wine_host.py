@@ -133,7 +133,7 @@ def test_what_com_refuses_is_told_as_the_stand_in_tells_it(make_host: t.Callable
         messages = []
         call = host.call(owner="msports", operations=[operation], expected=host.known()["digest"])
         for engine in (engines.chosen(), engines.named("mono")):
-            result = json.loads(engine.run_all([(call, host.path)])[0].output)
+            result = json.loads(engine.run_open(call, host.path).output)
             assert result["failed"] and result["undone"], result
             messages.append(result["msg"])
             assert policy_file.state(host.content) == before

@@ -7,20 +7,19 @@ from __future__ import annotations
 
 import typing as t
 
-import engines
 import policy_file
 import pytest
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.host import watched
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.reconcile import run
 
-from conftest import Host, result_of
+from conftest import Host
 
 Plain = dict[str, t.Any]
 
 
 def caller(host: Host) -> t.Callable[[Plain], Plain]:
-    return lambda arguments: result_of(engines.chosen().run_all([(host.call(**arguments), host.path)])[0])
+    return lambda arguments: host.run(**arguments)
 
 
 def session(peer: str, local: str, local_port: int = 5986) -> Plain:
