@@ -5,6 +5,7 @@ from __future__ import annotations
 
 """Run playbooks of the collection against the hosts of the lab, from this checkout."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -15,6 +16,9 @@ import typing as t
 from dataclasses import dataclass
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "windows"))
+
+from engines import mono
 LINUX, WINDOWS = "portcullis.lab.netns", "portcullis.lab.windows_stand_in"
 # The connection is given on the command line and not in the inventory, because one inventory and one plan serve both systems' stand-ins.
 # All hosts can probe, because all are played by Linux.
@@ -66,11 +70,15 @@ class Ansible:
             "ANSIBLE_REMOTE_TEMP": "/run/ansible",
             "ANSIBLE_GATHERING": "explicit",
             "ANSIBLE_RETRY_FILES_ENABLED": "0",
-            "ANSIBLE_CALLBACKS_ENABLED": "portcullis.lab.results",
+            "ANSIBLE_CALLBACKS_ENABLED": "portcullis.lab.results,packed_once",
+            "ANSIBLE_CALLBACK_PLUGINS": str(ROOT / "tests" / "tools" / "callbacks"),
+            "MSPORTS_PACKED": str(work / "packed"),
             "MSPORTS_LAB_HOSTS": str(hosts),
             "MSPORTS_STAND_IN_DIRECTORY": str(stores),
         }
         (work / "ansible.cfg").write_text("[defaults]\n", encoding="utf-8")
+        (work / "packed").mkdir()
+        self._mono = mono.Mono()
 
     def play(self, playbook: str, connection: str = LINUX, **more: t.Any) -> Played:
         """Run a playbook, by the name in a collection or by path, over one of the connections, and return what it said. ``more`` are variables."""
@@ -79,8 +87,9 @@ class Ansible:
         command = [_program("ansible-playbook"), *sources, "--connection", connection, "--extra-vars", extra, playbook]
         told = self.work / f"results.{connection}"  # runs over different connections may go on at once
         told.write_text("", encoding="utf-8")
-        environment = {**self.environment, "MSPORTS_LAB_RESULTS": str(told)}
-        done = subprocess.run(command, cwd=self.work, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        with self._mono.share() if connection == WINDOWS else contextlib.nullcontext() as engine:
+            environment = {**self.environment, "MSPORTS_LAB_RESULTS": str(told), **(engine.environment if engine else {})}
+            done = subprocess.run(command, cwd=self.work, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
         results = dict(map(json.loads, told.read_text(encoding="utf-8").splitlines()))
         return Played(done.returncode, done.stdout, _counts(done.stdout), results)
 

@@ -28,7 +28,13 @@ ROOT, CACHE = checkout.ROOT, checkout.CACHE
 RESULTS = CACHE / "test"
 BIN = pathlib.Path(sys.executable).parent
 # Folders of tests/integration by part; the part ``integration`` has the others.
-FOLDERS = {"firewalld": ("firewalld",), "ufw": ("ufw",), "boot": ("persistence",), "windows": ("benchmarks", "windows")}
+FOLDERS = {
+    "nftables": ("management_paths", "nftables"),
+    "firewalld": ("firewalld",),
+    "ufw": ("ufw",),
+    "boot": ("persistence",),
+    "windows": ("benchmarks", "windows"),
+}
 BOOTED = ("firewalld", "ufw", "boot")
 # Tests of the part ``windows`` that a real PowerShell runs too: types of values, each kind of call by itself, and the columns of rules.
 BY_POWERSHELL = ("test_values", "test_alone", "test_executor_writes")
@@ -143,7 +149,7 @@ def coverage(alone: bool) -> Outcome:
     for old in (CACHE / "coverage").glob("data*"):
         old.unlink()
     total = Outcome()
-    for name, paths in (("unit", UNIT), ("integration", integration())):
+    for name, paths in (("unit", UNIT), ("integration", [*integration(), *folders("nftables")])):
         outcome = run_pytest(name, paths, alone, measured=True)
         total.passed, total.failed = total.passed + outcome.passed, total.failed + outcome.failed
         total.skipped, total.said = total.skipped + outcome.skipped, total.said + outcome.said
@@ -272,6 +278,7 @@ PARTS = (
     *(Part(f"sanity-{core}", "sanity", functools.partial(run_sanity, core)) for core in sanity.PYTHONS),
     Part("unit", "unit", lambda alone: run_pytest("unit", UNIT, alone)),
     Part("integration", "integration", lambda alone: run_pytest("integration", integration(), alone)),
+    Part("nftables", "integration", functools.partial(run_folders, "nftables")),
     *(Part(f"core-{core}", "integration", functools.partial(run_on_core, core)) for core in other_cores()),
     *(Part(name, "containers", functools.partial(run_folders, name), again=functools.partial(run_one, name)) for name in BOOTED),
     Part("windows", "windows", functools.partial(run_folders, "windows")),

@@ -31,13 +31,14 @@ from outcome import Outcome, Part, summary, timed
 from parts import MEASURED, PARTS, RESULTS, other_cores
 from skips import allowed
 
-# One more than there are processors, because tests on containers wait much of the time.
-WORKERS = (os.cpu_count() or 2) + 1
+# Two more than there are processors, because tests on containers and in namespaces wait much of the time.
+WORKERS = (os.cpu_count() or 2) + 2
 # What takes long begins early. Cores share ansible-test's environments, so they run one after the other. So do scenarios, where all of them were asked for,
 # because each has four hosts.
 LONG_FIRST = (
-    "integration",
+    "nftables",
     "firewalld",
+    "integration",
     "windows",
     "windows-pwsh",
     "windows-wine",

@@ -25,9 +25,9 @@ import typing as t
 
 from ansible.module_utils import csharp
 
-from . import script, stand_in
+from . import script, shared, stand_in
 from .answering import Answering
-from .payload import Call, Done, EngineError
+from .payload import Call, Done, EngineError, read_call
 
 HERE = pathlib.Path(__file__).resolve().parents[1]
 _REFERENCE = re.compile(r"//\s*AssemblyReference\s+-(?P<kind>Name|Type)\s+(?P<name>[\w.]*)(?:\s+-CLR\s+(?P<clr>Core|Framework))?")
@@ -131,7 +131,7 @@ def _compile(folder: pathlib.Path, program: pathlib.Path, sources: t.Mapping[str
 
 
 class Mono:
-    """The engine that is there by default. ``run`` starts a Mono for each call, as a host would; ``run_open`` keeps one open."""
+    """The engine that is there by default. ``run`` starts a Mono for each call, as a host would; ``run_open`` and ``share`` keep one open."""
 
     name = "mono"
     core: t.Optional[str] = None
@@ -147,6 +147,8 @@ class Mono:
         return "Mono: the C# as C# 5 with the stand-in policy store; no PowerShell, the .ps1 is only read"
 
     def run(self, call: Call, policy: t.Optional[pathlib.Path], wide: bool = False, timeout: float = 1800) -> Done:
+        if shared.VARIABLE in os.environ:
+            return Done(*shared.asked(call.command, call.wire(), policy))
         return _done(call, policy, wide, lambda program, question: _alone(program, question, timeout))
 
     def run_open(self, call: Call, policy: t.Optional[pathlib.Path], wide: bool = False, timeout: float = 1800) -> Done:
@@ -156,6 +158,10 @@ class Mono:
             return Done(opened.exit_code(30), b"", b"") if answer is None else _answered(answer)
 
         return _done(call, policy, wide, ask)
+
+    def share(self) -> shared.Shared:
+        """This engine, for playbooks: one Mono runs the calls of all their tasks."""
+        return shared.Shared(lambda command, in_data, policy: self.run_open(read_call(command, in_data), policy))
 
     def close(self) -> None:
         while self._open:

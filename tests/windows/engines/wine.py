@@ -17,9 +17,9 @@ import pathlib
 import re
 import typing as t
 
-from wine import machine, root, shared
+from wine import machine, root
 
-from . import archive, stand_in
+from . import archive, shared, stand_in
 from .answering import Answering
 from .payload import Call, Done, EngineError, command_script, read_call, words_of
 from .pwsh import for_pwsh

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the portcullis.msports contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One host for the processes of a playbook: each task of Ansible is a process of its own, and making a host takes seconds.
+"""One engine for the processes of a playbook: each task of Ansible is a process of its own, and starting an engine takes long.
 
-The process that has the host takes their calls, one after the other, at a socket whose path is in ``VARIABLE``.
+The process that has the engine takes their calls, one after the other, at a socket whose path is in ``VARIABLE``.
 """
 
 from __future__ import annotations
@@ -16,19 +16,21 @@ import traceback
 import typing as t
 from multiprocessing import connection
 
-VARIABLE = "MSPORTS_WINE_HOST"
+from .payload import EngineError
+
+VARIABLE = "MSPORTS_ENGINE_SOCKET"
 #: A call: command line, standard input, policy file. Its answer: exit code and both outputs, or what went wrong.
 Call = tuple[str, bytes, t.Optional[str]]
 Answer = t.Union[tuple[int, bytes, bytes], str]
 
 
 class Shared:
-    """``run`` runs a call on the host. A context manager; ``environment`` is for the processes that share it."""
+    """``run`` runs a call. A context manager; ``environment`` is for the processes that share it."""
 
     def __init__(self, run: t.Callable[[str, bytes, t.Optional[pathlib.Path]], tuple[int, bytes, bytes]]) -> None:
         self._run = run
-        self._folder = tempfile.TemporaryDirectory(prefix="msports-wine-")  # only its owner can enter it, and its path is short
-        self.environment = {VARIABLE: f"{self._folder.name}/host"}
+        self._folder = tempfile.TemporaryDirectory(prefix="msports-engine-")  # only its owner can enter it, and its path is short
+        self.environment = {VARIABLE: f"{self._folder.name}/socket"}
         self._listener = connection.Listener(self.environment[VARIABLE], "AF_UNIX", backlog=64)
         self._thread = threading.Thread(target=self._serve, daemon=True)
 
@@ -53,6 +55,8 @@ class Shared:
                 answer: Answer
                 try:
                     answer = self._run(command, in_data, pathlib.Path(policy) if policy else None)
+                except EngineError as error:
+                    answer = str(error)
                 except Exception:  # whatever it is, the one that asked is told
                     answer = traceback.format_exc()
                 try:
@@ -62,10 +66,10 @@ class Shared:
 
 
 def asked(command: str, in_data: bytes, policy: t.Optional[pathlib.Path]) -> tuple[int, bytes, bytes]:
-    """Have the process that has the host run a call."""
-    with connection.Client(os.environ[VARIABLE], "AF_UNIX") as host:
-        host.send((command, in_data, str(policy) if policy else None))
-        answer: Answer = host.recv()
+    """Have the process that has the engine run a call."""
+    with connection.Client(os.environ[VARIABLE], "AF_UNIX") as engine:
+        engine.send((command, in_data, str(policy) if policy else None))
+        answer: Answer = engine.recv()
     if isinstance(answer, str):
-        raise OSError(f"the host under Wine: {answer}")
+        raise EngineError(answer)
     return answer
