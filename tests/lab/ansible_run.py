@@ -19,6 +19,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "windows"))
 
 from engines import mono
+
 LINUX, WINDOWS = "portcullis.lab.netns", "portcullis.lab.windows_stand_in"
 # The connection is given on the command line and not in the inventory, because one inventory and one plan serve both systems' stand-ins.
 # All hosts can probe, because all are played by Linux.

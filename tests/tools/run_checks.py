@@ -40,14 +40,14 @@ LONG_FIRST = (
     "firewalld",
     "integration",
     "windows",
-    "windows-pwsh",
     "windows-wine",
     "ufw",
-    *(f"core-{core}" for core in other_cores()),
     "unit",
     "lab",
-    "boot",
     "other-release",
+    "boot",
+    *(f"core-{core}" for core in other_cores()),
+    "windows-pwsh",
 )
 CHAINS = (
     [part for part in PARTS if part.group == "sanity"],

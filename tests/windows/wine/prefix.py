@@ -25,7 +25,7 @@ from .space import Space
 SERVER = root.HERE / "server"
 #: Program by source, and what it is compiled and linked with.
 PROGRAMS = {
-    "firewall.cpp": ("msports_firewall.dll", ["-O1", "-shared"], ["-lole32", "-loleaut32", "-luuid", "-lws2_32"]),
+    "firewall.cpp": ("msports_firewall.dll", ["-shared"], ["-lole32", "-loleaut32", "-luuid", "-lws2_32"]),
     "agent.cpp": ("msports_agent.exe", [], ["-ladvapi32", "-loleaut32", "-lws2_32"]),
     "netsh.cpp": ("netsh.exe", ["-municode"], ["-ladvapi32", "-loleaut32"]),
 }
@@ -96,6 +96,13 @@ def _programs(found: root.Root, folder: pathlib.Path) -> None:
             space.run([root.COMPILER, *common, *options, "-o", found.inside(folder / program), found.inside(SERVER / source), *libraries], timeout=900)
 
 
+def _registration() -> str:
+    """The classes of COM that our library implements, as a file of the registry."""
+    library = rf"C:\\windows\\system32\\{PROGRAMS['firewall.cpp'][0]}"
+    keys = (rf"HKEY_LOCAL_MACHINE\SOFTWARE\Classes\CLSID\{identifier}\InprocServer32" for identifier in CLASSES)
+    return "Windows Registry Editor Version 5.00\n" + "".join(f'\n[{key}]\n@="{library}"\n"ThreadingModel"="Both"\n' for key in keys)
+
+
 def _windows(powershell: pathlib.Path, found: root.Root, folder: pathlib.Path) -> None:
     with contextlib.closing(Space(found, {"WINEPREFIX": found.inside(folder)})) as space:
         space.run(["wineboot", "--init"])
@@ -104,8 +111,8 @@ def _windows(powershell: pathlib.Path, found: root.Root, folder: pathlib.Path) -
         shutil.rmtree(folder / POWERSHELL)
         subprocess.run(["cp", "--archive", str(powershell), str(folder / POWERSHELL)], check=True)
         folder.joinpath(POWERSHELL, "pwsh.exe").rename(folder / POWERSHELL / "powershell.exe")
-        for identifier in CLASSES:
-            key = rf"HKLM\SOFTWARE\Classes\CLSID\{identifier}\InprocServer32"
-            space.run(["wine", "reg", "add", key, "/ve", "/d", rf"C:\windows\system32\{PROGRAMS['firewall.cpp'][0]}", "/f"])
-            space.run(["wine", "reg", "add", key, "/v", "ThreadingModel", "/d", "Both", "/f"])
+        registered = folder / "classes.reg"
+        registered.write_text(_registration(), encoding="utf-16", newline="\r\n")
+        space.run(["wine", "reg", "import", found.windows(registered)])
+        registered.unlink()
         space.run(["wineserver", "--wait"])
