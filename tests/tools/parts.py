@@ -77,11 +77,14 @@ def linter(name: str, *argv: str) -> Part:
 
 
 def docs(_alone: bool) -> Outcome:
-    """Our own reading of the pages, then antsibull-docs on the documentation of the plugins, then the site that is built of both."""
+    """Our own reading of the pages, then antsibull-docs on the documentation of the plugins, then the site that is built of both.
+
+    antsibull-docs leaves out ``rstcheck``: the site is built of the same pages by Sphinx, where every warning of docutils ends it with an error.
+    """
     outcome = Outcome()
     for name, argv, cwd in (
         ("docs-lint", [sys.executable, ROOT / "tests/tools/docs_lint.py"], ROOT),
-        ("plugin-docs", [BIN / "antsibull-docs", "lint-collection-docs", "--plugin-docs", "."], checkout.place("docs")),
+        ("plugin-docs", [BIN / "antsibull-docs", "lint-collection-docs", "--plugin-docs", "--skip-rstcheck", "."], checkout.place("docs")),
         ("docs-site", [sys.executable, ROOT / "tests/tools/docs_site/build.py", CACHE / "docs-site" / "html"], ROOT),
     ):
         status, output = logged(name, argv, cwd)

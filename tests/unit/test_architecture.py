@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import collections
+import functools
 import pathlib
 import sys
 import typing as t
@@ -65,8 +66,9 @@ def imports(source: str) -> t.Iterator[str]:
             yield from (f"{base}.{alias.name}" for alias in node.names)
 
 
-def imported(path: pathlib.Path) -> list[str]:
-    return list(imports(path.read_text(encoding="utf-8")))
+@functools.cache
+def imported(path: pathlib.Path) -> tuple[str, ...]:
+    return tuple(imports(path.read_text(encoding="utf-8")))
 
 
 def own_targets(path: pathlib.Path) -> list[list[str]]:

@@ -10,6 +10,7 @@ own addresses the same peers are admitted. Every edge of every box of either sid
 from __future__ import annotations
 
 import ipaddress
+import itertools
 import typing as t
 
 Span = t.Tuple[int, int]
@@ -48,9 +49,10 @@ class Box(t.NamedTuple):
     rule: str = ""
 
     def holds(self, packet: Packet) -> bool:
-        same = (self.direction, self.family, self.kind) == (packet.direction, packet.family, packet.kind)
+        if self.direction != packet.direction or self.family != packet.family or self.kind != packet.kind:
+            return False  # so it is of most boxes
         places = zip(self[3:7], (packet.remote, packet.local, packet.remote_port, packet.local_port), strict=True)
-        return same and all(any(first <= number <= last for first, last in spans) for spans, number in places)
+        return all(any(first <= number <= last for first, last in spans) for spans, number in places)
 
 
 def everywhere(family: int) -> Spans:
@@ -63,12 +65,15 @@ def difference(left: t.Iterable[Box], right: t.Iterable[Box]) -> list[str]:
     found = []
     for group in sorted({*sides["left"], *sides["right"]}):
         mine, theirs = sides["left"].get(group, []), sides["right"].get(group, [])
-        cells = (_atoms([box[axis] for box in (*mine, *theirs)]) for axis in (4, 5, 6))
-        for cell in _products(cells):
-            here, there = (_peers(boxes, cell) for boxes in (mine, theirs))
-            for name, more, less in (("only left", here, there), ("only right", there, here)):
-                if extra := _minus(more, less):
-                    found.append(f"{name}: {_told(group, cell, extra)}")
+        boxes = [*mine, *theirs]
+        compared: dict[frozenset[int], list[tuple[str, Spans]]] = {}  # many cells lie in the same boxes
+        for atoms in itertools.product(*(_holding(boxes, axis) for axis in (4, 5, 6))):
+            inside = frozenset.intersection(*(numbers for _atom, numbers in atoms))
+            if inside not in compared:
+                here, there = _peers(mine, inside), _peers(theirs, {number - len(mine) for number in inside})
+                compared[inside] = [("only left", _minus(here, there)), ("only right", _minus(there, here))]
+            cell = tuple(atom for atom, _numbers in atoms)
+            found += [f"{name}: {_told(group, cell, extra)}" for name, extra in compared[inside] if extra]
     return found
 
 
@@ -103,18 +108,16 @@ def _atoms(all_spans: t.Iterable[Spans]) -> list[Span]:
     return [(first, after - 1) for first, after in zip(cuts, cuts[1:], strict=False)]
 
 
-def _products(axes: t.Iterable[list[Span]]) -> t.Iterator[tuple[Span, ...]]:
-    cells: list[tuple[Span, ...]] = [()]
-    for axis in axes:
-        cells = [(*cell, atom) for cell in cells for atom in axis]
-    return iter(cells)
+def _holding(boxes: list[Box], axis: int) -> list[tuple[Span, frozenset[int]]]:
+    """Return the atoms of own addresses, their ports or own ports, each with the numbers of the boxes that it lies in."""
+    spans = [box[axis] for box in boxes]
+    return [(atom, frozenset(number for number, one in enumerate(spans) if _inside(atom, one))) for atom in _atoms(spans)]
 
 
-def _peers(boxes: t.Iterable[Box], cell: tuple[Span, ...]) -> Spans:
-    """Return the peers that are admitted in a cell of own addresses, their ports and own ports."""
-    within = (box for box in boxes if all(_inside(atom, spans) for atom, spans in zip(cell, box[4:7], strict=True)))
+def _peers(boxes: list[Box], numbers: t.Container[int]) -> Spans:
+    """Return the peers that the boxes of these numbers admit."""
     merged: list[Span] = []
-    for first, last in sorted(span for box in within for span in box.remote):
+    for first, last in sorted(span for number, box in enumerate(boxes) if number in numbers for span in box.remote):
         if merged and first <= merged[-1][1] + 1:
             merged[-1] = (merged[-1][0], max(last, merged[-1][1]))
         else:

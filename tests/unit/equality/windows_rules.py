@@ -10,6 +10,7 @@ an interface, a user) is refused, but for the endpoint mapper bound to its servi
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import typing as t
 
@@ -117,6 +118,7 @@ class Ruleset:
         return tuple(found) or PORTS
 
 
+@functools.cache
 def _addresses(text: str, family: int) -> Spans:
     """Return the addresses of one family in a list of prefixes, masks, ranges and single addresses."""
     found: list[Span] = []
