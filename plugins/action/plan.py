@@ -49,7 +49,7 @@ class ActionModule(Action):
         self._refuse_play_variables(play_variables(task_vars, own, self._templar.template))
         run = Run(C.DEFAULT_LOCAL_TMP, arguments["directory"])
         with run.locked():
-            planned = run.read(RESULT) if self._is_planned(run, task_vars["inventory_hostname"], hostvars) else None
+            planned = run.read(RESULT) if self._is_planned(run, task_vars["inventory_hostname"], hostvars, arguments["partial_inventory"]) else None
             if planned is None:
                 with _uncollected():
                     planned = self._plan(run, hostvars, arguments)
@@ -66,10 +66,13 @@ class ActionModule(Action):
                 "move it to the inventory (group_vars, host_vars) or give it with --extra-vars"
             )
 
-    @staticmethod
-    def _is_planned(run: Run, name: str, hostvars: t.Mapping[str, t.Any]) -> bool:
-        """Tell whether this run has a plan, and this host's variables are those of then; names and facts that were looked up do not count."""
-        if run.read() is None:
+    def _is_planned(self, run: Run, name: str, hostvars: t.Mapping[str, t.Any], partial: bool) -> bool:
+        """Tell whether this run has such a plan, and this host's variables are those of then; names and facts that were looked up do not count.
+
+        A plan that check mode made lies in the run's own folder: a task without check mode has yet to save one.
+        """
+        marker = run.read()
+        if marker is None or marker["partial_inventory"] != partial or not (self._task.check_mode or run.is_saved(marker)):
             return False
         entry = run.entry(name)
         return entry is not None and entry.own == inputs_of(one_host(name, hostvars))[name]

@@ -18,6 +18,11 @@ LAST_PORT = 65535
 _SPEC = re.compile(r"\s*([0-9]{1,5})(?:\s*-\s*([0-9]{1,5}))?\s*\Z")
 
 
+def is_number(text: str) -> bool:
+    """Tell whether a text is a whole number in ASCII digits, as programs write them. ``isdigit`` alone takes ``²``, which ``int`` does not."""
+    return text.isascii() and text.isdigit()
+
+
 class _Ends(t.NamedTuple):
     first: int
     last: int

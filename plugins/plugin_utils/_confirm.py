@@ -10,6 +10,8 @@ from __future__ import annotations
 import time
 import typing as t
 
+from ansible_collections.portcullis.msports.plugins.module_utils import _ports
+
 # The host's timer runs from before the change, ours from after it; and a host that restores its rules takes a moment.
 GRACE = 30.0
 PAUSE = 2.0
@@ -107,4 +109,4 @@ def network_port(name: str, known: t.Iterable[object]) -> t.Optional[int]:
     if short in LOCALS:
         return None
     default = SSH if "ssh" in short or short == "smart" else None  # where a plugin of another kind leads is not known
-    return next((int(text) for text in map(str, known) if text.isdigit() and 0 < int(text) <= 65535), default)
+    return next((int(text) for text in map(str, known) if _ports.is_number(text) and 0 < int(text) <= 65535), default)

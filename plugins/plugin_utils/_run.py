@@ -61,6 +61,10 @@ class Run:
         """Where a plan lies in check mode: nothing is written outside the run's own folder."""
         return str(self._base / "plan")
 
+    def is_saved(self, marker: Marker) -> bool:
+        """Tell whether the marker's plan lies in the plan directory, and not where check mode leaves one."""
+        return bool(marker["plan"] == os.path.realpath(self.directory))
+
     @contextlib.contextmanager
     def locked(self) -> t.Iterator[None]:
         self._base.mkdir(parents=True, exist_ok=True)

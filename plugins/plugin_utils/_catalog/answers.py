@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.portcullis.msports.plugins.module_utils import _ports
 from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog import query
 from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.compare import compare, editions
 from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.loader import editions_of, load_catalogs, well_known
@@ -124,7 +125,7 @@ def _port_of(name: str, options: Options, problems: Problems) -> t.Optional[int]
         numbers = {key for key, item in catalogs.settings.items() if item.type in ("port", "ports")}
         problems.add("port_of", name, "expected a well-known service, <product>.<setting> or <product>.<service>", services | numbers)
         return None
-    if len(specs) == 1 and next(iter(specs)).isdigit():
+    if len(specs) == 1 and _ports.is_number(next(iter(specs))):
         return int(next(iter(specs)))
     problems.add("port_of", name, f"stands for more than one port ({', '.join(sorted(specs))}); take them with the flows lookup")
     return None

@@ -16,7 +16,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.address
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.union import Declarations, ProblemCollector, as_text, entries, only_keys
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import NOBODY, Addresses, union
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate import Proxy
-from ansible_collections.portcullis.msports.plugins.plugin_utils._model.ports import LAST_PORT
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.ports import LAST_PORT, is_number
 
 SERVERS = ("dns", "ntp", "dhcp_relays")
 
@@ -60,7 +60,7 @@ def _proxy(item: t.Any, path: str, problems: ProblemCollector) -> list[Proxy]:
         if key not in item:
             problems.add(f"{path}.{key}", MISSING, f"a proxy needs its {key}")
     port = as_text(item.get("port"))
-    fine = port is not None and port.isdigit() and 1 <= int(port) <= LAST_PORT
+    fine = port is not None and is_number(port) and 1 <= int(port) <= LAST_PORT
     if "port" in item and not fine:
         problems.add(f"{path}.port", item["port"], f"expected a port, 1-{LAST_PORT}")
     address = read_address(item["address"], f"{path}.address", problems) if "address" in item else NOBODY

@@ -13,6 +13,7 @@ import json
 import os
 import typing as t
 
+from ansible_collections.portcullis.msports.plugins.module_utils import _ports
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MISSING, MsportsError, Problems
 from ansible_collections.portcullis.msports.plugins.plugin_utils._files import file_name, read_file, replace_file
 from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.observation import (
@@ -168,7 +169,7 @@ def from_table(text: str, path: str, day: str) -> list[Observation]:
 
 
 def _cell(name: t.Optional[str], value: t.Any) -> t.Any:
-    return int(value) if name in ("port", "times") and isinstance(value, str) and value.isdecimal() else value
+    return int(value) if name in ("port", "times") and isinstance(value, str) and _ports.is_number(value) else value
 
 
 def _folder(value: str) -> str:

@@ -110,7 +110,7 @@ def _ports_of(texts: values.Texts, dynamic: values.Texts) -> t.Tuple[t.Tuple[t.T
     if "any" in texts:
         return _ports.ALL, True
     known = [port for text in texts for port in numbers(text, dynamic)]
-    if any(not text[0].isdigit() for text in known):
+    if any(not _ports.is_number(text[0]) for text in known):
         return _ports.ALL, False
     return _ports.of_rule(known), True
 
@@ -143,7 +143,7 @@ def _protocols(rule: Rule) -> t.Tuple[t.Optional[t.FrozenSet[t.Any]], bool]:
     if "any" in rule.icmp:
         return typed(number), True
     pairs = [text.partition(":")[::2] for text in rule.icmp]
-    if not all(kind.isdigit() for kind, _code in pairs):
+    if not all(_ports.is_number(kind) for kind, _code in pairs):
         return typed(number), False
     return typed(number, [int(kind) for kind, _code in pairs]), all(code == "*" for _kind, code in pairs)
 
@@ -187,7 +187,7 @@ def _blocking(rule: Rule, made: t.Dict[str, t.Any], dynamic: values.Texts) -> t.
     if not may_serve(rule):
         return None
     ports = [port for text in made["local_ports"] for port in numbers(text, dynamic)]
-    made["local_ports"] = ports if all(text[0].isdigit() for text in ports) else []
+    made["local_ports"] = ports if all(_ports.is_number(text[0]) for text in ports) else []
     made["remote_ports"] = []
     made["local_addresses"] = made["local_addresses"] if all(map(is_address, made["local_addresses"])) else []
     made["remote_addresses"] = made["remote_addresses"] if all(map(is_address, made["remote_addresses"])) else ["any"]
@@ -214,4 +214,4 @@ def _allowing(rule: Rule, made: t.Dict[str, t.Any], ssh_ports: t.Collection[str]
 
 
 def _is_number(text: str) -> bool:
-    return text[0].isdigit()
+    return _ports.is_number(text[0])

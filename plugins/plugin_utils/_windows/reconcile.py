@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.portcullis.msports.plugins.module_utils import _refusals
+from ansible_collections.portcullis.msports.plugins.module_utils import _ports, _refusals
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows import result, rollback
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.desired import OPTIONS, at, desire
@@ -95,7 +95,7 @@ def _read(calls: result.Calls, owner: str, ports: t.Optional[t.Sequence[int]], s
 def _notes(options: t.Mapping[str, t.Any], host: Host, note: t.Optional[Plain]) -> t.List[Plain]:
     """Return what the host is to remember and to forget, as operations; raise ``Refused`` for a plan that is older than the one it has."""
     generation = options["generation"] if options["state"] == "present" else None
-    known = host.generation if (host.generation or "").isdigit() else None
+    known = host.generation if _ports.is_number(host.generation or "") else None
     if generation is not None and known is not None and int(known) > generation and not options["allow_older_plan"]:
         raise Refused(_refusals.OLDER.format(known, generation))
     text = None if generation is None else str(generation)

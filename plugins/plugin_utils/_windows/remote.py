@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.portcullis.msports.plugins.module_utils import _ports
 from ansible_collections.portcullis.msports.plugins.module_utils._refusals import Refused
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows.result import HostFailed, Plain
 
@@ -53,4 +54,4 @@ def known_port(*known: object) -> list[int]:
     ``known`` are values from the nearest to the farthest, as they stand in options and variables; what is no port is passed over.
     """
     texts = (str(value).strip() for value in known)
-    return next(([int(text)] for text in texts if text.isdigit() and 0 < int(text) <= 65535), [])
+    return next(([int(text)] for text in texts if _ports.is_number(text) and 0 < int(text) <= 65535), [])

@@ -109,7 +109,7 @@ def interfaces(value: object) -> Texts:
 def protocol(value: object) -> t.Union[int, str]:
     """Return the number of a protocol, 256 for any."""
     number = _PROTOCOL_NAMES.get(str(value).strip().lower(), value)
-    if isinstance(number, str) and number.strip().isdigit():
+    if isinstance(number, str) and _ports.is_number(number.strip()):
         number = int(number)
     return number if isinstance(number, int) and not isinstance(number, bool) and 0 <= number <= ANY_PROTOCOL else unread(value)
 

@@ -53,6 +53,27 @@ class Run(t.NamedTuple):
     results: dict[str, dict[str, t.Any]]  # host -> the last task's result
     by_task: dict[str, dict[str, t.Any]]
     calls: list[str]
+    given: list[tuple[str, str, dict[str, t.Any]]]  # host, task and result, in order
+    calls_of: dict[str, list[str]]  # task -> the calls that it made, for tasks one after another
+
+    def of(self, task: str) -> list[dict[str, t.Any]]:
+        """What each task of this name gave, in order."""
+        return [result for _host, name, result in self.given if name == task]
+
+    def at(self, host: str, task: str) -> dict[str, t.Any]:
+        """What the one task of this name gave at a host."""
+        (result,) = (result for where, name, result in self.given if (where, name) == (host, task))
+        return result
+
+
+def a_play(*tasks: dict[str, t.Any], hosts: str = "all", **play: t.Any) -> dict[str, t.Any]:
+    told = [task if "block" in task else {"register": "result", **task} for task in tasks]
+    return {"hosts": hosts, "gather_facts": False, **play, "tasks": told}
+
+
+def attempt(name: str, task: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Tasks that shall be refused, as one: ``name`` gives the message where they were, and is not there where they were not."""
+    return {"block": [task], "rescue": [{"name": name, "ansible.builtin.debug": {"msg": "{{ ansible_failed_result.msg }}"}}]}
 
 
 class Bench:
@@ -64,32 +85,44 @@ class Bench:
         self.environment = {"ANSIBLE_PIPELINING": "1"}
         self.within = UNSHARE
         self._place = Place(folder, COUNTED, *collections)
+        self._place.environment["ANSIBLE_CALLBACKS_ENABLED"] += ",portcullis.counted.tasks"
 
     @property
     def variables(self) -> dict[str, t.Any]:
         return self.inventory["all"]["vars"]
 
-    def plan_files(self) -> dict[str, str]:
-        return {str(path.relative_to(self.folder)): path.read_text() for path in sorted(self.folder.glob("msports-plan/**/*.json"))}
+    def plan_files(self, directory: str = "msports-plan") -> dict[str, str]:
+        return {str(path.relative_to(self.folder)): path.read_text() for path in sorted(self.folder.glob(f"{directory}/**/*.json"))}
 
     def play(self, *tasks: dict[str, t.Any], arguments: t.Sequence[str] = (), hosts: str = "all", **play: t.Any) -> Run:
-        plays = [{"hosts": hosts, "gather_facts": False, **play, "tasks": [{"register": "result", **task} for task in tasks]}]
-        self._place.write("play.yml", yaml.safe_dump(plays, sort_keys=False))
+        return self.plays(a_play(*tasks, hosts=hosts, **play), arguments=arguments)
+
+    def plays(self, *plays: dict[str, t.Any], arguments: t.Sequence[str] = ()) -> Run:
+        self._place.write("play.yml", yaml.safe_dump(list(plays), sort_keys=False))
         return self.run("play.yml", *arguments)
 
     def run(self, playbook: str, *arguments: str) -> Run:
         self._place.write("inventory.yml", yaml.safe_dump(self.inventory))
         calls = self._place.write("calls", "")
         played = self._place.play("-i", "inventory.yml", playbook, *arguments, within=self.within, MSPORTS_CALLS=str(calls), **self.environment)
-        return Run(played.code, played.output, played.by_host(), played.by_task(), calls.read_text().split())
+        task, calls_of = "", dict[str, list[str]]({"": []})
+        for line in calls.read_text().splitlines():
+            kind, _space, name = line.partition(" ")
+            if kind == "task":
+                task = name
+                calls_of.setdefault(task, [])
+            else:
+                calls_of[task].append(kind)
+        made = [call for calls_made in calls_of.values() for call in calls_made]
+        return Run(played.code, played.output, played.by_host(), played.by_task(), made, played.results, calls_of)
 
-    def planned(self) -> str:
+    def planned(self, directory: str = "msports-plan") -> str:
         """Plan, and return the digest. A plan of the inventory as it stands above is made once for all tests, and copied."""
-        folder = self.folder / "msports-plan"
+        folder = self.folder / directory
         if self.inventory == INVENTORY:
-            shutil.copytree(_plan_of_the_inventory(), folder)
+            shutil.copytree(plan_of_the_inventory().folder / "msports-plan", folder)
         else:
-            run = self.play(PLAN, hosts="localhost")
+            run = self.play({"portcullis.msports.plan": {"directory": directory}}, hosts="localhost")
             assert run.code == 0, run.output
         return str(json.loads(folder.joinpath("index.json").read_text())["digest"])
 
@@ -109,10 +142,16 @@ APPLY = {"portcullis.msports.apply": {"persist": False}}
 SUMMARY = {"portcullis.msports.summary": {}}
 
 
+class Planned(t.NamedTuple):
+    folder: pathlib.Path
+    run: Run
+
+
 @functools.cache
-def _plan_of_the_inventory() -> pathlib.Path:
+def plan_of_the_inventory() -> Planned:
+    """The run that makes the plan of which tests have copies, and where that lies."""
     folder = pathlib.Path(tempfile.mkdtemp(prefix="msports-planned-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     run = Bench(folder).play(PLAN, hosts="localhost")
     assert run.code == 0, run.output
-    return folder / "msports-plan"
+    return Planned(folder, run)

@@ -8,8 +8,6 @@ Needs unprivileged user namespaces, or root. Nothing outside the namespaces and 
 
 from __future__ import annotations
 
-import datetime
-import itertools
 import json
 import os
 import pathlib
@@ -20,12 +18,10 @@ import typing as t
 
 import pytest
 import yaml
-from bench import PLAN, SUMMARY, Bench, Run
+from bench import PLAN, SUMMARY, Bench, a_play
 from playbook_runs import PYTHON, ROOT
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._files import file_name
-from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.read import load
-from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.store import save
 
 HOSTS = [f"web{number:02d}" for number in range(1, 9)]
 
@@ -49,13 +45,21 @@ def test_a_published_plan_needs_no_inventory_and_is_recorded(bench: Bench) -> No
     digest = bench.planned()
     generation = json.loads(bench.plan_files()["msports-plan/index.json"])["generation"]
     forget_inventory(bench)
-    refused = bench.play(apply_task(), hosts="web01")
-    assert refused.code != 0 and "the plan is stale" in refused.results["web01"]["msg"]
-    wrong = bench.play(apply_task(expected_digest="0" * 64), hosts="web01")
-    assert wrong.code != 0 and not wrong.calls
-    assert f"the plan is not the expected one: its digest is {digest}, expected_digest is {'0' * 64}" in wrong.results["web01"]["msg"]
-    assert not bench.folder.joinpath("msports-plan.applied").exists()
-    run = bench.play(apply_task(expected_digest=digest))
+    applied = str(bench.folder / "msports-plan.applied")
+    run = bench.plays(
+        a_play(
+            {"name": "stale", **apply_task(), "ignore_errors": True},
+            {"name": "wrong", **apply_task(expected_digest="0" * 64), "ignore_errors": True},
+            {"name": "recorded", "ansible.builtin.debug": {"msg": [f"{{{{ '{applied}' is exists }}}}"]}},
+            hosts="web01",
+        ),
+        a_play(apply_task(expected_digest=digest)),
+    )
+    stale, wrong = run.by_task["stale"], run.by_task["wrong"]
+    assert stale["failed"] and "the plan is stale" in stale["msg"]
+    assert wrong["failed"] and not run.calls_of["stale"] and not run.calls_of["wrong"]
+    assert f"the plan is not the expected one: its digest is {digest}, expected_digest is {'0' * 64}" in wrong["msg"]
+    assert run.by_task["recorded"]["msg"] in ([False], ["False"])
     assert run.code == 0, run.output
     assert run.results["web01"]["added"]
     assert "the plan does not know this host" in run.results["stranger"]["msg"]
@@ -63,65 +67,6 @@ def test_a_published_plan_needs_no_inventory_and_is_recorded(bench: Bench) -> No
     record = json.loads(path.read_text())
     host = json.loads(bench.plan_files()["msports-plan/hosts/web01.json"])
     assert (path.name, record["ruleset"], record["plan"], record["generation"]) == (file_name("web01"), host["ruleset"], digest, generation)
-
-
-PARTS, DAMAGES = ("index.json", "hosts/web01.json", "rulesets", "sets"), ("edited", "truncated", "linked")
-
-
-def damage(folder: pathlib.Path, part: str, how: str) -> pathlib.Path:
-    """Damage one file of a plan, and return it."""
-    ruleset = folder / "rulesets" / (json.loads(folder.joinpath("hosts/web01.json").read_text())["ruleset"] + ".json")
-    a_set = next(iter(json.loads(ruleset.read_text())["sets"].values()))
-    path = {"rulesets": ruleset, "sets": folder / "sets" / f"{a_set}.json"}.get(part, folder / part)
-    if how == "linked":
-        elsewhere = folder.with_name(f"{folder.name}-elsewhere")
-        path.rename(elsewhere)
-        path.symlink_to(elsewhere)
-    else:
-        text = path.read_text()
-        path.write_text(text.replace(": ", ":", 1) if how == "edited" else text[: len(text) // 2])
-    return path
-
-
-@pytest.fixture(scope="module")
-def damaged(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[tuple[str, str], pathlib.Path], Run]:
-    """A plan for each damage, by its damaged file, and the run that tries to apply all of them."""
-    bench = Bench(tmp_path_factory.mktemp("damaged"))
-    bench.planned()
-    files, tasks = {}, []
-    for part, how in itertools.product(PARTS, DAMAGES):
-        folder = bench.folder / f"plan{len(files)}"
-        shutil.copytree(bench.folder / "msports-plan", folder)
-        files[part, how] = damage(folder, part, how)
-        tasks.append({"name": f"{part} {how}", **apply_task(directory=folder.name), "ignore_errors": True})
-    return files, bench.play(*tasks, hosts="web01")
-
-
-@pytest.mark.parametrize("part", PARTS)
-@pytest.mark.parametrize("how", DAMAGES)
-def test_a_damaged_part_is_refused_by_name_before_the_host_is_connected_to(
-    damaged: tuple[dict[tuple[str, str], pathlib.Path], Run], how: str, part: str
-) -> None:
-    files, run = damaged
-    assert not run.calls
-    refused = run.by_task[f"{part} {how}"]
-    assert refused["failed"] and f"{files[part, how]}: " in refused["msg"]
-
-
-def test_an_older_generation_is_refused_by_the_host(bench: Bench) -> None:
-    """All in one run, because the host's memory goes with its namespace."""
-    bench.planned()
-    shutil.copytree(bench.folder / "msports-plan", bench.folder / "older")
-    bench.inventory["all"]["children"]["exchange_client_access"]["hosts"]["web01"]["msports_features"] = ["exchange.imap4"]
-    bench.planned()
-    older = {"directory": "older", "allow_stale_plan": True}
-    tasks = [apply_task(), {**apply_task(**older), "ignore_errors": True}, apply_task(), apply_task(**older, allow_older_plan=True)]
-    run = bench.play(*({**task, "name": f"number {number}"} for number, task in enumerate(tasks)), hosts="web01")
-    assert run.code == 0, run.output
-    newest, refused, again, accepted = (run.by_task[f"number {number}"] for number in range(4))
-    assert newest["changed"] and accepted["changed"] and not again["changed"]
-    assert "in tcp/143 from exchange.client" in newest["added"] and "in tcp/143 from exchange.client" in accepted["removed"]
-    assert refused["failed"] and "this host has generation" in refused["msg"] and "allow_older_plan: true" in refused["msg"]
 
 
 DRIVER = """
@@ -206,17 +151,23 @@ def test_who_lags_behind_is_told_and_an_orphan_leaves_when_it_was_emptied(bench:
     again = bench.play(PLAN, apply_task(**own), SUMMARY, arguments=["--limit", "db02"])
     assert again.code == 0, again.output
     assert "2 hosts lag behind the plan: db01, web01; apply it there, too" in again.results["db02"]["msg"], again.output
-    lagging = bench.play(PLAN, hosts="localhost").results["localhost"]["lagging"]
+    everywhere = bench.play({"name": "plan", **PLAN}, apply_task(**own), {**SUMMARY, "run_once": True})
+    lagging = everywhere.at("web01", "plan")["lagging"]
     assert "db01" in lagging and "db02" not in lagging
-    everywhere = bench.play(PLAN, apply_task(**own), {**SUMMARY, "run_once": True})
     assert "skipped, without rules in the plan: bare01" in everywhere.output
     assert everywhere.code == 0 and "lag behind" not in everywhere.output, everywhere.output
     hosts["others"]["hosts"]["db02"] = hosts["exchange_mailbox"]["hosts"].pop("db02")
-    orphaned = bench.play(PLAN, hosts="localhost").results["localhost"]
+
+    def leaves(**options: t.Any) -> dict[str, t.Any]:
+        """Plan, and empty the host afterwards; return what was planned before."""
+        planned, absent = a_play({"name": "plan", **PLAN}, hosts="localhost"), a_play(apply_task(state="absent", **options), hosts="db02")
+        run = bench.plays(planned, absent)
+        assert run.code == 0, run.output
+        return run.by_task["plan"]
+
+    orphaned = leaves(owner="another")
     assert (orphaned["orphaned"], orphaned["lagging"]) == (["db02"], lagging)
-    assert bench.play(apply_task(state="absent", owner="another"), hosts="db02").code == 0
-    assert bench.play(PLAN, hosts="localhost").results["localhost"]["orphaned"] == ["db02"], "what it was applied as is still there"
-    assert bench.play(apply_task(state="absent", **own), hosts="db02").code == 0
+    assert leaves(**own)["orphaned"] == ["db02"], "what it was applied as is still there"
     assert bench.play(PLAN, hosts="localhost").results["localhost"]["orphaned"] == []
 
 
@@ -227,27 +178,38 @@ def gpg(bench: Bench, *words: str) -> bytes:
 
 
 def test_an_unsigned_plan_is_refused_by_name_and_so_is_one_that_somebody_else_signed(bench: Bench) -> None:
-    digest, index = bench.planned(), str(bench.folder / "msports-plan" / "index.json")
+    digest = bench.planned()
     for name in ("ours", "theirs"):
         gpg(bench, "--quick-gen-key", f"{name}@example.com", "ed25519", "sign", "never")
         bench.folder.joinpath(f"{name}.gpg").write_bytes(gpg(bench, "--export", f"{name}@example.com"))
-    signed_by_ours = {"directory": "msports-plan", "keyring": "ours.gpg", "expected_digest": digest}
+    plan = bench.folder / "msports-plan"
+    signed_by_ours = {"keyring": "ours.gpg", "expected_digest": digest}
 
-    def refused(**options: t.Any) -> str:
-        run = bench.play(apply_task(**{**signed_by_ours, **options}), hosts="web01")
-        assert run.code != 0 and not run.calls, run.output
-        return str(run.results["web01"]["msg"])
+    def signed(name: str, who: str) -> pathlib.Path:
+        """A copy of the plan, and who signed it."""
+        index = shutil.copytree(plan, bench.folder / name) / "index.json"
+        if who:
+            gpg(bench, "--local-user", f"{who}@example.com", "--armor", "--detach-sign", str(index))
+        return index
 
-    assert f"{index}.asc: cannot be read (No such file or directory), so the plan is not signed" in refused()
-    gpg(bench, "--local-user", "theirs@example.com", "--armor", "--detach-sign", index)
-    assert f"{index}.asc: is not the signature of this plan by a key of" in refused()
-    bench.folder.joinpath("msports-plan/index.json.asc").unlink()
-    gpg(bench, "--local-user", "ours@example.com", "--armor", "--detach-sign", index)
-    run = bench.play(apply_task(**signed_by_ours), hosts="web01")
-    assert run.code == 0, run.output
-    assert bench.play(PLAN, hosts="localhost").results["localhost"]["changed"] is False, "a signature is no business of the plan's"
+    unsigned, theirs = signed("unsigned", ""), signed("theirs", "theirs")
+    signed("ours", "ours")
+    planned = signed("planned", "ours")
+    tasks = [{"name": name, **apply_task(**signed_by_ours, directory=name), "ignore_errors": name != "ours"} for name in ("unsigned", "theirs", "ours")]
+    run = bench.play(*tasks, {"name": "planned", "portcullis.msports.plan": {"directory": "planned"}}, hosts="web01")
+    assert run.code == 0 and not run.by_task["ours"]["failed"], run.output
+    for name, told in (
+        ("unsigned", f"{unsigned}.asc: cannot be read (No such file or directory), so the plan is not signed"),
+        ("theirs", f"{theirs}.asc: is not the signature of this plan by a key of"),
+    ):
+        assert run.by_task[name]["failed"] and not run.calls_of[name], run.output
+        assert told in run.by_task[name]["msg"]
+    assert run.by_task["planned"]["changed"] is False, "a signature is no business of the plan's"
     bench.variables["msports_ping"] = ["10.9.0.0/24"]
-    assert "is not the signature of this plan" in refused(expected_digest=bench.planned())
+    replan = {"portcullis.msports.plan": {"directory": "planned"}}
+    changed = bench.play(replan, apply_task(directory="planned", keyring="ours.gpg", expected_digest="{{ result.digest }}"), hosts="web01")
+    assert changed.code != 0 and not changed.calls and json.loads(planned.read_text())["digest"] != digest, changed.output
+    assert "is not the signature of this plan" in changed.results["web01"]["msg"]
 
 
 def test_ansible_sign_signs_the_index_and_with_it_everything(bench: Bench) -> None:
@@ -274,20 +236,3 @@ def test_ansible_sign_signs_the_index_and_with_it_everything(bench: Bench) -> No
     host.write_text(text)
     index.write_text(index.read_text().replace("generation", "Generation"))
     assert sign("gpg-verify") != 0
-
-
-def test_a_rule_whose_last_day_is_over_since_the_plan_was_made_is_not_applied(bench: Bench) -> None:
-    """The plan is made today with a rule whose last day is to come, and is over in what is applied."""
-    today = datetime.datetime.now(datetime.UTC).date()
-    coming, over = (str(today + datetime.timedelta(days=days)) for days in (2, -2))
-    bench.inventory["all"]["vars"]["msports_allow"] = [{"name": "migration", "in": "tcp/3389", "from": ["10.7.0.1"], "because": "CHG-1", "until": coming}]
-    assert bench.play(PLAN, hosts="web01").code == 0
-    plan = load(bench.folder / "msports-plan")
-    ending = [rule for host in plan["hosts"].values() for rule in host["rules"] if rule.get("until")]
-    for rule in ending:
-        rule["until"] = over
-    save(plan, bench.folder / "msports-plan")
-    run = bench.play(apply_task(directory="msports-plan", allow_stale_plan=True), hosts="web01")
-    assert run.code == 0, run.output
-    added = run.results["web01"]["added"]
-    assert ending and added and not [name for name in added if "3389" in name]

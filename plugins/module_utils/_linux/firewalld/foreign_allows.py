@@ -213,7 +213,7 @@ class _Maker:
             value = element[1]
             if value in ("icmp", "ipv6-icmp", "icmpv6"):
                 return typed(1 if value == "icmp" else 58), (), ()
-            number = NUMBERS.get(value, int(value) if value.isdigit() else None)
+            number = NUMBERS.get(value, int(value) if _ports.is_number(value) else None)
             return (frozenset([number]), (), ()) if number is not None else (None, (), None)
         return None, (), ()
 
@@ -241,7 +241,7 @@ def parse(text: str) -> _addresses.Interval:
     address, _slash, length = text.partition("/")
     version, first, last = _addresses.parse_one(address)
     if length:
-        bits = (32 if version == 4 else 128) - (int(length) if length.isdigit() else bin(_addresses.parse_one(length)[1]).count("1"))
+        bits = (32 if version == 4 else 128) - (int(length) if _ports.is_number(length) else bin(_addresses.parse_one(length)[1]).count("1"))
         first = first >> bits << bits
         last = first | ((1 << bits) - 1)
     return (version, first, last)

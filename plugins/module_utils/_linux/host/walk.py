@@ -81,9 +81,9 @@ def match_of(items: t.Mapping[str, str], version: int, direction: str) -> t.Opti
                 return None
         elif option == INTERFACE[direction] and value in ("lo", "lo+"):
             return None
-        elif option == "-p" and value.isdigit():
+        elif option == "-p" and _ports.is_number(value):
             protocols = typed(int(value)) if int(value) in (1, 58) and protocols is None else protocols or frozenset([int(value)])
-        elif option in ("--icmp-type", "--icmpv6-type") and value.partition("/")[0].isdigit():
+        elif option in ("--icmp-type", "--icmpv6-type") and _ports.is_number(value.partition("/")[0]):
             protocols = typed(1 if option == "--icmp-type" else 58, [int(value.partition("/")[0])])
             certain = certain and "/" not in value
         elif option in ("--dport", "--dports"):
