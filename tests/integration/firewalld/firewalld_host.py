@@ -15,8 +15,13 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "persistenc
 import booted
 
 # All that the daemon has loaded, by one process; a firewall-cmd takes a third of a second for each question.
+REMEMBERING = pathlib.Path(__file__).with_name("remembering_state.py")
 STATE = pathlib.Path(__file__).resolve().parents[3] / "extensions" / "molecule" / "shared" / "files" / "firewalld_state.py"
 RELOAD = "busctl -q call org.fedoraproject.FirewallD1 /org/fedoraproject/FirewallD1 org.fedoraproject.FirewallD1 reload"
+# Files of services and of types of ICMP that are not of the package; without one the folders look as those of the package (remembering_state.py).
+FOLDERS = "/etc/firewalld/services /etc/firewalld/icmptypes"
+UNTOUCHED = f"touch -r /usr/lib/firewalld/services {FOLDERS}"
+NOTE = "python3 /opt/test/state.py note"
 MODULE = "ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld"
 
 RUN = f"""
@@ -101,9 +106,11 @@ class Firewalld:
         """The configuration that the package brought, whatever a test has left."""
         self.sh(
             "find /etc/firewalld -mindepth 2 -type f -delete; cp /opt/test/firewalld.conf /etc/firewalld/firewalld.conf; rm -f /etc/firewalld/direct.xml; "
+            f"{UNTOUCHED}; "
             # A daemon that runs misses its table; one that starts owns the table from firewalld 2.1 on, and so cannot take one that is there.
             "nft flush ruleset; ! systemctl -q is-active firewalld || nft add table inet firewalld; "
-            f"systemctl enable -q firewalld; systemctl reset-failed firewalld; systemctl start firewalld; {RELOAD}",
+            "systemctl -q is-enabled firewalld || systemctl enable -q firewalld; systemctl reset-failed firewalld; systemctl start firewalld; "
+            f"{RELOAD} || touch {FOLDERS}",
             check=False,
         )
 
@@ -146,7 +153,7 @@ def script(text: str) -> str:
 
 def put_tools(container: booted.Container) -> None:
     """Put the programs of the tests into a container."""
-    for name, code in (("run.py", RUN), ("state.py", STATE.read_text(encoding="utf-8"))):
+    for name, code in (("run.py", RUN), ("state.py", REMEMBERING.read_text(encoding="utf-8")), (STATE.name, STATE.read_text(encoding="utf-8"))):
         container.python(f"open('/opt/test/{name}', 'w').write({code!r})")
 
 
@@ -155,4 +162,5 @@ def started() -> booted.Container:
     made = booted.Container()
     made.run("systemctl disable --now ssh; systemctl enable --now firewalld; mkdir -p /opt/test && cp /etc/firewalld/firewalld.conf /opt/test/")
     put_tools(made)
+    made.run(f"{UNTOUCHED}; {NOTE}")
     return made
