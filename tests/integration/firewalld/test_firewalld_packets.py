@@ -106,20 +106,21 @@ def test_a_zones_drop_holds_only_behind_it(apply: t.Any, rule: t.Any, peer: Peer
     assert [probe("tcp", peer.here, 443), probe("tcp", peer.here6, 443)] == [NOTHING, REFUSED]
 
 
-RICH = "firewall-cmd --permanent --{}add-rich-rule='rule {}family=ipv4 source address=10.7.0.0/24 {}'"
+RICH = "firewall-cmd --permanent --add-rich-rule='rule {}family=ipv4 source address=10.7.0.0/24 {}'"
+BAN = '<rule family="ipv4"><source address="10.7.0.0/24"/><drop/></rule>'
 OTHERS = {
     "ssh in the zone": "true",
     "no ssh in the zone": "firewall-cmd --permanent --remove-service=ssh",
     "a source zone with the target DROP": "firewall-cmd --permanent --zone=drop --add-source=10.7.0.0/24",
     "a source zone that trusts": "firewall-cmd --permanent --remove-service=ssh; firewall-cmd --permanent --zone=trusted --add-source=10.7.0.0/24",
     "two source zones": "firewall-cmd --permanent --zone=drop --add-source=10.7.0.0/24; firewall-cmd --permanent --zone=trusted --add-source=10.7.0.2",
-    "a ban in the zone": RICH.format("", "", "drop"),
-    "a ban behind what admits": RICH.format("", "priority=5 ", "drop"),
-    "a ban before what admits": RICH.format("", "priority=-5 ", "drop") + "; " + RICH.format("", "priority=-4 ", "accept"),
-    "an exception before the ban": RICH.format("", "priority=-5 ", "accept") + "; " + RICH.format("", "", "drop"),
-    "a policy that bans": policy('priority="-500" target="CONTINUE"') + "; " + RICH.format("policy=theirs --", "", "drop"),
-    "a policy that bans behind the zone": policy('priority="500" target="CONTINUE"') + "; " + RICH.format("policy=theirs --", "", "drop"),
-    "a policy that admits before the ban": policy('priority="-500" target="ACCEPT"') + "; " + RICH.format("", "", "drop"),
+    "a ban in the zone": RICH.format("", "drop"),
+    "a ban behind what admits": RICH.format("priority=5 ", "drop"),
+    "a ban before what admits": RICH.format("priority=-5 ", "drop") + "; " + RICH.format("priority=-4 ", "accept"),
+    "an exception before the ban": RICH.format("priority=-5 ", "accept") + "; " + RICH.format("", "drop"),
+    "a policy that bans": policy('priority="-500" target="CONTINUE"', BAN),
+    "a policy that bans behind the zone": policy('priority="500" target="CONTINUE"', BAN),
+    "a policy that admits before the ban": policy('priority="-500" target="ACCEPT"') + "; " + RICH.format("", "drop"),
 }
 
 

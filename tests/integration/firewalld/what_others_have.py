@@ -54,9 +54,9 @@ cd /etc/firewalld
 """
 
 
-def policy(attributes: str = 'target="CONTINUE"') -> str:
-    """A command that saves a policy ``theirs`` for what comes to the host."""
-    text = f'<policy {attributes}><ingress-zone name="ANY"/><egress-zone name="HOST"/></policy>'
+def policy(attributes: str = 'target="CONTINUE"', rules: str = "") -> str:
+    """A command that saves a policy ``theirs`` for what comes to the host. Commands about it come behind a reload."""
+    text = f'<policy {attributes}><ingress-zone name="ANY"/><egress-zone name="HOST"/>{rules}</policy>'
     return f"mkdir -p /etc/firewalld/policies && echo '{text}' > /etc/firewalld/policies/theirs.xml"
 
 
