@@ -15,8 +15,13 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "persistenc
 import booted
 
 # All that the daemon has loaded, by one process; a firewall-cmd takes a third of a second for each question.
+REMEMBERING = pathlib.Path(__file__).with_name("remembering_state.py")
 STATE = pathlib.Path(__file__).resolve().parents[3] / "extensions" / "molecule" / "shared" / "files" / "firewalld_state.py"
 RELOAD = "busctl -q call org.fedoraproject.FirewallD1 /org/fedoraproject/FirewallD1 org.fedoraproject.FirewallD1 reload"
+# Files of services and of types of ICMP that are not of the package; without one the folders look as those of the package (remembering_state.py).
+FOLDERS = "/etc/firewalld/services /etc/firewalld/icmptypes"
+UNTOUCHED = f"touch -r /usr/lib/firewalld/services {FOLDERS}"
+NOTE = "python3 /opt/test/state.py note"
 MODULE = "ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld"
 
 RUN = f"""
@@ -101,9 +106,11 @@ class Firewalld:
         """The configuration that the package brought, whatever a test has left."""
         self.sh(
             "find /etc/firewalld -mindepth 2 -type f -delete; cp /opt/test/firewalld.conf /etc/firewalld/firewalld.conf; rm -f /etc/firewalld/direct.xml; "
+            f"{UNTOUCHED}; "
             # A daemon that runs misses its table; one that starts owns the table from firewalld 2.1 on, and so cannot take one that is there.
             "nft flush ruleset; ! systemctl -q is-active firewalld || nft add table inet firewalld; "
-            f"systemctl enable -q firewalld; systemctl reset-failed firewalld; systemctl start firewalld; {RELOAD}",
+            "systemctl -q is-enabled firewalld || systemctl enable -q firewalld; systemctl reset-failed firewalld; systemctl start firewalld; "
+            f"{RELOAD} || touch {FOLDERS}",
             check=False,
         )
 
@@ -113,40 +120,9 @@ class Firewalld:
         self.sh(f"! grep -q ^NftablesTableOwner= {conf} || {{ sed -i 's/^NftablesTableOwner=.*/NftablesTableOwner=no/' {conf}; systemctl restart firewalld; }}")
 
 
-# Like fail2ban, libvirt, podman and an administrator who tries something: nothing of it is saved.
-RUNTIME_ONLY = """
-firewall-cmd --add-port=8443/tcp --timeout=3000
-firewall-cmd --add-rich-rule='rule family=ipv4 source address=203.0.113.9 port port=443 protocol=tcp reject'
-firewall-cmd --remove-service=dhcpv6-client
-firewall-cmd --zone=home --add-source=192.0.2.0/24
-firewall-cmd --zone=internal --add-interface=dummy7
-firewall-cmd --policy=theirs --add-service=http
-firewall-cmd --ipset=banned --add-entry=198.51.100.7
-firewall-cmd --ipset=jail --add-entry=198.51.100.20
-firewall-cmd --direct --add-rule ipv4 filter INPUT 0 -s 198.51.100.8 -j DROP
-iptables -N f2b-sshd; iptables -A f2b-sshd -s 198.51.100.9 -j REJECT; iptables -A INPUT -p tcp --dport 22 -j f2b-sshd
-iptables -t nat -A POSTROUTING -s 10.88.0.0/16 -j MASQUERADE
-ip6tables -A INPUT -s fd66::/16 -j DROP
-"""
-SAVED = """
-firewall-cmd --permanent --new-policy=theirs --set-target=CONTINUE
-firewall-cmd --permanent --policy=theirs --add-ingress-zone=ANY
-firewall-cmd --permanent --policy=theirs --add-egress-zone=HOST
-firewall-cmd --permanent --new-ipset=banned --type=hash:net
-firewall-cmd --permanent --new-ipset=jail --type=hash:ip --option=timeout=900
-firewall-cmd --permanent --zone=public --add-rich-rule='rule family=ipv4 source ipset=banned drop'
-firewall-cmd --reload
-"""
-
-
-def script(text: str) -> str:
-    """One command of all lines, which ends with the first that fails."""
-    return " && ".join(f"{{ {line}; }}" for line in text.strip().splitlines()) + " > /dev/null"
-
-
 def put_tools(container: booted.Container) -> None:
     """Put the programs of the tests into a container."""
-    for name, code in (("run.py", RUN), ("state.py", STATE.read_text(encoding="utf-8"))):
+    for name, code in (("run.py", RUN), ("state.py", REMEMBERING.read_text(encoding="utf-8")), (STATE.name, STATE.read_text(encoding="utf-8"))):
         container.python(f"open('/opt/test/{name}', 'w').write({code!r})")
 
 
@@ -155,4 +131,5 @@ def started() -> booted.Container:
     made = booted.Container()
     made.run("systemctl disable --now ssh; systemctl enable --now firewalld; mkdir -p /opt/test && cp /etc/firewalld/firewalld.conf /opt/test/")
     put_tools(made)
+    made.run(f"{UNTOUCHED}; {NOTE}")
     return made

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from firewalld_host import RUNTIME_ONLY, SAVED, script
+from what_others_have import RUNTIME_BY_COMMANDS, SAVED, SAVED_BY_COMMANDS, script
 
 pytestmark = pytest.mark.container
 
@@ -18,9 +18,7 @@ Rule = t.Callable[..., t.Dict[str, t.Any]]
 def _others(apply: t.Any) -> str:
     """Everything of others: the daemon's state without our policies, the rules of iptables, the files."""
     return apply.sh(
-        "for z in public home internal; do firewall-cmd --zone=$z --list-all | sed '/interfaces/!b'; done; firewall-cmd --info-policy=theirs; "
-        "firewall-cmd --ipset=banned --get-entries; nft list set inet firewalld jail | sed -E 's/( timeout .*)? expires .*//'; "
-        "firewall-cmd --direct --get-all-rules; firewall-cmd --get-default-zone; "
+        "python3 /opt/test/state.py | grep -v '^getActivePolicies\\|msports'; nft list set inet firewalld jail | sed -E 's/( timeout .*)? expires .*//'; "
         "iptables-save | grep -v '^#' | sed 's/\\[.*\\]//'; ip6tables-save | grep -v '^#' | sed 's/\\[.*\\]//'; "
         "find /etc/firewalld -type f -not -name 'msports-*' -exec sha256sum {} + | sort"
     )
@@ -32,8 +30,7 @@ def _table(apply: t.Any) -> str:
 
 
 def test_a_reload_loses_nothing_of_others_and_small_changes_need_none(apply: t.Any, rule: Rule) -> None:
-    apply.sh(script(SAVED))
-    apply.sh(script(RUNTIME_ONLY))
+    apply.sh(script(SAVED_BY_COMMANDS, RUNTIME_BY_COMMANDS))
     before, files = _others(apply), apply.state()["files"]
     users = [rule("a", local_ports=["1"], remote_addresses=["@many"]), rule("b", local_ports=["2"])]
     many = [f"10.{i}.0.0/16" for i in range(0, 20, 2)]

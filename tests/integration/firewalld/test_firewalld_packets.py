@@ -10,7 +10,9 @@ import typing as t
 
 import booted
 import pytest
+from firewalld_host import RELOAD
 from network_namespaces import NOTHING, PROBE, REFUSED, UNREACHABLE, Peer, Prober
+from what_others_have import policy
 from wire import wired
 
 pytestmark = [pytest.mark.container, pytest.mark.packets]
@@ -104,30 +106,28 @@ def test_a_zones_drop_holds_only_behind_it(apply: t.Any, rule: t.Any, peer: Peer
     assert [probe("tcp", peer.here, 443), probe("tcp", peer.here6, 443)] == [NOTHING, REFUSED]
 
 
-THEIRS = "firewall-cmd --permanent --new-policy=theirs; firewall-cmd --permanent --policy=theirs --set-priority={}; " + " ".join(
-    f"firewall-cmd --permanent --policy=theirs --add-{way};" for way in ("ingress-zone=ANY", "egress-zone=HOST")
-)
-RICH = "firewall-cmd --permanent --{}add-rich-rule='rule {}family=ipv4 source address=10.7.0.0/24 {}'"
+RICH = "firewall-cmd --permanent --add-rich-rule='rule {}family=ipv4 source address=10.7.0.0/24 {}'"
+BAN = '<rule family="ipv4"><source address="10.7.0.0/24"/><drop/></rule>'
 OTHERS = {
     "ssh in the zone": "true",
     "no ssh in the zone": "firewall-cmd --permanent --remove-service=ssh",
     "a source zone with the target DROP": "firewall-cmd --permanent --zone=drop --add-source=10.7.0.0/24",
     "a source zone that trusts": "firewall-cmd --permanent --remove-service=ssh; firewall-cmd --permanent --zone=trusted --add-source=10.7.0.0/24",
     "two source zones": "firewall-cmd --permanent --zone=drop --add-source=10.7.0.0/24; firewall-cmd --permanent --zone=trusted --add-source=10.7.0.2",
-    "a ban in the zone": RICH.format("", "", "drop"),
-    "a ban behind what admits": RICH.format("", "priority=5 ", "drop"),
-    "a ban before what admits": RICH.format("", "priority=-5 ", "drop") + "; " + RICH.format("", "priority=-4 ", "accept"),
-    "an exception before the ban": RICH.format("", "priority=-5 ", "accept") + "; " + RICH.format("", "", "drop"),
-    "a policy that bans": THEIRS.format(-500) + RICH.format("policy=theirs --", "", "drop"),
-    "a policy that bans behind the zone": THEIRS.format(500) + RICH.format("policy=theirs --", "", "drop"),
-    "a policy that admits before the ban": THEIRS.format(-500) + "firewall-cmd --permanent --policy=theirs --set-target=ACCEPT; " + RICH.format("", "", "drop"),
+    "a ban in the zone": RICH.format("", "drop"),
+    "a ban behind what admits": RICH.format("priority=5 ", "drop"),
+    "a ban before what admits": RICH.format("priority=-5 ", "drop") + "; " + RICH.format("priority=-4 ", "accept"),
+    "an exception before the ban": RICH.format("priority=-5 ", "accept") + "; " + RICH.format("", "drop"),
+    "a policy that bans": policy('priority="-500" target="CONTINUE"', BAN),
+    "a policy that bans behind the zone": policy('priority="500" target="CONTINUE"', BAN),
+    "a policy that admits before the ban": policy('priority="-500" target="ACCEPT"') + "; " + RICH.format("", "drop"),
 }
 
 
 @pytest.mark.parametrize("others", OTHERS)
 def test_the_guard_says_what_packets_do(apply: t.Any, rule: t.Any, peer: Peer, probe: Prober, others: str) -> None:
     """A run is refused when, and only when, packets of management pass before it and would not behind it."""
-    apply.sh(f"{{ {OTHERS[others]}; }} > /dev/null && firewall-cmd --reload")
+    apply.sh(f"{{ {OTHERS[others]}; }} > /dev/null && {RELOAD}")
     management = {"addresses": ["10.7.0.2"], "ports": ["22"]}
     ssh, web = rule("ssh", local_ports=["22"], remote_addresses=["10.7.0.0/24"]), rule("web", local_ports=["443"])
 

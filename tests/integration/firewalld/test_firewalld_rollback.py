@@ -10,7 +10,7 @@ import typing as t
 import pytest
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import undo
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import rollback
-from firewalld_host import RUNTIME_ONLY, SAVED, script
+from what_others_have import RUNTIME, SAVED, script
 
 pytestmark = pytest.mark.container
 
@@ -23,8 +23,7 @@ WITH = f"OLD, NEW = {OLD!r}, {NEW!r}\n"
 @pytest.fixture
 def beside(apply: t.Any) -> t.Any:
     """A host where others have rules of every kind, most of them in the running daemon only."""
-    apply.sh(script(SAVED))
-    apply.sh(script(RUNTIME_ONLY))
+    apply.sh(script(SAVED, RUNTIME))
     return apply
 
 

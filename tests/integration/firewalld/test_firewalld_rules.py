@@ -12,6 +12,7 @@ import types
 import typing as t
 
 import pytest
+from firewalld_host import NOTE
 
 conftest = types.SimpleNamespace(**runpy.run_path(str(pathlib.Path(__file__).with_name("conftest.py"))))
 pytestmark = pytest.mark.container
@@ -122,6 +123,7 @@ def applied(container: t.Any) -> t.Iterator[tuple[t.Any, dict[str, t.Any]]]:
     backend.disown()
     options = {"rules": _all(conftest.rule), "address_sets": {"many": MANY}, "default_inbound": "block"}
     done = backend.jobs({"options": options})[0]
+    backend.sh(NOTE)
     yield backend, {"options": options, "after": done["diff"]["after"], "state": backend.state()}
 
 

@@ -13,10 +13,17 @@ import typing as t
 
 import booted
 import pytest
-from ufw_host import CODE, Refusal
+from ufw_host import CODE, Refusal, Ufw, fresh
 from wire import wired
 
 pytestmark = pytest.mark.container
+
+
+@pytest.fixture(name="_shared", scope="module")
+def _own() -> t.Iterator[Ufw]:
+    """A host of its own: tables of the other iptables stay known to the kernel."""
+    with fresh() as made:
+        yield made
 
 
 @pytest.fixture

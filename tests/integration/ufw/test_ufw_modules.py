@@ -26,9 +26,15 @@ class Packed(t.NamedTuple):
     code: bytes
 
 
+class Task(t.NamedTuple):
+    module: str
+    options: dict[str, t.Any]
+    check: bool = False
+
+
 @pytest.fixture
-def pack(tmp_path: pathlib.Path) -> t.Callable[..., Packed]:
-    """Run one task on localhost and keep what ansible has sent; ufw must not be there, because these tests change nothing outside of containers."""
+def pack(tmp_path: pathlib.Path) -> t.Callable[..., list[Packed]]:
+    """Run tasks on localhost and keep what ansible has sent; ufw must not be there, because these tests change nothing outside of containers."""
     if pathlib.Path("/etc/default/ufw").exists():
         pytest.skip("this machine has ufw itself, and the module would be run on it")
     place = tmp_path / "ansible_collections" / "portcullis"
@@ -44,19 +50,30 @@ def pack(tmp_path: pathlib.Path) -> t.Callable[..., Packed]:
         "ANSIBLE_LOCALHOST_WARNING": "false",
         "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
     }
-    runs: list[pathlib.Path] = []
 
-    def task(module: str, *flags: str, **options: t.Any) -> Packed:
-        runs.append(tmp_path / f"remote{len(runs)}")
-        command = [sys.executable, "-m", "ansible", "adhoc", "localhost", "-m", f"portcullis.msports.{module}", *flags]
-        command += ["-a", json.dumps(options)] if options else []
-        here = {**environment, "ANSIBLE_REMOTE_TEMP": str(runs[-1])}
-        result = subprocess.run(command, capture_output=True, text=True, check=False, env=here, cwd=tmp_path, timeout=600)
-        assert "FAILED! => {" in result.stdout, result.stdout + result.stderr
-        packages = list(runs[-1].rglob(f"AnsiballZ_{module}.py"))
-        return Packed(json.loads(result.stdout[result.stdout.index("=> {") + 3 :]), packages[0].read_bytes() if packages else b"")
+    def run(*tasks: Task) -> list[Packed]:
+        """All tasks by one ansible, each with a folder of its own for what it sends."""
+        folders = [tmp_path / f"remote{number}" for number in range(len(tasks))]
+        written = [
+            {
+                f"portcullis.msports.{task.module}": task.options,
+                "check_mode": task.check,
+                "ignore_errors": True,
+                "vars": {"ansible_remote_tmp": str(folder)},
+            }
+            for task, folder in zip(tasks, folders)
+        ]
+        play = {"hosts": "localhost", "gather_facts": False, "tasks": written}
+        playbook = tmp_path / "tasks.json"
+        playbook.write_text(json.dumps([play]), encoding="utf-8")
+        command = [sys.executable, "-m", "ansible", "playbook", str(playbook)]
+        result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=tmp_path, timeout=600)
+        told = result.stdout.split("FAILED! => ")[1:]
+        assert len(told) == len(tasks), result.stdout + result.stderr
+        packages = [list(folder.rglob(f"AnsiballZ_{task.module}.py")) for task, folder in zip(tasks, folders)]
+        return [Packed(json.JSONDecoder().raw_decode(text)[0], found[0].read_bytes() if found else b"") for text, found in zip(told, packages)]
 
-    return task
+    return run
 
 
 @pytest.fixture
@@ -70,34 +87,45 @@ def there(ufw: t.Any) -> t.Callable[[Packed], dict[str, t.Any]]:
     return run
 
 
-def test_apply_check_read_and_remove(pack: t.Callable[..., Packed], there: t.Callable[[Packed], dict[str, t.Any]], ufw: t.Any) -> None:
-    options = {"rules": [RULE], "management": {"addresses": ["10.9.0.0/24"], "ports": ["443"]}}
+def test_apply_check_read_and_remove(pack: t.Callable[..., list[Packed]], there: t.Callable[[Packed], dict[str, t.Any]], ufw: t.Any) -> None:
+    options = {"backend": "ufw", "rules": [RULE], "management": {"addresses": ["10.9.0.0/24"], "ports": ["443"]}}
     before = ufw.state()
-    checked = pack("linux_ruleset", "--check", backend="ufw", **options)
+    checked, applied, read, removed = pack(
+        Task("linux_ruleset", options, check=True),
+        Task("linux_ruleset", options),
+        Task("linux_ruleset_info", {"backend": "ufw"}),
+        Task("linux_ruleset", {"backend": "ufw", "state": "absent"}),
+    )
     assert "ufw is not installed here" in checked.here["msg"]
     assert there(checked)["changed"] is True
     assert ufw.state() == before
-    applied = pack("linux_ruleset", backend="ufw", **options)
     first = there(applied)
     assert (first["changed"], first["added"], first["effective"]["in_force"]) == (True, [RULE["name"]], True)
     second = there(applied)
     assert (second["changed"], second["kept"], second.get("warnings", [])) == (False, 1, [])
-    info = there(pack("linux_ruleset_info", backend="ufw"))
+    info = there(read)
     assert (info["changed"], info["present"], info["names"]) == (False, True, [RULE["name"]])
     assert info["lines"] == [f"'{RULE['name']}': in allow tcp to port 443 from 10.0.0.0/8"]
-    assert there(pack("linux_ruleset", backend="ufw", state="absent"))["changed"] is True
+    assert there(removed)["changed"] is True
     assert ufw.state() == before
-    assert there(pack("linux_ruleset_info", backend="ufw"))["present"] is False
+    assert there(read)["present"] is False
 
 
-def test_refusals_are_failures_with_their_reasons(pack: t.Callable[..., Packed], there: t.Callable[[Packed], dict[str, t.Any]], ufw: t.Any) -> None:
+def test_refusals_are_failures_with_their_reasons(pack: t.Callable[..., list[Packed]], there: t.Callable[[Packed], dict[str, t.Any]], ufw: t.Any) -> None:
     before = ufw.state()
-    sent = pack("linux_ruleset", backend="ufw", rules=[dict(RULE, remote_addresses=["x.example.com"]), RULE])
+    sent, locks_out, misnamed = pack(
+        Task("linux_ruleset", {"backend": "ufw", "rules": [dict(RULE, remote_addresses=["x.example.com"]), RULE]}),
+        Task(
+            "linux_ruleset",
+            {"backend": "ufw", "rules": [RULE], "management": {"addresses": ["10.9.0.7"], "ports": ["22"]}, "default_inbound": "block"},
+        ),
+        Task("linux_ruleset_info", {"backend": "ufw", "owner": "No"}),
+    )
     assert (len(sent.here["problems"]), sent.code) == (2, b""), "refused on the controller, and nothing was sent"
     assert "names are not looked up" in sent.here["msg"]
-    failed = there(pack("linux_ruleset", backend="ufw", rules=[RULE], management={"addresses": ["10.9.0.7"], "ports": ["22"]}, default_inbound="block"))
+    failed = there(locks_out)
     assert failed["failed"] is True
     assert [problem.partition("; ")[0] for problem in failed["problems"]] == ["management from 10.9.0.7 to port 22: no rule admits it"]
-    assert "owner" in pack("linux_ruleset_info", backend="ufw", owner="No").here["msg"]
+    assert "owner" in misnamed.here["msg"]
     assert ufw.state() == before
     assert not pathlib.Path("/run/ufw.lock").exists()

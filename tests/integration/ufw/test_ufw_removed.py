@@ -9,7 +9,7 @@ import typing as t
 
 import pytest
 from test_ufw_failures import _runs
-from ufw_host import Refusal, Ufw, boot
+from ufw_host import Refusal, Ufw, fresh
 
 pytestmark = pytest.mark.container
 
@@ -19,12 +19,8 @@ HELD = "grep -rl comment=6d73706f727473 /etc/ufw; find /etc/firewalld -name 'msp
 @pytest.fixture
 def host() -> t.Iterator[Ufw]:
     """A host of its own, since what is removed does not come back."""
-    made = Ufw(boot())
-    try:
-        made.keep()
+    with fresh() as made:
         yield made
-    finally:
-        made.container.close()
 
 
 def test_packages_that_were_removed(host: Ufw, rule: t.Any) -> None:

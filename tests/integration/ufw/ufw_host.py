@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import pathlib
 import sys
@@ -80,10 +81,17 @@ class Ufw:
     def reset(self) -> None:
         """Bring ufw back to what was kept, without a single command of it: those take seconds."""
         self.run(
-            "rm -rf /etc/portcullis /etc/ufw; cp -a /root/kept/etc-ufw /etc/ufw; cp -a /root/kept/default-ufw /etc/default/ufw; nft flush ruleset;"
-            " iptables-restore < /root/kept/4; ip6tables-restore < /root/kept/6; systemctl is-active -q ufw || systemctl start ufw"
+            "rm -rf /etc/portcullis /var/lib/portcullis /etc/ufw; cp -a /root/kept/etc-ufw /etc/ufw; cp -a /root/kept/default-ufw /etc/default/ufw;"
+            " nft flush ruleset; iptables-restore < /root/kept/4; ip6tables-restore < /root/kept/6; systemctl is-active -q ufw || systemctl start ufw"
         )
 
 
-def boot() -> booted.Container:
-    return or_fail(booted.Container, "ufw")
+@contextlib.contextmanager
+def fresh() -> t.Iterator[Ufw]:
+    """A host of its own, on which ufw was enabled."""
+    made = Ufw(or_fail(booted.Container, "ufw"))
+    try:
+        made.keep()
+        yield made
+    finally:
+        made.container.close()

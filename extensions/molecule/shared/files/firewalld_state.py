@@ -35,7 +35,8 @@ def plain(value: object) -> object:
     return int(value) if isinstance(value, int) else str(value)
 
 
-def main() -> None:
+def main(known: dict[str, str]) -> None:
+    """Print all of it. What is ``known`` by the beginning of its line is not asked again."""
     daemon = dbus.SystemBus().get_object(NAME, PATH)
 
     def ask(interface: str, method: str, *arguments: str) -> object:
@@ -49,7 +50,8 @@ def main() -> None:
                 raise
     for interface, listing, reading in THINGS:
         for name in sorted(daemon.get_dbus_method(listing, NAME + interface)()):
-            print(reading, name, ask(interface, reading, name))
+            print(known.get(f"{reading} {name}") or f"{reading} {name} {ask(interface, reading, name)}")
 
 
-main()
+if __name__ == "__main__":
+    main({})

@@ -76,16 +76,20 @@ class Writer:
         self.iptables = Iptables()
         self.said = []
 
-    def prepare(self, actual: Actual, wanted: Objects, running_differs: bool) -> None:
-        """Look how ``wanted`` can be put in force, and raise ``Refused`` when that would lose rules of others. Changes nothing."""
+    def prepare(self, actual: Actual, wanted: Objects, running_differs: bool, check_mode: bool = False) -> None:
+        """Look how ``wanted`` can be put in force, and raise ``Refused`` when that would lose rules of others. Changes nothing.
+
+        In check mode nothing is to be put back, and rules of iptables alone can be the reason to refuse: what others have in the daemon is not read.
+        """
         self._actual, self._wanted = actual, wanted
         self._names = self._names | names_of(wanted)
         self._running_differs = running_differs and self._daemon is not None
         self._calls, self._lost, self._flushed = None, [], []
         if not self._running_differs:
             return
-        self._others, self._saved = self._daemon.snapshot(self._names), self._daemon.saved(self._names)
-        self._lost = daemon.differences(self._others, self._saved)
+        if not check_mode:
+            self._others, self._saved = self._daemon.snapshot(self._names), self._daemon.saved(self._names)
+            self._lost = daemon.differences(self._others, self._saved)
         lines = self._flush()
         if (self._lost or self._flushed) and wanted.policies and not (actual.kernel.wrong or actual.kernel.missing):
             try:
@@ -116,7 +120,7 @@ class Writer:
             # Without nft only the tools of iptables themselves tell.
             self._flushed = families(self._objects, self._proc) if self._looks else filled(self._save_iptables())
             return []
-        chains = [chain for _family, _table, chain in self._others.direct["Chain"]]
+        chains = [chain for _family, _table, chain in self._daemon.call("direct", "getAllChains")]
         found = {family: foreign(text, chains) for family, text in self._save_iptables().items()}
         self._flushed = [family for family in sorted(found) if found[family]]
         return ["{0}: {1}".format(NAMES[family], line) for family in self._flushed for line in found[family]][:20]
@@ -190,18 +194,19 @@ class Writer:
 
     def _put_back(self) -> t.List[str]:
         """Make what others had at run time what it was; return what could not be."""
-        failed = others.put_back(self._journal, self._daemon, self.iptables)
+        failed, now = others.put_back(self._journal, self._daemon, self.iptables)
         if failed:
             return failed
         try:
-            left = self._differing()
+            left = self._differing(now)
         except BusError as error:
             return [str(error)]
         return ["still different: {0}".format("; ".join(left))] if left else []
 
-    def _differing(self) -> t.List[str]:
+    def _differing(self, now: t.Optional[daemon.Snapshot] = None) -> t.List[str]:
         """Return in words what others had in the daemon and have no more; entries of ipsets that time out are never the same."""
-        return [text for text in daemon.differences(self._others, self._daemon.snapshot(self._names)) if not text.startswith("ipset")]
+        there_now = now or self._daemon.snapshot(self._names)
+        return [text for text in daemon.differences(others.plain(self._others), others.plain(there_now)) if not text.startswith("ipset")]
 
     def _check(self, wanted: Objects) -> None:
         """A reload drops what it cannot read without a word: see whether the daemon has all of it."""

@@ -12,7 +12,7 @@ import typing as t
 from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _ports
 from ansible_collections.portcullis.msports.plugins.module_utils._limits import some
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import foreign_allows
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.daemon import Daemon
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.asked import Asked
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.kernel import TABLE
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.persist import Store
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.render import ALLOW, PRIORITIES, REST
@@ -34,7 +34,7 @@ CLOSED = ("block", "reject")
 
 
 def examine(
-    daemon: t.Optional[Daemon],
+    daemon: t.Optional[Asked],
     objects: Objects,
     rules: t.Optional[t.Sequence[Plain]],
     options: Options,

@@ -22,8 +22,8 @@ import typing as t
 from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _evaluate, _ports
 from ansible_collections.portcullis.msports.plugins.module_utils._addresses import Addresses
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import foreign_allows
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.asked import Asked
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.chains import Chain, of_target, own_chains
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.daemon import Daemon
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.dbus import BusError
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.objects import EMPTY, Objects, digest
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.rich import Rich
@@ -45,7 +45,7 @@ class Evaluator(_evaluate.Evaluator):
     ``already`` says afterwards what foreign rules stop now and go on stopping.
     """
 
-    def __init__(self, daemon: Daemon, own: t.Container[str], before: t.Optional[Objects], after: Objects, filters: bool = True) -> None:
+    def __init__(self, daemon: Asked, own: t.Container[str], before: t.Optional[Objects], after: Objects, filters: bool = True) -> None:
         self._daemon = daemon
         self._mine = own
         self._own = (before or EMPTY, after)

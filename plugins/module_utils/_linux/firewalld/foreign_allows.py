@@ -15,7 +15,7 @@ import typing as t
 
 from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _ports
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import rich as rich_rules
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.daemon import Daemon
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.asked import Asked
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.kernel import ICMP
 from ansible_collections.portcullis.msports.plugins.module_utils._match import Match, Protocols, Rule, typed
 
@@ -53,7 +53,7 @@ _PRIORITY = re.compile(r'^rule priority="(-?\d+)"')
 FAMILIES = {"ipv4": _addresses.ANY[:1], "ipv6": _addresses.ANY[1:]}
 
 
-def zones(daemon: Daemon) -> t.List[Zone]:
+def zones(daemon: Asked) -> t.List[Zone]:
     """Return the zones that packets can reach: those with an interface or a source, and the default zone."""
     active = daemon.call("zone", "getActiveZones")
     default = daemon.call("", "getDefaultZone")
@@ -66,7 +66,7 @@ def zones(daemon: Daemon) -> t.List[Zone]:
     return found
 
 
-def rules(daemon: Daemon, found_zones: t.Iterable[Zone], own: t.Container[str], direction: str = "in") -> t.List[ForeignRule]:
+def rules(daemon: Asked, found_zones: t.Iterable[Zone], own: t.Container[str], direction: str = "in") -> t.List[ForeignRule]:
     """Return the foreign rules of one direction: of zones (inbound only) and of policies."""
     found: t.List[ForeignRule] = []
     services: t.Dict[str, t.Any] = {}
@@ -83,7 +83,7 @@ def rules(daemon: Daemon, found_zones: t.Iterable[Zone], own: t.Container[str], 
     return found
 
 
-def forwards(daemon: Daemon, found_zones: t.Iterable[Zone], own: t.Container[str]) -> t.List[Rule]:
+def forwards(daemon: Asked, found_zones: t.Iterable[Zone], own: t.Container[str]) -> t.List[Rule]:
     """Return what zones and foreign policies send to another port or another host. firewalld admits it before it asks any zone or policy."""
     places = [("zone {0}".format(zone.name), zone.settings) for zone in found_zones]
     for name in daemon.call("policy", "getPolicies"):
@@ -105,7 +105,7 @@ def _forwards(place: str, settings: Settings) -> t.Iterator[Rule]:
 
 
 def of_settings(
-    daemon: Daemon, services: t.Dict[str, t.Any], place: str, settings: Settings, sources: t.Sequence[str], priority: int, direction: str = "in"
+    daemon: Asked, services: t.Dict[str, t.Any], place: str, settings: Settings, sources: t.Sequence[str], priority: int, direction: str = "in"
 ) -> t.List[ForeignRule]:
     """Return the foreign rules of one zone or policy; ``services`` keeps what was read of services."""
     make = _Maker(place, sources, priority, direction)
@@ -124,7 +124,7 @@ def of_settings(
     return make.found
 
 
-def _service(daemon: Daemon, services: t.Dict[str, t.Any], name: str) -> t.Dict[str, t.Any]:
+def _service(daemon: Asked, services: t.Dict[str, t.Any], name: str) -> t.Dict[str, t.Any]:
     """Return the settings of a service with what it includes."""
     if name not in services:
         services[name] = {}  # A service that includes itself ends here.
@@ -165,13 +165,13 @@ class _Maker:
             words = "{0} {1}".format(element[0].replace("-", " "), "/".join(element[1:]))
             self.add("{0} ({1})".format(label, words) if label else words, element, family, address, admits, certain)
 
-    def rich(self, line: str, daemon: Daemon, services: t.Dict[str, t.Any]) -> None:
+    def rich(self, line: str, daemon: Asked, services: t.Dict[str, t.Any]) -> None:
         priority = _PRIORITY.match(line)
         self._rank = int(priority.group(1)) if priority else 0
         self._read(line, daemon, services)
         self._rank = 0
 
-    def _read(self, line: str, daemon: Daemon, services: t.Dict[str, t.Any]) -> None:
+    def _read(self, line: str, daemon: Asked, services: t.Dict[str, t.Any]) -> None:
         try:
             rich = rich_rules.parse(_BESIDE.sub("", line))
         except ValueError:

@@ -14,6 +14,7 @@ import typing as t
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import actual_state, kernel, others
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import daemon as daemons
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.apply import FirewalldError
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.asked import Asked
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.dbus import BusError
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.objects import EMPTY, FOLDERS, Objects, names
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.persist import Store, name_of
@@ -85,6 +86,7 @@ class Found:
         self.warnings = ([complaint] if complaint else []) + finished
         self.nftables = self.store.setting("FirewallBackend", "nftables") == "nftables"
         self.looks = host.nft is not None and self.nftables
+        self.asked = Asked(self.daemon) if self.daemon else None  # of others, and not before what was left of them is back
         self.names = known
         self.actual = self._read()
 
@@ -121,7 +123,7 @@ class Found:
             "{0} {1}".format({"policies": "policy", "sets": "ipset", "services": "service"}[sort], name)
             for sort, listing in listings.items()
             for name in sorted(getattr(desired, sort))
-            if name not in self.names and (name in files[sort] or (self.daemon and name in self.daemon.named(*listing, start=self.start)))
+            if name not in self.names and (name in files[sort] or (self.asked and name in self.asked.call(*listing)))
         ]
 
 

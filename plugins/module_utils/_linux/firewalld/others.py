@@ -111,7 +111,7 @@ class Standby:
             os.setsid()
             for handle in range(3):  # who waits for the end of our output waits for the other one only
                 os.dup2(os.open(os.devnull, os.O_RDWR), handle)
-            if not os.read(reader, 1) and not put_back(journal, self._connect(), Iptables()):
+            if not os.read(reader, 1) and not put_back(journal, self._connect(), Iptables()).failed:
                 forget(self._root)
         finally:
             os._exit(0)
@@ -127,23 +127,31 @@ def finish(root: str, daemon: t.Optional[Daemon], objects: t.Iterable[t.Tuple[st
         return [LATER] if journal else []
     failed: t.List[str] = []
     if journal and (journal.handle is None or journal.handle != handle(objects)):
-        failed = put_back(journal, daemon, Iptables())
+        failed = put_back(journal, daemon, Iptables()).failed
     forget(root)
     return [UNFINISHED.format("; ".join(failed)) if failed else FINISHED] if journal else []
 
 
-def put_back(journal: Journal, daemon: t.Optional[Daemon], iptables: Iptables) -> t.List[str]:
-    """Make what others had at run time what it was; return what could not be."""
-    failed = []
+class Back(t.NamedTuple):
+    """``failed`` says what could not be put back. ``now`` is what others have in the daemon, where nothing of it had to be put back."""
+
+    failed: t.List[str]
+    now: t.Optional[Snapshot]
+
+
+def put_back(journal: Journal, daemon: t.Optional[Daemon], iptables: Iptables) -> Back:
+    """Make what others had at run time what it was."""
+    failed, untouched = [], None
     try:
         if daemon is not None:
-            now = Snapshot(*_plain(daemon.snapshot(journal.own)))
-            before, saved = (Snapshot(*_plain(side)) for side in (journal.before, journal.saved))
-            failed += daemon.put_back(merged(before, saved, now), now, list(journal.entries))
+            now = plain(daemon.snapshot(journal.own))
+            asked = daemon.bus.count
+            failed += daemon.put_back(merged(plain(journal.before), plain(journal.saved), now), now, list(journal.entries))
+            untouched = now if daemon.bus.count == asked else None
     except BusError as error:
         failed.append(str(error))
     # Last, because direct rules of the daemon are rules of iptables, too.
-    return failed + iptables.restore(journal.iptables)
+    return Back(failed + iptables.restore(journal.iptables), untouched)
 
 
 def merged(before: Snapshot, saved: Snapshot, now: Snapshot) -> Snapshot:
@@ -182,6 +190,6 @@ def _items(before: t.Sequence[t.Any], saved: t.Sequence[t.Any], now: t.Sequence[
     return [item for item in now if item not in brought] + taken
 
 
-def _plain(snapshot: Snapshot) -> t.Any:
+def plain(snapshot: Snapshot) -> Snapshot:
     """Return a snapshot as JSON gives it back, so that what was kept and what is there compare."""
-    return json.loads(json.dumps(snapshot))
+    return Snapshot(*json.loads(json.dumps(snapshot)))

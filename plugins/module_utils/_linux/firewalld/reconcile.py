@@ -85,7 +85,7 @@ def inspect(owner: str, host: t.Optional[Host] = None) -> Result:
     _refusals.check_owner(owner)
     host = host or Host()
     found = Found(owner, host)
-    seen = environment.examine(found.daemon, found.ruleset, None, dict(OPTIONS, owner=owner), found.names, found.store, host.root, host.proc)
+    seen = environment.examine(found.asked, found.ruleset, None, dict(OPTIONS, owner=owner), found.names, found.store, host.root, host.proc)
     watch = find_sessions(host.environment, host.proc)
     actual = found.actual
     in_force = bool(actual.running and actual.running.policies) and not actual.kernel.wrong and not actual.kernel.missing
@@ -111,7 +111,7 @@ def _absent(options: Options, check_mode: bool, host: Host, found: Found) -> Res
     told = _guard(options, watch, found, [], none)
     writer = Writer(found, host.nft, host.proc, options["allow_other_manager"])
     if changed:
-        writer.prepare(actual, none, found.daemon is not None and actual.running != none)
+        writer.prepare(actual, none, found.daemon is not None and actual.running != none, check_mode)
     if changed and not check_mode:
         writer.write({})
     return dict(desired.absent(options["owner"], actual, changed, guarded(watch)), warnings=found.warnings + told + writer.said)
@@ -124,8 +124,8 @@ def _guard(options: Options, watch: Watch, found: Found, rules: t.Sequence[Plain
     """
     actual, told = found.actual, []
     strict = options["default_outbound"] == "block" and options["mode"] == "enforce"
-    if found.daemon is not None:
-        evaluator = evaluate.Evaluator(found.daemon, found.names, actual.running, wanted, found.filters())
+    if found.asked is not None:
+        evaluator = evaluate.Evaluator(found.asked, found.names, actual.running, wanted, found.filters())
         ground = guard.Ground(rules, Tables(found.ruleset), not _same(actual, wanted), strict, evaluator)
         told = guard.check(dict(options, mode="enforce"), watch, ground)
         return told + evaluator.already
@@ -139,7 +139,7 @@ def _guard(options: Options, watch: Watch, found: Found, rules: t.Sequence[Plain
 def _present(options: Options, check_mode: bool, host: Host, found: Found) -> Result:
     actual, daemon = found.actual, found.daemon
     wanted = desired.desire(options, host.nft, actual, found.version, found.set_types())
-    seen = environment.examine(daemon, found.ruleset, wanted.rules, options, found.names, found.store, host.root, host.proc)
+    seen = environment.examine(found.asked, found.ruleset, wanted.rules, options, found.names, found.store, host.root, host.proc)
     if seen.managers and not options["allow_other_manager"]:
         raise Refused(OTHER_MANAGER, seen.managers)
     taken = found.taken(wanted.objects)
@@ -154,7 +154,7 @@ def _present(options: Options, check_mode: bool, host: Host, found: Found) -> Re
     after, armed = actual, None
     writer = Writer(found, host.nft, host.proc, options["allow_other_manager"])
     if changed:
-        writer.prepare(actual, wanted.objects, differs)
+        writer.prepare(actual, wanted.objects, differs, check_mode)
     if changed and not check_mode:
         tracking.learn(established(host.proc))
         armed = undo.arm(options, host, found, wanted.objects, watch.own) if differs and options["rollback_timeout"] else None

@@ -63,6 +63,7 @@ class Firewalld:
         self.foreign: list[t.Any] = []
         self.reloads = 0
         self.log: list[str] = []
+        self.count = 0
         self.kernel_drift: t.Callable[[list[t.Any]], list[t.Any]] = lambda objects: objects
         self.load()
 
@@ -97,6 +98,7 @@ class Firewalld:
         pass
 
     def call(self, _destination: str, path: str, interface: str, member: str, signature: str = "", *values: t.Any) -> list[t.Any]:
+        self.count += 1
         self.log.append(member)
         if member in self.deaf:
             raise BusError(f"{member}: refused")

@@ -10,7 +10,7 @@ import typing as t
 
 import pytest
 from ansible_collections.portcullis.msports.plugins.module_utils import _addresses, _guard
-from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import evaluate, objects
+from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import asked, evaluate, objects
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import daemon as daemons
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld.reconcile import Refused
 from test_firewalld_reconcile import Backend, rule
@@ -175,7 +175,7 @@ def test_a_session_is_judged_by_the_address_that_it_came_to(apply: Backend) -> N
         before = daemons.Daemon(apply.daemon).own("msports")
         apply(*rules, **options)
         after = daemons.Daemon(apply.daemon).own("msports")
-        made = evaluate.Evaluator(daemons.Daemon(apply.daemon), objects.names(before) | objects.names(after), before, after)
+        made = evaluate.Evaluator(asked.Asked(daemons.Daemon(apply.daemon)), objects.names(before) | objects.names(after), before, after)
         found = _guard.lockout([], {}, "block", {}, [session], made)
         return found[0] if found else None
 
@@ -248,7 +248,7 @@ def test_other_protocols_are_judged_as_tcp_is(
     has(apply, public={**PUBLIC, **zone})
     apply(SSH, *rules, **{"default_inbound": "block", **options})
     after = daemons.Daemon(apply.daemon).own("msports")
-    judge = evaluate.Evaluator(daemons.Daemon(apply.daemon), objects.names(after), objects.EMPTY, after)
+    judge = evaluate.Evaluator(asked.Asked(daemons.Daemon(apply.daemon)), objects.names(after), objects.EMPTY, after)
     peers = _addresses.parse(["10.9.0.9"])
     found = judge.why_blocked(peers, (4789, 4789) if protocol == 17 else (0, 65535), None, protocol)
     assert found is None if expected is None else expected in str(found)
@@ -260,6 +260,6 @@ def test_what_the_run_would_stop_of_a_tunnel_is_named(apply: Backend) -> None:
     has(apply, public={**PUBLIC, "rules_str": [DROP]})
     apply(SSH, VXLAN)
     before = daemons.Daemon(apply.daemon).own("msports")
-    judge = evaluate.Evaluator(daemons.Daemon(apply.daemon), objects.names(before), before, objects.EMPTY)
+    judge = evaluate.Evaluator(asked.Asked(daemons.Daemon(apply.daemon)), objects.names(before), before, objects.EMPTY)
     reason = judge.why_blocked(_addresses.parse(["10.9.0.9"]), (4789, 4789), None, 17)
     assert reason is not None and "zone public stops it (rich rule" in reason
