@@ -77,7 +77,7 @@ def echo(read: payload.Call) -> t.Callable[..., payload.Done]:
     ) -> payload.Done:
         sources = {"Ansible.Basic.cs": read.csharp["Ansible.Basic.cs"], "echo.cs": ECHO}
         script = script_of("echo.Module", "given = @{ type = 'dict' }", method)
-        return engines.chosen().run(payload.other_module(read, "echo.ps1", script, sources, {"given": given or {}}, environment), None, wide=wide)
+        return engines.chosen().run_open(payload.other_module(read, "echo.ps1", script, sources, {"given": given or {}}, environment), None, wide=wide)
 
     return run
 

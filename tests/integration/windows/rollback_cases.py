@@ -101,7 +101,7 @@ class Waiting:
         call = payload.other_module(
             self.read, "task.ps1", FIRE.replace("Run(", "Xml("), {"merged.cs": rollback.source(), "task.cs": TASK}, {"nonce": self.nonce}
         )
-        return str(json.loads(engines.named("mono").run(call, None).output)["xml"])
+        return str(json.loads(engines.named("mono").run_open(call, None).output)["xml"])
 
     def pass_time(self, ends: int = PAST) -> None:
         with policy_file.edited(self.host.path) as content:
@@ -118,7 +118,7 @@ class Waiting:
             change(content)
 
     def _run(self, call: payload.Call) -> t.Optional[dict[str, t.Any]]:
-        done = engines.chosen().run(call, self.host.path)
+        done = engines.chosen().run_open(call, self.host.path)
         return json.loads(done.output) if done.output else None
 
     @property

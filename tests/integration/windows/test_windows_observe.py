@@ -66,7 +66,7 @@ def look(tmp_path: pathlib.Path, read: payload.Call) -> Look:
         call = payload.other_module(read, SCRIPT.name, script, csharp, arguments)
         path = policy_file.write(tmp_path / "host.json", policy_file.switch(content, **switches))
         before = policy_file.read(path)
-        done = engines.chosen().run(call, path)
+        done = engines.chosen().run_open(call, path)
         after = policy_file.read(path)
         assert (after["rules"], after["profiles"], after["memory"]) == (before["rules"], before["profiles"], before["memory"])
         return t.cast(dict[str, t.Any], json.loads(done.output))
