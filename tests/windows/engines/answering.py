@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import json
 import os
@@ -13,11 +14,13 @@ import subprocess
 import time
 import typing as t
 
-Process = subprocess.Popen  # of bytes, with pipes to standard input and from standard output
+A = t.TypeVar("A", bound="Answering")
 
 
 class Answering:
-    def __init__(self, process: Process[bytes]) -> None:
+    """``process`` has pipes to its standard input and from its standard output."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
 
     @property
@@ -52,3 +55,29 @@ class Answering:
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.close()
         self._process.stdout.close()
+
+
+class Opened(t.Generic[A]):
+    """Processes that stay open, by the code that they have; at most so many, and those that were used last."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._by_code: dict[str, A] = {}
+        atexit.register(self.close)
+
+    def get(self, code: str, start: t.Callable[[], A]) -> A:
+        """The process that has this code, started where there is none, or where it has ended."""
+        found = self._by_code.pop(code, None)
+        if found is not None and found.ended:
+            found.close()
+            found = None
+        if found is None:
+            while len(self._by_code) >= self._most:
+                self._by_code.pop(next(iter(self._by_code))).close()
+            found = start()
+        self._by_code[code] = found
+        return found
+
+    def close(self) -> None:
+        while self._by_code:
+            self._by_code.popitem()[1].close()

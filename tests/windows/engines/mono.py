@@ -10,7 +10,6 @@ ansible-core would give, and runs the three statements that a module's ``.ps1`` 
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import hashlib
 import json
@@ -26,7 +25,7 @@ import typing as t
 from ansible.module_utils import csharp
 
 from . import script, shared, stand_in
-from .answering import Answering
+from .answering import Answering, Opened
 from .payload import Call, Done, EngineError, read_call
 
 HERE = pathlib.Path(__file__).resolve().parents[1]
@@ -137,8 +136,7 @@ class Mono:
     core: t.Optional[str] = None
 
     def __init__(self) -> None:
-        self._open: dict[pathlib.Path, Answering] = {}  # by program, the last one used at the end
-        atexit.register(self.close)
+        self._open = Opened[Answering](_MOST_OPEN)
 
     def missing(self) -> list[str]:
         return [f"not installed: {program}" for program in missing_programs()]
@@ -153,7 +151,7 @@ class Mono:
 
     def run_open(self, call: Call, policy: t.Optional[pathlib.Path], wide: bool = False, timeout: float = 1800) -> Done:
         def ask(program: pathlib.Path, question: dict[str, t.Any]) -> Done:
-            opened = self._opened(program)
+            opened = self._open.get(str(program), lambda: _started(program))
             answer = opened.ask(question, timeout)
             return Done(opened.exit_code(30), b"", b"") if answer is None else _answered(answer)
 
@@ -163,21 +161,9 @@ class Mono:
         """This engine, for playbooks: one Mono runs the calls of all their tasks."""
         return shared.Shared(lambda command, in_data, policy: self.run_open(read_call(command, in_data), policy))
 
-    def close(self) -> None:
-        while self._open:
-            self._open.popitem()[1].close()
 
-    def _opened(self, program: pathlib.Path) -> Answering:
-        found = self._open.pop(program, None)
-        if found is not None and found.ended:
-            found.close()
-            found = None
-        if found is None:
-            for other in [*self._open][: 1 - _MOST_OPEN]:
-                self._open.pop(other).close()
-            found = Answering(subprocess.Popen(["mono", str(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=_plain()))
-        self._open[program] = found
-        return found
+def _started(program: pathlib.Path) -> Answering:
+    return Answering(subprocess.Popen(["mono", str(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=_plain()))
 
 
 def _done(call: Call, policy: t.Optional[pathlib.Path], wide: bool, ask: t.Callable[[pathlib.Path, dict[str, t.Any]], Done]) -> Done:

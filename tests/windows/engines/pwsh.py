@@ -9,7 +9,6 @@ open (``session.ps1``) that runs script and input of each call in a runspace of 
 
 from __future__ import annotations
 
-import atexit
 import base64
 import functools
 import json
@@ -21,7 +20,7 @@ import subprocess
 import typing as t
 
 from . import archive, stand_in
-from .answering import Answering
+from .answering import Answering, Opened
 from .payload import ADD_TYPE, BETWEEN, Call, Done, EngineError, command_script, words_of
 
 VARIABLE = "MSPORTS_PWSH"
@@ -70,8 +69,7 @@ class Pwsh:
     core: t.Optional[str] = "2.21"
 
     def __init__(self) -> None:
-        self._session: t.Optional[Session] = None
-        atexit.register(self.close)
+        self._open = Opened[Session](1)
 
     def missing(self) -> list[str]:
         try:
@@ -96,22 +94,13 @@ class Pwsh:
 
     def run_open(self, call: Call, policy: t.Optional[pathlib.Path], wide: bool = True, timeout: float = 1800) -> Done:
         code = json.dumps([dict(call.csharp), policy is None])
-        if self._session is None or self._session.ended or self._session.code != code:
-            self.close()
-            self._session = Session(self.program, code)
-        return self._session.run(call, policy, timeout)
-
-    def close(self) -> None:
-        if self._session is not None:
-            self._session.close()
-            self._session = None
+        return self._open.get(code, lambda: Session(self.program)).run(call, policy, timeout)
 
 
 class Session(Answering):
-    """A PowerShell that stays open. ``code``: what C# it has compiled, or will; another code needs another process."""
+    """A PowerShell that stays open. The C# of its first call is compiled; another code needs another process."""
 
-    def __init__(self, program: str, code: str) -> None:
-        self.code = code
+    def __init__(self, program: str) -> None:
         self._program = program
         self._loaded = False
         words = [program, "-NoProfile", "-NonInteractive", "-File", str(stand_in.HERE / "session.ps1")]

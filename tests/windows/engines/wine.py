@@ -20,7 +20,7 @@ import typing as t
 from wine import machine, root
 
 from . import archive, shared, stand_in
-from .answering import Answering
+from .answering import Answering, Opened
 from .payload import Call, Done, EngineError, command_script, read_call, words_of
 from .pwsh import for_pwsh
 
@@ -44,7 +44,7 @@ class Wine:
 
     def __init__(self) -> None:
         self._machine: t.Optional[machine.Machine] = None
-        self._sessions: dict[str, OpenPowerShell] = {}  # by what C# they have compiled, the last one used at the end
+        self._open = Opened[OpenPowerShell](MOST_OPEN)
         atexit.register(self.close)
 
     def missing(self) -> list[str]:
@@ -75,16 +75,7 @@ class Wine:
 
     def run_open(self, call: Call, policy: t.Optional[pathlib.Path], wide: bool = True, timeout: float = 900) -> Done:
         code = json.dumps(dict(call.csharp))
-        session = self._sessions.pop(code, None)
-        if session is not None and session.ended:
-            session.close()
-            session = None
-        if session is None:
-            for other in [*self._sessions][: 1 - MOST_OPEN]:
-                self._sessions.pop(other).close()
-            session = OpenPowerShell(self.machine, code)
-        self._sessions[code] = session
-        return session.run(call, policy, timeout)
+        return self._open.get(code, lambda: OpenPowerShell(self.machine)).run(call, policy, timeout)
 
     def share(self, opened: bool = False) -> shared.Shared:
         """This host, for playbooks. ``opened``: a PowerShell that stays open runs their calls; else each has one of its own, as Ansible has it."""
@@ -96,18 +87,16 @@ class Wine:
         return shared.Shared(run)
 
     def close(self) -> None:
-        while self._sessions:
-            self._sessions.popitem()[1].close()
+        self._open.close()
         if self._machine is not None:
             self._machine.close()
             self._machine = None
 
 
 class OpenPowerShell(Answering):
-    """A PowerShell that stays open on a host. ``code``: what C# it has compiled, or will."""
+    """A PowerShell that stays open on a host. The C# of its first call is compiled."""
 
-    def __init__(self, host: machine.Machine, code: str) -> None:
-        self.code = code
+    def __init__(self, host: machine.Machine) -> None:
         self._loaded = False
         self._host = host
         script = host.root.windows(stand_in.HERE / "session.ps1")
