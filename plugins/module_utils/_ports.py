@@ -23,6 +23,11 @@ def is_number(text: str) -> bool:
     return text.isascii() and text.isdigit()
 
 
+def number(text: str) -> t.Optional[int]:
+    """Return the one port, from 1 on, that a text is; ``None`` where it is none."""
+    return int(text) if is_number(text) and 0 < int(text) <= LAST_PORT else None
+
+
 class _Ends(t.NamedTuple):
     first: int
     last: int

@@ -109,4 +109,4 @@ def network_port(name: str, known: t.Iterable[object]) -> t.Optional[int]:
     if short in LOCALS:
         return None
     default = SSH if "ssh" in short or short == "smart" else None  # where a plugin of another kind leads is not known
-    return next((int(text) for text in map(str, known) if _ports.is_number(text) and 0 < int(text) <= 65535), default)
+    return next(filter(None, (_ports.number(str(value)) for value in known)), default)

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 """Run playbooks of the collection against the hosts of the lab, from this checkout."""
 
-import contextlib
 import json
 import os
 import pathlib
@@ -79,7 +78,6 @@ class Ansible:
         }
         (work / "ansible.cfg").write_text("[defaults]\n", encoding="utf-8")
         (work / "packed").mkdir()
-        self._mono = mono.Mono()
 
     def play(self, playbook: str, connection: str = LINUX, **more: t.Any) -> Played:
         """Run a playbook, by the name in a collection or by path, over one of the connections, and return what it said. ``more`` are variables."""
@@ -88,9 +86,8 @@ class Ansible:
         command = [_program("ansible-playbook"), *sources, "--connection", connection, "--extra-vars", extra, playbook]
         told = self.work / f"results.{connection}"  # runs over different connections may go on at once
         told.write_text("", encoding="utf-8")
-        with self._mono.share() if connection == WINDOWS else contextlib.nullcontext() as engine:
-            environment = {**self.environment, "MSPORTS_LAB_RESULTS": str(told), **(engine.environment if engine else {})}
-            done = subprocess.run(command, cwd=self.work, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        environment = {**self.environment, "MSPORTS_LAB_RESULTS": str(told), **(mono.for_playbooks() if connection == WINDOWS else {})}
+        done = subprocess.run(command, cwd=self.work, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
         results = dict(map(json.loads, told.read_text(encoding="utf-8").splitlines()))
         return Played(done.returncode, done.stdout, _counts(done.stdout), results)
 

@@ -16,7 +16,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.address
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.union import Declarations, ProblemCollector, as_text, entries, only_keys
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import NOBODY, Addresses, union
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.estate import Proxy
-from ansible_collections.portcullis.msports.plugins.plugin_utils._model.ports import LAST_PORT, is_number
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.ports import LAST_PORT, number
 
 SERVERS = ("dns", "ntp", "dhcp_relays")
 
@@ -59,9 +59,8 @@ def _proxy(item: t.Any, path: str, problems: ProblemCollector) -> list[Proxy]:
     for key in ("address", "port"):
         if key not in item:
             problems.add(f"{path}.{key}", MISSING, f"a proxy needs its {key}")
-    port = as_text(item.get("port"))
-    fine = port is not None and is_number(port) and 1 <= int(port) <= LAST_PORT
-    if "port" in item and not fine:
+    port = number(as_text(item.get("port")) or "")
+    if "port" in item and port is None:
         problems.add(f"{path}.port", item["port"], f"expected a port, 1-{LAST_PORT}")
     address = read_address(item["address"], f"{path}.address", problems) if "address" in item else NOBODY
-    return [Proxy(address.cidrs()[0], int(port or 0))] if address and fine else []
+    return [Proxy(address.cidrs()[0], port)] if address and port is not None else []

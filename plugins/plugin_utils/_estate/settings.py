@@ -17,7 +17,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._model.union im
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.addresses import Addresses, union
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.catalog import Catalogs, Setting
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.releases import is_like, is_release
-from ansible_collections.portcullis.msports.plugins.plugin_utils._model.ports import LAST_PORT, is_number, parse_ports, texts
+from ansible_collections.portcullis.msports.plugins.plugin_utils._model.ports import LAST_PORT, number, parse_ports, texts
 
 MULTICAST = Addresses.parse(["224.0.0.0/4", "ff00::/8"])
 WSUS_HTTP, WSUS_HTTPS = "configmgr.wsus_http", "configmgr.wsus_https"
@@ -64,11 +64,10 @@ def _not_settable(name: t.Any, catalogs: Catalogs) -> str:
 
 
 def _port(value: t.Any, path: str, problems: ProblemCollector, setting: Setting) -> t.Optional[int]:
-    text = as_text(value)
-    if text and is_number(text) and 1 <= int(text) <= LAST_PORT:
-        return int(text)
-    problems.add(path, value, f"expected a port, 1-{LAST_PORT}")
-    return None
+    port = number(as_text(value) or "")
+    if port is None:
+        problems.add(path, value, f"expected a port, 1-{LAST_PORT}")
+    return port
 
 
 def _ports(value: t.Any, path: str, problems: ProblemCollector, setting: Setting) -> t.Optional[t.Tuple[str, ...]]:

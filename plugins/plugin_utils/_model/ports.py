@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.portcullis.msports.plugins.module_utils._ports import LAST_PORT, PortRange, Ports, expand, is_number, texts
+from ansible_collections.portcullis.msports.plugins.module_utils._ports import LAST_PORT, PortRange, Ports, expand, number, texts
 from ansible_collections.portcullis.msports.plugins.module_utils._ports import parse as parse_ports
 from ansible_collections.portcullis.msports.plugins.module_utils._ports import union as merge
 
-__all__ = ["LAST_PORT", "PortRange", "Ports", "covers", "expand", "is_number", "merge", "parse_ports", "texts"]
+__all__ = ["LAST_PORT", "PortRange", "Ports", "covers", "expand", "merge", "number", "parse_ports", "texts"]
 
 
 def covers(ranges: Ports, port: t.Optional[int]) -> bool:

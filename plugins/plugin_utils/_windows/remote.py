@@ -53,5 +53,5 @@ def known_port(*known: object) -> list[int]:
 
     ``known`` are values from the nearest to the farthest, as they stand in options and variables; what is no port is passed over.
     """
-    texts = (str(value).strip() for value in known)
-    return next(([int(text)] for text in texts if _ports.is_number(text) and 0 < int(text) <= 65535), [])
+    ports = (_ports.number(str(value).strip()) for value in known)
+    return next(([port] for port in ports if port is not None), [])

@@ -5,10 +5,7 @@
 
 from __future__ import annotations
 
-import atexit
-import contextlib
 import dataclasses
-import functools
 import json
 import os
 import pathlib
@@ -65,16 +62,7 @@ def playbook_environment(folder: pathlib.Path, **more: str) -> dict[str, str]:
     paths = os.pathsep.join((str(folder / "collections"), str(ROOT / "tests" / "lab" / "collections")))
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR", "MSPORTS_PWSH", "MSPORTS_WINDOWS_POWERSHELL", "MSPORTS_ENGINE") if name in os.environ}
     own = {"HOME": str(folder), "ANSIBLE_HOME": str(folder / "home"), "ANSIBLE_COLLECTIONS_PATH": paths, "ANSIBLE_NOCOLOR": "1", "LC_ALL": "C.UTF-8"}
-    return {**kept, **own, **(mono_for_playbooks() if engines.chosen().name == "mono" else {}), **more}
-
-
-@functools.cache
-def mono_for_playbooks() -> t.Mapping[str, str]:
-    """The environment of playbooks whose tasks share a Mono, which stays open as long as the tests run."""
-    kept = contextlib.ExitStack()
-    environment = kept.enter_context(mono.Mono().share()).environment
-    atexit.register(kept.close)  # registered last, done first: the socket is there till then
-    return environment
+    return {**kept, **own, **(mono.for_playbooks() if engines.chosen().name == "mono" else {}), **more}
 
 
 def run_playbook(folder: pathlib.Path, text: str, hosts: t.Sequence[str], program: t.Optional[pathlib.Path] = None, **environment: str) -> tuple[int, str]:

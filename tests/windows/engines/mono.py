@@ -10,7 +10,9 @@ ansible-core would give, and runs the three statements that a module's ``.ps1`` 
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import functools
 import hashlib
 import json
 import os
@@ -160,6 +162,15 @@ class Mono:
     def share(self) -> shared.Shared:
         """This engine, for playbooks: one Mono runs the calls of all their tasks."""
         return shared.Shared(lambda command, in_data, policy: self.run_open(read_call(command, in_data), policy))
+
+
+@functools.cache
+def for_playbooks() -> t.Mapping[str, str]:
+    """The environment of playbooks whose tasks share a Mono, which stays open as long as this process, and in its namespaces."""
+    kept = contextlib.ExitStack()
+    environment = kept.enter_context(Mono().share()).environment
+    atexit.register(kept.close)  # registered last, done first: the socket is there till then
+    return environment
 
 
 def _started(program: pathlib.Path) -> Answering:
