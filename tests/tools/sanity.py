@@ -53,8 +53,9 @@ ANALYZER = "PSScriptAnalyzer"
 NOT_SHIPPED = "tests/"
 PWSH_MISSING = 'WARNING: Required program "pwsh" not found.'
 
-# ansible-test fetches this script to put pip into its environments. Python brings a pip along, which serves as well.
-GET_PIP = "import runpy, sys\nsys.argv = ['ensurepip', '--default-pip']\nrunpy.run_module('ensurepip', run_name='__main__')\n"
+# ansible-test fetches a script to put pip into each of its environments, some twenty. This one lets them use the pip that is here, at the path in it:
+# installing one takes longer than what it is to install.
+GET_PIP = "import pathlib, sysconfig\npathlib.Path(sysconfig.get_path('purelib'), 'pip.pth').write_text({!r})\n"
 
 
 @dataclass
@@ -230,13 +231,23 @@ def make_home(venv: pathlib.Path) -> pathlib.Path:
     cache.mkdir(parents=True, exist_ok=True)
     sources = next(venv.glob("lib/python3*/site-packages/ansible_test/_internal/python_requirements.py")).read_text(encoding="utf-8")
     for version in set(re.findall(r"'(\d+\.\d+(?:\.\d+)?)'", sources)):  # the versions of pip that this core may ask for
-        cache.joinpath(f"get_pip_{version.replace('.', '_')}.py").write_text(GET_PIP, encoding="utf-8")
+        cache.joinpath(f"get_pip_{version.replace('.', '_')}.py").write_text(GET_PIP.format(str(pip_of(venv, home))), encoding="utf-8")
     for name in (".config/pip", ".pip"):  # package indexes and certificates that the user has set stay in force
         theirs, ours = pathlib.Path.home() / name, home / name
         if theirs.exists() and not ours.is_symlink():
             ours.parent.mkdir(parents=True, exist_ok=True)
             ours.symlink_to(theirs)
     return home
+
+
+def pip_of(venv: pathlib.Path, home: pathlib.Path) -> pathlib.Path:
+    """A folder with the pip of an environment, and nothing else of it."""
+    folder = home / f"pip-of-{venv.name}"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    for part in venv.glob("lib/python3*/site-packages/pip*"):
+        folder.joinpath(part.name).symlink_to(part)
+    return folder
 
 
 @dataclass(frozen=True)
