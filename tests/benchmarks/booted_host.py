@@ -44,7 +44,7 @@ def check() -> None:
     if os.geteuid() != 0:
         raise booted.CannotRun("root is needed: the host is reached through a network namespace")
     missing = {package for program, package in PROGRAMS.items() if shutil.which(program) is None}
-    missing |= {package for program, package in booted.TOOLS.items() if program != "debootstrap" and shutil.which(program) is None}
+    missing |= {package for program, package in booted.TOOLS.items() if program != booted.debian_root.PROGRAM and shutil.which(program) is None}
     if missing:
         raise booted.CannotRun(f"missing packages: {' '.join(sorted(missing))}")
     booted.image()

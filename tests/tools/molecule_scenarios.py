@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the portcullis.msports contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run Molecule scenarios on booted containers, with an image made by debootstrap, because no registry is asked for anything.
+"""Run Molecule scenarios on booted containers, with an image made by mmdebstrap, because no registry is asked for anything.
 
 Usage: ``molecule_scenarios.py [SCENARIO]...``; none means all. To run them on images of a registry, or with another engine, call ``molecule``
 itself (extensions/molecule/README.md).

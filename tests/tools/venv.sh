@@ -22,5 +22,7 @@ for set in "$@"; do
 done
 [ "${#files[@]}" -gt 0 ] || exit 0
 echo "Installing Python packages into .venv: ${files[*]/-r/}"
-$venv/bin/python -m pip install -qq --disable-pip-version-check --no-input "${files[@]}" </dev/null
+$venv/bin/python -m pip install -qq --disable-pip-version-check --no-input --no-compile "${files[@]}" </dev/null
+# pip compiles on one processor, this on all of them. Some packages hold files that no Python compiles.
+$venv/bin/python -m compileall -q -j 0 $venv/lib >/dev/null || true
 touch "${stamps[@]}"

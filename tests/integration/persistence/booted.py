@@ -18,29 +18,23 @@ import pathlib
 import select
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 import typing as t
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
+sys.path.append(str(ROOT / "tests" / "tools"))
+import debian_root  # noqa: E402  (it lies in a folder of tools)
+
 CACHE = ROOT / ".cache" / "persistence"
 # What tests and drills of rollback run inside a container.
 DRILLS = pathlib.Path(__file__).with_name("drills.py")
 # The release of Debian in the image; both are tested (TESTING.md).
 RELEASES = ("bookworm", "trixie")
 RELEASE = os.environ.get("MSPORTS_RELEASE") or RELEASES[0]
-# polkitd, which firewalld depends on, wants a provider of logind (libpam-systemd); debootstrap does not find one by itself.
-# python3-apt is what Ansible's module for packages asks for.
+# polkitd, which firewalld depends on, wants a provider of logind: libpam-systemd. python3-apt is what Ansible's module for packages asks for.
 PACKAGES = "systemd,systemd-sysv,dbus,python3,python3-apt,nftables,iproute2,iptables,openssh-server,firewalld,ipset,libpam-systemd,ufw,sudo"
-# Built in memory, because dpkg waits for the disk after each file; the tree is gone with the mount, whatever happens.
-BUILD = """set -eu
-mount -t tmpfs -o size=2g,mode=755 tmpfs "$2"
-debootstrap --cache-dir="$1" --variant=minbase --include="$4" "$3" "$2"
-chroot "$2" systemctl disable firewalld
-mkdir -p "$2/etc/systemd/system/polkit.service.d"
-printf '%s' "$6" > "$2/etc/systemd/system/polkit.service.d/container.conf"
-tar -C "$2" -cf "$5" .
-"""
 # firewalld starts after polkit, whose sandbox of its own needs rights that the container has not.
 POLKIT = """[Service]
 CapabilityBoundingSet=~
@@ -66,7 +60,13 @@ RestrictSUIDSGID=no
 SystemCallArchitectures=
 SystemCallFilter=
 """
-TOOLS = {"podman": "podman", "runc": "runc", "debootstrap": "debootstrap"}
+# What is done in the tree before it becomes an image.
+HOOKS = (
+    'chroot "$1" systemctl disable firewalld',
+    'mkdir -p "$1/etc/systemd/system/polkit.service.d"',
+    f"""printf '%s' '{POLKIT}' > "$1/etc/systemd/system/polkit.service.d/container.conf\"""",
+)
+TOOLS = {name: name for name in ("podman", "runc", debian_root.PROGRAM)}
 # runc, because crun does not start on hybrid cgroups; limits that need no CAP_SYS_RESOURCE.
 CONFIGURATION = """[containers]
 default_ulimits = ["nofile=8192:8192", "nproc=8192:8192"]
@@ -137,15 +137,15 @@ def podman(*arguments: str, given: t.Optional[bytes] = None, check: bool = True,
 def image() -> str:
     """Return the name of the image, built when it is not there."""
     given = os.environ.get("MSPORTS_IMAGE")
-    missing = [package for tool, package in TOOLS.items() if shutil.which(tool) is None and not (given and tool == "debootstrap")]
+    missing = [package for tool, package in TOOLS.items() if shutil.which(tool) is None and not (given and tool == debian_root.PROGRAM)]
     if missing:
         raise CannotRun(f"missing on PATH, install the packages: {' '.join(missing)}")
     if given:
         return given
     if os.geteuid() != 0:
-        raise CannotRun("building the image by debootstrap needs root; or name an image in MSPORTS_IMAGE")
+        raise CannotRun("building the image needs root; or name an image in MSPORTS_IMAGE")
     CACHE.mkdir(parents=True, exist_ok=True)
-    name = f"localhost/msports-test:{hashlib.sha256(f'{RELEASE} {PACKAGES} {BUILD} {POLKIT}'.encode()).hexdigest()[:12]}"
+    name = f"localhost/msports-test:{hashlib.sha256(f'{RELEASE} {PACKAGES} {HOOKS}'.encode()).hexdigest()[:12]}"
     with CACHE.joinpath("build.lock").open("w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # tests and scenarios run side by side, and want the same image
         if not podman("images", "-q", name).strip():
@@ -154,13 +154,10 @@ def image() -> str:
 
 
 def _build(name: str) -> None:
-    tree, downloads, archive = (CACHE / f"{part}-{RELEASE}" for part in ("tree", "packages", "archive"))
-    for folder in (tree, downloads):
-        folder.mkdir(exist_ok=True)
-    command = ["unshare", "--mount", "sh", "-c", BUILD, "build", str(downloads), str(tree), RELEASE, PACKAGES, str(archive), POLKIT]
-    built = subprocess.run(command, capture_output=True, text=True, check=False, timeout=3 * 60 * 60)
-    if built.returncode != 0:
-        raise CannotRun(f"debootstrap: exit {built.returncode}: {(built.stdout + built.stderr).strip()[-600:]}")
+    archive = CACHE / f"archive-{RELEASE}.tar"
+    why = debian_root.make(RELEASE, PACKAGES.split(","), archive, *HOOKS)
+    if why:
+        raise CannotRun(why)
     podman("import", str(archive), name, timeout=60 * 60)
     archive.unlink()
 

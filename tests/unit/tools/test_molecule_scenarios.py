@@ -36,7 +36,7 @@ def test_the_summary_says_which_task_of_a_scenario_failed(log: list[str], why: s
     assert (outcome.failures, outcome.said) == ({"molecule-mixed": why}, [load("again").failed_line("molecule-mixed", why)])
 
 
-@pytest.mark.parametrize(("image", "missing"), [("", "podman runc debootstrap"), ("localhost/some:1", "podman runc")])
+@pytest.mark.parametrize(("image", "missing"), [("", "podman runc mmdebstrap"), ("localhost/some:1", "podman runc")])
 def test_a_machine_that_cannot_run_containers_says_why(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, image: str, missing: str) -> None:
     scenarios = load("molecule_scenarios")
     monkeypatch.setenv("PATH", str(tmp_path))

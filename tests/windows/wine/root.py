@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Where Wine and the compiler for Windows programs are: on this machine, if it is Debian 13, else in a root of Debian 13 below ``.cache``.
 
-Wine 10 is needed: under Wine 8 the .NET runtime ends some calls by itself. The root is made by debootstrap, once; it needs root.
+Wine 10 is needed: under Wine 8 the .NET runtime ends some calls by itself. The root is made once; it needs root.
 """
 
 from __future__ import annotations
@@ -16,9 +16,13 @@ import os
 import pathlib
 import shutil
 import subprocess
+import sys
 import typing as t
 
 HERE = pathlib.Path(__file__).resolve().parent
+sys.path.append(str(HERE.parents[1] / "tools"))
+import debian_root  # noqa: E402  (it lies in a folder of tools)
+
 CACHE = HERE.parents[2] / ".cache" / "wine"
 SUITE = "trixie"
 PACKAGES = ("g++-mingw-w64-x86-64-win32", "nlohmann-json3-dev", "openssh-server", "wine", "wine64")
@@ -52,12 +56,12 @@ def missing() -> list[str]:
         return ["it needs root: namespaces, and a root of Debian 13"]
     if _own() or (_folder() / "usr").is_dir():
         return []
-    return [] if shutil.which("debootstrap") else ["debootstrap is missing (package debootstrap)"]
+    return [] if shutil.which(debian_root.PROGRAM) else [f"{debian_root.PROGRAM} is missing (package {debian_root.PROGRAM})"]
 
 
 @functools.cache
 def find() -> Root:
-    """The root, made if there is none; takes two minutes then."""
+    """The root, made if there is none; takes a minute then."""
     if missing():
         raise CannotRun("; ".join(missing()))
     if _own():
@@ -94,12 +98,9 @@ def _make(folder: pathlib.Path) -> None:
     beside = folder.with_name(folder.name + ".new")
     if beside.exists():
         shutil.rmtree(beside)
-    command = ["debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", SUITE, str(beside)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise CannotRun(f"debootstrap: exit {done.returncode}: {(done.stdout + done.stderr).strip()[-600:]}")
-    for package in beside.glob("var/cache/apt/archives/*.deb"):
-        package.unlink()
+    why = debian_root.make(SUITE, PACKAGES, beside)
+    if why:
+        raise CannotRun(why)
     beside.joinpath("host").mkdir()
     os.replace(beside, folder)
 
