@@ -8,6 +8,7 @@
 #
 # A name on PATH proves nothing (version managers put stand-ins there that run only when that version is chosen), so each
 # candidate is run, and what it says of itself is printed. Behind a version manager its folder of versions is searched too.
+# Of one version the system's own comes first: a quarter faster than one that a version manager has compiled in its plain way.
 set -u
 lowest=$1 highest=$2
 probe='
@@ -25,7 +26,7 @@ while [ "$minor" -le "${highest#3.}" ]; do
     name=python3.$minor
     while read -r candidate; do
         [ -n "$candidate" ] && try "$candidate" && exit 0
-    done <<< "$(type -aP "$name")"
+    done <<< "/usr/bin/$name"$'\n'"$(type -aP "$name")"
     for candidate in "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3."$minor".*/bin/"$name"; do
         [ -x "$candidate" ] && try "$candidate" && exit 0
     done
