@@ -42,6 +42,8 @@ notes:
     refused. ufw has no rules for ICMP, so a rule for V(icmp_echo) writes nothing where C(before.rules) admit it already, and is refused elsewhere.
     Port 0 is refused.
   - The pages C(docs/backend-contract.md), C(docs/firewalld.md) and C(docs/ufw.md) of the collection tell the rest.
+extends_documentation_fragment:
+  - portcullis.msports.ruleset
 options:
   backend:
     description:
@@ -62,12 +64,6 @@ options:
     type: list
     elements: dict
     default: []
-  address_sets:
-    description:
-      - Lists of addresses by name, for rules that refer to them as V(@name).
-      - A rule with an empty set matches nobody, and is left out with a warning.
-    type: dict
-    default: {}
   default_inbound:
     description:
       - What happens to inbound packets that no rule names. Unset, it is V(block) with nftables, where nothing else would stop them, and V(keep) with
@@ -98,10 +94,6 @@ options:
       - Whether own rules that are not given are removed.
     type: bool
     default: true
-  max_removals:
-    description:
-      - Refuse to remove more own rules than this. Without it there is no limit.
-    type: int
   management:
     description:
       - V(addresses) and V(ports) (TCP) that must stay able to connect. Rules that would not admit them are refused before any change.
@@ -151,23 +143,6 @@ options:
     type: str
     choices: [present, absent]
     default: present
-  generation:
-    description:
-      - The generation of the plan that the rules come from, as M(portcullis.msports.apply) passes it on. The host remembers it until O(state=absent), and
-        refuses an earlier one.
-    type: int
-  planned_addresses:
-    description:
-      - The addresses that the plan gives this host, as M(portcullis.msports.apply) passes them on. When none of them is on an interface of the host, a warning
-        says so. Peers that have strict rules know the host by these alone.
-    type: list
-    elements: str
-    default: []
-  allow_older_plan:
-    description:
-      - Apply the rules although the host has a later O(generation).
-    type: bool
-    default: false
   persist:
     description:
       - Whether the rules are there after a reboot.

@@ -21,6 +21,8 @@ author:
   - portcullis.msports contributors (@portcullis)
 requirements:
   - Windows Server 2016 or Windows 10 or later with Windows PowerShell 5.1 or PowerShell 7, and an account that may change the firewall
+extends_documentation_fragment:
+  - portcullis.msports.ruleset
 options:
   rules:
     description:
@@ -36,12 +38,6 @@ options:
     type: list
     elements: dict
     default: []
-  address_sets:
-    description:
-      - Lists of addresses by name, for rules that refer to them as V(@name).
-      - A rule with an empty set matches nobody, and is left out with a warning.
-    type: dict
-    default: {}
   default_inbound:
     description:
       - What happens to inbound packets that no rule admits, in all three profiles. V(keep) leaves this to Windows, and takes back what an
@@ -83,10 +79,6 @@ options:
       - Whether own rules that are not given are removed, those among them that have the name of a given rule a second time.
     type: bool
     default: true
-  max_removals:
-    description:
-      - Refuse to remove more own rules than this. Without it there is no limit.
-    type: int
   management:
     description:
       - V(addresses) and V(ports) (TCP) that must stay able to connect, both or none. Rules that would not admit them are refused before any
@@ -120,23 +112,6 @@ options:
   allow_other_manager:
     description:
       - Has no meaning on Windows, where others can only add rules. Accepted, so that tasks for several systems can be alike.
-    type: bool
-    default: false
-  generation:
-    description:
-      - The generation of the plan that the rules come from, as M(portcullis.msports.apply) passes it on. The host remembers it until O(state=absent), and
-        refuses an earlier one.
-    type: int
-  planned_addresses:
-    description:
-      - The addresses that the plan gives this host, as M(portcullis.msports.apply) passes them on. When none of them is on an interface of the host, a warning
-        says so. Peers that have strict rules know the host by these alone.
-    type: list
-    elements: str
-    default: []
-  allow_older_plan:
-    description:
-      - Apply the rules although the host has a later O(generation).
     type: bool
     default: false
   rollback_timeout:

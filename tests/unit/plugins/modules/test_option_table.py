@@ -28,10 +28,14 @@ Spec = dict[str, dict[str, t.Any]]
 
 
 def documented(name: str, kind: str = "modules") -> Spec:
-    """The options of a plugin as its DOCUMENTATION has them, without the words."""
+    """The options of a plugin as its DOCUMENTATION and the fragments that it takes in have them, without the words."""
     tree = ast.parse(ROOT.joinpath("plugins", kind, f"{name}.py").read_text(encoding="utf-8"))
-    values = {node.targets[0].id: node.value for node in tree.body if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)}
-    return bare(yaml.safe_load(ast.literal_eval(values["DOCUMENTATION"]))["options"])
+    (text,) = [node.value for node in ast.walk(tree) if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "DOCUMENTATION"]
+    found = yaml.safe_load(ast.literal_eval(text))
+    options = bare(found.get("options", {}))
+    for fragment in found.get("extends_documentation_fragment", []):
+        options |= documented(fragment.rpartition(".")[2], "doc_fragments")
+    return options
 
 
 def bare(options: Spec) -> Spec:
@@ -40,11 +44,6 @@ def bare(options: Spec) -> Spec:
     return {
         name: {key: sorted(option[key]) if key == "choices" else option[key] for key in kept if option.get(key) is not None} for name, option in options.items()
     }
-
-
-def of_fragments(options: Spec) -> Spec:
-    """What ``apply`` takes from fragments of documentation."""
-    return {name: option for name, option in options.items() if name != "directory"}
 
 
 def role() -> Spec:
@@ -65,7 +64,7 @@ def test_what_only_reads_has_the_owner(module: str) -> None:
 
 
 def test_apply_documents_what_it_takes_and_takes_what_the_table_passes_on() -> None:
-    assert of_fragments(documented("apply")) == of_fragments(bare(apply_action.ARGUMENTS))
+    assert documented("apply") == bare(apply_action.ARGUMENTS)
     spec = bare(apply_action.ARGUMENTS)
     assert {name: spec[name] for name in _options.PASSED_ON} == bare(_options.passed_on_spec())
     assert spec["backend"] == bare(_options.backend_spec(_options.BACKENDS))["backend"]
