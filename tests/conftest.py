@@ -13,8 +13,9 @@ import pytest
 
 allowed = runpy.run_path(str(pathlib.Path(__file__).resolve().parent / "tools" / "skips.py"))["allowed"]
 
-# Thousands of tests and their modules are made once and stay: a tenth of the processor time went into looking for garbage among them.
-gc.disable()
+
+def pytest_collection() -> None:
+    gc.disable()  # thousands of tests and their modules are made and stay: looking for garbage among them took a tenth of the processor time
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
