@@ -10,9 +10,9 @@ import ipaddress
 import pathlib
 import typing as t
 
-import yaml
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.loader import load_catalogs
+from ansible_collections.portcullis.msports.tests.unit.fast_yaml import safe_load
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._flow.estates import RELEASES, inventory
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -97,6 +97,6 @@ def cases() -> list[Case]:
     """Every case of every table, in order."""
     found = []
     for path in sorted(HERE.glob("*.yml")):
-        table = yaml.safe_load(path.read_text(encoding="utf-8"))
+        table = safe_load(path.read_text(encoding="utf-8"))
         found += [Case(f"{path.stem}: {given['case']}", table["section"], given) for given in table["cases"]]
     return found

@@ -53,12 +53,12 @@ def of_kind(*kinds: str) -> list[pathlib.Path]:
 CORE = of_kind("plugin_utils")
 
 
-def imports(source: str) -> t.Iterator[str]:
+def imports(tree: ast.AST) -> t.Iterator[str]:
     """Every module that a source imports, also inside functions, as dotted names; ``from a import b`` gives ``a.b``.
 
     A relative import gives a name that starts with a dot.
     """
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -67,8 +67,14 @@ def imports(source: str) -> t.Iterator[str]:
 
 
 @functools.cache
+def parsed(path: pathlib.Path) -> tuple[tuple[str, ...], t.Optional[ast.stmt]]:
+    """Return what a source imports, and its first statement that is more than a text."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return tuple(imports(tree)), next((node for node in tree.body if not isinstance(node, ast.Expr)), None)
+
+
 def imported(path: pathlib.Path) -> tuple[str, ...]:
-    return tuple(imports(path.read_text(encoding="utf-8")))
+    return parsed(path)[0]
 
 
 def own_targets(path: pathlib.Path) -> list[list[str]]:
@@ -88,7 +94,7 @@ def each(paths: t.Sequence[pathlib.Path]) -> pytest.MarkDecorator:
 
 def test_the_reader_of_imports_sees_them_all() -> None:
     source = "import a.b, c\nfrom d.e import f as g\nfrom . import h\ndef k():\n    from ..m import n\n"
-    assert sorted(imports(source)) == sorted(["..m.n", "..h", "a.b", "c", "d.e.f"])
+    assert sorted(imports(ast.parse(source))) == sorted(["..m.n", "..h", "a.b", "c", "d.e.f"])
 
 
 def test_there_is_something_to_read() -> None:
@@ -214,11 +220,10 @@ NEWER_MODULES = {"graphlib", "tomllib", "zoneinfo", "functools.cache", "itertool
 
 @each(of_kind("modules", "module_utils"))
 def test_what_travels_to_targets_is_python_3_8(path: pathlib.Path) -> None:
-    source = path.read_text(encoding="utf-8")
-    tree = ast.parse(source, feature_version=(3, 8))
+    tree = ast.parse(path.read_text(encoding="utf-8"), feature_version=(3, 8))
     newer = [f"line {node.lineno}: .{node.attr}" for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr in NEWER_METHODS]
     newer += [f"line {node.value.lineno}: {node.arg}=" for node in ast.walk(tree) if isinstance(node, ast.keyword) and node.arg in NEWER_ARGUMENTS]
-    newer += [name for name in imports(source) if name in NEWER_MODULES or name.split(".")[0] in NEWER_MODULES]
+    newer += [name for name in imports(tree) if name in NEWER_MODULES or name.split(".")[0] in NEWER_MODULES]
     assert newer == []
 
 
@@ -251,9 +256,9 @@ def test_every_program_and_catalog_says_its_licence_on_top() -> None:
 
 @each(SOURCES)
 def test_annotations_are_never_evaluated(path: pathlib.Path) -> None:
-    statements = [node for node in ast.parse(path.read_text(encoding="utf-8")).body if not isinstance(node, ast.Expr)]
-    assert statements, "an empty file has no place in plugins/"
-    assert isinstance(statements[0], ast.ImportFrom) and statements[0].module == "__future__" and statements[0].names[0].name == "annotations"
+    _imported, first = parsed(path)
+    assert first, "an empty file has no place in plugins/"
+    assert isinstance(first, ast.ImportFrom) and first.module == "__future__" and first.names[0].name == "annotations"
 
 
 # --- registries ------------------------------------------------------------------------------------------------------

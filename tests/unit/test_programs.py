@@ -42,9 +42,10 @@ def commands(text: str) -> set[str]:
 
 def executed(tree: ast.AST, shell: bool) -> set[str]:
     """Names that a module of Python may execute; ``shell``: whether texts for a shell are run on this machine."""
+    nodes = list(ast.walk(tree))
     constants = {
         node.targets[0].id: node.value.value
-        for node in ast.walk(tree)
+        for node in nodes
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and isinstance(node.value, ast.Constant)
     }
 
@@ -53,7 +54,7 @@ def executed(tree: ast.AST, shell: bool) -> set[str]:
         return value if isinstance(value, str) else ""
 
     found = set()
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.List):
             words = [text(item) for item in node.elts]
             found |= set(words[:1])

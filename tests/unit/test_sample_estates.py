@@ -5,33 +5,24 @@
 
 from __future__ import annotations
 
-import functools
 import pathlib
 import re
-import sys
 import typing as t
 
 import pytest
 
-from ansible_collections.portcullis.msports.plugins.plugin_utils import _compile
-from ansible_collections.portcullis.msports.tests.unit.goldens import regenerate
+from ansible_collections.portcullis.msports.tests.unit import small_company
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "lab"))
-
-from company import as_compiled, read_company  # noqa: E402
-
 EXAMPLES = ROOT / "docs" / "examples"
 ESTATES = sorted(path.parent for path in EXAMPLES.glob("*/inventory.yml"))
 HEAD = 4  # lines: copyright, licence, its name, and where YAML begins
 each_estate = pytest.mark.parametrize("estate", ESTATES, ids=lambda path: path.name)
 
 
-@functools.cache
 def planned(estate: pathlib.Path) -> tuple[dict[str, t.Any], dict[str, t.Any]]:
-    """Return the inventory and its plan; any problem of the inventory is raised."""
-    inventory = as_compiled(read_company(estate), regenerate.TODAY)
-    return inventory, _compile.compile_plan(inventory)
+    assert estate == small_company.FOLDER
+    return small_company.planned()
 
 
 def test_there_is_an_estate() -> None:

@@ -123,8 +123,8 @@ class Oracle:
         """The flows by which one of ``starters`` may open connections to one of ``others``."""
         here, there = {end.role for end in starters}, {end.role for end in others}
         for flow in flows:
-            either_way = ((flow["source"], flow["destination"]), (flow["destination"], flow["source"]))
-            if flow["delivery"] == "unaddressed" or not any(one in here and other in there for one, other in either_way):
+            first, second = flow["source"], flow["destination"]
+            if flow["delivery"] == "unaddressed" or not (first in here and second in there or second in here and first in there):
                 continue
             for one in starters:
                 for other in others:

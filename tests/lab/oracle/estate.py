@@ -5,6 +5,7 @@ from __future__ import annotations
 
 """The inventory as the oracle reads it: who each host is, from where it is seen, and what it wants."""
 
+import functools
 import ipaddress
 import typing as t
 from dataclasses import dataclass
@@ -32,10 +33,11 @@ class Host:
     def __init__(self, name: str, variables: Vars, groups: t.Sequence[str]) -> None:
         self.name, self.variables, self.groups = name, variables, groups
         self.held: list[End] = []
+        self.all_of = functools.cache(self._all_of)  # every pair asks again
         given = self.all_of("addresses") or [variables.get("ansible_host")]
         self.addresses = [address for address in map(_address, given) if address]
 
-    def all_of(self, name: str) -> t.Any:
+    def _all_of(self, name: str) -> t.Any:
         """``msports_<name>`` joined with every ``msports_<name>__<suffix>``; None when nobody says anything."""
         names = sorted(key for key in self.variables if key == f"msports_{name}" or key.startswith(f"msports_{name}__"))
         joined = None
@@ -92,6 +94,7 @@ class Estate:
             self._give_roles(host)
         self.networks = list(self._networks("networks"))
         self.declared = list(self._networks("infrastructure"))
+        self.by_address = functools.cache(self._by_address)
         for host in self.hosts.values():  # a declared DNS server or relay holds the role, where it is a host with roles
             held = {end.role for end in host.held}
             host.held += [end for network, end in self.declared if held and end.role not in held and any(address in network for address in host.addresses)]
@@ -133,7 +136,7 @@ class Estate:
                 for network in (item for text in as_list(networks) for item in network_of(text)):
                     yield network, End(role, None, sites, self.settings, self.features)
 
-    def by_address(self, address: t.Any) -> list[End]:
+    def _by_address(self, address: t.Any) -> list[End]:
         """What firewalls take an address for: the roles in whose declared networks it lies, and the Internet."""
         known = {end.role for _network, end in self.networks}
         found = [end for network, end in self.networks if address in network]

@@ -12,7 +12,8 @@ import collections
 import pathlib
 
 import pytest
-import yaml
+
+from ansible_collections.portcullis.msports.tests.unit.fast_yaml import safe_load
 
 FILE = pathlib.Path(__file__).resolve().parents[3] / "plugins" / "catalogs" / "configmgr" / "1806.yml"
 
@@ -49,7 +50,7 @@ SUPPLEMENTS = {
 
 @pytest.fixture(scope="module")
 def catalog():
-    return yaml.safe_load(FILE.read_text(encoding="utf-8"))
+    return safe_load(FILE.read_text(encoding="utf-8"))
 
 
 def test_totals(catalog):

@@ -14,7 +14,8 @@ import pathlib
 import typing as t
 
 import pytest
-import yaml
+
+from ansible_collections.portcullis.msports.tests.unit.fast_yaml import safe_load
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 CATALOGS = ROOT / "plugins" / "catalogs"
@@ -46,7 +47,7 @@ SUPPLEMENTS = {
 
 @functools.cache
 def catalog(product: str) -> Plain:
-    return yaml.safe_load((CATALOGS / product / f"{EDITIONS[product]}.yml").read_text(encoding="utf-8"))
+    return safe_load((CATALOGS / product / f"{EDITIONS[product]}.yml").read_text(encoding="utf-8"))
 
 
 def flows(product: str, **wanted: object) -> list[Plain]:
@@ -240,7 +241,7 @@ def test_deliveries() -> None:
 
 
 def test_well_known_services() -> None:
-    found = yaml.safe_load((CATALOGS / "well_known.yml").read_text(encoding="utf-8"))["services"]
+    found = safe_load((CATALOGS / "well_known.yml").read_text(encoding="utf-8"))["services"]
     named = {name: (item["protocol"], item["port"]) for name, item in found.items()}
     assert len(named) == len(set(named.values())) == 49
     primer = {"http": ("tcp", 80), "https": ("tcp", 443), "ftp": ("tcp", 21), "ssh": ("tcp", 22)}

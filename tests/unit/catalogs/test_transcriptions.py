@@ -15,7 +15,8 @@ import pathlib
 import typing as t
 
 import pytest
-import yaml
+
+from ansible_collections.portcullis.msports.tests.unit.fast_yaml import safe_load
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 CATALOGS = ROOT / "plugins" / "catalogs"
@@ -72,7 +73,7 @@ def transcribed(table: str, document: str) -> list[Row]:
 
 @functools.cache
 def plain_yaml(name: str) -> Plain:
-    return yaml.safe_load((CATALOGS / f"{name}.yml").read_text(encoding="utf-8"))
+    return safe_load((CATALOGS / f"{name}.yml").read_text(encoding="utf-8"))
 
 
 def page_of(name: str) -> str:

@@ -61,7 +61,7 @@ def everywhere(family: int) -> Spans:
 
 def difference(left: t.Iterable[Box], right: t.Iterable[Box]) -> list[str]:
     """Return what one side admits and the other does not, one sentence for each cell; nothing when they are equal."""
-    sides = {name: _grouped(boxes) for name, boxes in (("left", left), ("right", right))}
+    sides = {name: grouped(boxes) for name, boxes in (("left", left), ("right", right))}
     found = []
     for group in sorted({*sides["left"], *sides["right"]}):
         mine, theirs = sides["left"].get(group, []), sides["right"].get(group, [])
@@ -95,7 +95,8 @@ def corners(boxes: t.Iterable[Box]) -> list[Packet]:
     return list(found)
 
 
-def _grouped(boxes: t.Iterable[Box]) -> dict[tuple[str, int, str], list[Box]]:
+def grouped(boxes: t.Iterable[Box]) -> dict[tuple[str, int, str], list[Box]]:
+    """Return the boxes by direction, family and kind, as which a packet begins, too."""
     found: dict[tuple[str, int, str], list[Box]] = {}
     for box in boxes:
         found.setdefault(box[:3], []).append(box)

@@ -9,6 +9,7 @@ boxes of the chains ``rules_in`` and ``rules_out``, where all rules must accept.
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import re
 import typing as t
@@ -48,6 +49,7 @@ class Ruleset:
         self._hooked: dict[str, str] = {}
         self._sets: dict[str, tuple[int, Spans]] = {}
         self._helpers: dict[str, str] = {}
+        self._worth_asking = functools.cache(self._for_sort)  # thousands of packets are of a dozen sorts
         self._read(text)
 
     def verdict(self, packet: Packet) -> bool:
@@ -162,13 +164,17 @@ class Ruleset:
     # --- asking ---
 
     def _walk(self, chain: str, packet: Packet) -> t.Optional[str]:
-        for rule in self.chains[chain]:
+        for rule in self._worth_asking(chain, packet.family, packet.kind):
             if not all(_matches(packet, *match) for match in rule.matches):
                 continue
             said = self._walk(rule.verdict[5:], packet) if rule.verdict.startswith("jump ") else rule.verdict
             if said:
                 return said
         return None
+
+    def _for_sort(self, chain: str, family: int, kind: str) -> list[Rule]:
+        """Return the rules of a chain that some packet of this family and kind may match."""
+        return [rule for rule in self.chains[chain] if all(_may_match(family, kind, what, only, value) for what, only, _field, value in rule.matches)]
 
     def _boxes(self, direction: str, rule: Rule) -> t.Iterator[Box]:
         fields = {"saddr": "remote", "daddr": "local"} if direction == "in" else {"daddr": "remote", "saddr": "local"}
@@ -197,6 +203,13 @@ def _fits(kind: str, family: int, what: str, value: t.Any) -> bool:
             raise Unreadable(f"ICMP types {value} in a rule of the plan")
         return kind == "echo"
     return what != "kind" or kind == value
+
+
+def _may_match(family: int, kind: str, what: str, only: t.Optional[int], value: t.Any) -> bool:
+    """Tell whether a match may hold for packets of a family and a kind, whatever their ends are; more exactly :func:`_matches` does."""
+    if what == "never" or (only or family) != family:
+        return False
+    return kind == what[5:] if what.startswith("port ") else kind == value if what == "kind" else True
 
 
 def _matches(packet: Packet, what: str, family: t.Optional[int], field: str, value: t.Any) -> bool:

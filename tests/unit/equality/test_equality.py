@@ -19,8 +19,6 @@ What is compared, and what is not:
 from __future__ import annotations
 
 import functools
-import pathlib
-import sys
 import typing as t
 
 import pytest
@@ -32,16 +30,11 @@ from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables
 from ansible_collections.portcullis.msports.plugins.plugin_utils import _compile
 from ansible_collections.portcullis.msports.plugins.plugin_utils._render.wire import render
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows import desired
+from ansible_collections.portcullis.msports.tests.unit import small_company
 from ansible_collections.portcullis.msports.tests.unit.equality import boxes, nftables_text, windows_rules
 from ansible_collections.portcullis.msports.tests.unit.goldens import regenerate
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._flow.drawn_estates import Estate
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._flow.generated_estates import ESTATES
-
-ROOT = pathlib.Path(__file__).resolve().parents[3]
-COMPANY = ROOT / "docs" / "examples" / "small_company"
-sys.path.insert(0, str(ROOT / "tests" / "lab"))
-
-from company import as_compiled, read_company  # noqa: E402
 
 Plain = dict[str, t.Any]
 
@@ -109,23 +102,16 @@ def both(plan: Plain, inventory: Plain, name: str, strict: bool) -> Both:
     return Both(linux, windows_rules.Ruleset(windows_rows(asked, name), "block", outbound, dynamic), dynamic)
 
 
-@functools.cache
-def company() -> tuple[Plain, Plain]:
-    """Return the inventory of the sample estate and its plan."""
-    inventory = as_compiled(read_company(COMPANY), regenerate.TODAY)
-    return inventory, _compile.compile_plan(inventory)
-
-
 @pytest.mark.parametrize("strict", [False, True], ids=["as declared", "strict"])
 def test_every_host_of_the_lab_means_the_same_on_both(strict: bool) -> None:
-    inventory, plan = company()
+    inventory, plan = small_company.planned()
     found = {name: both(plan, inventory, name, strict) for name in plan["hosts"]}
     assert {name: wrong for name, rulesets in found.items() if (wrong := rulesets.differences() + rulesets.misjudged())} == {}
 
 
 def test_the_lab_is_worth_comparing() -> None:
     """Every sort of rule is in it: keywords, answers by TFTP, ranges, both families, own addresses, protocols without ports."""
-    inventory, plan = company()
+    inventory, plan = small_company.planned()
     rows = [row for name in plan["hosts"] for row in windows_rows(as_asked(plan, name, True), name)]
     assert len(plan["hosts"]) >= 16 and len(rows) > 500
     ports = {row.get("local_ports", "") for row in rows}
@@ -193,7 +179,7 @@ def _without_twins(rows: list[Plain]) -> list[Plain]:
 @functools.cache
 def strict_host(name: str) -> tuple[list[Plain], nftables_text.Ruleset, boxes.Spans]:
     """Return both rulesets of a host of the company, which all mutations start from."""
-    inventory, plan = company()
+    inventory, plan = small_company.planned()
     asked = as_asked(plan, name, True)
     return windows_rows(asked, name), nftables_text.Ruleset(nft_text(asked, name)), dynamic_ports(inventory, name)
 
@@ -202,7 +188,7 @@ def strict_host(name: str) -> tuple[list[Plain], nftables_text.Ruleset, boxes.Sp
 def test_a_rule_that_says_something_else_is_seen(mutation: str) -> None:
     """Every one is seen by the comparison of sets, and some by judging packets, which stand at edges of one peer."""
     seen, misjudged = 0, False
-    for name in company()[1]["hosts"]:
+    for name in small_company.planned()[1]["hosts"]:
         rows, linux, dynamic = strict_host(name)
         changed = [(row, made) for row in _without_twins(rows) if (made := MUTATIONS[mutation](row))]
         for row, made in changed[:: len(changed) // 2 + 1]:

@@ -14,7 +14,7 @@ import functools
 import ipaddress
 import typing as t
 
-from ansible_collections.portcullis.msports.tests.unit.equality.boxes import KINDS, LAST, PORTS, Box, Packet, Span, Spans, everywhere
+from ansible_collections.portcullis.msports.tests.unit.equality.boxes import KINDS, LAST, PORTS, Box, Packet, Span, Spans, everywhere, grouped
 
 Row = t.Mapping[str, t.Any]
 NEW_RULE = {
@@ -55,12 +55,14 @@ class Ruleset:
         rules = [{**NEW_RULE, **{key: value for key, value in row.items() if value is not None}} for row in rows]  # none: as a new rule has it
         self.rules = [rule for rule in rules if rule["enabled"]]
         self._boxes = {action: [box for rule in self.rules if rule["action"] == action for box in self._of(rule)] for action in (0, 1)}
+        self._by_sort = {action: grouped(boxes) for action, boxes in self._boxes.items()}
 
     def verdict(self, packet: Packet) -> bool:
         """Tell whether the first packet of a new connection gets through: what blocks wins, then what allows, then the default."""
-        if any(box.holds(packet) for box in self._boxes[0]):
+        blocks, allows = (self._by_sort[action].get(packet[:3], ()) for action in (0, 1))
+        if any(box.holds(packet) for box in blocks):
             return False
-        return any(box.holds(packet) for box in self._boxes[1]) or self._defaults[packet.direction]
+        return any(box.holds(packet) for box in allows) or self._defaults[packet.direction]
 
     def planned(self) -> list[Box]:
         """Return what the rules admit; every rule must allow."""

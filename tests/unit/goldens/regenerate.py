@@ -16,7 +16,6 @@ import re
 import runpy
 import typing as t
 
-import yaml
 
 HERE = pathlib.Path(__file__).resolve().parent
 runpy.run_path(str(HERE.parent / "conftest.py"))  # makes ansible_collections importable
@@ -26,6 +25,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils._matrix import 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.difference import plan_diff  # noqa: E402
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.text import text_of  # noqa: E402
 from ansible_collections.portcullis.msports.plugins.plugin_utils._render.wire import render  # noqa: E402
+from ansible_collections.portcullis.msports.tests.unit.fast_yaml import safe_load  # noqa: E402
 
 Plain = t.Dict[str, t.Any]
 PAGE = HERE.parents[2] / "docs" / "plan.md"
@@ -37,7 +37,7 @@ MANAGEMENT = {"from": ["10.9.0.0/24"], "services": ["ssh"]}
 
 
 def estates() -> Plain:
-    return yaml.safe_load((HERE / "estates.yml").read_text(encoding="utf-8"))
+    return safe_load((HERE / "estates.yml").read_text(encoding="utf-8"))
 
 
 def inventory(estate: Plain) -> Plain:

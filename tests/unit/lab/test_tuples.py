@@ -5,13 +5,16 @@ from __future__ import annotations
 
 """The tuples worked out by hand and the oracle say the same, and the tuples cover the estate."""
 
+import functools
 import pathlib
 import re
 import sys
 import typing as t
 
 import pytest
-import yaml
+
+from ansible_collections.portcullis.msports.tests.unit import small_company
+from ansible_collections.portcullis.msports.tests.unit.fast_yaml import safe_load
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 CATALOGS = ROOT / "plugins" / "catalogs"
@@ -51,7 +54,7 @@ def read_tuples(name: str) -> list[Tuple]:
     return found
 
 
-COMPANY = ROOT / "docs" / "examples" / "small_company"
+COMPANY = small_company.FOLDER
 NEWEST = ROOT / "tests" / "lab" / "newest_editions"
 TUPLES = read_tuples("small_company")
 NEWER_TUPLES = read_tuples("newest_editions")
@@ -61,7 +64,7 @@ NEWER = {"ports-configmgr-en-2025-12": "configmgr/2509", "ports-exchange-2016-20
 
 @pytest.fixture(scope="module")
 def oracle() -> Oracle:
-    return Oracle(read_company(COMPANY).inventory, CATALOGS)
+    return Oracle(small_company.company().inventory, CATALOGS)
 
 
 @pytest.fixture(scope="module")
@@ -74,11 +77,12 @@ def references(flow: t.Mapping[str, t.Any], catalog: t.Mapping[str, t.Any]) -> t
     return told.get("document", next(iter(catalog["documents"]))), str(told["section"]), told.get("row")
 
 
-def documented() -> dict[str, tuple[str, str, int | None]]:
+@functools.cache
+def documented() -> t.Mapping[str, tuple[str, str, int | None]]:
     """Where each documented flow comes from, by its id; supplements too."""
-    releases = yaml.safe_load((COMPANY / "group_vars" / "all.yml").read_text(encoding="utf-8"))["msports_releases"]
+    releases = safe_load((COMPANY / "group_vars" / "all.yml").read_text(encoding="utf-8"))["msports_releases"]
     names = [*releases.items(), ("windows_server", "2023-12")]
-    catalogs = [yaml.safe_load((CATALOGS / product / f"{edition}.yml").read_text(encoding="utf-8")) for product, edition in names]
+    catalogs = [safe_load((CATALOGS / product / f"{edition}.yml").read_text(encoding="utf-8")) for product, edition in names]
     return {flow["id"]: references(flow, catalog) for catalog in catalogs for flow in [*catalog["flows"], *catalog["supplements"]]}
 
 

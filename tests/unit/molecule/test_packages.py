@@ -12,14 +12,15 @@ import subprocess
 import typing as t
 
 import pytest
-import yaml
+
+from ansible_collections.portcullis.msports.tests.unit.fast_yaml import safe_load
 
 MOLECULE = pathlib.Path(__file__).resolve().parents[3] / "extensions" / "molecule"
 SCENARIOS = sorted(path.parent.name for path in MOLECULE.glob("*/molecule.yml"))
 
 
 def inventory(scenario: str) -> dict[str, t.Any]:
-    found: dict[str, t.Any] = yaml.safe_load(MOLECULE.joinpath(scenario, "inventory", "hosts.yml").read_text(encoding="utf-8"))
+    found: dict[str, t.Any] = safe_load(MOLECULE.joinpath(scenario, "inventory", "hosts.yml").read_text(encoding="utf-8"))
     return t.cast("dict[str, t.Any]", found["all"])
 
 

@@ -9,7 +9,7 @@ import pathlib
 import typing as t
 
 import pytest
-from tools_under_test import load
+from tools_under_test import WITHOUT_HYPOTHESIS, load
 
 
 def test_the_summary_says_why_a_test_failed() -> None:
@@ -84,7 +84,7 @@ def test_a_run_that_stops_after_a_failure_is_no_failed_test_alone(code: int, tmp
     checks, results, again = load("parts"), load("outcome"), load("again")
     monkeypatch.setattr(checks, "RESULTS", tmp_path)
     (tmp_path / "test_stops.py").write_text(STOPS.replace("CODE", str(code)))
-    outcome = checks.run_pytest("part", [str(tmp_path / "test_stops.py")], False)
+    outcome = checks.run_pytest("part", [str(tmp_path / "test_stops.py"), *WITHOUT_HYPOTHESIS], False)
     assert (outcome.failed, len(outcome.failures)) == (2, 1)
     assert outcome.said[-1] == f"FAILED: part: pytest ended with exit code {code}"
     assert again.run_again({"part": outcome}, {"part": lambda _test: results.Outcome(passed=1)}) == []

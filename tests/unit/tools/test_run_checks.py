@@ -8,7 +8,7 @@ from __future__ import annotations
 import pathlib
 
 import pytest
-from tools_under_test import ROOT, TOOLS, lines, load
+from tools_under_test import ROOT, TOOLS, WITHOUT_HYPOTHESIS, lines, load
 
 
 def test_a_skip_counts_as_failed_unless_it_is_allowed_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -37,12 +37,12 @@ def test_pytest_runs_are_counted_with_every_kind_of_end(tmp_path: pathlib.Path, 
         encoding="utf-8",
     )
     for alone in (True, False):
-        outcome = checks.run_pytest("sample", [str(path), "-p", "no:randomly"], alone)
+        outcome = checks.run_pytest("sample", [str(path), "-p", "no:randomly", *WITHOUT_HYPOTHESIS], alone)
         assert (outcome.passed, outcome.failed, len(outcome.skipped)) == (1, 2, 1)
         assert ["test_bad" in text for text in outcome.shown] == ([] if alone else [True])
         said = [text.rpartition("::")[2] for text in outcome.said]
         assert said[0] == "test_bad: assert False" and said[1].startswith("test_error: ") and "ValueError" in said[1]
-    nothing = checks.run_pytest("nothing", [str(tmp_path / "gone.py")], True)
+    nothing = checks.run_pytest("nothing", [str(tmp_path / "gone.py"), *WITHOUT_HYPOTHESIS], True)
     assert (nothing.passed, nothing.failed) == (0, 1)
 
 
@@ -92,7 +92,7 @@ def test_what_is_named_is_skipped_before_anything_is_set_up(tmp_path: pathlib.Pa
         text = lines("import pytest", "@pytest.fixture(scope='session')", "def container(): pytest.fail('cannot run')", "def test_it(container): pass")
         tmp_path.joinpath(f"test_{name}.py").write_text(text, encoding="utf-8")
     monkeypatch.setenv("MSPORTS_SKIP", "*test_one.py::*")
-    outcome = results.judge(checks.PARTS[0], checks.run_pytest("sample", [str(tmp_path), "-p", "no:cacheprovider"], True))
+    outcome = results.judge(checks.PARTS[0], checks.run_pytest("sample", [str(tmp_path), "-p", "no:cacheprovider", *WITHOUT_HYPOTHESIS], True))
     assert (outcome.passed, outcome.failed, len(outcome.skipped)) == (0, 1, 1)
     assert [line for line in outcome.said if "test_one.py::test_it (allowed by MSPORTS_SKIP)" in line]
 

@@ -11,6 +11,7 @@ import types
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 TOOLS = ROOT / "tests" / "tools"
+WITHOUT_HYPOTHESIS = ("-p", "no:hypothesispytest")  # which a run of pytest on a few lines would load, longer than all the rest takes
 
 
 def load(name: str) -> types.ModuleType:

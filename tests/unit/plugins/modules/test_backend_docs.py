@@ -11,7 +11,8 @@ import re
 import typing as t
 
 import pytest
-import yaml
+
+from ansible_collections.portcullis.msports.tests.unit.fast_yaml import safe_load
 
 ROOT = pathlib.Path(__file__).resolve().parents[4]
 BACKENDS = ("nftables", "firewalld", "ufw", "windows")
@@ -24,7 +25,7 @@ def documentation(path: str) -> dict[str, t.Any]:
     found = [
         node.value for node in tree.body if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == "DOCUMENTATION"
     ]
-    return t.cast("dict[str, t.Any]", yaml.safe_load(ast.literal_eval(found[0])))
+    return t.cast("dict[str, t.Any]", safe_load(ast.literal_eval(found[0])))
 
 
 def words(description: t.Union[str, list[str]]) -> str:
@@ -32,7 +33,7 @@ def words(description: t.Union[str, list[str]]) -> str:
 
 
 def options() -> dict[str, dict[str, str]]:
-    role = yaml.safe_load(ROOT.joinpath("roles/host_firewall/meta/argument_specs.yml").read_text(encoding="utf-8"))["argument_specs"]["main"]["options"]
+    role = safe_load(ROOT.joinpath("roles/host_firewall/meta/argument_specs.yml").read_text(encoding="utf-8"))["argument_specs"]["main"]["options"]
     found = {"apply": {name: words(option["description"]) for name, option in documentation("plugins/modules/apply.py")["options"].items()}}
     found["host_firewall"] = {name.removeprefix("host_firewall_"): words(option["description"]) for name, option in role.items()}
     return found

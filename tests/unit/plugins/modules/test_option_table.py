@@ -10,7 +10,6 @@ import pathlib
 import typing as t
 
 import pytest
-import yaml
 
 from ansible_collections.portcullis.msports.plugins.action import apply as apply_action
 from ansible_collections.portcullis.msports.plugins.action import plan as plan_action
@@ -20,6 +19,7 @@ from ansible_collections.portcullis.msports.plugins.module_utils._linux.nftables
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.ufw import reconcile as ufw
 from ansible_collections.portcullis.msports.plugins.plugin_utils._render.wire import BACKENDS
 from ansible_collections.portcullis.msports.plugins.plugin_utils._windows import reconcile as windows
+from ansible_collections.portcullis.msports.tests.unit.fast_yaml import safe_load
 
 ROOT = pathlib.Path(__file__).resolve().parents[4]
 ROLE = ROOT / "roles" / "host_firewall"
@@ -31,7 +31,7 @@ def documented(name: str, kind: str = "modules") -> Spec:
     """The options of a plugin as its DOCUMENTATION and the fragments that it takes in have them, without the words."""
     tree = ast.parse(ROOT.joinpath("plugins", kind, f"{name}.py").read_text(encoding="utf-8"))
     (text,) = [node.value for node in ast.walk(tree) if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "DOCUMENTATION"]
-    found = yaml.safe_load(ast.literal_eval(text))
+    found = safe_load(ast.literal_eval(text))
     options = bare(found.get("options", {}))
     for fragment in found.get("extends_documentation_fragment", []):
         options |= documented(fragment.rpartition(".")[2], "doc_fragments")
@@ -47,7 +47,7 @@ def bare(options: Spec) -> Spec:
 
 
 def role() -> Spec:
-    found = yaml.safe_load(ROLE.joinpath("meta", "argument_specs.yml").read_text(encoding="utf-8"))["argument_specs"]["main"]["options"]
+    found = safe_load(ROLE.joinpath("meta", "argument_specs.yml").read_text(encoding="utf-8"))["argument_specs"]["main"]["options"]
     assert all(name.startswith(PREFIX) for name in found)
     return bare({name[len(PREFIX) :]: option for name, option in found.items()})
 
@@ -79,9 +79,9 @@ def test_the_role_has_what_apply_has() -> None:
 
 
 def test_the_role_sets_every_default_and_hands_every_option_on() -> None:
-    values = yaml.safe_load(ROLE.joinpath("defaults", "main.yml").read_text(encoding="utf-8"))
+    values = safe_load(ROLE.joinpath("defaults", "main.yml").read_text(encoding="utf-8"))
     assert values == {PREFIX + name: option["default"] for name, option in role().items() if "default" in option}
-    tasks = yaml.safe_load(ROLE.joinpath("tasks", "main.yml").read_text(encoding="utf-8"))
+    tasks = safe_load(ROLE.joinpath("tasks", "main.yml").read_text(encoding="utf-8"))
     every = [inner for task in tasks for inner in task.get("block", [task])]
     (handed,) = [task["portcullis.msports.apply"] for task in every if "portcullis.msports.apply" in task]
     assert set(handed) == set(apply_action.ARGUMENTS)

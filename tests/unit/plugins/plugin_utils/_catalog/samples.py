@@ -12,6 +12,8 @@ import typing as t
 
 import yaml
 
+from ansible_collections.portcullis.msports.tests.unit.fast_yaml import safe_load
+
 ACME = """
 product: acme
 edition: "1"
@@ -80,6 +82,7 @@ flows: []
 """
 
 DELETE = object()
+_ACME = safe_load(ACME)  # once: hundreds of tests break a copy of it
 
 
 def changed(plain: t.Any, path: str, value: t.Any) -> t.Any:
@@ -99,7 +102,7 @@ def changed(plain: t.Any, path: str, value: t.Any) -> t.Any:
 
 def acme() -> dict[str, t.Any]:
     """Return the content of a catalog without any problem."""
-    return yaml.safe_load(ACME)
+    return copy.deepcopy(_ACME)
 
 
 def write(folder: pathlib.Path, files: dict[str, t.Any]) -> str:

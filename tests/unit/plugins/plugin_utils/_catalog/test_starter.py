@@ -12,12 +12,12 @@ import typing as t
 
 import jsonschema
 import pytest
-import yaml
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils import _compile
 from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.loader import editions_of
 from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.starter import starter
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import MsportsError
+from ansible_collections.portcullis.msports.tests.unit.fast_yaml import safe_load
 
 ROOT = pathlib.Path(__file__).resolve().parents[5]
 SCHEMA = json.loads((ROOT / "docs" / "inventory.schema.json").read_text(encoding="utf-8"))
@@ -26,7 +26,7 @@ Plain = dict[str, t.Any]
 
 def as_inventory(text: str) -> Plain:
     """Return what Ansible makes of an inventory whose groups lie below ``all``."""
-    everything = yaml.safe_load(text)["all"]
+    everything = safe_load(text)["all"]
     groups = {name: sorted(group["hosts"]) for name, group in everything["children"].items()}
     hosts: Plain = {}
     for group in everything["children"].values():
@@ -40,7 +40,7 @@ def test_a_starter_is_valid_and_plans_once_the_marks_are_gone(products: list[str
     text = starter(products)
     filled = re.sub(r"^    # (?=\w+: \{hosts)", "    ", text, flags=re.MULTILINE)
     for written in (text, filled):
-        assert not list(jsonschema.Draft202012Validator(SCHEMA).iter_errors(json.loads(json.dumps(yaml.safe_load(written), default=str))))
+        assert not list(jsonschema.Draft202012Validator(SCHEMA).iter_errors(json.loads(json.dumps(safe_load(written), default=str))))
     plan = _compile.compile_plan(as_inventory(filled))
     assert {role.partition(".")[0] for host in (*plan["hosts"].values(), *plan["peers"].values()) for role in host["roles"]} >= set(products)
 
@@ -49,7 +49,7 @@ def test_the_comments_are_valid_too() -> None:
     commented = re.findall(r"^    # (msports_\w+: .*)$", starter(["configmgr"]), re.MULTILINE)
     assert len(commented) == 4
     for line in commented:
-        assert not list(jsonschema.Draft202012Validator(SCHEMA).iter_errors(json.loads(json.dumps(yaml.safe_load(line), default=str))))
+        assert not list(jsonschema.Draft202012Validator(SCHEMA).iter_errors(json.loads(json.dumps(safe_load(line), default=str))))
 
 
 def test_an_unknown_product_has_a_near_one() -> None:

@@ -12,10 +12,10 @@ import typing as t
 
 import jsonschema
 import pytest
-import yaml
 from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.delta_format import json_schema
 from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.loader import BUNDLED, bundled_catalogs, load_catalog
 from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.validate import validate
+from ansible_collections.portcullis.msports.tests.unit.fast_yaml import safe_load
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._catalog.samples import DELETE, acme, changed
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[5] / "tests" / "tools"))
@@ -60,7 +60,7 @@ CASES = {
     # --- documents, roles, services, features, notes
     "document without url": Case({"documents.guide.url": DELETE}, ["documents.guide.url: this key is required"]),
     "document with a bare date": Case(
-        {"documents.guide.dated": yaml.safe_load("2020-01-31")},
+        {"documents.guide.dated": safe_load("2020-01-31")},
         ['documents.guide.dated: datetime.date(2020, 1, 31): expected a quoted date, such as "2018-09-10" or "2018-09"'],
     ),
     "document with a file url": Case({"documents.guide.url": "file:///x"}, ["documents.guide.url: 'file:///x': expected an http or https address"]),
@@ -382,6 +382,6 @@ def test_published_schema_is_the_one_of_the_tables() -> None:
 
 @pytest.mark.parametrize("path", bundled_catalogs().values(), ids=lambda path: "/".join(pathlib.Path(path).parts[-2:]))
 def test_bundled_catalogs_satisfy_schema_and_validator(path: str) -> None:
-    plain = yaml.safe_load(pathlib.Path(path).read_text(encoding="utf-8"))
+    plain = safe_load(pathlib.Path(path).read_text(encoding="utf-8"))
     assert [error.message for error in SCHEMA.iter_errors(as_json(plain))] == []
     assert validate(load_catalog(path).plain, path) == []

@@ -10,11 +10,11 @@ import re
 import typing as t
 
 import pytest
-import yaml
 
 from ansible_collections.portcullis.msports.plugins.plugin_utils._errors import InventoryError
 from ansible_collections.portcullis.msports.plugins.plugin_utils._estate.read import read_estate
 from ansible_collections.portcullis.msports.plugins.plugin_utils._model.variables import VARIABLES
+from ansible_collections.portcullis.msports.tests.unit.fast_yaml import safe_load
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._estate.samples import catalogs, inventory
 
 FILES = sorted(pathlib.Path(__file__).parent.joinpath("bad").glob("*.yml"))
@@ -25,7 +25,7 @@ def _problems(text: str) -> list[str]:
     return re.sub(r"\n +", " ", text).splitlines()
 
 
-CASES = [(path.stem, {**case, "problems": _problems(case["problems"])}) for path in FILES for case in yaml.safe_load(path.read_text(encoding="utf-8"))]
+CASES = [(path.stem, {**case, "problems": _problems(case["problems"])}) for path in FILES for case in safe_load(path.read_text(encoding="utf-8"))]
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=f"{topic}-{case['id']}") for topic, case in CASES])

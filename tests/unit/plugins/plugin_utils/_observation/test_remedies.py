@@ -8,8 +8,6 @@ from __future__ import annotations
 import copy
 import functools
 import ipaddress
-import pathlib
-import sys
 import typing as t
 
 import pytest
@@ -18,12 +16,7 @@ from ansible_collections.portcullis.msports.plugins.plugin_utils import _compile
 from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.observation import Observation
 from ansible_collections.portcullis.msports.plugins.plugin_utils._observation.verdict import Judge
 from ansible_collections.portcullis.msports.plugins.plugin_utils._plan.index import PlanIndex
-from ansible_collections.portcullis.msports.tests.unit.goldens import regenerate
-
-ROOT = pathlib.Path(__file__).resolve().parents[5]
-sys.path.insert(0, str(ROOT / "tests" / "lab"))
-
-from company import as_compiled, read_company  # noqa: E402
+from ansible_collections.portcullis.msports.tests.unit import small_company
 
 DAY = "2026-11-28"
 # Ten roles of ten hosts, which leave traces when they are forgotten.
@@ -42,15 +35,14 @@ TEN = {
 Plain = dict[str, t.Any]
 
 
-@functools.cache
 def company() -> Plain:
-    return as_compiled(read_company(ROOT / "docs" / "examples" / "small_company"), regenerate.TODAY)
+    return small_company.planned()[0]
 
 
 @functools.cache
 def traffic() -> tuple[Observation, ...]:
     """What one sees in an estate where everything that is planned is used: for each rule a session with each of its hosts, or with somebody of its networks."""
-    plan = _compile.compile_plan(company())
+    plan = small_company.planned()[1]
     judge = Judge(PlanIndex(plan))
     items = {item for name, host in plan["hosts"].items() for rule in host["rules"] for item in _sessions(plan, name, rule)}
     return tuple(sorted(item for item in items if judge.judge(item).verdict == "allowed"))
@@ -121,7 +113,7 @@ def one(host: str, peer: str, port: int, direction: str = "in", protocol: str = 
     ],
 )
 def test_the_rungs_of_the_ladder_are_never_wider_than_what_was_seen(item: Observation, kind: str, variables: Plain) -> None:
-    [found] = _compile.judge_observations(_compile.compile_plan(company()), [item])["suggestions"]
+    [found] = _compile.judge_observations(small_company.planned()[1], [item])["suggestions"]
     assert found["kind"] == kind
     if kind == "allow":
         [[entry]], [[expected]] = found["variables"].values(), variables.values()
@@ -137,11 +129,11 @@ def test_the_rungs_of_the_ladder_are_never_wider_than_what_was_seen(item: Observ
 def test_what_is_suggested_is_taken_by_the_inventory() -> None:
     """Entries as they are suggested, and put where they are suggested, make a plan that allows what was seen, and nothing else; nothing is hidden."""
     item, other = one("linux01", "10.1.2.10", 5432), one("linux01", "10.77.1.5", 6432)
-    found = _compile.judge_observations(_compile.compile_plan(company()), [item, other])["inventory"]
+    found = _compile.judge_observations(small_company.planned()[1], [item, other])["inventory"]
     assert {place: list(variables) for place, variables in found.items()} == {"host_vars/linux01": ["msports_allow__seen_linux01"]}
     inventory = copy.deepcopy(company())
     inventory["hosts"]["linux01"]["vars"].update(found["host_vars/linux01"])
-    before, plan = _compile.compile_plan(company()), _compile.compile_plan(inventory)
+    before, plan = small_company.planned()[1], _compile.compile_plan(inventory)
     names = {rule["name"] for rule in before["hosts"]["linux01"]["rules"]}
     assert names < {rule["name"] for rule in plan["hosts"]["linux01"]["rules"]}
     judge = Judge(PlanIndex(plan))

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import re
 import typing as t
@@ -53,8 +54,13 @@ def plans(draw: st.DrawFn) -> Plain:
     return plan(hosts, SETS, peers={"peer": peer(*draw(homes))})
 
 
+@functools.cache
+def addresses_of(network: str) -> tuple[t.Any, ...]:
+    return tuple(ipaddress.ip_network(network))
+
+
 def expand(texts: t.Iterable[str]) -> list[t.Any]:
-    return [address for text in texts for address in ipaddress.ip_network(text)]
+    return [address for text in texts for address in addresses_of(text)]
 
 
 def has_rule(found: Plain, name: str, direction: str, peer_address: t.Any, protocol: str, port: t.Optional[int]) -> bool:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import itertools
 import typing as t
@@ -45,13 +46,18 @@ def _named(found: t.Sequence[Plain]) -> list[Plain]:
     return [{**item, "name": f"rule {number}"} for number, item in enumerate(found)]
 
 
+@functools.cache
+def addresses_of(network: str) -> frozenset[t.Any]:
+    return frozenset(ipaddress.ip_network(network))
+
+
 def expand(texts: t.Iterable[str]) -> set[t.Any]:
-    return {address for text in texts for address in ipaddress.ip_network(text)}
+    return set().union(*map(addresses_of, texts))
 
 
 def holds(found: Plain, name: str, address: t.Any) -> bool:
     texts = found["sets"][name]["addresses"]
-    return texts == ["any"] or address in expand(texts)
+    return texts == ["any"] or any(address in addresses_of(text) for text in texts)
 
 
 def matching(found: Plain, name: str, direction: str, remote: set[t.Any], local: set[t.Any], protocol: str, port: t.Optional[int]) -> list[str]:
