@@ -17,8 +17,6 @@ import booted
 # All that the daemon has loaded, by one process; a firewall-cmd takes a third of a second for each question.
 REMEMBERING = pathlib.Path(__file__).with_name("remembering_state.py")
 STATE = pathlib.Path(__file__).resolve().parents[3] / "extensions" / "molecule" / "shared" / "files" / "firewalld_state.py"
-# What "firewall-cmd --state" asks, which takes twenty times as long.
-ANSWERS = "busctl get-property org.fedoraproject.FirewallD1 /org/fedoraproject/FirewallD1 org.fedoraproject.FirewallD1 state | grep -q RUNNING"
 RELOAD = "busctl -q call org.fedoraproject.FirewallD1 /org/fedoraproject/FirewallD1 org.fedoraproject.FirewallD1 reload"
 # Files of services and of types of ICMP that are not of the package; without one the folders look as those of the package (remembering_state.py).
 FOLDERS = "/etc/firewalld/services /etc/firewalld/icmptypes"

@@ -11,8 +11,8 @@ import subprocess
 import sys
 import typing as t
 
+import booted
 import pytest
-from firewalld_host import ANSWERS
 
 pytestmark = pytest.mark.container
 ROOT = pathlib.Path(__file__).resolve().parents[3]
@@ -54,7 +54,7 @@ def test_the_rules_are_back(apply: t.Any, rules: list[dict[str, t.Any]], deed: s
     else:
         apply.sh(deed)
     # It owns its name on the bus before it has loaded anything, and reloads at a signal when it gets to it.
-    apply.sh(f"for i in $(seq 600); do {ANSWERS} && {NO_PORT} && exit 0; sleep 0.2; done; exit 1")
+    apply.sh(f"for i in $(seq 600); do {booted.FIREWALLD_ANSWERS} && {NO_PORT} && exit 0; sleep 0.2; done; exit 1")
     assert _ours(apply) == before
     again = apply(*rules, **OPTIONS)
     assert not again["changed"], again["diff"]

@@ -24,9 +24,7 @@ RULES = [
     {"name": "never", "direction": "in", "action": "block", "protocol": "any", "remote_addresses": ["10.66.0.0/16"]},
 ]
 OPTIONS: dict[str, t.Any] = {"rules": RULES, "address_sets": {"users": [f"10.{i}.0.0/24" for i in range(0, 40, 2)]}, "allow_lockout": True}
-# What "firewall-cmd --state" asks, which takes twenty times as long.
-ANSWERS = "busctl get-property org.fedoraproject.FirewallD1 /org/fedoraproject/FirewallD1 org.fedoraproject.FirewallD1 state 2>&1 | grep -q RUNNING"
-STARTED = f"for i in $(seq 50); do {ANSWERS} && break; sleep 0.2; done"
+STARTED = f"for i in $(seq 50); do {booted.FIREWALLD_ANSWERS} && break; sleep 0.2; done"
 
 
 class Manager(t.NamedTuple):
