@@ -21,9 +21,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[1] / "integration"
 sys.path[:0] = [str(ROOT / name) for name in ("", "persistence", "firewalld")]
 
 from drilled import CLEAN, Host
-from firewalld_host import RUNTIME_ONLY, SAVED, Firewalld, script, started
+from firewalld_host import Firewalld, started
 from networks import ROUTER, Network
 from playbook_runs import PROGRAMS, Place
+from what_others_have import RUNTIME, SAVED, script
 from wire import LOCKED
 
 BACKENDS = tuple(os.environ.get("MSPORTS_BACKENDS", "nftables ufw firewalld").split())
@@ -67,7 +68,7 @@ class FirewalldHost(Firewalld):
         self.sh(CLEAN)
         super().clean()
         self.sh(script(SAVED))
-        self.sh(script(RUNTIME_ONLY))
+        self.sh(script(RUNTIME))
 
 
 def crashed(host: t.Any) -> None:

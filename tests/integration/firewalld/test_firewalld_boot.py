@@ -17,6 +17,7 @@ import pytest
 pytestmark = pytest.mark.container
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 MANY = [f"10.{i}.0.0/24" for i in range(0, 20, 2)]
+NO_PORT = "busctl call org.fedoraproject.FirewallD1 /org/fedoraproject/FirewallD1 org.fedoraproject.FirewallD1.zone queryPort sss '' 4711 tcp | grep -q false"
 OPTIONS: dict[str, t.Any] = {"address_sets": {"many": MANY}, "default_inbound": "block", "default_outbound": "block"}
 
 
@@ -53,7 +54,7 @@ def test_the_rules_are_back(apply: t.Any, rules: list[dict[str, t.Any]], deed: s
     else:
         apply.sh(deed)
     # It owns its name on the bus before it has loaded anything, and reloads at a signal when it gets to it.
-    apply.sh("for i in $(seq 600); do firewall-cmd --state && ! firewall-cmd --query-port=4711/tcp && exit 0; sleep 0.2; done; exit 1")
+    apply.sh(f"for i in $(seq 600); do {booted.FIREWALLD_ANSWERS} && {NO_PORT} && exit 0; sleep 0.2; done; exit 1")
     assert _ours(apply) == before
     again = apply(*rules, **OPTIONS)
     assert not again["changed"], again["diff"]
@@ -102,10 +103,9 @@ def test_a_broken_file_of_others_stops_the_reload_and_the_old_rules_stay(apply: 
 
 
 def test_a_full_disk_changes_nothing(apply: t.Any, rules: list[dict[str, t.Any]]) -> None:
-    pid = booted.podman("inspect", "--format", "{{.State.Pid}}", apply.container._id).strip()
     apply(*rules, **OPTIONS)
     apply.sh("cp -a /etc/firewalld /opt/test/firewalld.copy")
-    inside = ["nsenter", "-t", pid, "-m", "-p", "sh", "-ec"]  # the processes' namespace too: umount reads /proc/self
+    inside = ["nsenter", "-t", apply.container.pid, "-m", "-p", "sh", "-ec"]  # the processes' namespace too: umount reads /proc/self
     subprocess.run([*inside, "mount -t tmpfs -o size=128k tmpfs /etc/firewalld && cp -a /opt/test/firewalld.copy/. /etc/firewalld/"], check=True)
     try:
         before = apply.state()

@@ -9,7 +9,6 @@ import json
 import subprocess
 import typing as t
 
-import booted
 import pytest
 
 pytestmark = pytest.mark.container
@@ -77,8 +76,7 @@ def test_the_old_rules_stay_in_force(apply: t.Any, rule: t.Any, failure: str, wa
 
 
 def test_a_disk_that_is_full_or_read_only_changes_nothing(apply: t.Any, rule: t.Any) -> None:
-    pid = booted.podman("inspect", "--format", "{{.State.Pid}}", apply.container._id).strip()
-    inside = ["nsenter", "-t", pid, "-m", "-p", "sh", "-ec"]
+    inside = ["nsenter", "-t", apply.container.pid, "-m", "-p", "sh", "-ec"]
     apply(rule("old", local_ports=["22"]))
     apply.sh("cp -a /etc/firewalld /opt/test/firewalld.copy")
     subprocess.run([*inside, "mount -t tmpfs -o size=128k tmpfs /etc/firewalld && cp -a /opt/test/firewalld.copy/. /etc/firewalld/"], check=True)

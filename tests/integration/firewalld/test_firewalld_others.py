@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+from firewalld_host import LOADED
 from what_others_have import RUNTIME_BY_COMMANDS, SAVED, SAVED_BY_COMMANDS, script
 
 pytestmark = pytest.mark.container
@@ -17,8 +18,9 @@ Rule = t.Callable[..., t.Dict[str, t.Any]]
 
 def _others(apply: t.Any) -> str:
     """Everything of others: the daemon's state without our policies, the rules of iptables, the files."""
-    return apply.sh(
-        "python3 /opt/test/state.py | grep -v '^getActivePolicies\\|msports'; nft list set inet firewalld jail | sed -E 's/( timeout .*)? expires .*//'; "
+    loaded = [line for line in apply.python(LOADED).splitlines() if not line.startswith("getActivePolicies") and "msports" not in line]
+    return "\n".join(loaded) + apply.sh(
+        "nft list set inet firewalld jail | sed -E 's/( timeout .*)? expires .*//'; "
         "iptables-save | grep -v '^#' | sed 's/\\[.*\\]//'; ip6tables-save | grep -v '^#' | sed 's/\\[.*\\]//'; "
         "find /etc/firewalld -type f -not -name 'msports-*' -exec sha256sum {} + | sort"
     )

@@ -12,7 +12,7 @@ import booted
 import pytest
 from firewalld_host import RELOAD
 from network_namespaces import NOTHING, PROBE, REFUSED, UNREACHABLE, Peer, Prober
-from what_others_have import policy
+from what_others_have import policy, zone
 from wire import wired
 
 pytestmark = [pytest.mark.container, pytest.mark.packets]
@@ -99,28 +99,35 @@ def test_reject_allow_and_audit(apply: t.Any, rule: t.Any, peer: Peer, probe: Pr
 
 
 def test_a_zones_drop_holds_only_behind_it(apply: t.Any, rule: t.Any, peer: Peer, probe: Prober) -> None:
-    apply.sh("firewall-cmd --permanent --add-rich-rule='rule family=ipv4 source address=10.7.0.2 port port=443 protocol=tcp drop'; firewall-cmd --reload")
+    ban = '<rule family="ipv4"><source address="10.7.0.2"/><port port="443" protocol="tcp"/><drop/></rule>'
+    apply.sh(f"{zone('public', ban)} && {RELOAD}")
     apply(rule("web", local_ports=["443"]))
     assert probe("tcp", peer.here, 443) == REFUSED
     apply(rule("web", local_ports=["443"]), firewalld_precedence="yield")
     assert [probe("tcp", peer.here, 443), probe("tcp", peer.here6, 443)] == [NOTHING, REFUSED]
 
 
-RICH = "firewall-cmd --permanent --add-rich-rule='rule {}family=ipv4 source address=10.7.0.0/24 {}'"
-BAN = '<rule family="ipv4"><source address="10.7.0.0/24"/><drop/></rule>'
+SOURCE = '<source address="10.7.0.0/24"/>'
+BAN, ACCEPT = (f'<rule family="ipv4">{SOURCE}<{action}/></rule>' for action in ("drop", "accept"))
+
+
+def _first(rule: str, priority: int) -> str:
+    return rule.replace("<rule", f'<rule priority="{priority}"')
+
+
 OTHERS = {
     "ssh in the zone": "true",
-    "no ssh in the zone": "firewall-cmd --permanent --remove-service=ssh",
-    "a source zone with the target DROP": "firewall-cmd --permanent --zone=drop --add-source=10.7.0.0/24",
-    "a source zone that trusts": "firewall-cmd --permanent --remove-service=ssh; firewall-cmd --permanent --zone=trusted --add-source=10.7.0.0/24",
-    "two source zones": "firewall-cmd --permanent --zone=drop --add-source=10.7.0.0/24; firewall-cmd --permanent --zone=trusted --add-source=10.7.0.2",
-    "a ban in the zone": RICH.format("", "drop"),
-    "a ban behind what admits": RICH.format("priority=5 ", "drop"),
-    "a ban before what admits": RICH.format("priority=-5 ", "drop") + "; " + RICH.format("priority=-4 ", "accept"),
-    "an exception before the ban": RICH.format("priority=-5 ", "accept") + "; " + RICH.format("", "drop"),
+    "no ssh in the zone": zone("public", without="ssh"),
+    "a source zone with the target DROP": zone("drop", SOURCE),
+    "a source zone that trusts": zone("public", without="ssh") + " && " + zone("trusted", SOURCE),
+    "two source zones": zone("drop", SOURCE) + " && " + zone("trusted", '<source address="10.7.0.2"/>'),
+    "a ban in the zone": zone("public", BAN),
+    "a ban behind what admits": zone("public", _first(BAN, 5)),
+    "a ban before what admits": zone("public", _first(BAN, -5) + _first(ACCEPT, -4)),
+    "an exception before the ban": zone("public", _first(ACCEPT, -5) + BAN),
     "a policy that bans": policy('priority="-500" target="CONTINUE"', BAN),
     "a policy that bans behind the zone": policy('priority="500" target="CONTINUE"', BAN),
-    "a policy that admits before the ban": policy('priority="-500" target="ACCEPT"') + "; " + RICH.format("", "drop"),
+    "a policy that admits before the ban": policy('priority="-500" target="ACCEPT"') + " && " + zone("public", BAN),
 }
 
 

@@ -10,6 +10,7 @@ import typing as t
 import pytest
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld import undo
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import rollback
+from booted import FIREWALLD_ANSWERS
 from what_others_have import RUNTIME, SAVED, script
 
 pytestmark = pytest.mark.container
@@ -93,11 +94,11 @@ before = state()
 done = apply(seconds=600, **NEW)
 subprocess.run({deed!r}, shell=True, check=True)
 for _turn in range(600):
-    if "stop" in {deed!r} or subprocess.run("firewall-cmd --state", shell=True, capture_output=True).returncode == 0:
+    if "stop" in {deed!r} or subprocess.run({FIREWALLD_ANSWERS!r}, shell=True, capture_output=True).returncode == 0:
         break
     time.sleep(0.2)
 said = confirm(done["rollback"]["nonce"])
-subprocess.run("systemctl start firewalld; firewall-cmd --state", shell=True, check=True, capture_output=True)
+subprocess.run("systemctl start firewalld; " + {FIREWALLD_ANSWERS!r}, shell=True, check=True, capture_output=True)
 answer = [said, difference(before, state()), apply(**OLD)["changed"]]
 """
     )
@@ -153,7 +154,7 @@ answer = [before, [line for line in state()["files"].splitlines() if "msports-in
     )
     assert bool(left) is not waits
     apply.container.reboot()
-    apply.sh("for i in $(seq 600); do firewall-cmd --state && break; sleep 0.2; done")
+    apply.sh(f"for i in $(seq 600); do {FIREWALLD_ANSWERS} && break; sleep 0.2; done")
     now, note, changed = apply.drill(WITH + "answer = [state(), Shelf(OWNER).note(), apply(**OLD)]")
     assert note[3] == rollback.RESTARTED
     assert (changed["changed"], changed["rolled_back_before"]["why"]) == (False, rollback.RESTARTED)

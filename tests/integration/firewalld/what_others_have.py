@@ -60,6 +60,12 @@ def policy(attributes: str = 'target="CONTINUE"', rules: str = "") -> str:
     return f"mkdir -p /etc/firewalld/policies && echo '{text}' > /etc/firewalld/policies/theirs.xml"
 
 
+def zone(name: str, more: str = "", without: str = "") -> str:
+    """A command that saves a zone of the package with more in it, or without a service. Commands about it come behind a reload."""
+    edits = f"s|</zone>|{more}&|" + (f"; /service name=.{without}./d" if without else "")
+    return f"mkdir -p /etc/firewalld/zones && sed '{edits}' /usr/lib/firewalld/zones/{name}.xml > /etc/firewalld/zones/{name}.xml"
+
+
 def script(*texts: str) -> str:
     """One command of all lines, which ends with the first that fails."""
     return CALLS + " && ".join(f"{{ {line}; }}" for text in texts for line in text.strip().splitlines()) + " > /dev/null"

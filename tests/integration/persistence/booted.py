@@ -93,6 +93,9 @@ RUNROOT = runroot(CACHE)
 COMMAND = ["podman", "--root", str(STORAGE), "--runroot", str(RUNROOT)]
 COLLECTION = "/collections/ansible_collections/portcullis/msports"
 
+# What "firewall-cmd --state" asks, which takes twenty times as long.
+FIREWALLD_ANSWERS = "busctl get-property org.fedoraproject.FirewallD1 /org/fedoraproject/FirewallD1 org.fedoraproject.FirewallD1 state 2>&1 | grep -q RUNNING"
+
 # Imported once in a container instead of in each errand there.
 PRELOADED = ("_linux.firewalld.reconcile", "_linux.nftables.reconcile", "_linux.reconcile", "_linux.ufw.reconcile")
 
@@ -165,9 +168,9 @@ def _build(name: str) -> None:
 class Attendant:
     """``attendant.py`` in a container; one errand at a time."""
 
-    def __init__(self, container: str) -> None:
+    def __init__(self, container: str, modules: t.Iterable[str]) -> None:
         code = pathlib.Path(__file__).with_name("attendant.py").read_text(encoding="utf-8")
-        modules = [f"ansible_collections.portcullis.msports.plugins.module_utils.{name}" for name in PRELOADED]
+        modules = [*modules, *(f"ansible_collections.portcullis.msports.plugins.module_utils.{name}" for name in PRELOADED)]
         command = [*COMMAND, "exec", "-i", "-e", "PYTHONPATH=/collections", "-e", "PYTHONDONTWRITEBYTECODE=1", container, "python3", "-c", code, *modules]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=_environment())
 
@@ -194,11 +197,12 @@ class Attendant:
 
 
 class Container:
-    """One booted container without any network but its own ``lo``."""
+    """One booted container without any network but its own ``lo``. What runs Python code inside has imported ``modules`` already."""
 
-    def __init__(self) -> None:
+    def __init__(self, *modules: str) -> None:
         self._idle: list[Attendant] = []
         self._drills = False
+        self._pid, self._modules = "", modules
         made = image()
         self._id = podman(
             *("run", "-d", "--systemd=always", "--network=none", "--cap-add", "NET_ADMIN,NET_RAW"),
@@ -214,16 +218,17 @@ class Container:
         """Wait until systemd has booted."""
         state = ""
         for _attempt in range(3000):
-            state = self.run("systemctl is-system-running", check=False).strip()
+            state = self.run("systemctl is-system-running --wait", check=False).strip()  # it waits as soon as systemd answers
             if state in ("running", "degraded"):
                 return
             time.sleep(0.2)
         raise CannotRun(f"the container did not boot: state {state!r}: {podman('logs', '--tail', '20', self._id, check=False)}")
 
     @property
-    def pid(self) -> int:
-        """The process that holds the namespaces of the container."""
-        return int(podman("inspect", "--format", "{{.State.Pid}}", self._id))
+    def pid(self) -> str:
+        """The process that holds the namespaces of the container: another one after each boot."""
+        self._pid = self._pid or podman("inspect", "--format", "{{.State.Pid}}", self._id).strip()
+        return self._pid
 
     def reboot(self) -> None:
         self._dismiss()
@@ -255,7 +260,7 @@ class Container:
         return json.loads(self.python(f"{begin}{code}\nprint('ANSWER ' + json.dumps(answer))").partition("ANSWER ")[2])
 
     def _errand(self, errand: dict[str, str], check: bool) -> str:
-        attendant = self._idle.pop() if self._idle else Attendant(self._id)
+        attendant = self._idle.pop() if self._idle else Attendant(self._id, self._modules)
         answer = attendant.ask(errand)
         self._idle.append(attendant)
         if check and answer["status"] != 0:
@@ -263,6 +268,7 @@ class Container:
         return answer["output"]
 
     def _dismiss(self) -> None:
+        self._pid = ""
         while self._idle:
             self._idle.pop().close()
 

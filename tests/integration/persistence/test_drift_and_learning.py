@@ -24,7 +24,7 @@ RULES = [
     {"name": "never", "direction": "in", "action": "block", "protocol": "any", "remote_addresses": ["10.66.0.0/16"]},
 ]
 OPTIONS: dict[str, t.Any] = {"rules": RULES, "address_sets": {"users": [f"10.{i}.0.0/24" for i in range(0, 40, 2)]}, "allow_lockout": True}
-STARTED = "for i in $(seq 50); do firewall-cmd --state >/dev/null 2>&1 && break; sleep 0.2; done"
+STARTED = f"for i in $(seq 50); do {booted.FIREWALLD_ANSWERS} && break; sleep 0.2; done"
 
 
 class Manager(t.NamedTuple):

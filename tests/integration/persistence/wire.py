@@ -23,8 +23,7 @@ def wired(container: booted.Container, flush: bool = True) -> t.Iterator[Peer]:
     """
     libc = ctypes.CDLL(None, use_errno=True)
     before = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
-    pid = booted.podman("inspect", "--format", "{{.State.Pid}}", container._id).strip()
-    inside = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY)
+    inside = os.open(f"/proc/{container.pid}/ns/net", os.O_RDONLY)
     if flush:
         container.run("nft flush ruleset", check=False)
     assert libc.setns(inside, network_namespaces.CLONE_NEWNET) == 0

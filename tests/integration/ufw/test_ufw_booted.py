@@ -11,7 +11,6 @@ import subprocess
 import threading
 import typing as t
 
-import booted
 import pytest
 from ufw_host import CODE, Refusal, Ufw, fresh
 from wire import wired
@@ -93,8 +92,7 @@ def test_a_busy_ufw_is_waited_for(ufw: t.Any, rules: t.Any) -> None:
 
 
 def _mount(ufw: t.Any, command: str) -> None:
-    pid = booted.podman("inspect", "--format", "{{.State.Pid}}", ufw.container._id).strip()
-    subprocess.run(["nsenter", "--target", pid, "--mount", "sh", "-c", command], check=True, capture_output=True)
+    subprocess.run(["nsenter", "--target", ufw.container.pid, "--mount", "sh", "-c", command], check=True, capture_output=True)
 
 
 def test_a_full_disk_changes_nothing(ufw: t.Any, rules: t.Any, rule: t.Any) -> None:

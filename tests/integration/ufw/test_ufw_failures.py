@@ -9,7 +9,6 @@ import json
 import subprocess
 import typing as t
 
-import booted
 import pytest
 from ufw_host import Refusal
 
@@ -40,8 +39,7 @@ def _runs(ufw: t.Any, way: str) -> t.Callable[..., dict[str, t.Any]]:
 
 
 def _inside(ufw: t.Any, command: str) -> None:
-    pid = booted.podman("inspect", "--format", "{{.State.Pid}}", ufw.container._id).strip()
-    subprocess.run(["nsenter", "--target", pid, "--mount", "sh", "-ec", command], check=True, capture_output=True)
+    subprocess.run(["nsenter", "--target", ufw.container.pid, "--mount", "sh", "-ec", command], check=True, capture_output=True)
 
 
 def _replaced(program: str, complaint: str, checks: str = "false") -> tuple[str, str]:

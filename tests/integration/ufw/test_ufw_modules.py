@@ -32,9 +32,24 @@ class Task(t.NamedTuple):
     check: bool = False
 
 
-@pytest.fixture
-def pack(tmp_path: pathlib.Path) -> t.Callable[..., list[Packed]]:
-    """Run tasks on localhost and keep what ansible has sent; ufw must not be there, because these tests change nothing outside of containers."""
+OPTIONS = {"backend": "ufw", "rules": [RULE], "management": {"addresses": ["10.9.0.0/24"], "ports": ["443"]}}
+TASKS = {
+    "check": Task("linux_ruleset", OPTIONS, check=True),
+    "apply": Task("linux_ruleset", OPTIONS),
+    "read": Task("linux_ruleset_info", {"backend": "ufw"}),
+    "remove": Task("linux_ruleset", {"backend": "ufw", "state": "absent"}),
+    "refused here": Task("linux_ruleset", {"backend": "ufw", "rules": [dict(RULE, remote_addresses=["x.example.com"]), RULE]}),
+    "locks out": Task(
+        "linux_ruleset", {"backend": "ufw", "rules": [RULE], "management": {"addresses": ["10.9.0.7"], "ports": ["22"]}, "default_inbound": "block"}
+    ),
+    "misnamed": Task("linux_ruleset_info", {"backend": "ufw", "owner": "No"}),
+}
+
+
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Packed]:
+    """What ansible sends for each of the tasks, run on localhost; ufw must not be there, because these tests change nothing outside of containers."""
+    tmp_path = tmp_path_factory.mktemp("packed")
     if pathlib.Path("/etc/default/ufw").exists():
         pytest.skip("this machine has ufw itself, and the module would be run on it")
     place = tmp_path / "ansible_collections" / "portcullis"
@@ -51,29 +66,27 @@ def pack(tmp_path: pathlib.Path) -> t.Callable[..., list[Packed]]:
         "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
     }
 
-    def run(*tasks: Task) -> list[Packed]:
-        """All tasks by one ansible, each with a folder of its own for what it sends."""
-        folders = [tmp_path / f"remote{number}" for number in range(len(tasks))]
-        written = [
-            {
-                f"portcullis.msports.{task.module}": task.options,
-                "check_mode": task.check,
-                "ignore_errors": True,
-                "vars": {"ansible_remote_tmp": str(folder)},
-            }
-            for task, folder in zip(tasks, folders)
-        ]
-        play = {"hosts": "localhost", "gather_facts": False, "tasks": written}
-        playbook = tmp_path / "tasks.json"
-        playbook.write_text(json.dumps([play]), encoding="utf-8")
-        command = [sys.executable, "-m", "ansible", "playbook", str(playbook)]
-        result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=tmp_path, timeout=600)
-        told = result.stdout.split("FAILED! => ")[1:]
-        assert len(told) == len(tasks), result.stdout + result.stderr
-        packages = [list(folder.rglob(f"AnsiballZ_{task.module}.py")) for task, folder in zip(tasks, folders)]
-        return [Packed(json.JSONDecoder().raw_decode(text)[0], found[0].read_bytes() if found else b"") for text, found in zip(told, packages)]
-
-    return run
+    # All by one ansible, each with a folder of its own for what it sends.
+    folders = [tmp_path / f"remote{number}" for number in range(len(TASKS))]
+    written = [
+        {
+            f"portcullis.msports.{task.module}": task.options,
+            "check_mode": task.check,
+            "ignore_errors": True,
+            "vars": {"ansible_remote_tmp": str(folder)},
+        }
+        for task, folder in zip(TASKS.values(), folders)
+    ]
+    play = {"hosts": "localhost", "gather_facts": False, "tasks": written}
+    playbook = tmp_path / "tasks.json"
+    playbook.write_text(json.dumps([play]), encoding="utf-8")
+    command = [sys.executable, "-m", "ansible", "playbook", str(playbook)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=tmp_path, timeout=600)
+    told = result.stdout.split("FAILED! => ")[1:]
+    assert len(told) == len(TASKS), result.stdout + result.stderr
+    packages = [list(folder.rglob(f"AnsiballZ_{task.module}.py")) for task, folder in zip(TASKS.values(), folders)]
+    made = [Packed(json.JSONDecoder().raw_decode(text)[0], found[0].read_bytes() if found else b"") for text, found in zip(told, packages)]
+    return dict(zip(TASKS, made))
 
 
 @pytest.fixture
@@ -87,15 +100,9 @@ def there(ufw: t.Any) -> t.Callable[[Packed], dict[str, t.Any]]:
     return run
 
 
-def test_apply_check_read_and_remove(pack: t.Callable[..., list[Packed]], there: t.Callable[[Packed], dict[str, t.Any]], ufw: t.Any) -> None:
-    options = {"backend": "ufw", "rules": [RULE], "management": {"addresses": ["10.9.0.0/24"], "ports": ["443"]}}
+def test_apply_check_read_and_remove(packed: dict[str, Packed], there: t.Callable[[Packed], dict[str, t.Any]], ufw: t.Any) -> None:
     before = ufw.state()
-    checked, applied, read, removed = pack(
-        Task("linux_ruleset", options, check=True),
-        Task("linux_ruleset", options),
-        Task("linux_ruleset_info", {"backend": "ufw"}),
-        Task("linux_ruleset", {"backend": "ufw", "state": "absent"}),
-    )
+    checked, applied, read, removed = (packed[name] for name in ("check", "apply", "read", "remove"))
     assert "ufw is not installed here" in checked.here["msg"]
     assert there(checked)["changed"] is True
     assert ufw.state() == before
@@ -111,16 +118,9 @@ def test_apply_check_read_and_remove(pack: t.Callable[..., list[Packed]], there:
     assert there(read)["present"] is False
 
 
-def test_refusals_are_failures_with_their_reasons(pack: t.Callable[..., list[Packed]], there: t.Callable[[Packed], dict[str, t.Any]], ufw: t.Any) -> None:
+def test_refusals_are_failures_with_their_reasons(packed: dict[str, Packed], there: t.Callable[[Packed], dict[str, t.Any]], ufw: t.Any) -> None:
     before = ufw.state()
-    sent, locks_out, misnamed = pack(
-        Task("linux_ruleset", {"backend": "ufw", "rules": [dict(RULE, remote_addresses=["x.example.com"]), RULE]}),
-        Task(
-            "linux_ruleset",
-            {"backend": "ufw", "rules": [RULE], "management": {"addresses": ["10.9.0.7"], "ports": ["22"]}, "default_inbound": "block"},
-        ),
-        Task("linux_ruleset_info", {"backend": "ufw", "owner": "No"}),
-    )
+    sent, locks_out, misnamed = (packed[name] for name in ("refused here", "locks out", "misnamed"))
     assert (len(sent.here["problems"]), sent.code) == (2, b""), "refused on the controller, and nothing was sent"
     assert "names are not looked up" in sent.here["msg"]
     failed = there(locks_out)

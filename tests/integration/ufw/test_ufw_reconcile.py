@@ -94,10 +94,8 @@ def test_the_administrators_rules_stay_to_the_byte(ufw: t.Any, rule: t.Any) -> N
 @pytest.mark.every_release
 def test_absent_leaves_a_fresh_system_as_it_was(ufw: t.Any, rule: t.Any) -> None:
     """The files of the package, in which no command of ufw has ever written a rule."""
-    ufw.run(
-        "ufw --force disable; cp /usr/share/ufw/iptables/user*.rules /etc/ufw/; /lib/ufw/ufw-init flush-all; sed -i s/ENABLED=no/ENABLED=yes/ /etc/ufw/ufw.conf"
-    )
-    ufw.run("systemctl restart ufw")
+    ufw.run("cp /usr/share/ufw/iptables/user*.rules /etc/ufw/")
+    ufw.build()
     files, kernel = ufw.files(), ufw.kernel()
     assert "### END RULES" not in files["/etc/ufw/user.rules"]
     assert ufw(*three(rule), address_sets=SETS, default_inbound="reject", default_outbound="block")["effective"]["in_force"]
@@ -225,13 +223,13 @@ def test_defaults_change_only_when_asked_and_come_back(ufw: t.Any, rule: t.Any) 
     in_force = ufw.kernel()
     assert not ufw(*three(rule), address_sets=SETS, default_inbound="reject", default_outbound="block")["changed"]
     # What ufw builds from these files is what the kernel holds already.
-    ufw.run("systemctl restart ufw")
+    ufw.build()
     assert ufw.kernel() == in_force
     ufw(*three(rule), address_sets=SETS, default_inbound="allow")
     assert 'DEFAULT_INPUT_POLICY="ACCEPT"' in ufw.files()["/etc/default/ufw"]
     assert 'DEFAULT_OUTPUT_POLICY="ACCEPT"' in ufw.files()["/etc/default/ufw"]
     opened = ufw.kernel()
-    ufw.run("systemctl restart ufw")
+    ufw.build()
     assert ufw.kernel() == opened
     back = ufw(*three(rule), address_sets=SETS)
     assert back["structure"] == ["default inbound", "saved"]
@@ -294,7 +292,7 @@ def test_ipv6_that_is_off_is_refused_where_it_is_meant(ufw: t.Any, rule: t.Any) 
 
 
 def test_audit(ufw: t.Any, rule: t.Any) -> None:
-    ufw.run("ufw default allow incoming")
+    ufw.behind("ufw default allow incoming")
     files, kernel = ufw.files(), ufw.kernel()
     audit = {"address_sets": SETS, "default_inbound": "block", "mode": "audit"}
     assert ufw(*three(rule), **audit)["structure"] == [] and "LOG" not in ufw.run("grep -e '-A ufw-user-input' /etc/ufw/user.rules")
@@ -308,7 +306,8 @@ def test_audit(ufw: t.Any, rule: t.Any) -> None:
     assert not ufw(*three(rule), **audit)["changed"]
     # ufw makes the same of it.
     before = ufw.kernel()
-    ufw.run("ufw allow 1/tcp; ufw delete allow 1/tcp; ufw reload")
+    ufw.run("ufw allow 1/tcp; ufw delete allow 1/tcp")
+    ufw.build()
     assert ufw.kernel() == before
     assert not ufw(*three(rule), **audit)["changed"]
     enforced = ufw(*three(rule), address_sets=SETS, default_inbound="block")

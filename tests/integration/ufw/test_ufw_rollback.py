@@ -74,8 +74,8 @@ def killed(ufw: Ufw, place: str, name: str, after: bool, count: int = 0, nonce: 
 
 @pytest.fixture(autouse=True)
 def clean(ufw: Ufw) -> None:
-    ufw.run("rm -rf /var/lib/portcullis; systemctl stop 'portcullis-msports-rollback-*'; true")
-    ufw.run("ufw allow 7777/tcp")
+    ufw.run("systemctl stop 'portcullis-msports-rollback-*'; true")
+    ufw.behind("ufw allow 7777/tcp")
 
 
 CLOSED = {"default_inbound": "reject", "default_outbound": "block", "rollback_timeout": 600}
@@ -94,7 +94,7 @@ def test_the_files_wait_for_the_confirmation(ufw: Ufw, rule: t.Any) -> None:
         ufw(rule("another"), owner="other")
     assert confirm(ufw, done) == {"confirmed": True, "rolled_back": [], "warnings": []}
     assert confirm(ufw, done)["confirmed"] is True, "an answer that was lost is given again"
-    ufw.run("ufw reload")
+    ufw.build()
     assert ufw.kernel() == applied
     assert ufw.run("ls -A /var/lib/portcullis /etc/ufw/.portcullis* 2>/dev/null; systemctl list-timers --all | grep -c portcullis", check=False) == "0\n"
     again = ufw(rule("new", local_ports=["443"]), **CLOSED)
@@ -205,7 +205,7 @@ def test_a_confirmation_that_is_killed_is_finished(ufw: Ufw, rule: t.Any, count:
     killed(ufw, "files.os", "rename", False, 1 + count, nonce=done["rollback"]["nonce"])
     settle(ufw)
     assert ufw.run(f"ls {SHELF} 2>/dev/null; ls -A /etc/ufw /etc/default /etc/portcullis/msports | grep portcullis-kept", check=False) == ""
-    ufw.run("ufw reload")
+    ufw.build()
     assert ufw.kernel() == applied
     assert not ufw(rule("new", remote_addresses=["10.0.0.0/8", "fd00::/8"]), **CLOSED)["changed"]
 

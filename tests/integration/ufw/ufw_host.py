@@ -19,6 +19,7 @@ from required import or_fail
 
 FILES = "/etc/ufw/user.rules /etc/ufw/user6.rules /etc/default/ufw /etc/ufw/ufw.conf"
 ALL_FILES = f"for i in {FILES}; do echo \"=== $i\"; stat -c '%a %U:%G' $i; cat $i; done"
+KEPT = "/root/kept"
 KERNEL = r"{ iptables-save -t filter; ip6tables-save -t filter; } | sed 's/^#.*//; s/ \[[0-9]*:[0-9]*\]$//'"
 CODE = """
 import json, sys
@@ -44,6 +45,7 @@ class Ufw:
         self.container = container
         self.run = container.run
         self.processes = 0
+        self._behind: dict[str, str] = {}
 
     def __call__(self, *rules: dict[str, t.Any], check: bool = False, info: bool = False, **options: t.Any) -> dict[str, t.Any]:
         given = json.dumps({"rules": list(rules), **options} if not info else options)
@@ -72,18 +74,35 @@ class Ufw:
 
     def keep(self) -> None:
         """Remember ufw as it is after ``ufw enable`` on a fresh system."""
+        self.run("systemctl disable --now ssh; ufw --force enable")
+        self.build()  # what a first start leaves out is there, too
+        self._keep(KEPT)
+
+    def _keep(self, place: str) -> None:
         self.run(
-            "systemctl disable --now ssh; ufw --force enable; ufw reload; mkdir -p /root/kept; cp -a /etc/ufw /root/kept/etc-ufw;"
-            " cp -a /etc/default/ufw /root/kept/default-ufw;"
-            " iptables-save -t filter > /root/kept/4; ip6tables-save -t filter > /root/kept/6"
+            f"mkdir -p {place}; cp -a /etc/ufw {place}/etc-ufw; cp -a /etc/default/ufw {place}/default-ufw;"
+            f" iptables-save -t filter > {place}/4; ip6tables-save -t filter > {place}/6"
         )
 
-    def reset(self) -> None:
+    def reset(self, place: str = KEPT) -> None:
         """Bring ufw back to what was kept, without a single command of it: those take seconds."""
         self.run(
-            "rm -rf /etc/portcullis /var/lib/portcullis /etc/ufw; cp -a /root/kept/etc-ufw /etc/ufw; cp -a /root/kept/default-ufw /etc/default/ufw;"
-            " nft flush ruleset; iptables-restore < /root/kept/4; ip6tables-restore < /root/kept/6; systemctl is-active -q ufw || systemctl start ufw"
+            f"rm -rf /etc/portcullis /var/lib/portcullis /etc/ufw; cp -a {place}/etc-ufw /etc/ufw; cp -a {place}/default-ufw /etc/default/ufw;"
+            f" nft flush ruleset; iptables-restore < {place}/4; ip6tables-restore < {place}/6; systemctl is-active -q ufw || systemctl start ufw"
         )
+
+    def build(self) -> None:
+        """Have ufw build everything from its files, as at a boot. Where its chains are there, it starts some 160 programs to remove them first."""
+        self.run("nft flush ruleset; /lib/ufw/ufw-init start")
+
+    def behind(self, command: str) -> None:
+        """Bring ufw to what it is behind a command on the fresh system. The command is run once, and what it leaves is kept for the tests that follow."""
+        if command in self._behind:
+            self.reset(self._behind[command])
+            return
+        self.run(command)
+        self._behind[command] = f"{KEPT}-{len(self._behind)}"
+        self._keep(self._behind[command])
 
 
 @contextlib.contextmanager

@@ -30,7 +30,7 @@ class Daemon:
             raise DBusException("org.freedesktop.DBus.Error.UnknownMethod")
         return answer
 class SystemBus:
-    def get_object(self, name, path): return Daemon()
+    def get_object(self, name, path, introspect): return Daemon()
 """
 STATE: dict[str, t.Any] = {
     "/getDefaultZone": "public",

@@ -37,7 +37,7 @@ def plain(value: object) -> object:
 
 def main(known: dict[str, str]) -> None:
     """Print all of it. What is ``known`` by the beginning of its line is not asked again."""
-    daemon = dbus.SystemBus().get_object(NAME, PATH)
+    daemon = dbus.SystemBus().get_object(NAME, PATH, introspect=False)  # its description of itself is long, and takes it a while
 
     def ask(interface: str, method: str, *arguments: str) -> object:
         return plain(daemon.get_dbus_method(method, NAME + interface)(*arguments))
