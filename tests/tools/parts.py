@@ -53,7 +53,9 @@ def environment(**more: str) -> dict[str, str]:
     """Environment of every part: tools of .venv first; Ansible finds this collection by a link, and no other copy in its home."""
     path = os.pathsep.join([str(BIN), os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
     ours = {"ANSIBLE_HOME": str(CACHE / "ansible"), "ANSIBLE_COLLECTIONS_PATH": str(checkout.link()), "PYTHONDONTWRITEBYTECODE": "1", "NO_COLOR": "1"}
-    return {**os.environ, "PATH": path, **ours, **more}
+    # Without buffers, Python reads each module of Ansible, hundreds of kilobytes from standard input, by one system call a byte.
+    theirs = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    return {**theirs, "PATH": path, **ours, **more}
 
 
 def logged(name: str, argv: t.Sequence[t.Union[str, pathlib.Path]], cwd: pathlib.Path = ROOT, **more: str) -> tuple[int, str]:

@@ -4,10 +4,9 @@
 """A callback of Ansible that keeps what each ansible-playbook makes anew: archives of modules, and compiled plugins. ``MSPORTS_PACKED`` names the folder.
 
 Half of a run's processor time goes into reading and compiling what a module imports, on the controller and once more on the host. The archive is the same
-for each run of a test process, so it is made once there, with ansible-core's part of it compiled: a host with the controller's Python takes that, any
-other compiles. (With ours, too, it is three times as large, and Python reads a long line of standard input in quadratic time.) It is found by the name of
-the module alone: a folder is never used for two versions of a module, nor of ansible-core. Compiled code of collections, which Ansible keeps nowhere,
-is found by its source.
+for each run of a test process, so it is made once there, and compiled: a host with the controller's Python takes that, any other compiles. It is found by
+the name of the module alone: a folder is never used for two versions of a module, nor of ansible-core. Compiled code of collections, which Ansible keeps
+nowhere, is found by its source.
 """
 
 from __future__ import annotations
@@ -53,12 +52,12 @@ def get_code(self, fullname: str) -> types.CodeType | None:
 
 
 def dump_compiled(self, path: str) -> None:
-    """Keep an archive for the next runs, with ansible-core's part of it compiled."""
+    """Keep an archive for the next runs, compiled."""
     archive = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(base64.b64decode(self.zip_data))) as sources, zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
         for name in sources.namelist():
             source = sources.read(name)
-            if name.startswith("ansible/"):
+            if name.endswith(".py"):
                 code = marshal.dumps(compile(source, name, "exec", dont_inherit=True))
                 packed.writestr(name + "c", importlib.util.MAGIC_NUMBER + UNCHECKED + importlib.util.source_hash(source) + code)
             packed.writestr(name, source)
