@@ -112,10 +112,15 @@ class Place:
         path.write_text(text, encoding="utf-8")
         return path
 
+    @property
+    def program(self) -> list[str]:
+        """How ``ansible-playbook`` is called."""
+        return [str(self.programs / "python"), str(QUICK_START), str(self.programs / "ansible-playbook")]
+
     def play(self, *arguments: t.Union[str, pathlib.Path], within: t.Sequence[str] = (), **environment: str) -> Played:
         """Run ``ansible-playbook`` with ``arguments``, behind the command ``within`` (such as unshare)."""
         results = self.write("results.jsonl", "")
-        command = [*within, str(self.programs / "python"), str(QUICK_START), str(self.programs / "ansible-playbook"), *map(str, arguments)]
+        command = [*within, *self.program, *map(str, arguments)]
         done = subprocess.run(
             command,
             cwd=self.folder,

@@ -10,9 +10,6 @@ of ansible-core, always the same: what they hold is kept in the folder that ``MS
 from __future__ import annotations
 
 import gc
-
-gc.disable()
-
 import hashlib
 import marshal
 import os
@@ -47,6 +44,7 @@ def parse_once(stream: t.Any, Loader: t.Any) -> t.Any:
 
 
 if __name__ == "__main__":
+    gc.disable()
     yaml.load = parse_once
     sys.argv = sys.argv[1:]
     sys.path[0] = os.path.dirname(sys.argv[0])
