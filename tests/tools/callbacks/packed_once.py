@@ -4,8 +4,8 @@
 """A callback of Ansible that keeps what each ansible-playbook makes anew: archives of modules, and compiled plugins. ``MSPORTS_PACKED`` names the folder.
 
 Half of a run's processor time goes into reading and compiling what a module imports, on the controller and once more on the host. The archive is the same
-for each run of a test process, so it is made once there, and compiled: a host with the controller's Python takes that, any other compiles. It is found by
-the name of the module alone: the folder is never used for two versions of a module, and each ansible-core and each Python has one of its own below it.
+for each run of one checkout, so it is made once for all of them, and compiled: a host with the controller's Python takes that, any other compiles. It is found
+by the name of the module alone: the folder is never used for two versions of a module, and each ansible-core and each Python has one of its own below it.
 Compiled code of collections, which Ansible keeps nowhere, is found by its source.
 
 Every task of every host is a worker of its own, which forgets what it learned. What ``MSPORTS_BEFOREHAND`` names, modules and functions, is imported and
