@@ -23,6 +23,12 @@ PYTHON = PROGRAMS / "python"
 END = "Say what was planned and done"
 # Has the callback packed_once.
 CALLBACKS = ROOT / "tests" / "tools" / "callbacks"
+QUICK_START = ROOT / "tests" / "tools" / "quick_start.py"
+# For runs with many tasks whose templates call our plugins: each is a worker, which would import them and read all catalogs (packed_once).
+_KINDS = [ROOT / "plugins" / kind for kind in ("filter", "lookup", "test")]
+_PLUGINS = [f"ansible_collections.portcullis.msports.plugins.{kind.name}.{path.stem}" for kind in _KINDS for path in sorted(kind.glob("[!_]*.py"))]
+_CATALOGS = "ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.loader:load_catalogs"
+TEMPLATES = {"MSPORTS_BEFOREHAND": " ".join([_CATALOGS, *_PLUGINS])}
 # writes down what each task gave; the display of ansible-playbook is for people
 _CALLBACK = """
 from __future__ import annotations
@@ -56,7 +62,9 @@ class CallbackModule(CallbackBase):
 
 @functools.cache
 def packed() -> pathlib.Path:
-    """Where all runs of this process keep the archives of modules; the same ansible-core and the same checkout make them."""
+    """Where all runs keep the archives of modules: those of ``make test``, or else of this process. One checkout makes them."""
+    if shared := os.environ.get("MSPORTS_PACKED"):
+        return pathlib.Path(shared)
     folder = tempfile.mkdtemp(prefix="msports-packed-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return pathlib.Path(folder)
@@ -104,10 +112,15 @@ class Place:
         path.write_text(text, encoding="utf-8")
         return path
 
+    @property
+    def program(self) -> list[str]:
+        """How ``ansible-playbook`` is called."""
+        return [str(self.programs / "python"), str(QUICK_START), str(self.programs / "ansible-playbook")]
+
     def play(self, *arguments: t.Union[str, pathlib.Path], within: t.Sequence[str] = (), **environment: str) -> Played:
         """Run ``ansible-playbook`` with ``arguments``, behind the command ``within`` (such as unshare)."""
         results = self.write("results.jsonl", "")
-        command = [*within, str(self.programs / "ansible-playbook"), *map(str, arguments)]
+        command = [*within, *self.program, *map(str, arguments)]
         done = subprocess.run(
             command,
             cwd=self.folder,

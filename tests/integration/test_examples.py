@@ -24,7 +24,7 @@ import typing as t
 
 import pytest
 import yaml
-from playbook_runs import Place
+from playbook_runs import TEMPLATES, Place
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 KINDS = ("lookup", "filter", "test")
@@ -133,7 +133,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, t.Any]:
         for example in EXAMPLES
     ]
     playbook = place.write("examples.yml", yaml.safe_dump(plays, sort_keys=False))
-    run = place.play("-i", INVENTORY, playbook)
+    run = place.play("-i", INVENTORY, playbook, **TEMPLATES)
     nothing = {"failed": True, "msg": f"did not run\n{run.output}"}
     return {**{example.variable: nothing for example in EXAMPLES}, **run.by_task()}
 

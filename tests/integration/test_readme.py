@@ -12,7 +12,7 @@ import shlex
 import subprocess
 
 import pytest
-from playbook_runs import PROGRAMS, PYTHON
+from playbook_runs import CALLBACKS, PROGRAMS, PYTHON, packed
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 README = ROOT.joinpath("README.md").read_text(encoding="utf-8")
@@ -37,9 +37,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 def run(folder: pathlib.Path, command: str) -> str:
     environment = {
         **os.environ,
+        "ANSIBLE_CALLBACKS_ENABLED": "packed_once",
+        "ANSIBLE_CALLBACK_PLUGINS": str(CALLBACKS),
         "ANSIBLE_COLLECTIONS_PATH": str(folder / "collections"),
         "ANSIBLE_HOME": str(folder / "home"),
         "ANSIBLE_NOCOLOR": "1",
+        "MSPORTS_PACKED": str(packed()),
         "PATH": f"{PROGRAMS}:{os.environ['PATH']}",
     }
     words = shlex.split(command + (HERE if "apply_hosts" in command else ""))

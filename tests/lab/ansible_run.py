@@ -15,6 +15,7 @@ import typing as t
 from dataclasses import dataclass
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+TOOLS = ROOT / "tests" / "tools"
 sys.path.insert(0, str(ROOT / "tests" / "windows"))
 
 from engines import mono
@@ -29,6 +30,13 @@ ACCEPTED = {"host_firewall_accept_cut": ["linux01 *", "relay01 *"]}  # what pref
 VARIABLES: dict[str, dict[str, t.Any]] = {
     LINUX: {"ansible_python_interpreter": "/usr/bin/python3", "ansible_become": False, "host_firewall_backend": "nftables", **VERIFY, **ACCEPTED},
     WINDOWS: {"apply_hosts": "windows", "apply_saved_plan": True},
+}
+_OURS = "ansible_collections.portcullis.msports.plugins"
+_JSON = "ansible.module_utils._internal._json._profiles._module_legacy"
+# What a worker of every host imports.
+BEFOREHAND = {
+    LINUX: f"{_JSON}_c2m {_JSON}_m2c {_OURS}.action.linux_ruleset {_OURS}.plugin_utils._confirm ansible_collections.portcullis.lab.plugins.connection.netns",
+    WINDOWS: f"{_JSON}_c2m {_JSON}_m2c {_OURS}.action.win_firewall_ruleset ansible_collections.portcullis.lab.plugins.connection.windows_stand_in",
 }
 _RECAP = re.compile(r"^(\S+)\s*: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)\s+skipped=(\d+)", re.MULTILINE)
 
@@ -48,7 +56,7 @@ class Played:
 
 
 class Ansible:
-    """A controller inside the lab. Everything it writes is below ``work``, which belongs to the lab."""
+    """A controller inside the lab. Everything it writes is below ``work``, which belongs to the lab, but for what it packs for all of ``make test``."""
 
     def __init__(self, inventory: pathlib.Path, work: pathlib.Path, pids: t.Mapping[str, int], stores: pathlib.Path) -> None:
         self.inventories = [inventory]  # what a later one says wins
@@ -71,8 +79,8 @@ class Ansible:
             "ANSIBLE_GATHERING": "explicit",
             "ANSIBLE_RETRY_FILES_ENABLED": "0",
             "ANSIBLE_CALLBACKS_ENABLED": "portcullis.lab.results,packed_once",
-            "ANSIBLE_CALLBACK_PLUGINS": str(ROOT / "tests" / "tools" / "callbacks"),
-            "MSPORTS_PACKED": str(work / "packed"),
+            "ANSIBLE_CALLBACK_PLUGINS": str(TOOLS / "callbacks"),
+            "MSPORTS_PACKED": os.environ.get("MSPORTS_PACKED") or str(work / "packed"),
             "MSPORTS_LAB_HOSTS": str(hosts),
             "MSPORTS_STAND_IN_DIRECTORY": str(stores),
         }
@@ -83,10 +91,12 @@ class Ansible:
         """Run a playbook, by the name in a collection or by path, over one of the connections, and return what it said. ``more`` are variables."""
         extra = json.dumps({"lab_work": str(self.work), **VARIABLES[connection], **more})
         sources = [word for inventory in self.inventories for word in ("-i", str(inventory))]
-        command = [_program("ansible-playbook"), *sources, "--connection", connection, "--extra-vars", extra, playbook]
+        program = [sys.executable, str(TOOLS / "quick_start.py"), _program("ansible-playbook")]
+        command = [*program, *sources, "--connection", connection, "--extra-vars", extra, playbook]
         told = self.work / f"results.{connection}"  # runs over different connections may go on at once
         told.write_text("", encoding="utf-8")
-        environment = {**self.environment, "MSPORTS_LAB_RESULTS": str(told), **(mono.for_playbooks() if connection == WINDOWS else {})}
+        ours = {"MSPORTS_LAB_RESULTS": str(told), "MSPORTS_BEFOREHAND": BEFOREHAND[connection]}
+        environment = {**self.environment, **ours, **(mono.for_playbooks() if connection == WINDOWS else {})}
         done = subprocess.run(command, cwd=self.work, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
         results = dict(map(json.loads, told.read_text(encoding="utf-8").splitlines()))
         return Played(done.returncode, done.stdout, _counts(done.stdout), results)

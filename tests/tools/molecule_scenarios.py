@@ -71,7 +71,7 @@ def run(scenario: str, base: t.Mapping[str, str]) -> tuple[int, str]:
     lock = CACHE.joinpath(f"molecule-{scenario}.lock")  # names of containers are the same in two runs of one checkout
     with lock.open("w", encoding="utf-8") as held, tempfile.TemporaryDirectory(prefix="msports-packed-") as packed:
         fcntl.flock(held, fcntl.LOCK_EX)
-        env |= {"ANSIBLE_CALLBACKS_ENABLED": "packed_once", "ANSIBLE_CALLBACK_PLUGINS": str(CALLBACKS), "MSPORTS_PACKED": packed}
+        env = {"MSPORTS_PACKED": packed, **env, "ANSIBLE_CALLBACKS_ENABLED": "packed_once", "ANSIBLE_CALLBACK_PLUGINS": str(CALLBACKS)}
         done = subprocess.run(command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     return done.returncode, done.stdout.decode(errors="replace")
 

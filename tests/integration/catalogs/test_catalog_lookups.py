@@ -10,7 +10,7 @@ import typing as t
 
 import pytest
 import yaml
-from playbook_runs import Place
+from playbook_runs import TEMPLATES, Place
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 
@@ -127,7 +127,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, t.A
     }
     for name, content in files.items():
         place.write(name, content)
-    run = place.play("-i", "localhost,", "-c", "local", "play.yml")
+    run = place.play("-i", "localhost,", "-c", "local", "play.yml", **TEMPLATES)
     assert run.results, run.output
     assert "[DEPRECATION WARNING]" not in run.output, run.output
     return run.by_task()

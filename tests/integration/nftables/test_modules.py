@@ -9,11 +9,11 @@ import json
 import os
 import pathlib
 import subprocess
-import sys
 import typing as t
 
 import pytest
 from network_namespaces import run
+from playbook_runs import CALLBACKS, PROGRAMS, PYTHON, QUICK_START, packed
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 RULE = {"name": "in tcp/443 $(x) #;", "direction": "in", "protocol": "tcp", "local_ports": ["443"], "remote_addresses": ["10.0.0.0/8"]}
@@ -27,17 +27,21 @@ def ansible(network: None, tmp_path: pathlib.Path) -> t.Callable[..., dict[str, 
     (place / "msports").symlink_to(ROOT)
     environment = {
         **{key: value for key, value in os.environ.items() if not key.startswith("ANSIBLE_")},
+        "ANSIBLE_CALLBACKS_ENABLED": "packed_once",
+        "ANSIBLE_CALLBACK_PLUGINS": str(CALLBACKS),
         "ANSIBLE_HOME": str(tmp_path / "home"),
+        "ANSIBLE_LOAD_CALLBACK_PLUGINS": "true",
         "ANSIBLE_LOCAL_TEMP": str(tmp_path / "local"),
         "ANSIBLE_REMOTE_TEMP": str(tmp_path / "remote"),
         "ANSIBLE_COLLECTIONS_PATH": str(tmp_path),
         "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.minimal",
         "ANSIBLE_LOCALHOST_WARNING": "false",
         "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
+        "MSPORTS_PACKED": str(packed()),
     }
 
     def task(module: str, *flags: str, **options: t.Any) -> dict[str, t.Any]:
-        command = [sys.executable, "-m", "ansible", "adhoc", "localhost", "-m", f"portcullis.msports.{module}", *flags]
+        command = [str(PYTHON), str(QUICK_START), str(PROGRAMS / "ansible"), "localhost", "-m", f"portcullis.msports.{module}", *flags]
         command += ["-a", json.dumps(options)] if options else []
         result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=tmp_path, timeout=600)
         assert "=> {" in result.stdout, result.stdout + result.stderr

@@ -18,7 +18,7 @@ import network_namespaces as net
 import pytest
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host import learning, sockets
 from ansible_collections.portcullis.msports.plugins.module_utils._linux.host.nft import Nft, NftError
-from playbook_runs import PROGRAMS, Place, Played
+from playbook_runs import Place, Played
 
 pytestmark = pytest.mark.skipif(net.why_not() is not None, reason=str(net.why_not()))
 
@@ -205,7 +205,7 @@ def test_a_verification_that_tried_nothing_fails(place: Place, planned: None) ->
 
 DRIFT = """
 ip link set lo up
-P="ansible-playbook -i inventory.yml -e host_firewall_persist=false -e apply_hosts=sql01 -e drift_hosts=sql01"
+P="$PROGRAM -i inventory.yml -e host_firewall_persist=false -e apply_hosts=sql01 -e drift_hosts=sql01"
 $P portcullis.msports.apply -e msports_default_inbound=keep >kept.txt 2>&1 || exit 8
 $P portcullis.msports.apply >refused.txt 2>&1; echo $? >refused.code
 $P portcullis.msports.apply portcullis.msports.drift -e '{"host_firewall_accept_cut": ["sql01 tcp/54*"]}' >none.txt 2>&1; echo $? >none.code
@@ -228,7 +228,7 @@ def test_what_is_in_use_is_not_cut_by_the_first_rules_and_drift_is_named(place: 
     kept = {"format": 1, "host": "sql01", "observations": [session]}
     place.write("msports-plan.observed/sql01.json", json.dumps(kept))
     place.write("drift.sh", DRIFT)
-    environment = {**os.environ, **place.environment, "PATH": f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}"}
+    environment = {**os.environ, **place.environment, "PROGRAM": " ".join(place.program)}
     done = subprocess.run(["unshare", "--net", *OWN_PLACES, "sh", "drift.sh"], cwd=place.folder, env=environment, check=False)
     assert done.returncode == 0, place.folder.joinpath("kept.txt").read_text()
     told = {name: place.folder.joinpath(f"{name}.txt").read_text() for name in ("refused", "none", "foreign", "missing", "audit")}

@@ -4,27 +4,32 @@
 """A callback of Ansible that keeps what each ansible-playbook makes anew: archives of modules, and compiled plugins. ``MSPORTS_PACKED`` names the folder.
 
 Half of a run's processor time goes into reading and compiling what a module imports, on the controller and once more on the host. The archive is the same
-for each run of a test process, so it is made once there, with ansible-core's part of it compiled: a host with the controller's Python takes that, any
-other compiles. (With ours, too, it is three times as large, and Python reads a long line of standard input in quadratic time.) It is found by the name of
-the module alone: a folder is never used for two versions of a module, nor of ansible-core. Compiled code of collections, which Ansible keeps nowhere,
-is found by its source.
+for each run of one checkout, so it is made once for all of them, and compiled: a host with the controller's Python takes that, any other compiles. It is found
+by the name of the module alone: the folder is never used for two versions of a module, and each ansible-core and each Python has one of its own below it.
+Compiled code of collections, which Ansible keeps nowhere, is found by its source.
+
+Every task of every host is a worker of its own, which forgets what it learned. What ``MSPORTS_BEFOREHAND`` names, modules and functions, is imported and
+called before the first of them is there.
 """
 
 from __future__ import annotations
 
 import base64
 import dataclasses
+import gc
 import hashlib
 import importlib.util
 import io
 import marshal
 import os
 import pathlib
+import pkgutil
+import sys
 import tempfile
 import types
 import zipfile
 
-from ansible import constants
+from ansible import __version__, constants
 from ansible.executor import module_common
 from ansible.plugins.callback import CallbackBase
 from ansible.utils.collection_loader import _collection_finder
@@ -32,6 +37,7 @@ from ansible.utils.collection_loader import _collection_finder
 LOADER = _collection_finder._AnsibleCollectionPkgLoaderBase
 compiled = LOADER.get_code
 dump = module_common._CachedModule.dump
+FOLDER = pathlib.Path(os.environ["MSPORTS_PACKED"], f"{__version__}-{sys.implementation.cache_tag}")
 UNCHECKED = (1).to_bytes(4, "little")  # the compiled code is taken whatever the source's time is
 
 
@@ -41,7 +47,7 @@ def get_code(self, fullname: str) -> types.CodeType | None:
     if source is None or self._compiled_code:
         return compiled(self, fullname)
     path, text = os.path.realpath(self.get_filename(fullname)), source.encode() if isinstance(source, str) else source
-    kept = pathlib.Path(os.environ["MSPORTS_PACKED"], hashlib.sha256(path.encode() + b"\0" + text).hexdigest() + ".code")
+    kept = FOLDER / (hashlib.sha256(path.encode() + b"\0" + text).hexdigest() + ".code")
     try:
         self._compiled_code = marshal.loads(kept.read_bytes())
     except FileNotFoundError:
@@ -53,12 +59,12 @@ def get_code(self, fullname: str) -> types.CodeType | None:
 
 
 def dump_compiled(self, path: str) -> None:
-    """Keep an archive for the next runs, with ansible-core's part of it compiled."""
+    """Keep an archive for the next runs, compiled."""
     archive = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(base64.b64decode(self.zip_data))) as sources, zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
         for name in sources.namelist():
             source = sources.read(name)
-            if name.startswith("ansible/"):
+            if name.endswith(".py"):
                 code = marshal.dumps(compile(source, name, "exec", dont_inherit=True))
                 packed.writestr(name + "c", importlib.util.MAGIC_NUMBER + UNCHECKED + importlib.util.source_hash(source) + code)
             packed.writestr(name, source)
@@ -73,6 +79,12 @@ class CallbackModule(CallbackBase):
     def __init__(self) -> None:
         super().__init__()
         # Made before the first task, so before any worker is there. The run's own folder goes at its end, and with it the link alone.
-        os.symlink(os.environ["MSPORTS_PACKED"], os.path.join(constants.DEFAULT_LOCAL_TMP, "ansiballz_cache"))
+        FOLDER.mkdir(exist_ok=True)
+        os.symlink(FOLDER, os.path.join(constants.DEFAULT_LOCAL_TMP, "ansiballz_cache"))
         LOADER.get_code = get_code
         module_common._CachedModule.dump = dump_compiled
+        gc.disable()  # a run is short
+        for name in os.environ.get("MSPORTS_BEFOREHAND", "").split():
+            named = pkgutil.resolve_name(name)
+            if not isinstance(named, types.ModuleType):
+                named()
