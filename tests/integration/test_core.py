@@ -11,7 +11,7 @@ import pathlib
 import subprocess
 
 import pytest
-from playbook_runs import PROGRAMS, PYTHON, Place, packed
+from playbook_runs import PROGRAMS, PYTHON, Place
 
 WHENCE = """#!/usr/bin/python
 from ansible.module_utils import basic
@@ -31,10 +31,12 @@ def test_a_module_is_packed_once_for_all_runs(tmp_path: pathlib.Path) -> None:
     place = Place(tmp_path)
     place.write("library/whence.py", WHENCE)
     playbook = place.write("play.yml", "[{hosts: localhost, gather_facts: false, tasks: [{name: whence, whence: }]}]")
+    kept = tmp_path / "kept"
+    kept.mkdir()
     made = []
     for _run in range(2):
-        played = place.play("-i", "localhost,", "-c", "local", "-e", f"ansible_python_interpreter={PYTHON}", playbook)
+        played = place.play("-i", "localhost,", "-c", "local", "-e", f"ansible_python_interpreter={PYTHON}", playbook, MSPORTS_PACKED=str(kept))
         assert played.code == 0 and "packed_once" not in played.output, played.output
-        made.append([(path.name, path.stat().st_mtime_ns) for path in packed().rglob("*whence*") if not path.name.endswith(".lock")])
+        made.append([(path.name, path.stat().st_mtime_ns) for path in kept.rglob("*whence*") if not path.name.endswith(".lock")])
     assert len(made[0]) == 1 and made[0] == made[1]
     assert played.by_task()["whence"]["file"].endswith("basic.pyc"), "compiled code is in the archive, and the host takes it"
