@@ -23,8 +23,6 @@ FOLDERS = "/etc/firewalld/services /etc/firewalld/icmptypes"
 UNTOUCHED = f"touch -r /usr/lib/firewalld/services {FOLDERS}"
 # By the attendant, which has imported dbus: to start Python and to import takes longer than to ask.
 LOADED = "import sys; sys.path.insert(0, '/opt/test'); import state; print(state.tell(), end='')"
-# Services that no zone, no policy and no test names: firewalld reads the files of some 210 of them twice at each reload, a third of what that takes it.
-UNNAMED = "cd /usr/lib/firewalld/services && ls | grep -vxE '(dhcpv6-client|https?|ipp-client|mdns|netbios-ns|samba-client|ssh)[.]xml' | xargs rm"
 NOTE = "python3 /opt/test/state.py note"
 MODULE = "ansible_collections.portcullis.msports.plugins.module_utils._linux.firewalld"
 
@@ -133,7 +131,6 @@ def put_tools(container: booted.Container) -> None:
 def started() -> booted.Container:
     """A container with firewalld and the programs of the tests."""
     made = booted.Container("dbus")
-    made.run(UNNAMED)
     made.run("systemctl disable --now ssh; systemctl enable --now firewalld; mkdir -p /opt/test && cp /etc/firewalld/firewalld.conf /opt/test/")
     put_tools(made)
     made.run(f"{UNTOUCHED}; {NOTE}")
