@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import time
 import typing as t
 
 import pytest
@@ -37,6 +38,7 @@ class Backend:
 
     def _pause(self, seconds: float) -> None:
         self.pauses.append(seconds)
+        time.sleep(min(seconds, 0.01))  # who holds a lock may be a real process, such as one that has just taken a change back
 
     def _nudge(self) -> None:
         self.nudges += 1

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import pathlib
 import threading
-import time
 import typing as t
 
 import pytest
@@ -70,7 +69,6 @@ def test_what_is_saved_is_what_is_in_force_when_two_run_at_once(apply: t.Any, ru
     """The second begins when the first has loaded its rules and has not saved them yet. A thread lives in the network namespace of the test, too."""
     pathlib.Path(apply.root, folder).mkdir()
     second = type(apply)(apply.root)
-    second._pause = lambda _seconds: time.sleep(0.01)
     done: list[dict[str, t.Any]] = []
     other = threading.Thread(target=lambda: done.append(second(rule("of the second", local_ports=["2"]))))
     save = Store.save
