@@ -10,7 +10,6 @@ import ipaddress
 import pathlib
 import typing as t
 
-
 from ansible_collections.portcullis.msports.plugins.plugin_utils._catalog.loader import load_catalogs
 from ansible_collections.portcullis.msports.tests.unit.fast_yaml import safe_load
 from ansible_collections.portcullis.msports.tests.unit.plugins.plugin_utils._flow.estates import RELEASES, inventory

@@ -29,6 +29,7 @@ import time
 import typing as t
 
 import checkout
+import debian_root
 
 ROOT, FRESH = checkout.ROOT, checkout.CACHE / "fresh"
 RELEASES = ("bookworm", "trixie")
@@ -69,20 +70,9 @@ class Broken(Exception):
     """The fresh machine cannot be made; the text says why."""
 
 
-def own_mirror() -> list[str]:
-    """The mirror of Debian that this machine uses; none where it is not Debian, and debootstrap takes its own."""
-    facts = dict(line.split("=", 1) for line in pathlib.Path("/etc/os-release").read_text(encoding="utf-8").splitlines() if "=" in line)
-    asked = ["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE) $(COMPONENT)", "Created-By: Packages"]
-    if facts.get("ID") != "debian" or shutil.which("apt-get") is None:
-        return []
-    targets = subprocess.run(asked, stdout=subprocess.PIPE, text=True, check=False).stdout.splitlines()
-    wanted = [facts.get("VERSION_CODENAME"), "main"]
-    return [target.split()[0] for target in targets if target.split()[1:] == wanted][:1]
-
-
 def base(release: str) -> pathlib.Path:
     """The archive of a bare root of this release, made when it is not there."""
-    mirror = own_mirror()
+    mirror = debian_root.own_mirror()
     archive = FRESH / f"base-{release}-{hashlib.sha256(f'{BASE} {BARE} {mirror}'.encode()).hexdigest()[:8]}.tar"
     if not archive.exists():
         print(f"debootstrap of {release}", flush=True)

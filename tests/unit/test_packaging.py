@@ -15,7 +15,8 @@ import tarfile
 import typing as t
 
 import pytest
-import yaml
+
+from ansible_collections.portcullis.msports.tests.unit.fast_yaml import safe_load
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 GALAXY = pathlib.Path(sys.executable).parent / "ansible-galaxy"
@@ -84,11 +85,9 @@ def loaded(installed: pathlib.Path) -> t.Any:
 
 def checkout_counts(key: str) -> dict[str, int]:
     """Entries of one list of every whole catalog of the checkout, by plain YAML, without the collection's loader."""
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     found = {}
     for path in sorted(ROOT.glob("plugins/catalogs/*/*.yml")):
-        with path.open(encoding="utf-8") as file:
-            plain = yaml.load(file, Loader=loader)
+        plain = safe_load(path.read_text(encoding="utf-8"))
         if "base" not in plain:  # what one that has a base amounts to, only the loader can tell
             found[f"{path.parent.name}/{path.stem}"] = len(plain.get(key) or [])
     return found
@@ -158,7 +157,7 @@ def test_pages_of_the_package_link_to_what_it_holds(tarball: pathlib.Path, names
 
 
 def test_links_of_the_package_lead_into_one_repository() -> None:
-    told = yaml.safe_load(ROOT.joinpath("galaxy.yml").read_text(encoding="utf-8"))
+    told = safe_load(ROOT.joinpath("galaxy.yml").read_text(encoding="utf-8"))
     repository = told["repository"]
     assert repository == f"https://github.com/{told['namespace']}/{told['name']}"
     assert told["homepage"] == repository and told["issues"] == f"{repository}/issues"
