@@ -5,18 +5,17 @@
 
 from __future__ import annotations
 
-import atexit
-import functools
 import json
 import os
 import pathlib
-import shutil
 import subprocess
 import sys
-import tempfile
 import typing as t
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "tests" / "tools"))
+import kept  # noqa: E402  (it lies in a folder of tools)
+
 # Where the programs of ansible-core lie: of the one that runs the tests, or of another that is supported (MSPORTS_ANSIBLE).
 PROGRAMS = pathlib.Path(os.environ.get("MSPORTS_ANSIBLE") or pathlib.Path(sys.executable).parent)
 PYTHON = PROGRAMS / "python"
@@ -60,16 +59,6 @@ class CallbackModule(CallbackBase):
 """
 
 
-@functools.cache
-def packed() -> pathlib.Path:
-    """Where all runs keep the archives of modules: those of ``make test``, or else of this process. One checkout makes them."""
-    if shared := os.environ.get("MSPORTS_PACKED"):
-        return pathlib.Path(shared)
-    folder = tempfile.mkdtemp(prefix="msports-packed-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return pathlib.Path(folder)
-
-
 class Played(t.NamedTuple):
     """What a run came to: exit code, everything it said, and ``(host, task, result)`` of every task in order."""
 
@@ -102,7 +91,7 @@ class Place:
             "ANSIBLE_COLLECTIONS_PATH": os.pathsep.join(map(str, (folder / "collections", *more))),
             "ANSIBLE_HOME": str(folder / "home"),
             "ANSIBLE_NOCOLOR": "1",
-            "MSPORTS_PACKED": str(packed()),
+            "MSPORTS_PACKED": str(kept.folder()),
             "MSPORTS_RESULTS": str(folder / "results.jsonl"),
         }
 

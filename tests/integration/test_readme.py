@@ -12,7 +12,7 @@ import shlex
 import subprocess
 
 import pytest
-from playbook_runs import CALLBACKS, PROGRAMS, PYTHON, packed
+from playbook_runs import CALLBACKS, PROGRAMS, PYTHON, kept
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 README = ROOT.joinpath("README.md").read_text(encoding="utf-8")
@@ -42,7 +42,7 @@ def run(folder: pathlib.Path, command: str) -> str:
         "ANSIBLE_COLLECTIONS_PATH": str(folder / "collections"),
         "ANSIBLE_HOME": str(folder / "home"),
         "ANSIBLE_NOCOLOR": "1",
-        "MSPORTS_PACKED": str(packed()),
+        "MSPORTS_PACKED": str(kept.folder()),
         "PATH": f"{PROGRAMS}:{os.environ['PATH']}",
     }
     words = shlex.split(command + (HERE if "apply_hosts" in command else ""))

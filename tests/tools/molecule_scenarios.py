@@ -14,10 +14,10 @@ import os
 import pathlib
 import subprocess
 import sys
-import tempfile
 import typing as t
 
 import checkout
+import kept
 
 ROOT, CACHE = checkout.ROOT, checkout.CACHE
 SCENARIOS = ROOT / "extensions" / "molecule"
@@ -69,9 +69,9 @@ def run(scenario: str, base: t.Mapping[str, str]) -> tuple[int, str]:
         return 1, f"this machine cannot run the containers of Molecule: {error}. MSPORTS_SKIP='molecule-*' leaves the scenarios out by name"
     command = [*OWN, str(pathlib.Path(sys.executable).with_name("molecule")), "test", "--scenario-name", scenario]
     lock = CACHE.joinpath(f"molecule-{scenario}.lock")  # names of containers are the same in two runs of one checkout
-    with lock.open("w", encoding="utf-8") as held, tempfile.TemporaryDirectory(prefix="msports-packed-") as packed:
+    with lock.open("w", encoding="utf-8") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        env = {"MSPORTS_PACKED": packed, **env, "ANSIBLE_CALLBACKS_ENABLED": "packed_once", "ANSIBLE_CALLBACK_PLUGINS": str(CALLBACKS)}
+        env = {"MSPORTS_PACKED": str(kept.folder()), **env, "ANSIBLE_CALLBACKS_ENABLED": "packed_once", "ANSIBLE_CALLBACK_PLUGINS": str(CALLBACKS)}
         done = subprocess.run(command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     return done.returncode, done.stdout.decode(errors="replace")
 

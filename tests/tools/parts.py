@@ -5,20 +5,18 @@
 
 from __future__ import annotations
 
-import atexit
 import functools
 import importlib.metadata
 import os
 import pathlib
-import shutil
 import subprocess
 import sys
-import tempfile
 import typing as t
 from xml.etree import ElementTree
 
 import again
 import checkout
+import kept
 import molecule_scenarios
 import sanity
 from outcome import Outcome, Part
@@ -52,21 +50,13 @@ MIXED = "mixed"
 COVERAGE = 95  # percent of lines and branches
 
 
-@functools.cache
-def packed() -> str:
-    """Where all parts of this run keep what each ansible-playbook would make anew (callbacks/packed_once.py)."""
-    folder = tempfile.mkdtemp(prefix="msports-packed-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
-
-
 def environment(**more: str) -> dict[str, str]:
     """Environment of every part: tools of .venv first; Ansible finds this collection by a link, and no other copy in its home."""
     path = os.pathsep.join([str(BIN), os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
     ours = {"ANSIBLE_HOME": str(CACHE / "ansible"), "ANSIBLE_COLLECTIONS_PATH": str(checkout.link()), "PYTHONDONTWRITEBYTECODE": "1", "NO_COLOR": "1"}
     # Without buffers, Python reads each module of Ansible, hundreds of kilobytes from standard input, by one system call a byte.
     theirs = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
-    return {**theirs, "PATH": path, "MSPORTS_PACKED": packed(), **ours, **more}
+    return {**theirs, "PATH": path, "MSPORTS_PACKED": str(kept.folder()), **ours, **more}
 
 
 def logged(name: str, argv: t.Sequence[t.Union[str, pathlib.Path]], cwd: pathlib.Path = ROOT, **more: str) -> tuple[int, str]:

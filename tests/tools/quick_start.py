@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import gc
 import hashlib
-import marshal
 import os
 import pathlib
 import runpy
 import sys
-import tempfile
 import typing as t
 
+import kept
 import yaml
 
 LONG = 50_000  # bytes; what is shorter is parsed as fast as it is looked up
@@ -32,15 +31,8 @@ def parse_once(stream: t.Any, Loader: t.Any) -> t.Any:
     text = stream.read() if hasattr(stream, "read") else stream
     if not isinstance(text, bytes) or len(text) < LONG:
         return parse(text, Loader)
-    kept = pathlib.Path(os.environ["MSPORTS_PACKED"], f"{hashlib.sha256(text).hexdigest()}.{Loader.__name__}-{sys.implementation.cache_tag}")
-    try:
-        return marshal.loads(kept.read_bytes())
-    except FileNotFoundError:
-        found = parse(text, Loader)
-        with tempfile.NamedTemporaryFile(dir=kept.parent, delete=False) as aside:  # several runs may want it at once
-            aside.write(marshal.dumps(found))
-        os.replace(aside.name, kept)
-        return found
+    path = pathlib.Path(os.environ["MSPORTS_PACKED"], f"{hashlib.sha256(text).hexdigest()}.{Loader.__name__}-{sys.implementation.cache_tag}")
+    return kept.once(path, lambda: parse(text, Loader))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import typing as t
 
 import pytest
 from network_namespaces import run
-from playbook_runs import CALLBACKS, PROGRAMS, PYTHON, QUICK_START, packed
+from playbook_runs import CALLBACKS, PROGRAMS, PYTHON, QUICK_START, kept
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 RULE = {"name": "in tcp/443 $(x) #;", "direction": "in", "protocol": "tcp", "local_ports": ["443"], "remote_addresses": ["10.0.0.0/8"]}
@@ -37,7 +37,7 @@ def ansible(network: None, tmp_path: pathlib.Path) -> t.Callable[..., dict[str, 
         "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.minimal",
         "ANSIBLE_LOCALHOST_WARNING": "false",
         "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
-        "MSPORTS_PACKED": str(packed()),
+        "MSPORTS_PACKED": str(kept.folder()),
     }
 
     def task(module: str, *flags: str, **options: t.Any) -> dict[str, t.Any]:

@@ -24,8 +24,8 @@ import marshal
 import os
 import pathlib
 import pkgutil
+import runpy
 import sys
-import tempfile
 import types
 import zipfile
 
@@ -37,6 +37,7 @@ from ansible.utils.collection_loader import _collection_finder
 LOADER = _collection_finder._AnsibleCollectionPkgLoaderBase
 compiled = LOADER.get_code
 dump = module_common._CachedModule.dump
+once = runpy.run_path(str(pathlib.Path(__file__).resolve().parents[1] / "kept.py"))["once"]
 FOLDER = pathlib.Path(os.environ["MSPORTS_PACKED"], f"{__version__}-{sys.implementation.cache_tag}")
 UNCHECKED = (1).to_bytes(4, "little")  # the compiled code is taken whatever the source's time is
 
@@ -47,14 +48,8 @@ def get_code(self, fullname: str) -> types.CodeType | None:
     if source is None or self._compiled_code:
         return compiled(self, fullname)
     path, text = os.path.realpath(self.get_filename(fullname)), source.encode() if isinstance(source, str) else source
-    kept = FOLDER / (hashlib.sha256(path.encode() + b"\0" + text).hexdigest() + ".code")
-    try:
-        self._compiled_code = marshal.loads(kept.read_bytes())
-    except FileNotFoundError:
-        self._compiled_code = compile(source, path, "exec", flags=0, dont_inherit=True)
-        with tempfile.NamedTemporaryFile(dir=kept.parent, delete=False) as aside:  # several runs may want it at once
-            aside.write(marshal.dumps(self._compiled_code))
-        os.replace(aside.name, kept)
+    place = FOLDER / (hashlib.sha256(path.encode() + b"\0" + text).hexdigest() + ".code")
+    self._compiled_code = once(place, lambda: compile(source, path, "exec", flags=0, dont_inherit=True))
     return self._compiled_code
 
 
